@@ -1,0 +1,64 @@
+/* Errors: fills the caller's record. Knows nothing of who prints it. */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *clade_error_name(int status) {
+  if (status == 0) return "OK";
+  if (status > 0) return "news";
+  switch (status) {
+#define CLADE_X(name, code, text) \
+  case code: return #name;
+    CLADE_ERROR_MAP(CLADE_X)
+#undef CLADE_X
+  default: return "?";
+  }
+}
+
+const char *clade_error_text(int status) {
+  if (status >= 0) return "no error";
+  switch (status) {
+#define CLADE_X(name, code, text) \
+  case code: return text;
+    CLADE_ERROR_MAP(CLADE_X)
+#undef CLADE_X
+  default: return "unknown error";
+  }
+}
+
+/* Cut an over-long sentence before a UTF-8 sequence that would be split. */
+static void cut_at_character(char *text, size_t size) {
+  size_t n = strlen(text);
+  if (n + 1 < size) return;
+  while (n > 0 && ((unsigned char)text[n - 1] & 0xC0) == 0x80) n--;
+  if (n > 0 && (unsigned char)text[n - 1] >= 0xC0) n--;
+  text[n] = '\0';
+}
+
+int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line, const char *format, ...) {
+  if (e == NULL) return code;
+  char text[CLADE_ERR_TEXT]; /* the arguments may point into e->text */
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  cut_at_character(text, sizeof text);
+  e->code = code;
+  e->cause = cause;
+  e->file = file;
+  e->line = line;
+  memcpy(e->text, text, sizeof text);
+  return code;
+}
+
+int cl_err_prefix(struct cl_err *e, const char *format, ...) {
+  if (e == NULL) return CLADE_EINVAL;
+  char head[CLADE_ERR_TEXT];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(head, sizeof head, format, args);
+  va_end(args);
+  return cl_err_set(e, e->code, e->cause, e->file, e->line, "%s%s", head, e->text);
+}

@@ -1,0 +1,40 @@
+/* Files and directories. Every function fills `e` with a sentence that names the path. */
+#ifndef CL_FILE_H
+#define CL_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* The whole file, ended by a zero byte that *ret_size (may be null) does not count. Gives; free with cl_free.
+ * CLADE_ENOTFOUND, CLADE_EIO, CLADE_ELIMIT above max bytes, CLADE_ENOMEM. */
+int cl_file_read(const char *path, size_t max, char **ret, size_t *ret_size, struct cl_err *e);
+
+/* Replace or create: written beside, synced when `sync`, renamed over. A reader sees the old or the new text.
+ */
+int cl_file_write(const char *path, const char *bytes, size_t n, bool sync, struct cl_err *e);
+
+int cl_file_write_all(int fd, const char *bytes, size_t n, const char *name,
+                      struct cl_err *e);               /* retries short writes */
+int cl_dir_create(const char *path, struct cl_err *e); /* with its parents; an existing directory is fine */
+int cl_dir_remove(const char *path,
+                  struct cl_err *e); /* with all that is in it; symbolic links are not followed */
+int cl_dir_sync(const char *path, struct cl_err *e);
+
+/* An exclusive flock on `path` (created, close-on-exec). CLADE_BUSY when another process holds it and !wait.
+ */
+int cl_lock_take(const char *path, bool wait, int *ret_fd, struct cl_err *e);
+
+bool cl_path_exists(const char *path);
+
+/* a "/" b, or b when b is absolute. Gives; null without memory. */
+char *cl_path_join(const char *a, const char *b);
+
+/* Name of the network file system that holds path (or its nearest existing parent), null if it is local.
+ * Static. */
+const char *cl_path_network(const char *path);
+
+#endif

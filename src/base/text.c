@@ -1,0 +1,182 @@
+/* Text that grows, numbers that read back the same, UTF-8. */
+#include "base/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+void cl_text_done(struct cl_text *t) {
+  cl_free(t->bytes);
+  *t = (struct cl_text){0};
+}
+
+void cl_text_clear(struct cl_text *t) {
+  t->length = 0;
+  t->failed = false;
+  if (t->bytes != NULL) t->bytes[0] = '\0';
+}
+
+static bool make_room(struct cl_text *t, size_t more) {
+  if (t->failed) return false;
+  if (cl_grow(&t->bytes, &t->capacity, t->length + more + 1, 1) < 0) {
+    t->failed = true;
+    return false;
+  }
+  return true;
+}
+
+void cl_text_add_bytes(struct cl_text *t, const char *bytes, size_t n) {
+  if (!make_room(t, n)) return;
+  if (n > 0) memcpy(t->bytes + t->length, bytes, n);
+  t->length += n;
+  t->bytes[t->length] = '\0';
+}
+
+void cl_text_add(struct cl_text *t, const char *text) {
+  if (text != NULL) cl_text_add_bytes(t, text, strlen(text));
+}
+
+void cl_text_add_char(struct cl_text *t, char c) {
+  cl_text_add_bytes(t, &c, 1);
+}
+
+void cl_text_format(struct cl_text *t, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int n = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (n >= 0 && make_room(t, (size_t)n)) {
+    (void)vsnprintf(t->bytes + t->length, (size_t)n + 1, format, again);
+    t->length += (size_t)n;
+  }
+  va_end(again);
+}
+
+const char *cl_number_text(double x, char *buffer) {
+  if (!isfinite(x)) {
+    (void)snprintf(buffer, CL_NUMBER_TEXT, "%s", isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
+    return buffer;
+  }
+  for (int digits = 15; digits <= 17; digits++) {
+    (void)snprintf(buffer, CL_NUMBER_TEXT, "%.*g", digits, x);
+    if (strtod(buffer, NULL) == x) break;
+  }
+  return buffer;
+}
+
+void cl_text_add_number(struct cl_text *t, double x) {
+  char buffer[CL_NUMBER_TEXT];
+  cl_text_add(t, cl_number_text(x, buffer));
+}
+
+void cl_text_add_json_number(struct cl_text *t, double x) {
+  if (isfinite(x)) {
+    cl_text_add_number(t, x);
+    return;
+  }
+  cl_text_add_char(t, '"');
+  cl_text_add_number(t, x);
+  cl_text_add_char(t, '"');
+}
+
+void cl_text_add_json(struct cl_text *t, const char *text) {
+  cl_text_add_char(t, '"');
+  const char *start = text;
+  for (const char *p = text; *p != '\0'; p++) {
+    unsigned char c = (unsigned char)*p;
+    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) continue;
+    cl_text_add_bytes(t, start, (size_t)(p - start));
+    start = p + 1;
+    switch (c) {
+    case '"': cl_text_add(t, "\\\""); break;
+    case '\\': cl_text_add(t, "\\\\"); break;
+    case '\n': cl_text_add(t, "\\n"); break;
+    case '\t': cl_text_add(t, "\\t"); break;
+    case '\r': cl_text_add(t, "\\r"); break;
+    default: cl_text_format(t, "\\u%04x", c);
+    }
+  }
+  cl_text_add(t, start);
+  cl_text_add_char(t, '"');
+}
+
+const char *cl_text_get(const struct cl_text *t) {
+  return t->bytes == NULL ? "" : t->bytes;
+}
+
+char *cl_text_take(struct cl_text *t) {
+  char *bytes = NULL;
+  if (!t->failed) bytes = t->bytes != NULL ? t->bytes : cl_copy_text("");
+  if (t->failed) cl_free(t->bytes);
+  *t = (struct cl_text){0};
+  return bytes;
+}
+
+/* Length of the valid UTF-8 sequence at p (n bytes left), 0 if there is none. */
+static size_t utf8_sequence(const unsigned char *p, size_t n) {
+  if (p[0] == 0) return 0;
+  if (p[0] < 0x80) return 1;
+  size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+  if (p[0] < 0xC2 || p[0] > 0xF4 || n < length) return 0;
+  for (size_t i = 1; i < length; i++)
+    if ((p[i] & 0xC0) != 0x80) return 0;
+  if (p[0] == 0xE0 && p[1] < 0xA0) return 0; /* overlong */
+  if (p[0] == 0xED && p[1] > 0x9F) return 0; /* surrogate */
+  if (p[0] == 0xF0 && p[1] < 0x90) return 0; /* overlong */
+  if (p[0] == 0xF4 && p[1] > 0x8F) return 0; /* above U+10FFFF */
+  return length;
+}
+
+bool cl_text_is_utf8(const char *bytes, size_t n) {
+  const unsigned char *p = (const unsigned char *)bytes;
+  while (n > 0) {
+    size_t length = utf8_sequence(p, n);
+    if (length == 0) return false;
+    p += length;
+    n -= length;
+  }
+  return true;
+}
+
+bool cl_text_to_number(const char *text, double *ret) {
+  if (text[0] == '\0' || strspn(text, "0123456789+-.eEinfatyINFATY") != strlen(text)) return false;
+  char *end = NULL;
+  double x = strtod(text, &end);
+  if (end == text || *end != '\0') return false;
+  *ret = x == 0 ? 0.0 : x; /* -0.0 is 0.0 everywhere */
+  return true;
+}
+
+bool cl_text_to_int(const char *text, int64_t *ret) {
+  const char *digits = text[0] == '-' || text[0] == '+' ? text + 1 : text;
+  if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits)) return false;
+  errno = 0;
+  long long x = strtoll(text, NULL, 10);
+  if (errno != 0) return false;
+  *ret = x;
+  return true;
+}
+
+int cl_text_distance(const char *a, const char *b) {
+  enum { MAX = 64 };
+  size_t n = strnlen(a, MAX), m = strnlen(b, MAX);
+  int row[MAX + 1];
+  for (size_t j = 0; j <= m; j++) row[j] = (int)j;
+  for (size_t i = 1; i <= n; i++) {
+    int diagonal = row[0];
+    row[0] = (int)i;
+    for (size_t j = 1; j <= m; j++) {
+      int swap = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = row[j];
+      int edit = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+      row[j] = swap < edit ? swap : edit;
+    }
+  }
+  return row[m];
+}

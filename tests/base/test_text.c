@@ -1,0 +1,88 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "base/text.h"
+
+static void numbers_read_back_the_same(void **state) {
+  (void)state;
+  char buffer[CL_NUMBER_TEXT];
+  assert_string_equal(cl_number_text(0.1, buffer), "0.1");
+  assert_string_equal(cl_number_text(3, buffer), "3");
+  assert_string_equal(cl_number_text(1e-5, buffer), "1e-05");
+  assert_string_equal(cl_number_text(NAN, buffer), "nan");
+  assert_string_equal(cl_number_text(-INFINITY, buffer), "-inf");
+  struct cl_rng r = cl_rng_stream(1, CL_RNG_USER, 0, 0);
+  for (int i = 0; i < 10000; i++) {
+    double x = exp(60 * (cl_rng_uniform(&r) - 0.5)), back = 0;
+    assert_true(cl_text_to_number(cl_number_text(x, buffer), &back));
+    assert_true(back == x);
+  }
+}
+
+static void only_whole_numbers_are_numbers(void **state) {
+  (void)state;
+  double x = 0;
+  int64_t n = 0;
+  assert_true(cl_text_to_number("-2.385e2", &x));
+  assert_true(x == -238.5);
+  assert_true(cl_text_to_number("inf", &x) && isinf(x));
+  assert_true(cl_text_to_number("-0.0", &x) && !signbit(x));
+  assert_false(cl_text_to_number("1.5x", &x));
+  assert_false(cl_text_to_number("", &x));
+  assert_false(cl_text_to_number("0x10", &x));
+  assert_true(cl_text_to_int("-42", &n) && n == -42);
+  assert_false(cl_text_to_int("9223372036854775808", &n));
+  assert_false(cl_text_to_int("1.0", &n));
+}
+
+static void json_strings_are_escaped(void **state) {
+  (void)state;
+  struct cl_text t = {0};
+  cl_text_add_json(&t, "a\"b\\c\n\x01z");
+  cl_text_add_json_number(&t, INFINITY);
+  assert_string_equal(cl_text_get(&t), "\"a\\\"b\\\\c\\n\\u0001z\"\"inf\"");
+  cl_text_done(&t);
+}
+
+static void utf8_is_checked_strictly(void **state) {
+  (void)state;
+  assert_true(cl_text_is_utf8("na\xc3\xafve \xf0\x9f\x98\x80", 11));
+  assert_false(cl_text_is_utf8("\xc0\xaf", 2));
+  assert_false(cl_text_is_utf8("\xed\xa0\x80", 3));
+  assert_false(cl_text_is_utf8("\xe2\x82", 2));
+  assert_false(cl_text_is_utf8("a\0b", 3));
+  assert_false(cl_text_is_utf8("\xf4\x90\x80\x80", 4));
+}
+
+static void distance_counts_edits(void **state) {
+  (void)state;
+  assert_int_equal(cl_text_distance("trails", "trials"), 2);
+  assert_int_equal(cl_text_distance("metric", "metric"), 0);
+  assert_int_equal(cl_text_distance("", "abc"), 3);
+}
+
+static void taken_text_belongs_to_the_taker(void **state) {
+  (void)state;
+  struct cl_text t = {0};
+  cl_text_format(&t, "%d-%s", 7, "x");
+  char *text = cl_text_take(&t);
+  assert_string_equal(text, "7-x");
+  assert_int_equal(t.length, 0);
+  cl_free(text);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(numbers_read_back_the_same), cmocka_unit_test(only_whole_numbers_are_numbers),
+      cmocka_unit_test(json_strings_are_escaped),   cmocka_unit_test(utf8_is_checked_strictly),
+      cmocka_unit_test(distance_counts_edits),      cmocka_unit_test(taken_text_belongs_to_the_taker)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
