@@ -1,0 +1,151 @@
+/* The space: what each hyperparameter may be, in one meaning for every searcher and scheduler.
+ *
+ * Every hyperparameter maps to one coordinate u in [0,1] (algorithms.md section 0). Searchers work on u or on
+ * levels; decode() is the only place where a coordinate becomes a value, so values never leave their range,
+ * integers stay integers and constraints are repaired in one place (redraw).
+ *
+ * An assignment is an array of space->n values in the order of the space; CL_ABSENT marks an inactive one.
+ * The space is immutable after cl_space_finish and may be shared by threads.
+ */
+#ifndef CL_SPACE_H
+#define CL_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/rng.h"
+#include "model/value.h"
+
+#define CL_SPACE_MAX   1000   /* hyperparameters of a study */
+#define CL_LEVELS_MAX  100000 /* values of one list */
+#define CL_REDRAWS_MAX 100    /* attempts to meet the constraints */
+
+enum cl_domain {
+  CL_FLOAT = 1, /* lo..hi by scale, with or without step */
+  CL_INTEGER,   /* lo..hi by scale, step >= 1 */
+  CL_ORDERED,   /* a list whose neighbours are alike */
+  CL_UNORDERED, /* a list without order */
+  CL_CONSTANT   /* one value; never searched */
+};
+
+enum cl_scale { CL_LINEAR = 0, CL_LOG, CL_LOGIT, CL_NORMAL, CL_LOGNORMAL };
+
+enum cl_change { CL_LIVE = 0, CL_RESTART, CL_START };
+
+struct cl_hyperparameter {
+  int id;                              /* stable: column h<id>; >= 1, unique, never reused in a study */
+  const char *name;                    /* unique in the space */
+  const char *title, *key, *increment; /* for the live display; null if not given */
+  enum cl_domain domain;
+  enum cl_scale scale;
+  double lo, hi;   /* inclusive; for CL_NORMAL/CL_LOGNORMAL clipping bounds, may be infinite */
+  double mean, sd; /* CL_NORMAL, CL_LOGNORMAL (of the logarithm) */
+  double step;     /* 0 = none; integers: >= 1 */
+  double zero;     /* share of [0,1] that means exactly 0 ("zero or log"); 0 = off */
+  bool drawn;      /* a fresh draw per trial that is no part of the configuration ($randint, seeds) */
+  int n_values;    /* lists: in the order of the spec; constants: 1 */
+  struct cl_value *values;
+  struct cl_value tuned; /* CL_ABSENT if not given */
+  enum cl_change change;
+  int parent; /* index of the parent in the space, -1 if always active; parent < own index */
+  int n_when;
+  struct cl_value *when; /* values of the parent under which this one is active */
+};
+
+struct cl_constraint; /* a parsed expression, model/constraint.h */
+
+struct cl_space {
+  int n;
+  struct cl_hyperparameter *items; /* parents before children */
+  int n_constraints;
+  struct cl_constraint **constraints;
+  int version; /* of the study's settings: 1, 2, … */
+};
+
+/* Check the definitions and lower `hi` to the last point of a step grid. Errors: CLADE_ESPEC with the name.
+ */
+int cl_space_finish(struct cl_space *s, struct cl_err *e);
+
+int cl_space_find(const struct cl_space *s, const char *name); /* index or -1 */
+int cl_space_find_id(const struct cl_space *s, int id);        /* index or -1 */
+
+/* Number of levels of a discrete hyperparameter (lists, integers, stepped floats), 0 if continuous. A "zero"
+ * level counts as the lowest. */
+int64_t cl_space_levels(const struct cl_hyperparameter *h);
+struct cl_value cl_space_level_value(const struct cl_hyperparameter *h,
+                                     int64_t level);                             /* 0 <= level < levels */
+int64_t cl_space_level_of(const struct cl_hyperparameter *h, struct cl_value v); /* -1: not a level */
+
+/* Coordinate to value (u is clamped to [0,1]) and back (NaN for a value outside the domain). For every value
+ * v of the domain decode(encode(v)) is v again. */
+struct cl_value cl_space_decode_one(const struct cl_hyperparameter *h, double u);
+double cl_space_encode_one(const struct cl_hyperparameter *h, struct cl_value v);
+
+/* Whole assignments. u and values have space->n entries. Decode makes inactive ones absent and puts constants
+ * in; encode gives an inactive one 0.5 and, if active is not null, its activity. */
+void cl_space_decode(const struct cl_space *s, const double *u, struct cl_value *ret);
+void cl_space_encode(const struct cl_space *s, const struct cl_value *values, double *ret_u,
+                     bool *ret_active);
+
+/* Recompute activity: values of inactive hyperparameters become absent; an active one without a value takes
+ * the one of `from` (may be null), else its tuned value, else the middle of its range. */
+void cl_space_settle(const struct cl_space *s, struct cl_value *values, const struct cl_value *from);
+
+/* One uniform draw in the unit cube, repaired: each hyperparameter from its own stream (seed, purpose, trial,
+ * sub = id + 65536 * redraw). Values already present in `given` (may be null) are kept. ret_redraws (may be
+ * null): how many were needed. CLADE_EMPTY when CL_REDRAWS_MAX draws break a constraint: ret then holds the
+ * last draw, and the proposal is INFEASIBLE. */
+int cl_space_draw(const struct cl_space *s, uint64_t seed, enum cl_purpose purpose, uint64_t trial,
+                  const struct cl_value *given, struct cl_value *ret, int *ret_redraws);
+
+/* Is this a legal, complete assignment? 0, or CLADE_EINVAL with a sentence naming hyperparameter, value and
+ * range. */
+int cl_space_check(const struct cl_space *s, const struct cl_value *values, struct cl_err *e);
+bool cl_space_allows(const struct cl_hyperparameter *h, struct cl_value v); /* type and range only */
+bool cl_space_constraints_hold(const struct cl_space *s, const struct cl_value *values, int *ret_broken);
+
+/* Turn what a person or a file wrote into a value of the domain (2 for a float gives 2.0; "adam" from a
+ * list). CLADE_EINVAL with a sentence naming the range. */
+int cl_space_convert(const struct cl_hyperparameter *h, struct cl_value v, struct cl_value *ret,
+                     struct cl_err *e);
+
+/* How one perturbation step treats one value (algorithms.md 10.1): numbers times factor, clipped to the
+ * range, whole ones moved by at least one; ordered values move to a neighbour, up when factor > 1; unordered
+ * ones stay. */
+struct cl_value cl_space_perturb_one(const struct cl_hyperparameter *h, struct cl_value v, double factor);
+
+/* Perturb all hyperparameters that are active and not of change class `start`, each with its own stream
+ * (seed, CL_RNG_EXPLORE, trial, sub = id + 65536 * generation): with probability resample a fresh draw, else
+ * a factor of the list. A result that breaks a constraint is redrawn, then the given values are kept and
+ * CLADE_EMPTY is returned. ret_factors (may be null; n): the factor used, NaN for a redraw, 1 for untouched.
+ */
+int cl_space_perturb(const struct cl_space *s, uint64_t seed, uint64_t trial, uint32_t generation,
+                     const double *factors, int n_factors, double resample, const struct cl_value *values,
+                     struct cl_value *ret, double *ret_factors);
+
+/* Identity of a configuration: active values of searched, not freshly drawn hyperparameters. */
+bool cl_space_equal(const struct cl_space *s, const struct cl_value *a, const struct cl_value *b);
+uint64_t cl_space_hash(const struct cl_space *s, const struct cl_value *values);
+
+/* All assignments that differ from `values` in exactly one step of one hyperparameter: ordered and numeric
+ * levels one up or down, unordered any other value (one step each); continuous ones and drawn ones have none.
+ * A change of a parent settles its children from `values`, then the defaults. Neighbours that break a
+ * constraint are left out. `visit` gets each; stops when it returns non-zero, and returns that. `room`:
+ * space->n values of scratch. */
+int cl_space_neighbours(const struct cl_space *s, const struct cl_value *values, struct cl_value *room,
+                        int (*visit)(void *ctx, const struct cl_value *values, int changed), void *ctx);
+
+/* Size of the grid over all levels, counting only active subtrees; -1 if a hyperparameter is continuous or
+ * the size exceeds 2^62. cl_space_grid_point: the index-th one, first listed fastest. */
+int64_t cl_space_grid_size(const struct cl_space *s);
+void cl_space_grid_point(const struct cl_space *s, int64_t index, struct cl_value *ret);
+
+/* One line for people: `lr            float  1e-05 … 1       log     live   tuned 0.01`. */
+void cl_space_describe(const struct cl_hyperparameter *h, const struct cl_space *s, struct cl_text *ret);
+
+const char *cl_domain_name(enum cl_domain d); /* "float", "int", "ordered", "unordered", "constant" */
+const char *cl_scale_name(enum cl_scale s);   /* "linear", "log", "logit", "normal", "lognormal" */
+const char *cl_change_name(enum cl_change c); /* "live", "restart", "start" */
+
+#endif

@@ -1,0 +1,137 @@
+/* The replica: a study's state, folded from its events. The only mutable truth of a process; no I/O, no
+ * clock.
+ *
+ * cl_study_apply is a pure function of the log prefix. Trials live in blocks that never move, so a pointer to
+ * a trial stays valid. Values are packed into 8 bytes each; cl_trial_values unpacks them. Reading a big study
+ * may leave out the reports of attempts whose `ended` sums them up: the state is the same, only curves are
+ * then read from the store.
+ *
+ * A partial replica (cl_study_expect_partial) is fed all events of the study as subject and of some trials
+ * only; then trials that were left out do not exist in it.
+ */
+#ifndef CL_STUDY_H
+#define CL_STUDY_H
+
+#include "model/settings.h"
+#include "model/trial.h"
+
+struct cl_snapshot {
+  int64_t position, trial;
+  int32_t attempt, pins; /* exploits that wait for their load */
+  double step;
+  enum cl_way way;
+  bool usable; /* not deleted */
+  int64_t bytes;
+  char *path, *hash, *host;
+  struct cl_rollup rollup;
+  bool diverged;
+};
+
+struct cl_worker_info {
+  int slots; /* 0 when gone */
+  char *host, *boot;
+};
+
+/* Beyond the first objective, and what few trials have. */
+struct cl_trial_more {
+  bool has_seed;
+  int64_t seed, parent;
+  double objectives[CL_OBJECTIVES_MAX]; /* from index 1 */
+  uint8_t *held;                        /* per hyperparameter index, or null */
+  int64_t snapshot;                     /* last own snapshot, position */
+  int64_t from;            /* snapshot its next start shall use (exploited while not running), 0 = none */
+  struct cl_rollup rollup; /* of the current segment, of the first objective */
+  char *origin;            /* imported: where from */
+  int64_t origin_trial;
+  /* undo of a voided change: who wrote each value last, and what stood there before */
+  int n_writes, cap_writes;
+  struct cl_write *writes;
+};
+
+struct cl_trial {
+  int64_t number;
+  struct cl_head head;
+  double value;     /* reduced first objective; NaN = none */
+  double last_step; /* of its last counting report; NaN = none */
+  int64_t record;   /* position of the report that listings show, 0 = none */
+  int64_t
+      configuration; /* number of the first trial with the same configuration (itself if it is the first) */
+  int64_t of;
+  int64_t started_ms, ended_ms; /* first start; last end; -1 = none */
+  int32_t repeat, exit_status;  /* of the last end: status, or 128+signal; -1 unknown */
+  int32_t space_version;
+  struct cl_trial_more *more; /* null for most */
+  uint64_t *cells;            /* packed values */
+};
+
+struct cl_study;
+
+/* An empty replica; the first event it takes is `created`. Gives; free with cl_study_destroy. */
+int cl_study_create(struct cl_study **ret, struct cl_err *e);
+void cl_study_destroy(struct cl_study *s); /* null is allowed */
+void cl_study_expect_partial(struct cl_study *s);
+
+/* Apply the next event. Positions must rise by one (partial: only rise). CLADE_ECORRUPT with a sentence
+ * naming position and reason, CLADE_ENEWER for an unknown kind (the replica then only serves reading),
+ * CLADE_ENOMEM: the replica must be thrown away. Cost O(values of the event). */
+int cl_study_apply(struct cl_study *s, const struct cl_event *ev, struct cl_err *e);
+
+/* Looking. Everything is borrowed until the next apply unless said. */
+const struct cl_study_head *cl_study_head(const struct cl_study *s);
+const struct cl_settings *cl_study_settings(const struct cl_study *s);
+const struct cl_space *cl_study_space(const struct cl_study *s);
+const char *cl_study_name(const struct cl_study *s);
+const char *cl_study_uuid(const struct cl_study *s);
+const char *cl_study_spec(const struct cl_study *s);       /* its text, as read */
+const char *cl_study_directory(const struct cl_study *s);  /* parent of the trial directories */
+const char *cl_study_provenance(const struct cl_study *s); /* JSON */
+int64_t cl_study_seed(const struct cl_study *s);
+int64_t
+cl_study_created_ms(const struct cl_study *s); /* wall clock of the creation, from provenance; 0 unknown */
+int64_t cl_study_trials(const struct cl_study *s); /* number of the last trial */
+int cl_study_reason(const struct cl_study *s);     /* enum cl_reason once finished, 0 while open */
+bool cl_study_is_newer(const struct cl_study *s);  /* met an unknown kind: must not decide */
+
+/* Trial `number` (1…), or null if it does not exist here. Valid for the replica's life. */
+const struct cl_trial *cl_study_trial(const struct cl_study *s, int64_t number);
+/* Its values, unpacked into ret[space->n]; texts borrow from the replica. */
+void cl_trial_values(const struct cl_study *s, const struct cl_trial *t, struct cl_value *ret);
+/* Objective i (0…): reduced value, NaN if none. */
+double cl_trial_objective(const struct cl_trial *t, int i);
+/* The seed the trial is trained with: from study seed, its configuration's repeat and number, never from the
+ * method. */
+uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t);
+/* The snapshot (position) its next start begins from: an exploit's, else its own last usable one, else its
+ * parent's; 0. */
+int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t);
+/* Change class `start`/`live` view: is hyperparameter i held by a person in this trial? */
+bool cl_trial_is_held(const struct cl_trial *t, int index);
+
+const struct cl_snapshot *cl_study_snapshot(const struct cl_study *s, int64_t position); /* null if none */
+int cl_study_workers(const struct cl_study *s); /* number of the last worker */
+const struct cl_worker_info *cl_study_worker(const struct cl_study *s, int worker); /* 1…; null if unknown */
+int cl_study_slots(const struct cl_study *s);                /* of the living workers */
+int64_t cl_study_count(const struct cl_study *s, int state); /* trials in this state */
+int64_t cl_study_pending(const struct cl_study *s);       /* searched and enqueued ones WAITING or RUNNING */
+int64_t cl_study_first_waiting(const struct cl_study *s); /* oldest of the queue, 0 = none */
+int64_t cl_study_enqueued(const struct cl_study *s);      /* points of settings.enqueue already proposed */
+int64_t cl_study_failures_in_a_row(
+    const struct cl_study *s); /* from the start of the study; -1 once one did better */
+
+/* Metrics by id (1…; objectives first). */
+int cl_study_metrics(const struct cl_study *s);
+const char *cl_study_metric_name(const struct cl_study *s, int id);   /* null if unknown */
+int cl_study_metric_find(const struct cl_study *s, const char *name); /* id, 0 if unknown */
+
+/* All trials of one configuration, ascending: visits each. `number`: any of them. */
+void cl_study_repeats(const struct cl_study *s, int64_t number,
+                      void (*visit)(void *ctx, const struct cl_trial *t), void *ctx);
+
+/* Trial with the best value (finite, role search or enqueued, COMPLETE or PRUNED; ties: lower number); 0 =
+ * none. */
+int64_t cl_study_best(const struct cl_study *s);
+
+/* A text that does not depend on memory addresses, equal for equal states: for `clade check` and tests. */
+uint64_t cl_study_digest(const struct cl_study *s);
+
+#endif
