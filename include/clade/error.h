@@ -8,6 +8,8 @@
 #ifndef CLADE_ERROR_H
 #define CLADE_ERROR_H
 
+#include "clade/export.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -57,10 +59,10 @@ struct cl_err {
 
 /* The name of a status, e.g. "ECONFLICT"; "OK" for 0, "news" for a positive one, "?" for an unknown one.
  * Static. */
-const char *clade_error_name(int status);
+CLADE_API const char *clade_error_name(int status);
 
 /* The general sentence of a status. Static storage, never null. */
-const char *clade_error_text(int status);
+CLADE_API const char *clade_error_text(int status);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,45 @@
+"""TAP for test programs written in Python: `tap.run(globals())` runs every function whose name starts with test_."""
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Skip(Exception):
+    """Raised by a test that cannot run here; the text says why."""
+
+
+def need(*programs):
+    """Skip the calling test where a program is not installed."""
+    for program in programs:
+        if shutil.which(program) is None:
+            raise Skip(f'{program} is not installed')
+
+
+def run_one(number, name, function):
+    """Run a test in its own directory; returns its TAP line."""
+    title = name.removeprefix('test_')
+    with tempfile.TemporaryDirectory(prefix='clade-test-') as directory:
+        try:
+            function(directory)
+        except Skip as reason:
+            return f'ok {number} - {title} # SKIP {reason}'
+        except Exception:
+            for line in traceback.format_exc().splitlines():
+                print('# ' + line)
+            return f'not ok {number} - {title}'
+    return f'ok {number} - {title}'
+
+
+def run(names):
+    tests = [(name, function) for name, function in names.items() if name.startswith('test_') and callable(function)]
+    print(f'1..{len(tests)}')
+    failed = 0
+    for number, (name, function) in enumerate(tests, 1):
+        line = run_one(number, name, function)
+        failed += line.startswith('not ok')
+        print(line, flush=True)
+    sys.exit(1 if failed else 0)
