@@ -60,11 +60,12 @@ enum cl_kind {
 #define CL_CAUSE_MAP(X) \
   X(SEARCH, 1, "search") \
   X(STARTUP, 2, "startup") \
-  X(ENQUEUE, 3, "enqueue") X(EXPLOIT, 4, "exploit") X(EXPLORE, 5, "explore") X(GENERATION, 6, "generation") \
-      X(RUNG, 7, "rung") X(STOP_RULE, 8, "stop rule") X(DIVERGED, 9, "diverged") X(HUMAN, 10, "human") \
-          X(UNDO, 11, "undo") X(REPLAY, 12, "replay") X(RESUME, 13, "resume") X(LIMIT, 14, "limit") \
-              X(SIGNAL, 15, "signal") X(BUDGET, 16, "budget") X(CONFIRM, 17, "confirm") X(FORK, 18, "fork") \
-                  X(CLAIM, 19, "claim") X(MISSING, 20, "missing")
+  X(ENQUEUE, 3, "enqueue") \
+  X(EXPLOIT, 4, "exploit") \
+  X(EXPLORE, 5, "explore") X(GENERATION, 6, "generation") X(RUNG, 7, "rung") X(STOP_RULE, 8, "stop rule") \
+      X(DIVERGED, 9, "diverged") X(HUMAN, 10, "human") X(UNDO, 11, "undo") X(REPLAY, 12, "replay") \
+          X(RESUME, 13, "resume") X(LIMIT, 14, "limit") X(SIGNAL, 15, "signal") X(BUDGET, 16, "budget") \
+              X(CONFIRM, 17, "confirm") X(FORK, 18, "fork") X(CLAIM, 19, "claim") X(MISSING, 20, "missing")
 enum cl_cause {
   CL_CAUSE_NONE = 0,
 #define CL_X(name, number, word) CL_CAUSE_##name = number,
@@ -75,8 +76,8 @@ enum cl_cause {
 #define CL_ROLE_MAP(X) \
   X(SEARCH, 1, "search") \
   X(ENQUEUED, 2, "enqueued") \
-  X(CONFIRM, 3, "confirm") X(ASSESS, 4, "assess") X(FORKED, 5, "forked") X(FOREIGN, 6, "foreign") \
-      X(REPLAY, 7, "replay")
+  X(CONFIRM, 3, "confirm") \
+  X(ASSESS, 4, "assess") X(FORKED, 5, "forked") X(FOREIGN, 6, "foreign") X(REPLAY, 7, "replay")
 enum cl_role {
   CL_ROLE_NONE = 0,
 #define CL_X(name, number, word) CL_ROLE_##name = number,
@@ -311,6 +312,7 @@ int cl_event_from_json(const json_t *node, struct cl_event *ret, void **ret_memo
  * CLADE_EINVAL or CLADE_ELIMIT naming the field. Called by every store before it appends. */
 int cl_event_check(const struct cl_event *ev, struct cl_err *e);
 
+#define CL_METRICS_MAX    200        /* metrics of a study, and of a report */
 #define CL_NAME_MAX       200        /* bytes of a study's, hyperparameter's or metric's name */
 #define CL_EVENT_TEXT_MAX (16 << 20) /* bytes of any text of an event */
 

@@ -51,17 +51,15 @@ struct cl_trial_more {
 struct cl_trial {
   int64_t number;
   struct cl_head head;
-  double value;     /* reduced first objective; NaN = none */
-  double last_step; /* of its last counting report; NaN = none */
-  int64_t record;   /* position of the report that listings show, 0 = none */
-  int64_t
-      configuration; /* number of the first trial with the same configuration (itself if it is the first) */
-  int64_t of;
+  double value;                 /* reduced first objective; NaN = none */
+  int64_t record;               /* position of the report that listings show, 0 = none */
   int64_t started_ms, ended_ms; /* first start; last end; -1 = none */
-  int32_t repeat, exit_status;  /* of the last end: status, or 128+signal; -1 unknown */
+  uint32_t
+      configuration; /* number of the first trial with the same configuration (itself if it is the first) */
+  uint32_t of;
+  int32_t repeat, exit_status; /* of the last end: status, or 128+signal; -1 unknown */
   int32_t space_version;
   struct cl_trial_more *more; /* null for most */
-  uint64_t *cells;            /* packed values */
 };
 
 struct cl_study;

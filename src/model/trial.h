@@ -28,8 +28,8 @@
 #define CL_STATE_MAP(X) \
   X(WAITING, 1) \
   X(RUNNING, 2) \
-  X(PAUSED, 3) X(COMPLETE, 4) X(PRUNED, 5) X(FAILED, 6) X(LOST, 7) X(PREEMPTED, 8) X(DIVERGED, 9) \
-      X(INFEASIBLE, 10)
+  X(PAUSED, 3) \
+  X(COMPLETE, 4) X(PRUNED, 5) X(FAILED, 6) X(LOST, 7) X(PREEMPTED, 8) X(DIVERGED, 9) X(INFEASIBLE, 10)
 enum cl_state {
   CL_STATE_NONE = 0,
 #define CL_X(name, number) CL_##name = number,
@@ -56,6 +56,7 @@ struct cl_head {
   int64_t load;     /* exploit whose load is pending, 0 = none */
   int64_t reports;  /* ordinal of the last report of the current attempt */
   double step;      /* last step in the segment, NaN = none */
+  double furthest;  /* highest step of all attempts, NaN = none: what counts as progress */
   double until;     /* NaN = null */
   int32_t attempt;  /* the current one, 0 = none yet */
   int32_t worker;   /* that owns it */

@@ -1,0 +1,477 @@
+/* The state machine of trials. judge() says what an event would do; cl_head_admit asks it before an append,
+ * cl_head_apply carries it out. No other function writes `state`. */
+#include "model/trial.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+const char *cl_state_name(int state) {
+  switch (state) {
+#define CL_X(name, number) \
+  case number: return #name;
+    CL_STATE_MAP(CL_X)
+#undef CL_X
+  default: return "?";
+  }
+}
+
+int cl_state_find(const char *name) {
+#define CL_X(word, number) \
+  if (strcasecmp(name, #word) == 0) return number;
+  CL_STATE_MAP(CL_X)
+#undef CL_X
+  return CL_STATE_NONE;
+}
+
+bool cl_state_is_final(int state) {
+  return state == CL_COMPLETE || state == CL_PRUNED;
+}
+
+bool cl_state_is_pending(int state) {
+  return state == CL_WAITING || state == CL_RUNNING || state == CL_PAUSED;
+}
+
+bool cl_head_may_retry(const struct cl_study_head *s, const struct cl_head *h) {
+  if (h->state == CL_FAILED) return h->failures < s->retries && !(h->flags & CL_ATTEMPT_OPEN);
+  return (h->state == CL_LOST || h->state == CL_PREEMPTED) && h->tries < CL_TRIES_MAX;
+}
+
+bool cl_state_is_result(const struct cl_study_head *s, const struct cl_head *h) {
+  if (h->state == CL_FAILED) return h->failures >= s->retries;
+  return cl_state_is_final(h->state) || h->state == CL_DIVERGED || h->state == CL_INFEASIBLE;
+}
+
+static bool is_counted(int role) {
+  return role == CL_ROLE_SEARCH || role == CL_ROLE_ENQUEUED;
+}
+
+static unsigned bit(int state) {
+  return 1u << state;
+}
+
+#define ANY_STATE ~0u
+
+/* From which states may a decision be taken? The rows of the table in events.md section 3, by event. */
+static unsigned allowed_from(enum cl_kind kind, enum cl_cause cause) {
+  const unsigned not_final = ANY_STATE & ~(bit(CL_COMPLETE) | bit(CL_PRUNED));
+  switch (kind) {
+  case CL_EVENT_STARTED: return bit(CL_WAITING);
+  case CL_EVENT_CONTINUED: return bit(CL_RUNNING) | bit(CL_PAUSED);
+  case CL_EVENT_PAUSED: return bit(CL_RUNNING) | bit(CL_WAITING);
+  case CL_EVENT_STOPPED:
+    if (cause == CL_CAUSE_DIVERGED) return bit(CL_RUNNING);
+    return bit(CL_WAITING) | bit(CL_RUNNING) | bit(CL_PAUSED) | bit(CL_LOST) | bit(CL_PREEMPTED);
+  case CL_EVENT_PREEMPTING: return bit(CL_RUNNING) | bit(CL_PAUSED);
+  case CL_EVENT_RETRIED: return bit(CL_FAILED) | bit(CL_LOST) | bit(CL_PREEMPTED);
+  case CL_EVENT_GIVEN_UP: return bit(CL_LOST) | bit(CL_PREEMPTED);
+  case CL_EVENT_EXPLOITED:
+  case CL_EVENT_SET: return not_final;
+  case CL_EVENT_LOST:
+  case CL_EVENT_HELD:
+  case CL_EVENT_VOIDED:
+  case CL_EVENT_CHECKPOINT_ASKED:
+  case CL_EVENT_DELETED: return ANY_STATE;
+  default: return 0;
+  }
+}
+
+/* The state after a decision that is allowed. */
+static int state_after_decision(const struct cl_head *h, const struct cl_event *ev) {
+  switch (ev->kind) {
+  case CL_EVENT_STARTED: return CL_RUNNING;
+  case CL_EVENT_CONTINUED: return h->state == CL_PAUSED ? CL_WAITING : h->state;
+  case CL_EVENT_PAUSED: return CL_PAUSED;
+  case CL_EVENT_STOPPED: return ev->cause == CL_CAUSE_DIVERGED ? CL_DIVERGED : CL_PRUNED;
+  case CL_EVENT_LOST: return h->state == CL_RUNNING ? CL_LOST : h->state;
+  case CL_EVENT_RETRIED: return CL_WAITING;
+  case CL_EVENT_GIVEN_UP: return CL_FAILED;
+  case CL_EVENT_EXPLOITED:
+    if (ev->u.exploited.infeasible) return CL_INFEASIBLE;
+    return h->state == CL_RUNNING ? CL_RUNNING : CL_WAITING;
+  default: return h->state;
+  }
+}
+
+/* A trial that said, or whose program ended as if it had said, "finished". */
+static int state_when_finished(const struct cl_head *h) {
+  if (h->flags & CL_FLAG_DIVERGED) return CL_DIVERGED;
+  return h->flags & CL_FLAG_SCORED ? CL_COMPLETE : CL_FAILED;
+}
+
+/* Exit 0 of a program that trains one interval per process: it never connected and has reached `until`. */
+static bool is_leg(const struct cl_head *h) {
+  return !(h->flags & CL_CONNECTED_ONCE) && !isnan(h->until) && !isnan(h->step) && h->step >= h->until;
+}
+
+/* The order of judgement at `ended` (events.md section 3). `h` has the flags of the end already. */
+static int state_after_end(const struct cl_head *h, const struct cl_event *ev) {
+  int status = ev->u.ended.signal != 0 ? -1 : ev->u.ended.status;
+  if (h->flags & CL_ATTEMPT_DONE) return h->state;
+  if (h->state == CL_PAUSED) return status == 0 && !is_leg(h) ? state_when_finished(h) : CL_PAUSED;
+  if (h->state != CL_RUNNING) return h->state;
+  if (status == 77) return CL_INFEASIBLE;
+  if (h->flags & CL_FLAG_DIVERGED) return CL_DIVERGED;
+  if (status == 75 || (h->flags & CL_FLAG_PREEMPTING)) return CL_PREEMPTED;
+  if (status == 76) return CL_PRUNED;
+  if (status == 0) return is_leg(h) ? CL_PAUSED : state_when_finished(h);
+  return CL_FAILED;
+}
+
+/* Judging: study. */
+
+static int64_t updated_budget(const char *settings, int64_t standard) {
+  json_t *node = settings == NULL ? NULL : json_loads(settings, 0, NULL);
+  const json_t *trials = json_object_get(node, "trials");
+  int64_t budget = json_is_integer(trials) ? json_integer_value(trials) : standard;
+  json_decref(node);
+  return budget;
+}
+
+static int conflict(const char *subject, int64_t seen, int64_t version, struct cl_err *e) {
+  return CL_FAIL(e, CLADE_ECONFLICT, "%s has changed: the decision saw version %lld, it is at %lld now",
+                 subject, (long long)seen, (long long)version);
+}
+
+static int judge_study(const struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
+  if ((cl_kind_flags(ev->kind) & CL_D) && ev->seen != s->version)
+    return conflict("the study", ev->seen, s->version, e);
+  switch (ev->kind) {
+  case CL_EVENT_CREATED:
+    return s->position == 0 ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study has been created already");
+  case CL_EVENT_UPDATED: {
+    int64_t budget = updated_budget(ev->u.updated.settings, s->budget);
+    if (budget >= s->counted) return 0;
+    return CL_FAIL(e, CLADE_EREFUSED, "trials cannot be %lld: %lld have been proposed already",
+                   (long long)budget, (long long)s->counted);
+  }
+  case CL_EVENT_FINISHED: return s->open ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study is finished already");
+  case CL_EVENT_REOPENED: return !s->open ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study is open already");
+  case CL_EVENT_WORKER:
+    if (ev->u.worker.state == CL_WORKER_JOINED) {
+      if (ev->u.worker.worker == s->workers + 1) return 0;
+      return CL_FAIL(e, CLADE_ECONFLICT, "worker %d cannot join: the next number is %d", ev->u.worker.worker,
+                     s->workers + 1);
+    }
+    if (ev->u.worker.worker >= 1 && ev->u.worker.worker <= s->workers) return 0;
+    return CL_FAIL(e, CLADE_EREFUSED, "worker %d has never joined", ev->u.worker.worker);
+  default: return 0; /* clock, chosen, note */
+  }
+}
+
+/* Judging: a new trial. */
+static int judge_birth(const struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
+  if (ev->subject != s->trials + 1)
+    return CL_FAIL(e, CLADE_ECONFLICT, "trial %lld cannot be proposed: the next number is %lld",
+                   (long long)ev->subject, (long long)s->trials + 1);
+  if (ev->kind == CL_EVENT_IMPORTED) {
+    int state = ev->u.imported.state;
+    if (cl_state_is_final(state) || state == CL_FAILED || state == CL_DIVERGED || state == CL_INFEASIBLE)
+      return 0;
+    return CL_FAIL(e, CLADE_EREFUSED, "a trial cannot be imported in state %s", cl_state_name(state));
+  }
+  if (!is_counted((int)ev->u.proposed.role)) return 0;
+  if (!s->open) return CL_FAIL(e, CLADE_EBUDGET, "the study is finished: no trial can be added");
+  if (s->counted >= s->budget)
+    return CL_FAIL(e, CLADE_EBUDGET, "all %lld trials have been proposed; raise `trials` for more",
+                   (long long)s->budget);
+  return 0;
+}
+
+static int judge_start(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
+                       struct cl_err *e) {
+  bool open = h->flags & CL_ATTEMPT_OPEN;
+  if (!s->open && is_counted(h->role))
+    return CL_FAIL(e, CLADE_EREFUSED, "trial %lld cannot start: the study is finished",
+                   (long long)ev->subject);
+  if (open ? ev->attempt == h->attempt : ev->attempt == h->attempt + 1) return 0;
+  return CL_FAIL(e, CLADE_EREFUSED, "attempt %d of trial %lld cannot start: attempt %d is %s", ev->attempt,
+                 (long long)ev->subject, h->attempt, open ? "still open" : "the last one");
+}
+
+static int judge_decision(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
+                          struct cl_err *e) {
+  if (ev->seen != h->version) {
+    char subject[40];
+    (void)snprintf(subject, sizeof subject, "trial %lld", (long long)ev->subject);
+    return conflict(subject, ev->seen, h->version, e);
+  }
+  if (!(allowed_from(ev->kind, ev->cause) & bit(h->state)))
+    return CL_FAIL(e, CLADE_EREFUSED, "trial %lld is %s, so it cannot be '%s'", (long long)ev->subject,
+                   cl_state_name(h->state), cl_kind_name(ev->kind));
+  switch (ev->kind) {
+  case CL_EVENT_STARTED: return judge_start(s, h, ev, e);
+  case CL_EVENT_LOST:
+    if (ev->attempt == h->attempt && (h->flags & CL_ATTEMPT_OPEN)) return 0;
+    return CL_FAIL(e, CLADE_EREFUSED, "attempt %d of trial %lld is not open", ev->attempt,
+                   (long long)ev->subject);
+  case CL_EVENT_RETRIED:
+    if (cl_head_may_retry(s, h)) return 0;
+    return CL_FAIL(e, CLADE_EREFUSED, "trial %lld (%s) has no retry left", (long long)ev->subject,
+                   cl_state_name(h->state));
+  default: return 0;
+  }
+}
+
+static int judge_report(const struct cl_head *h, const struct cl_event *ev, bool *ret_late,
+                        struct cl_err *e) {
+  if (ev->u.reported.ordinal <= h->reports) return CLADE_REPEATED;
+  if (ev->u.reported.ordinal != h->reports + 1)
+    return CL_FAIL(e, CLADE_EREFUSED, "report %lld of trial %lld is out of order: the next one is %lld",
+                   (long long)ev->u.reported.ordinal, (long long)ev->subject, (long long)h->reports + 1);
+  bool late = h->role != CL_ROLE_FOREIGN && (!(h->flags & CL_ATTEMPT_OPEN) || !cl_state_is_pending(h->state));
+  if (!late && !isnan(h->step) && ev->u.reported.step < h->step)
+    return CL_FAIL(e, CLADE_EREFUSED, "step %g of trial %lld goes back behind %g: steps never decrease",
+                   ev->u.reported.step, (long long)ev->subject, h->step);
+  *ret_late = late;
+  return 0;
+}
+
+static int judge_fact(const struct cl_head *h, const struct cl_event *ev, bool *ret_late, struct cl_err *e) {
+  bool open = h->flags & CL_ATTEMPT_OPEN;
+  if (ev->attempt > h->attempt)
+    return CL_FAIL(e, CLADE_EREFUSED, "attempt %d of trial %lld has not been started", ev->attempt,
+                   (long long)ev->subject);
+  if (ev->attempt < h->attempt) {
+    *ret_late = true;
+    return 0;
+  }
+  switch (ev->kind) {
+  case CL_EVENT_REPORTED: return judge_report(h, ev, ret_late, e);
+  case CL_EVENT_CONNECTED:
+    if (h->flags & CL_CONNECTED_ONCE) return CLADE_REPEATED;
+    *ret_late = !open;
+    return 0;
+  case CL_EVENT_DONE:
+    if (h->flags & CL_ATTEMPT_DONE) return CLADE_REPEATED;
+    *ret_late = !open;
+    if (open && h->state == CL_WAITING)
+      return CL_FAIL(e, CLADE_EREFUSED, "trial %lld waits to be continued: its process cannot be done",
+                     (long long)ev->subject);
+    return 0;
+  case CL_EVENT_ENDED:
+    if (!open && (h->flags & CL_ATTEMPT_KNOWN)) return CLADE_REPEATED;
+    *ret_late = !open;
+    if (open && !ev->u.ended.known && !(h->flags & CL_ATTEMPT_DONE))
+      return CL_FAIL(e, CLADE_EREFUSED, "nobody saw how attempt %d of trial %lld ended: it is lost",
+                     ev->attempt, (long long)ev->subject);
+    return 0;
+  default: return 0; /* adopted, saved, loaded */
+  }
+}
+
+static int judge(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
+                 bool *ret_late, struct cl_err *e) {
+  *ret_late = false;
+  int flags = cl_kind_flags(ev->kind);
+  if (flags == 0) return CL_FAIL(e, CLADE_ENEWER, "event kind %d is of a newer clade", (int)ev->kind);
+  if (ev->kind == CL_EVENT_PROPOSED || ev->kind == CL_EVENT_IMPORTED) return judge_birth(s, ev, e);
+  if (ev->subject == 0) return judge_study(s, ev, e);
+  if (h->proposed == 0)
+    return CL_FAIL(e, CLADE_EREFUSED, "trial %lld does not exist", (long long)ev->subject);
+  if (ev->kind == CL_EVENT_NOTE) return 0;
+  return flags & CL_D ? judge_decision(s, h, ev, e) : judge_fact(h, ev, ret_late, e);
+}
+
+int cl_head_admit(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
+                  bool *ret_late, struct cl_err *e) {
+  bool late = false;
+  int status = judge(s, h, ev, &late, e);
+  if (status == 0) *ret_late = late;
+  return status;
+}
+
+/* Applying. */
+
+static void begin_segment(struct cl_head *h, bool afresh) {
+  h->step = CL_NO_STEP;
+  h->flags &= (uint8_t)~CL_FLAG_DIVERGED;
+  if (afresh) h->flags &= (uint8_t)~CL_FLAG_SCORED;
+}
+
+static void apply_start(struct cl_head *h, const struct cl_event *ev) {
+  bool kept = (h->flags & CL_ATTEMPT_OPEN) && ev->attempt == h->attempt; /* its process waits in a report */
+  if (!kept) {
+    h->flags &= CL_FLAG_SCORED;
+    h->reports = 0;
+  }
+  h->attempt = ev->attempt;
+  h->worker = ev->u.started.worker;
+  h->until = ev->u.started.until;
+  h->flags |= CL_ATTEMPT_OPEN;
+  h->flags &= (uint8_t)~CL_FLAG_PREEMPTING;
+  h->load = 0;
+  if (!kept) begin_segment(h, ev->u.started.from == 0);
+}
+
+static void apply_report(const struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
+  h->reports = ev->u.reported.ordinal;
+  if (ev->late) return;
+  h->step = ev->u.reported.step;
+  if (isnan(h->furthest) || h->step > h->furthest) {
+    h->furthest = h->step;
+    h->tries = 0;
+  }
+  for (int i = 0; i < ev->u.reported.metrics.n; i++) {
+    const struct cl_metric *m = &ev->u.reported.metrics.items[i];
+    if (m->id < 1 || m->id > s->objectives) continue;
+    h->flags |= CL_FLAG_SCORED;
+    if (!isfinite(m->value)) h->flags |= CL_FLAG_DIVERGED;
+  }
+}
+
+static void apply_end(struct cl_head *h, const struct cl_event *ev) {
+  for (int i = 0; i < ev->u.ended.objectives.n; i++) {
+    h->flags |= CL_FLAG_SCORED;
+    if (!isfinite(ev->u.ended.objectives.items[i])) h->flags |= CL_FLAG_DIVERGED;
+  }
+  h->flags &= (uint8_t)~CL_ATTEMPT_OPEN;
+  h->flags |= CL_ATTEMPT_KNOWN;
+  h->load = 0;
+}
+
+static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
+  switch (ev->kind) {
+  case CL_EVENT_STARTED: apply_start(h, ev); break;
+  case CL_EVENT_CONTINUED: h->until = ev->u.continued.until; break;
+  case CL_EVENT_SET: h->until = ev->u.set.until; break;
+  case CL_EVENT_EXPLOITED:
+    h->until = ev->u.exploited.until;
+    h->load = ev->position;
+    h->flags |= CL_FLAG_SCORED;
+    break;
+  case CL_EVENT_VOIDED:
+    if (h->load == ev->u.voided.change) h->load = 0;
+    break;
+  case CL_EVENT_PREEMPTING: h->flags |= CL_FLAG_PREEMPTING; break;
+  case CL_EVENT_LOST:
+    h->flags &= (uint8_t)~CL_ATTEMPT_OPEN;
+    h->load = 0;
+    break;
+  case CL_EVENT_RETRIED:
+    if (h->state == CL_FAILED)
+      h->failures++;
+    else
+      h->tries++;
+    break;
+  default: break;
+  }
+}
+
+static void apply_fact(const struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
+  switch (ev->kind) {
+  case CL_EVENT_REPORTED: apply_report(s, h, ev); break;
+  case CL_EVENT_CONNECTED: h->flags |= CL_CONNECTED_ONCE; break;
+  case CL_EVENT_ADOPTED: h->worker = ev->u.adopted.worker; break;
+  case CL_EVENT_SAVED: h->tries = 0; break;
+  case CL_EVENT_LOADED:
+    if (ev->u.loaded.error == NULL) begin_segment(h, false);
+    if (h->load == ev->u.loaded.change) h->load = 0;
+    break;
+  case CL_EVENT_DONE: h->flags |= CL_ATTEMPT_DONE; break;
+  case CL_EVENT_ENDED: apply_end(h, ev); break;
+  default: break;
+  }
+}
+
+static int state_after_fact(const struct cl_head *h, const struct cl_event *ev) {
+  if (ev->kind == CL_EVENT_DONE && (h->state == CL_RUNNING || h->state == CL_PAUSED))
+    return state_when_finished(h);
+  if (ev->kind == CL_EVENT_ENDED) return state_after_end(h, ev);
+  return h->state;
+}
+
+static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
+  bool foreign = ev->kind == CL_EVENT_IMPORTED;
+  *h = (struct cl_head){.proposed = ev->position,
+                        .version = ev->position,
+                        .step = CL_NO_STEP,
+                        .furthest = CL_NO_STEP,
+                        .until = CL_NO_STEP,
+                        .role = (uint8_t)(foreign ? CL_ROLE_FOREIGN : ev->u.proposed.role)};
+  if (foreign)
+    h->state = (uint8_t)ev->u.imported.state;
+  else
+    h->state = ev->u.proposed.infeasible ? CL_INFEASIBLE : CL_WAITING;
+  if (foreign && ev->u.imported.objectives.n > 0) h->flags = CL_FLAG_SCORED;
+  if (h->state == CL_WAITING) h->waiting = ev->position;
+  s->trials = ev->subject;
+  if (is_counted(h->role)) s->counted++;
+}
+
+static void apply_to_study(struct cl_study_head *s, const struct cl_event *ev) {
+  switch (ev->kind) {
+  case CL_EVENT_CREATED:
+    s->open = true;
+    s->space_version = 1;
+    break;
+  case CL_EVENT_UPDATED:
+    s->budget = updated_budget(ev->u.updated.settings, s->budget);
+    s->space_version = ev->u.updated.space_version;
+    break;
+  case CL_EVENT_FINISHED: s->open = false; break;
+  case CL_EVENT_REOPENED: s->open = true; break;
+  case CL_EVENT_WORKER:
+    if (ev->u.worker.state == CL_WORKER_JOINED) s->workers = ev->u.worker.worker;
+    break;
+  default: break;
+  }
+  if (cl_kind_flags(ev->kind) & CL_V) s->version = ev->position;
+}
+
+int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev, struct cl_err *e) {
+  bool late = false;
+  int status = judge(s, h, ev, &late, e);
+  if (status != 0 && status != CLADE_REPEATED) {
+    (void)cl_err_prefix(e, "event %lld ('%s') does not fit the log: ", (long long)ev->position,
+                        cl_kind_name(ev->kind));
+    return status == CLADE_ENEWER ? status : CL_FAIL(e, CLADE_ECORRUPT, "%s", e == NULL ? "" : e->text);
+  }
+  if (status == CLADE_REPEATED && !ev->late)
+    return CL_FAIL(e, CLADE_ECORRUPT, "event %lld ('%s') stands twice in the log", (long long)ev->position,
+                   cl_kind_name(ev->kind));
+  assert(ev->position > s->position);
+  s->position = ev->position;
+  if (ev->kind == CL_EVENT_PROPOSED || ev->kind == CL_EVENT_IMPORTED) {
+    apply_birth(s, h, ev);
+    return 0;
+  }
+  if (ev->subject == 0) {
+    apply_to_study(s, ev);
+    return 0;
+  }
+  bool current = (cl_kind_flags(ev->kind) & CL_D) || ev->attempt == h->attempt;
+  if (ev->late && !(current && ev->kind == CL_EVENT_REPORTED) && !(current && ev->kind == CL_EVENT_ENDED))
+    return 0;
+  int before = h->state;
+  if (cl_kind_flags(ev->kind) & CL_D) {
+    int after = state_after_decision(h, ev);
+    apply_decision(h, ev);
+    h->state = (uint8_t)after;
+  } else {
+    apply_fact(s, h, ev);
+    if (!ev->late) h->state = (uint8_t)state_after_fact(h, ev);
+  }
+  if (h->state == CL_WAITING && before != CL_WAITING) h->waiting = ev->position;
+  if ((cl_kind_flags(ev->kind) & CL_V) && !ev->late) h->version = ev->position;
+  assert(cl_head_check(h, NULL) == 0);
+  return 0;
+}
+
+int cl_head_check(const struct cl_head *h, struct cl_err *e) {
+  bool open = h->flags & CL_ATTEMPT_OPEN;
+  const char *broken = NULL;
+  if (h->proposed == 0) return 0;
+  if (h->state < CL_WAITING || h->state > CL_INFEASIBLE) broken = "the state is none of the ten";
+  if (h->version < h->proposed) broken = "the version is older than the trial";
+  if (h->state == CL_WAITING && h->waiting == 0) broken = "it waits without a place in the queue";
+  if (h->state == CL_RUNNING && (!open || h->attempt < 1)) broken = "it runs without an open attempt";
+  if (h->state == CL_LOST && open) broken = "it is lost with an open attempt";
+  if (h->attempt == 0 && open) broken = "an attempt is open that never started";
+  if (h->state == CL_COMPLETE && !(h->flags & CL_FLAG_SCORED)) broken = "it is complete without an objective";
+  if (h->tries > CL_TRIES_MAX) broken = "it was retried more often than allowed";
+  if (broken == NULL) return 0;
+  return CL_FAIL(e, CLADE_ECORRUPT, "the head of a trial in state %s is wrong: %s", cl_state_name(h->state),
+                 broken);
+}
