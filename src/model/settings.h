@@ -1,24 +1,42 @@
-/* The settings of a study: what `created` and `updated` carry as JSON, resolved from a spec, and nothing
- * else.
+/* The settings of a study: what `created` and `updated` carry as JSON, resolved from a spec.
  *
- * The JSON (one object; keys not listed are kept for readers of a later version and ignored):
- *   study          string: the study's name
- *   origin         "native" | "runspec" | "inline" | "api"
- *   program        array of strings with {name} placeholders left in, or absent (in-process study)
- *   cwd            string: absolute directory the program runs in
- *   values_to      "placeholders" | "after-script" (contracts.md 2)
- *   objectives     array of {name, goal: "minimize"|"maximize", reduce: "last"|"best"|"mean"}; at least one
- *   computed       "hpmax" if the objective is computed from the first metric of the trainer (runspecs), else
- * absent metric_regex   string or absent step           string: name of the step unit, or absent
- *   hyperparameters array of {id, name, domain: float|int|ordered|unordered|constant, scale, lo, hi, mean,
- * sd, step, zero, drawn, values, tuned, change, parent, when, key, increment, title} constraints    array of
- * strings search         {method, …options of the method} schedule       {method, …} or absent enqueue array
- * of {name: value} objects, or absent trials         integer 1…10^12: the budget parallel       integer:
- * slots of the engine that `clade run` starts ordered        bool; lag: integer (ordered mode) repeats true
- * when trials repeat the tuned values (hp_tuning: false) limits         {time_s, memory_bytes, retries,
- * max_failures, grace_s, reconnect_s} gpus           array of strings or absent directory      string: parent
- * of the trial directories trainer        any JSON: the trainer's own part, in the resolved copy dump string:
- * text of a runspec whose anchors the worker fills per trial, or absent
+ * One object; unknown keys are kept for readers of a later version and ignored. "?" = may be absent.
+ *   study            string: the study's name
+ *   origin           "native" | "runspec" | "inline" | "api"
+ *   program?         array of strings with {name} placeholders and {{ left in; absent: in-process
+ *   cwd              string: absolute directory the program runs in
+ *   values_to        "placeholders" | "after-script" (contracts.md 2)
+ *   objectives       array of {name, goal: "minimize"|"maximize", reduce: "last"|"best"|"mean"}, >= 1
+ *   computed?        "hpmax": the objective is computed from the first metric of the trainer
+ *   metric_regex?    string
+ *   step?            string: name of the step unit
+ *   hyperparameters  array of objects, see below, in the order of the spec
+ *   constraints?     array of strings
+ *   search           {method, …options of the method}
+ *   schedule?        {method, …}
+ *   enqueue?         array of {name: value} objects
+ *   trials           integer 1…10^12: the budget
+ *   parallel         integer: slots of the engine that `clade run` starts
+ *   ordered?         bool; lag: integer (ordered mode); absent = free mode
+ *   repeats?         true when trials repeat the tuned values (hp_tuning: false)
+ *   limits           {time_s, memory_bytes, retries, max_failures, grace_s, reconnect_s}, each optional
+ *   gpus?            array of strings
+ *   directory?       string: absolute parent of the trial directories
+ *   tensorboard?     true: trials write event files as well
+ *   dump?            string: template of {spec} / CLADE_SPEC, filled per trial by cl_spec_dump
+ *                    (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
+ *
+ * A hyperparameter is {id, name, domain: "float"|"int"|"ordered"|"unordered"|"constant"} and
+ *   scale?           "linear" (also when absent) | "log" | "logit" | "normal" | "lognormal"
+ *   lo? hi?          numbers; absent = unbounded, only with normal and lognormal
+ *   mean? sd?        numbers, with normal and lognormal
+ *   step? zero?      numbers; zero is a share in (0,1)
+ *   drawn?           bool
+ *   values?          array of scalars: lists; one for a constant
+ *   tuned?           scalar; it may stand outside a list (XT allows that for runs without a search)
+ *   change?          "live" | "restart" | "start"; absent = live for numbers, restart for the rest
+ *   parent? when?    the parent's *name* (which may stand further down), array of its scalars
+ *   key? increment? title?   strings
  */
 #ifndef CL_SETTINGS_H
 #define CL_SETTINGS_H
