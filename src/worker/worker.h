@@ -1,0 +1,143 @@
+/* The worker: records what trainers do and acts on what was decided about their trials.
+ *
+ * It takes WAITING trials into its slots, makes their directories, has its keeper start the programs, talks
+ * to trainers over its socket or follows their output, and writes what it sees as facts into the log. Of
+ * searchers and schedulers it knows nothing but the step `until` of a decision. It survives kill -9 of
+ * anything: of itself (the next worker on this machine adopts its trainers), of the keeper, of trainers.
+ *
+ * Everything happens on the caller's loop and thread; nothing blocks. The worker puts events into the log and
+ * never commits but in create and destroy; the caller's loop is
+ *
+ *   cl_worker_create(&options, &w, e); cl_worker_recover(w, e);
+ *   for (;;) {
+ *     do {
+ *       … engine: decide, put …
+ *       cl_worker_turn(w, e);                claim, spawn, carry out decisions
+ *       cl_log_commit(log, e);               one transaction for the turn; then the answers go out
+ *     } while (cl_log_has_put(log));
+ *     if (… nothing left to do …) break;
+ *     uv_run(loop, UV_RUN_ONCE);
+ *   }
+ *   cl_worker_destroy(w); uv_run(loop, UV_RUN_DEFAULT);
+ *
+ * Directories (cl_attempt_… in attempt.h gives the paths):
+ *   <directory>/<study>/worker-<n>         lock of worker n, held while it lives
+ *   <directory>/<study>/<trial>/           CLADE_DIR; params.json, spec copy, socket (where the socket is
+ * now) <directory>/<study>/<trial>/attempt-<k>/   lock, exit, stdout, stderr, params.json
+ *   <directory>/<study>/<trial>/checkpoints/   CLADE_CKPT_DIR; <attempt>-<step>/
+ */
+#ifndef CL_WORKER_H
+#define CL_WORKER_H
+
+#include <uv.h>
+
+#include "store/log.h"
+
+struct cl_worker;
+
+struct cl_worker_options {
+  struct cl_log *log; /* keeps; open for writing; outlives the worker */
+  uv_loop_t *loop;    /* keeps; outlives the worker's handles, see cl_worker_destroy */
+  int slots;          /* trials at the same time, 1…CL_WORKER_SLOTS_MAX */
+  int n_gpus;         /* 0, or the names for CUDA_VISIBLE_DEVICES: slot i gets gpus[i % n_gpus] */
+  const char *const *gpus;
+  const char *host, *boot; /* null = this machine's; given ones are for tests */
+  const char *labels;      /* JSON for the `worker` event, or null */
+  const char *provenance;  /* JSON for the `worker` event, or null */
+  const char *keeper;      /* executable that runs cl_keeper_main for "__keeper"; null = /proc/self/exe */
+  const char *store;       /* CLADE_STORE of the trainers: absolute; null = the store's own address */
+  double grace_s;          /* between asking, SIGTERM and SIGKILL; 0 = the study's `limits: grace` */
+
+  /* The step at which the scheduler wants to be asked first, for a trial that is about to be started by this
+   * worker; CL_NO_STEP = never. Null: the trial's own `until` (of its last decision). The worker calls it in
+   * cl_worker_turn and keeps nothing. */
+  double (*until)(void *ctx, const struct cl_trial *t);
+
+  /* A sentence for people about a trial (0 = the worker itself): what could not be done and what happens
+   * next. Null: nobody listens. The text borrows. */
+  void (*say)(void *ctx, int64_t trial, const char *text);
+  void *ctx; /* of `until` and `say` */
+};
+
+#define CL_WORKER_SLOTS_MAX 10000
+
+/* Join the study: start the keeper, open the socket, take the worker's lock, append `worker` (joined).
+ * `options` and its texts borrow, but for log and loop. Gives *ret; free with cl_worker_destroy.
+ *
+ * CLADE_EINVAL (slots, or a study without a program: those are asked and told in process), CLADE_EIO
+ * (directory, socket), CLADE_ESPAWN (keeper), CLADE_ENEWER, the errors of cl_log_append, CLADE_ENOMEM.
+ * Nothing is left behind on failure but directories. The log must have nothing put. */
+int cl_worker_create(const struct cl_worker_options *options, struct cl_worker **ret, struct cl_err *e);
+
+/* Judge every open attempt of workers of this host that live no longer (events.md 7): adopt those that run
+ * (`adopted`: their output is followed, connected trainers come back by themselves), record the end of those
+ * that left an exit status (`ended`), and call the others `lost`. Their workers are recorded as gone. What is
+ * RETRIED or GIVEN UP afterwards is the engine's decision. More attempts than slots may be adopted; then none
+ * is claimed before enough have ended.
+ *
+ * Call once after create, and again whenever another worker of this host may have died. Only puts events.
+ * Cost O(trials), and O(events of the trial) for each one adopted. The errors of cl_worker_turn. */
+int cl_worker_recover(struct cl_worker *w, struct cl_err *e);
+
+/* Claim waiting trials for free slots, start the processes whose `started` is committed, carry out decisions
+ * about the worker's own attempts. Call once per turn of the loop, before cl_log_commit. Cheap when nothing
+ * has happened: O(attempts that changed).
+ *
+ * 0; an error when the worker cannot go on (CLADE_ENOMEM, CLADE_EIO, CLADE_ECORRUPT, CLADE_ENEWER): destroy
+ * it; the trainers run on and wait at their next report. What went wrong with one trial alone is no error: it
+ * is said, and tried again or recorded. */
+int cl_worker_turn(struct cl_worker *w, struct cl_err *e);
+
+enum cl_shutdown {
+  CL_SHUTDOWN_DRAIN = 1, /* claim no more; let everything end by itself */
+  CL_SHUTDOWN_ASK,   /* and preempt: connected trainers save at their next report and end, others get SIGTERM
+                        after the grace (then SIGKILL after it once more) */
+  CL_SHUTDOWN_KILL,  /* and SIGKILL to the process groups at once */
+  CL_SHUTDOWN_DETACH /* claim no more, and leave the trainers running: cl_worker_busy is 0 from here. Only
+                        destroy may follow. A later worker adopts them */
+};
+/* Modes only rise; a lower one changes nothing. `signal`: the signal that asked for it (args of the
+ * decision), 0 = none. */
+void cl_worker_shutdown(struct cl_worker *w, enum cl_shutdown mode, int signal);
+
+/* Attempts that are not over yet: claimed, running, or ended with their last facts not committed. */
+int cl_worker_busy(const struct cl_worker *w);
+int cl_worker_number(const struct cl_worker *w);
+const char *cl_worker_socket(const struct cl_worker *w); /* its path; borrowed */
+
+/* Number of slots; takes effect at the next turn, running trials stay. Puts `worker` (changed). CLADE_EINVAL.
+ */
+int cl_worker_resize(struct cl_worker *w, int slots, struct cl_err *e);
+
+enum cl_slot_phase {
+  CL_SLOT_FREE = 0,
+  CL_SLOT_CLAIMED, /* `started` is not committed yet, or the process not spawned */
+  CL_SLOT_RUNNING,
+  CL_SLOT_HELD,    /* its report waits for a decision */
+  CL_SLOT_SAVING,  /* a checkpoint is being written or published */
+  CL_SLOT_ENDING,  /* asked or signalled to end */
+  CL_SLOT_DRAINING /* ended; its last output is read */
+};
+struct cl_slot_view {
+  int64_t trial; /* 0 = free */
+  int32_t attempt, pid;
+  enum cl_slot_phase phase;
+  bool connected;
+  double step, value;     /* of the last report that counts; NaN = none */
+  int64_t started_ms;     /* cl_log_now_ms at the start of the attempt (of its adoption, if adopted) */
+  int64_t resident_bytes; /* of the process group when last sampled; 0 = not sampled (no memory limit) */
+};
+/* Progress of slots 0…: fills up to n, returns how many there are (more than the slots after adopting more).
+ */
+int cl_worker_views(const struct cl_worker *w, struct cl_slot_view *ret, int n);
+
+/* Leave the study (`worker` gone is appended if the log still works) and free. The log must have nothing put
+ * (commit first). Running trainers stay alive as with CL_SHUTDOWN_DETACH. Its handles are closed by the loop:
+ * run it until it is empty (UV_RUN_DEFAULT) before uv_loop_close, and commit and follow nothing more on this
+ * log after the call, as it still has the worker's listener. Null is allowed. */
+void cl_worker_destroy(struct cl_worker *w);
+
+/* The text of /proc/sys/kernel/random/boot_id and the host's name, as they stand in `worker` events. */
+int cl_worker_here(char ret_host[256], char ret_boot[64], struct cl_err *e);
+
+#endif
