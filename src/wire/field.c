@@ -88,7 +88,7 @@ const char *cl_message_type_text(enum cl_message_type type) {
 const char *cl_field_way_text(enum cl_message_way way) {
   switch (way) {
 #define CL_X(id, text) \
-  case CL_WAY_##id: return text;
+  case CL_MESSAGE_WAY_##id: return text;
     CL_MESSAGE_WAY_MAP(CL_X)
 #undef CL_X
   default: return NULL;

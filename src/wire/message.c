@@ -163,7 +163,7 @@ static int store_number(const struct cl_field *field, const struct cl_wire_value
 
 static int store_way(const struct cl_field *field, const char *text, struct cl_message *ret,
                      struct cl_err *e) {
-  for (unsigned i = 0; i < CL_WAYS; i++) {
+  for (unsigned i = 0; i < CL_MESSAGE_WAYS; i++) {
     if (strcmp(text, cl_field_way_text((enum cl_message_way)i)) != 0) continue;
     ret->way = (enum cl_message_way)i;
     return 0;

@@ -97,10 +97,10 @@ enum {
   X(FORK, "fork")
 
 enum cl_message_way {
-#define CL_X(id, text) CL_WAY_##id,
+#define CL_X(id, text) CL_MESSAGE_WAY_##id,
   CL_MESSAGE_WAY_MAP(CL_X)
 #undef CL_X
-      CL_WAYS
+      CL_MESSAGE_WAYS
 };
 
 enum cl_wire_kind { CL_WIRE_NULL, CL_WIRE_BOOL, CL_WIRE_INT, CL_WIRE_FLOAT, CL_WIRE_TEXT };

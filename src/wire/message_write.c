@@ -130,7 +130,7 @@ static bool is_default(const struct cl_message *m, const struct cl_field *field)
   case CL_FIELD_SAVE_AT: return !m->has_save_at;
   case CL_FIELD_BOOL: return !*(const bool *)((const char *)m + field->offset);
   case CL_FIELD_CAN: return m->can == 0;
-  case CL_FIELD_WAY: return m->way == CL_WAY_DIRECTORY;
+  case CL_FIELD_WAY: return m->way == CL_MESSAGE_WAY_DIRECTORY;
   case CL_FIELD_VALUES: return m->n_values == 0;
   case CL_FIELD_METRICS: return m->n_metrics == 0;
   case CL_FIELD_MISSING: return m->n_missing == 0;

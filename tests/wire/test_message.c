@@ -82,7 +82,7 @@ static void every_member_is_read_as_its_type(void **state) {
   assert_int_equal(parse(line, strlen(line), &memory, &m, &e), 0);
   assert_int_equal(m.type, CL_MESSAGE_START);
   assert_true(m.seed == INT64_MIN && m.change == 17 && m.reports == 12 && m.n_values == 6);
-  assert_true(m.has_save_at && m.save_at == 2.5 && m.way == CL_WAY_DIRECTORY);
+  assert_true(m.has_save_at && m.save_at == 2.5 && m.way == CL_MESSAGE_WAY_DIRECTORY);
   assert_string_equal(m.load, "/ckpt/7");
   assert_string_equal(m.path, "/ckpt/8.tmp");
   static const struct cl_wire_pair want[] = {{"lr", {.kind = CL_WIRE_FLOAT, .number = 0.0123}},
