@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,15 +59,35 @@ void cl_text_format(struct cl_text *t, const char *format, ...) {
   va_end(again);
 }
 
+/* Numbers have a point in whatever locale the program runs: a trainer may have chosen one with a comma. The C
+ * locale costs no memory; where it cannot be had, the thread's own is used. */
+struct point {
+  locale_t c, before;
+};
+
+static struct point begin_point(void) {
+  struct point p = {.c = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
+  if (p.c != (locale_t)0) p.before = uselocale(p.c);
+  return p;
+}
+
+static void end_point(struct point p) {
+  if (p.c == (locale_t)0) return;
+  (void)uselocale(p.before);
+  freelocale(p.c);
+}
+
 const char *cl_number_text(double x, char *buffer) {
   if (!isfinite(x)) {
     (void)snprintf(buffer, CL_NUMBER_TEXT, "%s", isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
     return buffer;
   }
+  struct point point = begin_point();
   for (int digits = 15; digits <= 17; digits++) {
     (void)snprintf(buffer, CL_NUMBER_TEXT, "%.*g", digits, x);
     if (strtod(buffer, NULL) == x) break;
   }
+  end_point(point);
   return buffer;
 }
 
@@ -147,7 +168,9 @@ bool cl_text_is_utf8(const char *bytes, size_t n) {
 bool cl_text_to_number(const char *text, double *ret) {
   if (text[0] == '\0' || strspn(text, "0123456789+-.eEinfatyINFATY") != strlen(text)) return false;
   char *end = NULL;
+  struct point point = begin_point();
   double x = strtod(text, &end);
+  end_point(point);
   if (end == text || *end != '\0') return false;
   *ret = x == 0 ? 0.0 : x; /* -0.0 is 0.0 everywhere */
   return true;

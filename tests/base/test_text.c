@@ -1,3 +1,4 @@
+#include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,23 @@ static void numbers_read_back_the_same(void **state) {
     assert_true(cl_text_to_number(cl_number_text(x, buffer), &back));
     assert_true(back == x);
   }
+}
+
+static void numbers_have_a_point_in_every_locale(void **state) {
+  (void)state;
+  static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "nl_NL.UTF-8",
+                                      "ru_RU.UTF-8"};
+  size_t i = 0, n = sizeof names / sizeof *names;
+  while (i < n && setlocale(LC_ALL, names[i]) == NULL) i++;
+  if (i == n)
+    return; /* no locale with a comma is installed: nothing to see here (cmocka calls a skip "not ok") */
+  char buffer[CL_NUMBER_TEXT];
+  double x = 0;
+  (void)cl_number_text(2.385, buffer);
+  bool read = cl_text_to_number("2.385", &x);
+  (void)setlocale(LC_ALL, "C");
+  assert_string_equal(buffer, "2.385");
+  assert_true(read && x == 2.385);
 }
 
 static void only_whole_numbers_are_numbers(void **state) {
@@ -80,9 +98,12 @@ static void taken_text_belongs_to_the_taker(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(numbers_read_back_the_same), cmocka_unit_test(only_whole_numbers_are_numbers),
-      cmocka_unit_test(json_strings_are_escaped),   cmocka_unit_test(utf8_is_checked_strictly),
-      cmocka_unit_test(distance_counts_edits),      cmocka_unit_test(taken_text_belongs_to_the_taker)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_read_back_the_same),
+                                     cmocka_unit_test(numbers_have_a_point_in_every_locale),
+                                     cmocka_unit_test(only_whole_numbers_are_numbers),
+                                     cmocka_unit_test(json_strings_are_escaped),
+                                     cmocka_unit_test(utf8_is_checked_strictly),
+                                     cmocka_unit_test(distance_counts_edits),
+                                     cmocka_unit_test(taken_text_belongs_to_the_taker)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
