@@ -1,0 +1,301 @@
+/* A trial from its values to its last report.
+ *
+ * The Clade part is what run_trial and its callees do with the handle `clade`: take values (now and at every
+ * report), report metrics at a step, save and load when asked, stop when told to.
+ */
+#include "net/trial.h"
+
+#include <clade/trainer.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "net/blas.h"
+#include "net/training.h"
+
+#define MAX_BATCH 1024
+#define MAX_WIDTH 64
+#define USAGE     2 /* exit status: the options are wrong */
+
+static const struct net_option common_options[] = {
+    {"lr", "0.01", "learning rate of SGD (live)"},
+    {"momentum", "0.9", "of SGD (live)"},
+    {"batch_size", "64", "images per update, 1 to 1024 (live)"},
+    {"dropout", "0.5", "probability of dropping a plane or unit, in [0, 1) (live)"},
+    {"width", "8", "channels of the first layer, 1 to 64; the others grow with it"},
+    {"epochs", "10", "passes over the training data"},
+    {"reports_per_epoch", "1", "2 = a report every half epoch"},
+    {"limit", "0", "training images per class, 0 = all"},
+    {"label_noise", "0", "share of the training labels that are made wrong"},
+    {"data", "", "file or directory of the data"},
+    {"final_train", "train", "train | all: with CLADE_FINAL=1, train on the validation part too"},
+    {"test", "false", "measure the test part at the end; needs CLADE_FINAL=1, which implies it"},
+    {"seed", "1", "of all that is random; a study sets it"},
+    {"init_seed", "", "of the initial weights, if not seed"},
+    {"order_seed", "", "of the order of the images, if not seed"},
+    {"dropout_seed", "", "of the dropout masks, if not seed"},
+    {0}};
+
+struct trial {
+  const struct net_example *example;
+  clade_trainer *clade;
+  struct net *net;
+  struct net_parts data;
+  struct net_training training;
+  struct net_wish wish;
+  int64_t epochs, reports_per_epoch;
+};
+
+/* Exit status that says which kind of mistake it was: 77 tells the study that these values cannot be trained.
+ */
+struct failure {
+  int exit_status;
+  struct cl_err error;
+};
+
+/* --- options ----------------------------------------------------------------------------------------- */
+
+static const struct net_option *find_option(const struct net_option *options, const char *name, size_t n) {
+  for (; options->name != NULL; options++)
+    if (strlen(options->name) == n && strncmp(options->name, name, n) == 0) return options;
+  return NULL;
+}
+
+static void print_option(const struct net_option *o) {
+  printf("  --%-18s %s [%s]\n", o->name, o->text, o->value);
+}
+
+static void print_help(const struct net_example *example) {
+  printf("%s\n\nOptions, as --name=value; a study or CLADE_PARAM_<name> may give them too:\n",
+         example->summary);
+  for (const struct net_option *o = example->options; o->name != NULL; o++) print_option(o);
+  for (const struct net_option *o = common_options; o->name != NULL; o++)
+    if (find_option(example->options, o->name, strlen(o->name)) == NULL) print_option(o);
+}
+
+/* The library leaves unknown arguments alone; for a program without others they are slips of the pen. */
+static int check_arguments(int argc, char **argv, const struct net_example *example, struct cl_err *e) {
+  for (int i = 1; i < argc; i++) {
+    const char *name = argv[i] + 2;
+    if (strncmp(argv[i], "--", 2) != 0)
+      return CL_FAIL(e, CLADE_EINVAL, "'%s' is no option: write --name=value, or see --help", argv[i]);
+    size_t n = strcspn(name, "=");
+    if (find_option(common_options, name, n) == NULL && find_option(example->options, name, n) == NULL)
+      return CL_FAIL(e, CLADE_EINVAL, "there is no option '%s': see --help", argv[i]);
+    if (name[n] == '\0' && i + 1 < argc && strncmp(argv[i + 1], "--", 2) != 0) i++; /* --name value */
+  }
+  return 0;
+}
+
+static void set_defaults(clade_trainer *clade, const struct net_example *example) {
+  for (const struct net_option *o = common_options; o->name != NULL; o++)
+    clade_trainer_default(clade, o->name, o->value);
+  for (const struct net_option *o = example->options; o->name != NULL; o++)
+    clade_trainer_default(clade, o->name, o->value);
+}
+
+/* --- values ------------------------------------------------------------------------------------------ */
+
+static int check_range(const char *name, double x, double low, double high, struct cl_err *e) {
+  if (x >= low && x <= high) return 0;
+  return CL_FAIL(e, CLADE_EINVAL, "%s is %g, but must be between %g and %g", name, x, low, high);
+}
+
+static int take_values(clade_trainer *clade, struct net_values *ret, struct cl_err *e) {
+  double batch_size = clade_trainer_float(clade, "batch_size");
+  struct net_values v = {.lr = clade_trainer_float(clade, "lr"),
+                         .momentum = clade_trainer_float(clade, "momentum"),
+                         .dropout = clade_trainer_float(clade, "dropout")};
+  CL_TRY(check_range("lr", v.lr, 0, 1e6, e));
+  CL_TRY(check_range("momentum", v.momentum, 0, 1e6, e));
+  CL_TRY(check_range("dropout", v.dropout, 0, 0.999, e));
+  CL_TRY(check_range("batch_size", batch_size, 1, MAX_BATCH, e));
+  v.batch_size = (size_t)lround(batch_size);
+  *ret = v;
+  return 0;
+}
+
+static int take_seed(clade_trainer *clade, const char *name, uint64_t *ret, struct cl_err *e) {
+  const char *text = clade_trainer_text(clade, name);
+  int64_t seed = clade_trainer_seed(clade);
+  if (text != NULL && text[0] != '\0' && !cl_text_to_int(text, &seed))
+    return CL_FAIL(e, CLADE_EINVAL, "%s is '%s', but must be a whole number of 64 bits", name, text);
+  *ret = (uint64_t)seed;
+  return 0;
+}
+
+static int take_seeds(clade_trainer *clade, struct net_seeds *ret, struct cl_err *e) {
+  CL_TRY(take_seed(clade, "init_seed", &ret->initial, e));
+  CL_TRY(take_seed(clade, "order_seed", &ret->order, e));
+  return take_seed(clade, "dropout_seed", &ret->dropout, e);
+}
+
+/* --- data and network -------------------------------------------------------------------------------- */
+
+static int take_wish(clade_trainer *clade, struct net_wish *ret, struct cl_err *e) {
+  const char *how = clade_trainer_text(clade, "final_train");
+  bool all = how != NULL && strcmp(how, "all") == 0, final = clade_trainer_is_final(clade);
+  if (!all && (how == NULL || strcmp(how, "train") != 0))
+    return CL_FAIL(e, CLADE_EINVAL, "final_train is '%s', but must be train or all",
+                   how == NULL ? "null" : how);
+  *ret = (struct net_wish){
+      .join = all && final, .test = final || clade_trainer_bool(clade, "test"), .final = final};
+  return 0;
+}
+
+static int spoil_training_part(struct trial *t, struct cl_err *e) {
+  double limit = clade_trainer_float(t->clade, "limit");
+  double noise = clade_trainer_float(t->clade, "label_noise");
+  CL_TRY(check_range("limit", limit, 0, 1e9, e));
+  CL_TRY(check_range("label_noise", noise, 0, 1, e));
+  if (limit >= 1) CL_TRY(net_images_limit(&t->data.training, (size_t)limit, e));
+  return net_images_add_label_noise(&t->data.training, noise, e);
+}
+
+static int read_data(struct trial *t, struct cl_err *e) {
+  CL_TRY(take_wish(t->clade, &t->wish, e));
+  const char *given = clade_trainer_text(t->clade, "data");
+  char *data = given != NULL && given[0] != '\0' ? cl_copy_text(given) : t->example->find_data();
+  int status = data == NULL ? CL_FAIL_NOMEM(e) : t->example->read(data, t->wish, &t->data, e);
+  cl_free(data);
+  if (status < 0) return status;
+  if (t->wish.join)
+    fprintf(stderr, "note: with --final_train=all, val_loss and val_accuracy are of images trained on\n");
+  return spoil_training_part(t, e);
+}
+
+static int build_network(struct trial *t, struct failure *f) {
+  double width = clade_trainer_float(t->clade, "width");
+  struct net_values values;
+  f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
+  CL_TRY(check_range("width", width, 1, MAX_WIDTH, &f->error));
+  CL_TRY(take_values(t->clade, &values, &f->error));
+  f->exit_status = 1;
+  struct net_layer_spec layers[NET_MAX_LAYERS];
+  size_t n = t->example->layers((size_t)lround(width), layers);
+  return net_create(layers, n, t->data.training.height, t->data.training.width, MAX_BATCH, &t->net,
+                    &f->error);
+}
+
+/* --- the trial --------------------------------------------------------------------------------------- */
+
+static int save_state(void *ctx, const char *directory) {
+  struct trial *t = ctx;
+  struct cl_err error;
+  int status = net_training_save(&t->training, directory, &error);
+  if (status < 0) fprintf(stderr, "%s\n", error.text);
+  return status;
+}
+
+static int load_state(void *ctx, const char *directory) {
+  struct trial *t = ctx;
+  struct cl_err error;
+  int status = net_training_load(&t->training, directory, &error);
+  if (status < 0) fprintf(stderr, "%s\n", error.text);
+  return status;
+}
+
+/* The library knows best with which status to exit: without a worker, for example, "run me again". */
+static int library_failure(const struct trial *t, int status, struct failure *f) {
+  f->exit_status = clade_trainer_exit_status(t->clade);
+  return CL_FAIL(&f->error, status, "%s", clade_trainer_errmsg(t->clade));
+}
+
+static void measure(struct trial *t) {
+  double loss, accuracy;
+  clade_trainer_metric(t->clade, "train_loss", net_training_take_loss(&t->training));
+  net_training_evaluate(&t->training, &t->data.validation, &loss, &accuracy);
+  clade_trainer_metric(t->clade, "val_loss", loss);
+  clade_trainer_metric(t->clade, "val_accuracy", accuracy);
+  if (!t->wish.test || (int64_t)t->training.place.epoch < t->epochs) return;
+  net_training_evaluate(&t->training, &t->data.test, &loss, &accuracy);
+  clade_trainer_metric(t->clade, "test_loss", loss);
+  clade_trainer_metric(t->clade, "test_accuracy", accuracy);
+}
+
+/* Train to the next of the reports_per_epoch equal parts of the epoch; returns the step that this reaches. */
+static double train_part(struct trial *t, const struct net_values *values) {
+  uint64_t parts = (uint64_t)t->reports_per_epoch, n = t->data.training.n, epoch = t->training.place.epoch;
+  uint64_t part = 1;
+  while (n * part / parts <= t->training.place.examples) part++;
+  net_training_advance(&t->training, n * part / parts, values);
+  return (double)epoch + (double)part / (double)parts;
+}
+
+static int run_epochs(struct trial *t, struct failure *f) {
+  while ((int64_t)t->training.place.epoch < t->epochs) {
+    struct net_values values;
+    f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
+    CL_TRY(take_values(t->clade, &values, &f->error));
+    f->exit_status = 1;
+    double step = train_part(t, &values);
+    measure(t);
+    int status = clade_trainer_report(t->clade, step);
+    if (status < 0) return library_failure(t, status, f);
+    if (status == CLADE_TRAINER_STOP) return 0;
+  }
+  return 0;
+}
+
+static int run_trial(struct trial *t, struct failure *f) {
+  struct net_seeds seeds;
+  f->exit_status = USAGE;
+  CL_TRY(take_seeds(t->clade, &seeds, &f->error));
+  t->epochs = clade_trainer_int(t->clade, "epochs");
+  t->reports_per_epoch = clade_trainer_int(t->clade, "reports_per_epoch");
+  CL_TRY(check_range("epochs", (double)t->epochs, 1, 1e6, &f->error));
+  CL_TRY(read_data(t, &f->error));
+  CL_TRY(check_range("reports_per_epoch", (double)t->reports_per_epoch, 1, (double)t->data.training.n,
+                     &f->error));
+  CL_TRY(build_network(t, f));
+  CL_TRY(net_training_init(&t->training, t->net, MAX_BATCH, &t->data.training, seeds, &f->error));
+  int status = clade_trainer_start(t->clade);
+  if (status == 0 || status == 1) CL_TRY(run_epochs(t, f));
+  if (status >= 0) status = clade_trainer_done(t->clade);
+  return status < 0 ? library_failure(t, status, f) : 0;
+}
+
+int net_trial_main(int argc, char **argv, const struct net_example *example) {
+  struct failure failure = {.exit_status = USAGE};
+  struct trial t = {.example = example};
+  if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    print_help(example);
+    return 0;
+  }
+  openblas_set_num_threads(1);
+  int status = check_arguments(argc, argv, example, &failure.error);
+  if (status < 0) goto out;
+  struct clade_trainer_options options = {.save = save_state, .load = load_state, .ctx = &t};
+  status = clade_trainer_open(argc, argv, &options, &t.clade);
+  if (status < 0) {
+    (void)library_failure(&t, status, &failure);
+    goto out;
+  }
+  set_defaults(t.clade, example);
+  status = run_trial(&t, &failure);
+out:
+  if (status < 0) fprintf(stderr, "%s\n", failure.error.text);
+  int exit_status = status < 0 ? failure.exit_status : clade_trainer_exit_status(t.clade);
+  net_training_done(&t.training);
+  net_destroy(t.net);
+  net_parts_done(&t.data);
+  clade_trainer_close(t.clade);
+  return exit_status;
+}
+
+/* --- for the examples' own parts --------------------------------------------------------------------- */
+
+char *net_beside_program(const char *name) {
+  char program[4096];
+  ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (n < 0) return cl_copy_text(name); /* no /proc: the working directory must do */
+  program[n] = '\0';
+  char *slash = strrchr(program, '/');
+  if (slash != NULL) *slash = '\0';
+  return cl_path_join(program, name);
+}
