@@ -8,11 +8,16 @@
  *
  *   return CL_FAIL(e, CLADE_EINVAL, "slots is %d, but must be between 1 and %d", n, MAX);
  */
-#define CL_FAIL(e, code, ...) cl_err_set((e), (code), 0, __FILE__, __LINE__, __VA_ARGS__)
+#define CL_FAIL(e, code, ...) CL_FAIL_CAUSE((e), (code), 0, __VA_ARGS__)
 
 /* As CL_FAIL, with the errno (or library code) that caused it. Does not add strerror: write it into the
  * sentence. */
+#ifndef __clang_analyzer__
 #define CL_FAIL_CAUSE(e, code, cause, ...) cl_err_set((e), (code), (cause), __FILE__, __LINE__, __VA_ARGS__)
+#else /* shows the analyser which value comes back, so that it follows CL_TRY */
+#define CL_FAIL_CAUSE(e, code, cause, ...) \
+  (cl_err_set((e), (code), (cause), __FILE__, __LINE__, __VA_ARGS__) ? (code) : (code))
+#endif
 
 #define CL_FAIL_NOMEM(e) CL_FAIL((e), CLADE_ENOMEM, "out of memory")
 

@@ -62,10 +62,22 @@ enum cl_kind {
   X(STARTUP, 2, "startup") \
   X(ENQUEUE, 3, "enqueue") \
   X(EXPLOIT, 4, "exploit") \
-  X(EXPLORE, 5, "explore") X(GENERATION, 6, "generation") X(RUNG, 7, "rung") X(STOP_RULE, 8, "stop rule") \
-      X(DIVERGED, 9, "diverged") X(HUMAN, 10, "human") X(UNDO, 11, "undo") X(REPLAY, 12, "replay") \
-          X(RESUME, 13, "resume") X(LIMIT, 14, "limit") X(SIGNAL, 15, "signal") X(BUDGET, 16, "budget") \
-              X(CONFIRM, 17, "confirm") X(FORK, 18, "fork") X(CLAIM, 19, "claim") X(MISSING, 20, "missing")
+  X(EXPLORE, 5, "explore") \
+  X(GENERATION, 6, "generation") \
+  X(RUNG, 7, "rung") \
+  X(STOP_RULE, 8, "stop rule") \
+  X(DIVERGED, 9, "diverged") \
+  X(HUMAN, 10, "human") \
+  X(UNDO, 11, "undo") \
+  X(REPLAY, 12, "replay") \
+  X(RESUME, 13, "resume") \
+  X(LIMIT, 14, "limit") \
+  X(SIGNAL, 15, "signal") \
+  X(BUDGET, 16, "budget") \
+  X(CONFIRM, 17, "confirm") \
+  X(FORK, 18, "fork") \
+  X(CLAIM, 19, "claim") \
+  X(MISSING, 20, "missing")
 enum cl_cause {
   CL_CAUSE_NONE = 0,
 #define CL_X(name, number, word) CL_CAUSE_##name = number,
@@ -77,7 +89,10 @@ enum cl_cause {
   X(SEARCH, 1, "search") \
   X(ENQUEUED, 2, "enqueued") \
   X(CONFIRM, 3, "confirm") \
-  X(ASSESS, 4, "assess") X(FORKED, 5, "forked") X(FOREIGN, 6, "foreign") X(REPLAY, 7, "replay")
+  X(ASSESS, 4, "assess") \
+  X(FORKED, 5, "forked") \
+  X(FOREIGN, 6, "foreign") \
+  X(REPLAY, 7, "replay")
 enum cl_role {
   CL_ROLE_NONE = 0,
 #define CL_X(name, number, word) CL_ROLE_##name = number,

@@ -29,7 +29,13 @@
   X(WAITING, 1) \
   X(RUNNING, 2) \
   X(PAUSED, 3) \
-  X(COMPLETE, 4) X(PRUNED, 5) X(FAILED, 6) X(LOST, 7) X(PREEMPTED, 8) X(DIVERGED, 9) X(INFEASIBLE, 10)
+  X(COMPLETE, 4) \
+  X(PRUNED, 5) \
+  X(FAILED, 6) \
+  X(LOST, 7) \
+  X(PREEMPTED, 8) \
+  X(DIVERGED, 9) \
+  X(INFEASIBLE, 10)
 enum cl_state {
   CL_STATE_NONE = 0,
 #define CL_X(name, number) CL_##name = number,

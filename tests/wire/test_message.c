@@ -30,8 +30,8 @@ static const char *const every_message[] = {
     "\"opt\":\"adam\",\"warmup\":null},\"seed\":-9223372036854775808,\"reports\":12,\"load\":\"/ckpt/7\","
     "\"save_at\":2.5,\"path\":\"/ckpt/8.tmp\"}",
     "{\"type\":\"start\",\"values\":{},\"seed\":9223372036854775807}",
-    "{\"type\":\"report\",\"ordinal\":13,\"step\":6.5,\"metrics\":{\"accuracy\":0.9385,\"loss\":\"nan\",\"a\":\"inf\","
-    "\"b\":\"-inf\"}}",
+    ("{\"type\":\"report\",\"ordinal\":13,\"step\":6.5,\"metrics\":{\"accuracy\":0.9385,\"loss\":\"nan\",\"a\":\"inf\","
+     "\"b\":\"-inf\"}}"),
     "{\"type\":\"report\",\"ordinal\":14,\"step\":-1e+300,\"metrics\":{\"x\":0.1},\"path\":\"/c.tmp\",\"bytes\":8388608}",
     "{\"type\":\"report\",\"ordinal\":14,\"step\":7.0,\"metrics\":{\"x\":0.1},\"path\":\"/c.tmp\",\"error\":\"disk full\"}",
     "{\"type\":\"save\",\"path\":\"/ckpt/9.tmp\"}",
