@@ -161,7 +161,7 @@ int net_training_load(struct net_training *t, const char *directory, struct cl_e
   char *path = cl_path_join(directory, "state.net"), *bytes = NULL;
   if (path == NULL) return CL_FAIL_NOMEM(e);
   size_t size = 0, array = net_n_parameters(t->net) * sizeof(real);
-  struct header h;
+  struct header h = {0};
   int status = cl_file_read(path, (size_t)1 << 30, &bytes, &size, e);
   if (status < 0) goto out;
   status = check_state(t, path, bytes, size, &h, e);
