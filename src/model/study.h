@@ -32,21 +32,7 @@ struct cl_worker_info {
   char *host, *boot;
 };
 
-/* Beyond the first objective, and what few trials have. */
-struct cl_trial_more {
-  bool has_seed;
-  int64_t seed, parent;
-  double objectives[CL_OBJECTIVES_MAX]; /* from index 1 */
-  uint8_t *held;                        /* per hyperparameter index, or null */
-  int64_t snapshot;                     /* last own snapshot, position */
-  int64_t from;            /* snapshot its next start shall use (exploited while not running), 0 = none */
-  struct cl_rollup rollup; /* of the current segment, of the first objective */
-  char *origin;            /* imported: where from */
-  int64_t origin_trial;
-  /* undo of a voided change: who wrote each value last, and what stood there before */
-  int n_writes, cap_writes;
-  struct cl_write *writes;
-};
+struct cl_trial_more; /* what few trials have; private to study.c */
 
 struct cl_trial {
   int64_t number;
@@ -54,12 +40,12 @@ struct cl_trial {
   double value;                 /* reduced first objective; NaN = none */
   int64_t record;               /* position of the report that listings show, 0 = none */
   int64_t started_ms, ended_ms; /* first start; last end; -1 = none */
-  uint32_t
-      configuration; /* number of the first trial with the same configuration (itself if it is the first) */
-  uint32_t of;
-  int32_t repeat, exit_status; /* of the last end: status, or 128+signal; -1 unknown */
+  uint32_t of;                  /* trial that it repeats or comes from, 0 = none */
+  int32_t repeat;               /* 0 = the first run of its configuration */
+  int32_t exit_status;          /* of the last end: status, or 128 + signal; -1 = none or unknown */
   int32_t space_version;
-  struct cl_trial_more *more; /* null for most */
+  struct cl_rollup *rollup; /* of the open segment; null when its `ended` has summed it up */
+  struct cl_trial_more *more;
 };
 
 struct cl_study;
@@ -102,8 +88,8 @@ uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t);
 /* The snapshot (position) its next start begins from: an exploit's, else its own last usable one, else its
  * parent's; 0. */
 int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t);
-/* Change class `start`/`live` view: is hyperparameter i held by a person in this trial? */
-bool cl_trial_is_held(const struct cl_trial *t, int index);
+/* Is hyperparameter `index` held by a person in this trial? */
+bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index);
 
 const struct cl_snapshot *cl_study_snapshot(const struct cl_study *s, int64_t position); /* null if none */
 int cl_study_workers(const struct cl_study *s); /* number of the last worker */
@@ -121,15 +107,20 @@ int cl_study_metrics(const struct cl_study *s);
 const char *cl_study_metric_name(const struct cl_study *s, int id);   /* null if unknown */
 int cl_study_metric_find(const struct cl_study *s, const char *name); /* id, 0 if unknown */
 
-/* All trials of one configuration, ascending: visits each. `number`: any of them. */
-void cl_study_repeats(const struct cl_study *s, int64_t number,
-                      void (*visit)(void *ctx, const struct cl_trial *t), void *ctx);
+/* Configurations: trials with equal active values (cl_space_equal). The index is built when first asked for,
+ * O(trials), and extended later; CLADE_ENOMEM. `configuration` of a trial = number of the first trial that
+ * has it. */
+int cl_study_configuration(struct cl_study *s, int64_t number, int64_t *ret, struct cl_err *e);
+/* The next trial after `number` with the same configuration, 0 = none. After cl_study_configuration(…) of any
+ * trial. */
+int64_t cl_study_next_repeat(const struct cl_study *s, int64_t number);
 
 /* Trial with the best value (finite, role search or enqueued, COMPLETE or PRUNED; ties: lower number); 0 =
  * none. */
 int64_t cl_study_best(const struct cl_study *s);
 
-/* A text that does not depend on memory addresses, equal for equal states: for `clade check` and tests. */
-uint64_t cl_study_digest(const struct cl_study *s);
+/* A number that is equal for equal states, whatever was read on the way: for `clade check` and tests.
+ * CLADE_ENOMEM. */
+int cl_study_digest(const struct cl_study *s, uint64_t *ret, struct cl_err *e);
 
 #endif

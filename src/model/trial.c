@@ -121,12 +121,15 @@ static int state_after_end(const struct cl_head *h, const struct cl_event *ev) {
 
 /* Judging: study. */
 
-static int64_t updated_budget(const char *settings, int64_t standard) {
+/* The settings that appends are judged by; absent keys leave what is there. */
+static void take_settings(struct cl_study_head *s, const char *settings) {
   json_t *node = settings == NULL ? NULL : json_loads(settings, 0, NULL);
-  const json_t *trials = json_object_get(node, "trials");
-  int64_t budget = json_is_integer(trials) ? json_integer_value(trials) : standard;
+  const json_t *trials = json_object_get(node, "trials"), *objectives = json_object_get(node, "objectives");
+  const json_t *retries = json_object_get(json_object_get(node, "limits"), "retries");
+  if (json_is_integer(trials)) s->budget = json_integer_value(trials);
+  if (json_is_array(objectives)) s->objectives = (int32_t)json_array_size(objectives);
+  if (json_is_integer(retries)) s->retries = (int32_t)json_integer_value(retries);
   json_decref(node);
-  return budget;
 }
 
 static int conflict(const char *subject, int64_t seen, int64_t version, struct cl_err *e) {
@@ -141,10 +144,11 @@ static int judge_study(const struct cl_study_head *s, const struct cl_event *ev,
   case CL_EVENT_CREATED:
     return s->position == 0 ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study has been created already");
   case CL_EVENT_UPDATED: {
-    int64_t budget = updated_budget(ev->u.updated.settings, s->budget);
-    if (budget >= s->counted) return 0;
+    struct cl_study_head after = *s;
+    take_settings(&after, ev->u.updated.settings);
+    if (after.budget >= s->counted) return 0;
     return CL_FAIL(e, CLADE_EREFUSED, "trials cannot be %lld: %lld have been proposed already",
-                   (long long)budget, (long long)s->counted);
+                   (long long)after.budget, (long long)s->counted);
   }
   case CL_EVENT_FINISHED: return s->open ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study is finished already");
   case CL_EVENT_REOPENED: return !s->open ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study is open already");
@@ -405,9 +409,10 @@ static void apply_to_study(struct cl_study_head *s, const struct cl_event *ev) {
   case CL_EVENT_CREATED:
     s->open = true;
     s->space_version = 1;
+    take_settings(s, ev->u.created.settings);
     break;
   case CL_EVENT_UPDATED:
-    s->budget = updated_budget(ev->u.updated.settings, s->budget);
+    take_settings(s, ev->u.updated.settings);
     s->space_version = ev->u.updated.space_version;
     break;
   case CL_EVENT_FINISHED: s->open = false; break;

@@ -1,0 +1,23 @@
+/* A value packed into 8 bytes: a real is itself; everything else is a negative NaN with a tag and 48 bits.
+ * Texts and integers beyond 48 bits are kept once in a table beside. Used by the replica only. */
+#ifndef CL_CELL_H
+#define CL_CELL_H
+
+#include "model/value.h"
+
+struct cl_cells {
+  char **texts; /* each once */
+  size_t n_texts, cap_texts;
+  uint32_t *slots; /* hash of texts: index + 1, 0 = empty */
+  size_t n_slots;
+  int64_t *integers;
+  size_t n_integers, cap_integers;
+};
+
+#define CL_CELL_ABSENT UINT64_C(0xFFF9000000000000)
+
+void cl_cells_done(struct cl_cells *c);
+int cl_cell_pack(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl_err *e); /* CLADE_ENOMEM */
+struct cl_value cl_cell_unpack(const struct cl_cells *c, uint64_t cell); /* text borrows from c */
+
+#endif
