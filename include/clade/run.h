@@ -1,0 +1,143 @@
+/* Run a study: from a spec, from a command with search expressions in brackets, or resume one; and help with
+ * one that runs.
+ *
+ * These calls block until the study is over or they are interrupted. They print nothing: what people should
+ * see comes through the callbacks, on the calling thread. Call clade_keeper_main first thing in main() of a
+ * program that uses them: trainers are started by a small keeper process, which is this program again.
+ */
+#ifndef CLADE_RUN_H
+#define CLADE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clade/error.h"
+#include "clade/export.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* If this process was started as a keeper, be one and never return before its last child has ended: returns
+ * its exit status. Otherwise returns -1 at once. */
+CLADE_API int clade_keeper_main(int argc, char **argv);
+
+struct clade_slot_progress {
+  int64_t trial; /* 0 = free */
+  int attempt;
+  const char *phase;  /* "running", "saving", … static */
+  double step, value; /* of its last report; NaN = none */
+  double elapsed_s;
+};
+
+struct clade_progress {
+  const char *study, *metric, *step_unit; /* step_unit: null if not named */
+  bool maximize;
+  double elapsed_s; /* since this call began */
+  double eta_s;     /* until the last trial ends, by the pace so far; NaN = not known yet */
+  int64_t trials;   /* to be done in all */
+  int64_t results;  /* done: COMPLETE PRUNED FAILED DIVERGED INFEASIBLE */
+  int64_t complete, pruned, failed, diverged, infeasible, running, waiting, lost;
+  int64_t best_trial; /* 0 = none yet */
+  double best_value;
+  bool deciding; /* this process holds the decider's lease */
+  int n_slots;
+  const struct clade_slot_progress *slots;
+};
+
+/* A trial has come to a result (also one of another engine's). */
+struct clade_result_news {
+  int64_t trial;
+  const char *state;       /* "COMPLETE" … */
+  double value, elapsed_s; /* NaN = none */
+  bool is_best;
+  int64_t results, trials;
+  const char *values; /* "lr=0.01 momentum=0.9", as tried */
+};
+
+enum clade_note_kind { CLADE_NOTE_INFO = 0, CLADE_NOTE_WARNING };
+
+struct clade_run_callbacks {
+  void *ctx;
+  void (*begin)(void *ctx, const char *study, int64_t trials, int slots,
+                const char *space);                            /* space: a line each */
+  void (*progress)(void *ctx, const struct clade_progress *p); /* about 10 times a second */
+  void (*result)(void *ctx, const struct clade_result_news *r);
+  void (*note)(void *ctx, enum clade_note_kind kind, const char *sentence);
+}; /* each may be null; texts borrow until the call returns */
+
+struct clade_run_options {
+  const char *store; /* null: CLADE_STORE, then the spec's `store:`, then clade.db */
+  const char *spec;  /* path of a spec file; null with an inline search */
+  int argc;          /* the command after --: the inline search, or the program of a runspec */
+  char *const *argv;
+  const char *name;                /* of the study; null: the spec's, the file's, the program's */
+  bool again;                      /* the name is taken: use NAME-2, NAME-3 … */
+  const char *minimize, *maximize; /* metric; null: the spec's */
+  const char *method;              /* search method; null: the spec's */
+  const char *hp_config;           /* XT's --hp-config file, null = none */
+  int64_t trials;                  /* 0: the spec's */
+  int parallel;                    /* 0: the spec's */
+  bool has_seed;
+  int64_t seed;
+  int n_set; /* --set key=value of the spec */
+  const char *const *set;
+  bool sync_full; /* every decision survives a power cut */
+  int n_gpus;
+  const char *const *gpus;
+  double grace_s;   /* 0: the spec's */
+  int max_failures; /* 0: the spec's */
+};
+
+struct clade_run_result {
+  char study[256];
+  const char *
+      reason; /* why it is over: "budget", "exhausted", "target", "failures", "human"; "" if it is not over */
+  int signal; /* interrupted by this signal; 0 = not */
+  int64_t trials, results, complete, pruned, failed, diverged, infeasible;
+  int64_t best_trial; /* 0 = none */
+  double best_value;
+  int64_t failed_trial;     /* with reason "failures": the last one, whose stderr explains */
+  char failed_stderr[4096]; /* path */
+};
+
+/* Create the study and run it. SIGINT and SIGTERM are handled while it runs (contracts.md 4) unless a handler
+ * other than the default is installed. CLADE_ESPEC (the sentence has file:line:column and a caret),
+ * CLADE_EEXISTS (name taken: the sentence says what to do), CLADE_EIO, CLADE_ENOMEM, CLADE_ESPAWN. */
+CLADE_API int clade_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
+                        struct clade_run_result *ret, struct cl_err *e);
+
+/* What clade_run would do, without a store: the resolved settings as JSON (gives; free with clade_free) and
+ * notes. */
+CLADE_API int clade_run_plan(const struct clade_run_options *options,
+                             const struct clade_run_callbacks *callbacks, char **ret_settings,
+                             struct cl_err *e);
+
+/* One run with the tuned values in the foreground, outside of any store; its exit status. */
+CLADE_API int clade_run_once(const struct clade_run_options *options,
+                             const struct clade_run_callbacks *callbacks, int *ret_status, struct cl_err *e);
+
+struct clade_resume_options {
+  const char *store; /* as above */
+  const char *study; /* null: the latest unfinished one */
+  int parallel;      /* slots; 0: the study's */
+  bool help; /* `clade work`: only help; do not warn about changed code, do not insist on an unfinished study
+              */
+  bool sync_full;
+  int n_gpus;
+  const char *const *gpus;
+  double grace_s;
+};
+
+/* Go on with a study whose engine is gone, or help one that runs (a second engine on the same store).
+ * CLADE_ENOTFOUND when there is no such study or none is unfinished. */
+CLADE_API int clade_resume(const struct clade_resume_options *options,
+                           const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
+                           struct cl_err *e);
+
+CLADE_API void clade_free(void *p); /* null is allowed */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

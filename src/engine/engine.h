@@ -1,0 +1,47 @@
+/* The engine: decides, while it holds the study's lease.
+ *
+ * Every process that runs a study has one. It follows the log; whoever holds the lease proposes trials,
+ * retries failed ones, stops diverged ones and finishes the study. It acts on nothing and sees no process:
+ * workers do that. Decisions are put into the log's turn and may be refused there (conflict): then they are
+ * decided again from the newer state. Two deciders at once are harmless, so the lease only saves work.
+ *
+ * What it decides is a function of the replica; only the lease looks at a clock, the watcher's own.
+ */
+#ifndef CL_ENGINE_H
+#define CL_ENGINE_H
+
+#include "store/log.h"
+
+struct cl_engine;
+
+struct cl_engine_options {
+  struct cl_log *log; /* keeps */
+  const char *holder; /* who takes the lease: "host:pid:worker"; borrows */
+  int worker;         /* `by` of its decisions */
+  /* May the holder of the lease be judged dead at once (its lock is free)? Null: only by a beat that stands
+   * still. */
+  bool (*is_dead)(void *ctx, const char *holder);
+  /* A sentence for people. Null: nobody listens. */
+  void (*say)(void *ctx, const char *text);
+  void *ctx;
+};
+
+#define CL_LEASE_PATIENCE_MS 10000 /* a beat that stands still for so long has no owner */
+#define CL_LEASE_BEAT_MS     2000
+
+/* Gives *ret; free with cl_engine_destroy. Takes the lease if it is free. The search method is made ready:
+ * CLADE_ESPEC if it does not suit the space. Cost O(trials). */
+int cl_engine_create(const struct cl_engine_options *options, struct cl_engine **ret, struct cl_err *e);
+void cl_engine_destroy(struct cl_engine *g); /* gives the lease back; null is allowed */
+
+/* Once per turn of the loop, before cl_log_commit: beat or take over the lease (now_ms: monotonic), decide
+ * what can be decided and put it. 0, or an error that ends the engine (CLADE_ENEWER: written by a newer
+ * clade). */
+int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e);
+
+bool cl_engine_is_decider(const struct cl_engine *g);
+
+/* Finished, and no trial runs any more. Searched trials that still wait then are never started. */
+bool cl_engine_is_over(const struct cl_engine *g);
+
+#endif
