@@ -1,0 +1,58 @@
+#include "worker/exit.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+void cl_exit_usage(const struct cl_exit *x, char *ret, size_t n) {
+  assert(n >= 200);
+  (void)snprintf(ret, n, "{\"seconds\":%.6f,\"user\":%.6f,\"system\":%.6f,\"max_rss\":%lld", x->seconds,
+                 x->user_s, x->system_s, (long long)x->max_rss_bytes);
+}
+
+int cl_exit_write(const char *directory, const struct cl_exit *x, struct cl_err *e) {
+  char path[4096], usage[200], line[320];
+  if ((size_t)snprintf(path, sizeof path, "%s/" CL_EXIT_FILE, directory) >= sizeof path - 32)
+    return CL_FAIL(e, CLADE_ELIMIT, "the path '%s' is longer than 4000 bytes", directory);
+  cl_exit_usage(x, usage, sizeof usage);
+  int n = snprintf(line, sizeof line, "{\"status\":%d,\"signal\":%d,\"usage\":%s}}\n", x->status, x->signal,
+                   usage);
+  assert(n > 0 && (size_t)n < sizeof line);
+  return cl_file_write(path, line, (size_t)n, false, e);
+}
+
+int cl_exit_read(const char *directory, struct cl_exit *ret, struct cl_err *e) {
+  char *path = cl_path_join(directory, CL_EXIT_FILE), *text = NULL;
+  if (path == NULL) return CL_FAIL_NOMEM(e);
+  json_t *node = NULL, *usage = NULL;
+  int status_code = 0, signal = 0;
+  json_int_t rss = 0;
+  struct cl_exit x = {0};
+  int status = cl_file_read(path, 65536, &text, NULL, e);
+  if (status < 0) goto out;
+  node = json_loads(text, 0, NULL);
+  if (node == NULL ||
+      json_unpack(node, "{s:i,s:i,s?o}", "status", &status_code, "signal", &signal, "usage", &usage) < 0) {
+    status = CL_FAIL(e, CLADE_ECORRUPT, "'%s' is not the record of an exit: '%.80s'", path, text);
+    goto out;
+  }
+  (void)json_unpack(usage, "{s?F,s?F,s?F,s?I}", "seconds", &x.seconds, "user", &x.user_s, "system",
+                    &x.system_s, "max_rss", &rss);
+  x.status = status_code;
+  x.signal = signal;
+  x.max_rss_bytes = rss;
+  *ret = x;
+out:
+  json_decref(node);
+  cl_free(text);
+  cl_free(path);
+  return status;
+}

@@ -1,0 +1,131 @@
+/* Between vfork and exec the child runs in the keeper's memory while the keeper stands still: it may write to
+ * plan's caller, but allocates nothing and calls only what is async-signal-safe. */
+#include "worker/keeper_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "worker/process.h"
+
+/* Filled in by the child, read by the keeper. */
+struct child_word {
+  const char *what; /* null = all went well */
+  int cause;
+  int64_t start;
+};
+
+static char *put_number(char *at, int64_t n) {
+  char digits[24];
+  int count = 0;
+  do {
+    digits[count++] = (char)('0' + n % 10);
+    n /= 10;
+  } while (n > 0);
+  while (count > 0) *at++ = digits[--count];
+  return at;
+}
+
+static void write_text(int fd, const char *text) {
+  ssize_t ignored = write(fd, text, strlen(text));
+  (void)ignored;
+}
+
+/* The lock file names its holder before any code of the trainer runs, so that a held lock is never anonymous.
+ */
+static void name_holder(const struct cl_child_plan *plan, int64_t start) {
+  char line[100], *at = line;
+  const int64_t numbers[] = {getpid(), start, plan->keeper, plan->keeper_start};
+  for (size_t i = 0; i < 4; i++) {
+    at = put_number(at, numbers[i]);
+    *at++ = i < 3 ? ' ' : '\n';
+  }
+  ssize_t ignored = write(plan->lock, line, (size_t)(at - line));
+  (void)ignored;
+}
+
+static void reset_signals(void) {
+  for (int s = 1; s < NSIG; s++)
+    if (s != SIGKILL && s != SIGSTOP) (void)signal(s, SIG_DFL);
+  sigset_t none;
+  (void)sigemptyset(&none);
+  (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int open_output(const char *path, int as) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (fd < 0) return -1;
+  if (fd == as) return 0;
+  int status = dup2(fd, as);
+  (void)close(fd);
+  return status < 0 ? -1 : 0;
+}
+
+static void set_limits(const struct cl_child_plan *plan) {
+  for (uint32_t i = 0; i < plan->n_limits; i++) {
+    struct rlimit r = {.rlim_cur = plan->limits[i].soft, .rlim_max = plan->limits[i].hard};
+    (void)setrlimit((__rlimit_resource_t)plan->limits[i].resource, &r);
+  }
+  if (plan->nice != 0) {
+    errno = 0;
+    int ignored = nice(plan->nice);
+    (void)ignored;
+  }
+}
+
+static void refuse(struct child_word *word, const char *what) {
+  word->what = what;
+  word->cause = errno;
+  _exit(127);
+}
+
+static void say_and_exit(const char *what, const char *name) {
+  const char *reason = strerrordesc_np(errno);
+  write_text(STDERR_FILENO, "clade: cannot ");
+  write_text(STDERR_FILENO, what);
+  write_text(STDERR_FILENO, " '");
+  write_text(STDERR_FILENO, name);
+  write_text(STDERR_FILENO, "': ");
+  write_text(STDERR_FILENO, reason == NULL ? "unknown error" : reason);
+  write_text(STDERR_FILENO, "\n");
+  _exit(127);
+}
+
+static void become_trainer(const struct cl_child_plan *plan, struct child_word *word) {
+  (void)setpgid(0, 0);
+  word->start = cl_process_start(getpid());
+  name_holder(plan, word->start);
+  reset_signals();
+  if (open_output(plan->out, STDOUT_FILENO) < 0) refuse(word, "open the trainer's stdout");
+  if (open_output(plan->err, STDERR_FILENO) < 0) refuse(word, "open the trainer's stderr");
+  if (fcntl(plan->lock, F_SETFD, 0) < 0) refuse(word, "hand on the lock");
+  set_limits(plan);
+  if (chdir(plan->cwd) < 0) say_and_exit("enter the directory", plan->cwd);
+  (void)execvpe(plan->argv[0], plan->argv, plan->env);
+  say_and_exit("execute", plan->argv[0]);
+}
+
+pid_t cl_child_start(const struct cl_child_plan *plan, int64_t *ret_start, int *ret_cause,
+                     const char **ret_what) {
+  struct child_word word = {0};
+  struct child_word *volatile shared = &word;
+  pid_t pid = vfork();
+  if (pid == 0) become_trainer(plan, shared);
+  if (pid < 0) {
+    *ret_cause = errno;
+    *ret_what = "start a process";
+    return -1;
+  }
+  if (shared->what != NULL) {
+    (void)waitpid(pid, NULL, 0);
+    *ret_cause = shared->cause;
+    *ret_what = shared->what;
+    return -1;
+  }
+  *ret_start = shared->start;
+  return pid;
+}
