@@ -19,7 +19,7 @@ import source
 
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 FENCE = re.compile(r'^```floors\n(.*?)^```', re.DOTALL | re.MULTILINE)
-PLACES = ('', 'src', 'include', 'apps', 'trainer', 'tests')
+PLACES = ('', 'src', 'include', 'apps', 'trainer', 'examples', 'tests')
 
 
 class House:
