@@ -23,6 +23,7 @@
  *   gpus?            array of strings
  *   directory?       string: absolute parent of the trial directories
  *   tensorboard?     true: trials write event files as well
+ *   last_id?         integer: the highest id of a hyperparameter that an update has removed
  *   dump?            string: template of {spec} / CLADE_SPEC, filled per trial by cl_spec_dump
  *                    (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
  *
@@ -77,10 +78,18 @@ struct cl_settings {
  * must be; CLADE_ENOMEM. Cost O(size); the result is immutable. */
 int cl_settings_parse(const char *json, struct cl_settings **ret, struct cl_err *e);
 
-/* `changes` holds only the keys that change (`updated`). Gives a new object. */
+/* `changes` holds only the keys that change (`updated`), null removes one. Gives a new object; its space
+ * version is one higher when hyperparameters or constraints are among the keys. An id keeps its name, and a
+ * new hyperparameter gets an id above all that were ever used (key `last_id` remembers them): else
+ * CLADE_ESPEC. */
 int cl_settings_update(const struct cl_settings *old, const char *changes, struct cl_settings **ret,
                        struct cl_err *e);
 void cl_settings_destroy(struct cl_settings *s); /* null is allowed */
+
+/* The points of `enqueue`: how many, and the index-th one (from 0) as values of the space, absent where it
+ * gives none (space->n). Texts borrow from the settings. Parsing has checked them all: only CLADE_ENOMEM. */
+int64_t cl_settings_enqueues(const struct cl_settings *s);
+int cl_settings_enqueued(const struct cl_settings *s, int64_t index, struct cl_value *ret, struct cl_err *e);
 
 /* +1 when larger is better, -1 when smaller is. Better-than with the rule for non-finite values: any finite
  * value beats any non-finite one; two non-finite ones are equal. */
