@@ -40,8 +40,9 @@ static double seconds(void) {
 /* GFLOP/s of one large product. */
 static double product_limit(void) {
   size_t n = PRODUCT_N;
-  real *a = cl_alloc_array(3 * n, n * sizeof *a), *b = a + n * n, *c = b + n * n;
+  real *a = cl_alloc_array(3 * n, n * sizeof *a);
   if (a == NULL) return 0;
+  real *b = a + n * n, *c = b + n * n;
   struct cl_rng r = cl_rng_stream(1, CL_RNG_USER, 0, 0);
   for (size_t i = 0; i < 2 * n * n; i++) a[i] = (real)cl_rng_uniform(&r);
   double best = 1e9;

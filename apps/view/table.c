@@ -131,6 +131,7 @@ static size_t cell_text_width(const struct cl_view_table *t, const struct cl_vie
 }
 
 static void measure(struct cl_view_table *t, const struct cl_view_style *style) {
+  assert(t->n_cells == 0 || t->n_columns > 0);
   struct clade_text scratch = {0};
   for (size_t i = 0; i < t->n_columns; i++) {
     struct cl_view_column *c = &t->columns[i];

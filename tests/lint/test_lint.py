@@ -30,8 +30,11 @@ def house(directory):
     """The ground floor, its public headers and the rules, as a project that builds in a moment; obeys every rule."""
     root = pathlib.Path(directory, 'house')
     root.mkdir()
-    for name in ('src/base', 'include', 'tools'):
+    for name in ('src/base', 'tools'):
         shutil.copytree(os.path.join(tap.ROOT, name), root / name, ignore=shutil.ignore_patterns('meson.build', '__pycache__'))
+    (root / 'include/clade').mkdir(parents=True)
+    for name in ('error.h', 'export.h'):
+        shutil.copy(os.path.join(tap.ROOT, 'include/clade', name), root / 'include/clade' / name)
     for name in ('ARCHITECTURE.md', '.clang-format', '.clang-tidy'):
         shutil.copy(os.path.join(tap.ROOT, name), root / name)
     put(root, 'meson.build', MESON)
@@ -200,6 +203,22 @@ def test_headers_finds_what_does_not_compile_alone(directory):
     for line, word in (('size_t clade_a(void);', 'size_t'), ('int clade_b(int new);', 'new'), ('#include "base/err.h"', 'base/err.h')):
         header.write_text(good.replace('#endif', line + '\n#endif'))
         finds(root, 'headers.py', f'include/clade/export.h:{number}', word)
+
+
+def test_headers_finds_one_that_is_not_installed(directory):
+    tap.need(*CLANG_TOOLS)
+    root = house(directory)
+    put(root, 'include/clade/lost.h', 'int clade_lost(void);\n')
+    finds(root, 'headers.py', 'include/clade/lost.h:1', 'not installed')
+
+
+def test_symbols_finds_a_promise_that_no_library_keeps(directory):
+    tap.need(*CLANG_TOOLS)
+    root = house(directory)
+    header = root / 'include/clade/export.h'
+    good = header.read_text()
+    header.write_text(good.replace('#endif', '/* clade_not_this(int) */\nconst char *clade_promise(\n    int n);\n#endif'))
+    finds(root, 'symbols.py', f"include/clade/export.h:{good.count(chr(10)) + 1}", 'clade_promise')
 
 
 def test_symbols_finds_new_foreign_and_lost_exports(directory):

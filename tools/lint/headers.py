@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Every installed header compiles alone, as C11 (pedantic) and as C++17, with nothing but the installed headers beside it.
-Usage: headers.py [DIR]"""
+"""Every header of include/clade is installed, and every installed header compiles alone, as C11 (pedantic) and as C++17, with
+nothing but the installed headers beside it. Usage: headers.py [DIR]"""
 import pathlib
 import shutil
 import subprocess
@@ -42,6 +42,10 @@ def main():
         said = ''.join(compile_alone(h, folder, language) for h in sorted(copies) for language in LANGUAGES)
         for copy, origin in copies.items():
             said = said.replace(str(copy), str(pathlib.Path(origin).relative_to(root)))
+    installed = {pathlib.Path(origin).resolve() for origin in copies.values()}
+    for header in sorted((root / 'include/clade').glob('*.h')):
+        if header not in installed:
+            said += f'{header.relative_to(root)}:1: is not installed; name it in include/meson.build\n'
     print(said, end='')
     sys.exit(1 if said else 0)
 

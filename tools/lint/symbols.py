@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""The shared libraries export exactly what tools/symbols.txt lists, and only names of clade_. Usage: symbols.py [DIR] [--update]
+"""The shared libraries export exactly what tools/symbols.txt lists, only names of clade_, and every function that an installed
+header declares. Usage: symbols.py [DIR] [--update]
 
 An exported name is a promise to users: a new one is added to the list on purpose, by hand or with --update.
 """
 import os
+import pathlib
 import re
 import subprocess
 import sys
 
 import database
 import source
+
+DECLARED = re.compile(r'^(?!static|typedef|#)\w[\w\s*]*\b(clade_\w+)\s*\(')
 
 
 def libraries(root, build):
@@ -50,10 +54,23 @@ def compare(root, listed, library, found):
             yield 'tools/symbols.txt', number, f'{library} does not export {symbol}'
 
 
+def undelivered(root, build, symbols):
+    """Functions that installed headers declare and no library exports."""
+    for origin in database.introspect(build, 'installed'):
+        path = pathlib.Path(origin)
+        if path.suffix == '.h' and path.resolve().is_relative_to(root):
+            path = path.resolve().relative_to(root)
+            for number, line in source.lines(root, path):
+                found = DECLARED.match(line)
+                if found and found.group(1) not in symbols:
+                    yield path, number, f'{found.group(1)} is declared for users and not exported: implement it with CLADE_API'
+
+
 def main():
     words = [a for a in sys.argv[1:] if a != '--update']
     root = source.root_of(words)
-    libs = {name: exported(path) for name, path in libraries(root, database.setup(root)).items()}
+    build = database.setup(root)
+    libs = {name: exported(path) for name, path in libraries(root, build).items()}
     table = root / 'tools/symbols.txt'
     if '--update' in sys.argv:
         rows = sorted(f'{name} {s}' for name, symbols in libs.items() for s in symbols if s.startswith('clade_'))
@@ -62,7 +79,8 @@ def main():
     for number, line in enumerate(table.read_text().splitlines(), 1):
         if line and line[0] != '#':
             listed[tuple(line.split())] = number
-    source.finish([f for name, symbols in libs.items() for f in compare(root, listed, name, symbols)])
+    findings = [f for name, symbols in libs.items() for f in compare(root, listed, name, symbols)]
+    source.finish(findings + list(undelivered(root, build, set().union(*libs.values()))))
 
 
 if __name__ == '__main__':
