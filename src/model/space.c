@@ -221,7 +221,8 @@ static int finish_one(struct cl_space *s, int index, struct cl_err *e) {
     CL_TRY(check_list(h, e));
   }
   cl_map_fill(h);
-  if (h->tuned.kind != CL_ABSENT) (void)cl_space_convert(h, h->tuned, &h->tuned, NULL);
+  if (h->tuned.kind != CL_ABSENT && cl_space_convert(h, h->tuned, &h->tuned, NULL) == CLADE_ENOMEM)
+    return CL_FAIL_NOMEM(e);
   return check_parent(s, index, e);
 }
 
@@ -244,14 +245,17 @@ bool cl_space_constraints_hold(const struct cl_space *s, const struct cl_value *
 }
 
 static int refuse_value(const struct cl_hyperparameter *h, struct cl_value v, struct cl_err *e) {
+  if (e == NULL) return CLADE_EINVAL;
+  const char *kind = h->domain == CL_INTEGER    ? "a whole number in"
+                     : h->domain == CL_FLOAT    ? "a number in"
+                     : h->domain == CL_CONSTANT ? "its constant"
+                                                : "one of";
   struct cl_text value = {0}, range = {0};
   cl_value_write_json(&value, v);
   cl_space_write_range(h, &range);
-  int status = CL_FAIL(e, CLADE_EINVAL, "%s is %s, but must be %s %s", h->name, cl_text_get(&value),
-                       cl_space_is_number(h) ? h->domain == CL_INTEGER ? "a whole number in" : "a number in"
-                       : h->domain == CL_CONSTANT ? "its constant"
-                                                  : "one of",
-                       cl_text_get(&range));
+  int status = value.failed || range.failed ? CL_FAIL_NOMEM(e)
+                                            : CL_FAIL(e, CLADE_EINVAL, "%s is %s, but must be %s %s", h->name,
+                                                      cl_text_get(&value), kind, cl_text_get(&range));
   cl_text_done(&value);
   cl_text_done(&range);
   return status;
@@ -273,20 +277,20 @@ int cl_space_check(const struct cl_space *s, const struct cl_value *values, stru
   return 0;
 }
 
-/* A value of a list by what it is written like, for lists that hold the text "3" where a person types 3. */
-static int find_written(const struct cl_hyperparameter *h, struct cl_value v) {
+/* A value of a list by what it is written like, for lists that hold the text "3" where a person types 3.
+ * -1: none. */
+static int find_written(const struct cl_hyperparameter *h, struct cl_value v, int *ret, struct cl_err *e) {
   struct cl_text wanted = {0}, written = {0};
-  int found = -1;
   cl_value_write(&wanted, v);
-  for (int i = 0; i < h->n_values && found < 0; i++) {
+  for (int i = 0; i < h->n_values && *ret < 0 && !written.failed; i++) {
     cl_text_clear(&written);
     cl_value_write(&written, h->values[i]);
-    if (!wanted.failed && !written.failed && strcmp(cl_text_get(&wanted), cl_text_get(&written)) == 0)
-      found = i;
+    if (!written.failed && strcmp(cl_text_get(&wanted), cl_text_get(&written)) == 0) *ret = i;
   }
+  bool failed = wanted.failed || written.failed;
   cl_text_done(&wanted);
   cl_text_done(&written);
-  return found;
+  return failed ? CL_FAIL_NOMEM(e) : 0;
 }
 
 static int convert_listed(const struct cl_hyperparameter *h, struct cl_value v, struct cl_value *ret,
@@ -296,7 +300,7 @@ static int convert_listed(const struct cl_hyperparameter *h, struct cl_value v, 
     if (cl_value_equal(h->values[i], v)) found = i;
   for (int i = 0; i < h->n_values && found < 0; i++)
     if (cl_value_same(h->values[i], v)) found = i;
-  if (found < 0 && v.kind != CL_ABSENT) found = find_written(h, v);
+  if (found < 0 && v.kind != CL_ABSENT) CL_TRY(find_written(h, v, &found, e));
   if (found < 0) return refuse_value(h, v, e);
   *ret = h->values[found];
   return 0;

@@ -126,7 +126,7 @@ bool cl_space_allows(const struct cl_hyperparameter *h, struct cl_value v); /* t
 bool cl_space_constraints_hold(const struct cl_space *s, const struct cl_value *values, int *ret_broken);
 
 /* Turn what a person or a file wrote into a value of the domain (2 for a float gives 2.0; "adam" from a
- * list). CLADE_EINVAL with a sentence naming the range. */
+ * list). CLADE_EINVAL with a sentence naming the range; CLADE_ENOMEM. */
 int cl_space_convert(const struct cl_hyperparameter *h, struct cl_value v, struct cl_value *ret,
                      struct cl_err *e);
 
