@@ -27,6 +27,7 @@ int cl_dir_sync(const char *path, struct cl_err *e);
 /* An exclusive flock on `path` (created, close-on-exec). CLADE_BUSY when another process holds it and !wait.
  */
 int cl_lock_take(const char *path, bool wait, int *ret_fd, struct cl_err *e);
+void cl_lock_release(int fd); /* the file stays */
 
 bool cl_path_exists(const char *path);
 

@@ -1,0 +1,104 @@
+/* One run with the tuned values in the foreground: the pre-flight check of a spec. No store, no study. */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "run/plan.h"
+#include "run/run.h"
+
+extern char **environ;
+
+/* Tuned values, else the middle of the range. */
+static void choose_values(const struct cl_space *space, struct cl_value *ret) {
+  for (int i = 0; i < space->n; i++) ret[i] = space->items[i].tuned;
+  cl_space_settle(space, ret, NULL);
+}
+
+static void set_environment(const struct cl_space *space, const struct cl_value *values, const char *spec_path) {
+  if (spec_path != NULL) (void)setenv("CLADE_SPEC", spec_path, 1);
+  for (int i = 0; i < space->n; i++) {
+    struct cl_text name = {0}, text = {0};
+    cl_text_format(&name, "CLADE_PARAM_%s", space->items[i].name);
+    for (char *p = name.bytes; p != NULL && *p != '\0'; p++)
+      if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_", *p) == NULL) *p = '_';
+    cl_value_write(&text, values[i]);
+    if (values[i].kind != CL_ABSENT) (void)setenv(cl_text_get(&name), cl_text_get(&text), 1);
+    cl_text_done(&name);
+    cl_text_done(&text);
+  }
+}
+
+static int wait_for(pid_t pid, int *ret_status, struct cl_err *e) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot wait for the program: %s", strerror(errno));
+  *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  return 0;
+}
+
+static int run_words(const struct cl_settings *s, char **words, int *ret_status, struct cl_err *e) {
+  posix_spawn_file_actions_t actions;
+  (void)posix_spawn_file_actions_init(&actions);
+  (void)posix_spawn_file_actions_addchdir_np(&actions, s->cwd);
+  pid_t pid = 0;
+  int cause = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
+  (void)posix_spawn_file_actions_destroy(&actions);
+  if (cause != 0)
+    return CL_FAIL_CAUSE(e, CLADE_ESPAWN, cause, "cannot start '%s' in '%s': %s", words[0], s->cwd, strerror(cause));
+  return wait_for(pid, ret_status, e);
+}
+
+/* The resolved copy in a temporary file; *ret_path stays empty when the study has none. */
+static int write_copy(const struct cl_settings *s, const struct cl_value *values, char ret_path[64], struct cl_err *e) {
+  struct cl_text text = {0};
+  int status = cl_spec_dump(s, values, &text, e);
+  ret_path[0] = '\0';
+  if (status == 0) {
+    (void)snprintf(ret_path, 64, "/tmp/clade-once-XXXXXX");
+    int fd = mkostemp(ret_path, O_CLOEXEC);
+    if (fd < 0) {
+      ret_path[0] = '\0';
+      status = CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot create a file in /tmp: %s", strerror(errno));
+    } else {
+      status = cl_file_write_all(fd, cl_text_get(&text), text.length, ret_path, e);
+      (void)close(fd);
+    }
+  }
+  cl_text_done(&text);
+  return status < 0 ? status : 0;
+}
+
+int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks, int *ret_status,
+                struct cl_err *e) {
+  struct cl_plan plan;
+  struct cl_value *values = NULL;
+  char **words = NULL;
+  char path[64] = "";
+  int n = 0;
+  int status = cl_plan_make(options, &plan, e);
+  if (status < 0) goto out;
+  cl_plan_tell(&plan, callbacks);
+  const struct cl_settings *s = plan.settings;
+  values = cl_alloc_array((size_t)s->space.n + 1, sizeof *values);
+  if (values == NULL) status = CL_FAIL_NOMEM(e);
+  if (status < 0) goto out;
+  choose_values(&s->space, values);
+  status = write_copy(s, values, path, e);
+  if (status == 0) status = cl_spec_command(s, values, path[0] == '\0' ? NULL : path, &n, &words, e);
+  if (status < 0) goto out;
+  set_environment(&s->space, values, path[0] == '\0' ? NULL : path);
+  status = run_words(s, words, ret_status, e);
+out:
+  if (path[0] != '\0') (void)unlink(path);
+  cl_spec_command_free(words);
+  cl_free(values);
+  cl_plan_done(&plan);
+  return status;
+}

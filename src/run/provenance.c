@@ -1,0 +1,121 @@
+#include "run/provenance.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+enum { DIFF_MAX = 64 << 20 }; /* bytes of uncommitted changes that are hashed */
+
+/* First line that `git ARGUMENTS` prints about the directory, or a hash of all it prints. False if it fails. */
+static bool ask_git(const char *cwd, const char *arguments, bool hash_all, char *ret, size_t size) {
+  struct cl_text command = {0};
+  cl_text_add(&command, "git -C '");
+  for (const char *p = cwd; *p != '\0'; p++) {
+    if (*p == '\'')
+      cl_text_add(&command, "'\\''");
+    else
+      cl_text_add_char(&command, *p);
+  }
+  cl_text_format(&command, "' %s 2>/dev/null </dev/null", arguments);
+  FILE *out = command.failed ? NULL : popen(cl_text_get(&command), "re"); // NOLINT(cert-env33-c): the path is quoted
+  cl_text_done(&command);
+  if (out == NULL) return false;
+  uint64_t hash = 0xCBF29CE484222325ull;
+  size_t total = 0, kept = 0;
+  int c;
+  while ((c = fgetc(out)) != EOF && total < DIFF_MAX) {
+    hash = (hash ^ (uint64_t)(unsigned char)c) * 0x100000001B3ull;
+    if (!hash_all && c != '\n' && kept == total && kept + 1 < size) ret[kept++] = (char)c;
+    total++;
+  }
+  ret[kept] = '\0';
+  if (hash_all && total > 0) (void)snprintf(ret, size, "%016llx", (unsigned long long)hash);
+  return pclose(out) == 0 || total >= DIFF_MAX;
+}
+
+static void write_cpu(json_t *node) {
+  char *text = NULL;
+  if (cl_file_read("/proc/cpuinfo", 4 << 20, &text, NULL, NULL) < 0) return;
+  const char *model = strstr(text, "model name");
+  const char *colon = model == NULL ? NULL : strchr(model, ':');
+  if (colon != NULL) {
+    size_t n = strcspn(colon + 2, "\n");
+    (void)json_object_set_new(node, "cpu", json_stringn(colon + 2, n));
+  }
+  cl_free(text);
+}
+
+static void write_command(json_t *node) {
+  char *text = NULL;
+  size_t n = 0;
+  if (cl_file_read("/proc/self/cmdline", 1 << 20, &text, &n, NULL) < 0) return;
+  json_t *words = json_array();
+  for (size_t i = 0; i < n; i += strlen(text + i) + 1) (void)json_array_append_new(words, json_string(text + i));
+  (void)json_object_set_new(node, "command", words);
+  cl_free(text);
+}
+
+int cl_provenance_write(const char *cwd, int n_program, const char *const *program, struct cl_text *ret,
+                        struct cl_err *e) {
+  json_t *node = json_object(), *words = json_array();
+  if (node == NULL || words == NULL) {
+    json_decref(node);
+    json_decref(words);
+    return CL_FAIL_NOMEM(e);
+  }
+  struct utsname system;
+  char line[200];
+  (void)json_object_set_new(node, "created_ms", json_integer(cl_clock_wall_ms()));
+  (void)json_object_set_new(node, "clade", json_string(CLADE_VERSION));
+  if (uname(&system) == 0) (void)json_object_set_new(node, "host", json_string(system.nodename));
+  write_cpu(node);
+  (void)json_object_set_new(node, "cwd", json_string(cwd));
+  write_command(node);
+  for (int i = 0; i < n_program; i++) (void)json_array_append_new(words, json_string(program[i]));
+  (void)json_object_set_new(node, "program", words);
+  if (ask_git(cwd, "rev-parse HEAD", false, line, sizeof line)) {
+    (void)json_object_set_new(node, "commit", json_string(line));
+    if (ask_git(cwd, "diff HEAD", true, line, sizeof line) && line[0] != '\0')
+      (void)json_object_set_new(node, "dirty", json_string(line));
+  }
+  char *text = json_dumps(node, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref(node);
+  if (text == NULL) return CL_FAIL_NOMEM(e);
+  cl_text_add(ret, text);
+  (free)(text); /* jansson allocated it with the standard allocator */
+  return ret->failed ? CL_FAIL_NOMEM(e) : 0;
+}
+
+static const char *text_at(const json_t *node, const char *key) {
+  const char *text = json_string_value(json_object_get(node, key));
+  return text == NULL ? "" : text;
+}
+
+void cl_provenance_compare(const char *before, const char *now, struct cl_text *ret) {
+  static const struct {
+    const char *key, *words;
+  } keys[] = {{"commit", "the git commit"},
+              {"dirty", "the hash of uncommitted changes"},
+              {"cwd", "the working directory"},
+              {"host", "the host"},
+              {"clade", "clade's version"}};
+  json_t *a = json_loads(before == NULL ? "{}" : before, 0, NULL), *b = json_loads(now, 0, NULL);
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const char *x = text_at(a, keys[i].key), *y = text_at(b, keys[i].key);
+    if (strcmp(x, y) != 0)
+      cl_text_format(ret, "%s%s was %s, it is %s now", ret->length > 0 ? "\n" : "", keys[i].words,
+                     x[0] == '\0' ? "none" : x, y[0] == '\0' ? "none" : y);
+  }
+  json_t *x = json_object_get(a, "program"), *y = json_object_get(b, "program");
+  if (x != NULL && y != NULL && !json_equal(x, y))
+    cl_text_format(ret, "%sthe program's command has changed", ret->length > 0 ? "\n" : "");
+  json_decref(a);
+  json_decref(b);
+}

@@ -1,0 +1,239 @@
+#include "run/session.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "engine/engine.h"
+#include "run/view.h"
+#include "worker/worker.h"
+
+enum { TICK_MS = 100 };
+
+struct session {
+  const struct cl_session_options *options;
+  uv_loop_t loop;
+  uv_timer_t tick, look_again;
+  uv_poll_t watch;
+  uv_signal_t interrupt, terminate;
+  bool loop_made, watching, look_again_once;
+  struct cl_store *store;
+  struct cl_log *log;
+  struct cl_worker *worker;
+  struct cl_engine *engine;
+  struct cl_run_view *view;
+  int signal, n_signals; /* the first one; how many came */
+  bool stop_told;
+  struct cl_err failure; /* of a loop callback */
+};
+
+static void say(struct session *s, enum clade_note_kind kind, const char *sentence) {
+  const struct clade_run_callbacks *c = s->options->callbacks;
+  if (c != NULL && c->note != NULL) c->note(c->ctx, kind, sentence);
+}
+
+static void say_engine(void *ctx, const char *text) { say(ctx, CLADE_NOTE_WARNING, text); }
+
+static void say_worker(void *ctx, int64_t trial, const char *text) {
+  char line[1200];
+  if (trial > 0)
+    (void)snprintf(line, sizeof line, "trial %lld: %s", (long long)trial, text);
+  else
+    (void)snprintf(line, sizeof line, "%s", text);
+  say(ctx, CLADE_NOTE_WARNING, line);
+}
+
+/* The loop's callbacks: they only note what happened and follow the log; the turn below does the rest. */
+
+static void follow(struct session *s) {
+  if (s->failure.code == 0) (void)cl_log_follow(s->log, NULL, &s->failure);
+}
+
+static void on_tick(uv_timer_t *timer) {
+  struct session *s = timer->data;
+  follow(s);
+  cl_run_view_progress(s->view, s->worker, cl_engine_is_decider(s->engine));
+}
+
+static void on_look_again(uv_timer_t *timer) {
+  struct session *s = timer->data;
+  follow(s);
+  if (!s->look_again_once) return;
+  s->look_again_once = false;
+  (void)uv_timer_start(timer, on_look_again, 2, 0);
+}
+
+/* A wake can come before the commit is visible: look now, after 1 ms and after 2 more. */
+static void on_watch(uv_poll_t *poll, int status, int events) {
+  struct session *s = poll->data;
+  (void)status;
+  (void)events;
+  cl_store_watch_drain(s->store);
+  follow(s);
+  s->look_again_once = true;
+  (void)uv_timer_start(&s->look_again, on_look_again, 1, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int signum) {
+  struct session *s = handle->data;
+  if (s->n_signals++ == 0) s->signal = signum;
+  bool kill = s->n_signals > 1;
+  cl_worker_shutdown(s->worker, kill ? CL_SHUTDOWN_KILL : CL_SHUTDOWN_ASK, signum);
+  say(s, CLADE_NOTE_INFO,
+      kill ? "stopping now: running trials are killed; `clade resume` starts them again"
+           : "stopping: no new trials, running ones are asked to save and end (again: kill them); `clade resume` goes on");
+}
+
+/* Is the engine that holds the lease dead? Its worker's lock is free then. Holders look like "worker-3". */
+static bool holder_is_dead(void *ctx, const char *holder) {
+  struct session *s = ctx;
+  const struct cl_study *study = cl_log_study(s->log);
+  char here[256], boot[64];
+  int number = 0;
+  if (sscanf(holder, "worker-%d", &number) != 1) return false; // NOLINT(cert-err34-c): checked just below
+  const struct cl_worker_info *info = cl_study_worker(study, number);
+  if (info == NULL || info->host == NULL || cl_worker_here(here, boot, NULL) < 0) return false;
+  if (strcmp(info->host, here) != 0) return false;
+  if (info->slots == 0 || strcmp(info->boot, boot) != 0) return true; /* gone, or the machine has restarted since */
+  struct cl_text path = {0};
+  cl_text_format(&path, "%s/%s/worker-%d", cl_study_directory(study), cl_study_name(study), number);
+  int fd = -1;
+  bool dead = !path.failed && cl_lock_take(cl_text_get(&path), false, &fd, NULL) == 0;
+  if (dead) cl_lock_release(fd);
+  cl_text_done(&path);
+  return dead;
+}
+
+/* Setting up. */
+
+static int start_signal(struct session *s, uv_signal_t *handle, int signum) {
+  struct sigaction now;
+  (void)uv_signal_init(&s->loop, handle);
+  handle->data = s;
+  if (sigaction(signum, NULL, &now) == 0 && now.sa_handler != SIG_DFL) return 0; /* the host program has its own */
+  return uv_signal_start(handle, on_signal, signum);
+}
+
+static int start_loop(struct session *s, struct cl_err *e) {
+  if (uv_loop_init(&s->loop) < 0) return CL_FAIL(e, CLADE_EIO, "the event loop could not be started");
+  s->loop_made = true;
+  (void)uv_timer_init(&s->loop, &s->tick);
+  (void)uv_timer_init(&s->loop, &s->look_again);
+  s->tick.data = s->look_again.data = s;
+  (void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+  int fd = -1;
+  CL_TRY(cl_store_watch(s->store, &fd, e));
+  s->watching = fd >= 0;
+  if (s->watching) {
+    (void)uv_poll_init(&s->loop, &s->watch, fd);
+    s->watch.data = s;
+    (void)uv_poll_start(&s->watch, UV_READABLE, on_watch);
+  }
+  if (start_signal(s, &s->interrupt, SIGINT) < 0 || start_signal(s, &s->terminate, SIGTERM) < 0)
+    return CL_FAIL(e, CLADE_EIO, "signals could not be watched");
+  return 0;
+}
+
+static int start_worker(struct session *s, struct cl_err *e) {
+  struct cl_worker_options w = {.log = s->log,
+                                .loop = &s->loop,
+                                .slots = s->options->slots,
+                                .n_gpus = s->options->n_gpus,
+                                .gpus = s->options->gpus,
+                                .store = s->options->address,
+                                .grace_s = s->options->grace_s,
+                                .say = say_worker,
+                                .ctx = s};
+  CL_TRY(cl_worker_create(&w, &s->worker, e));
+  return cl_worker_recover(s->worker, e);
+}
+
+static int start_engine(struct session *s, struct cl_err *e) {
+  char holder[80];
+  (void)snprintf(holder, sizeof holder, "worker-%d", cl_worker_number(s->worker));
+  struct cl_engine_options g = {.log = s->log,
+                                .holder = holder,
+                                .worker = cl_worker_number(s->worker),
+                                .is_dead = holder_is_dead,
+                                .say = say_engine,
+                                .ctx = s};
+  return cl_engine_create(&g, &s->engine, e);
+}
+
+static int start(struct session *s, struct cl_err *e) {
+  struct cl_store_options store = {.mode = CL_STORE_WRITE, .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
+  CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
+  CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));
+  CL_TRY(cl_run_view_create(s->log, s->options->callbacks, &s->view, e));
+  CL_TRY(start_loop(s, e));
+  CL_TRY(start_worker(s, e));
+  CL_TRY(start_engine(s, e));
+  cl_run_view_begin(s->view, s->options->slots);
+  return 0;
+}
+
+/* The loop. */
+
+static int turn(struct session *s, struct cl_err *e) {
+  do {
+    if (s->n_signals == 0) CL_TRY(cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e));
+    CL_TRY(cl_worker_turn(s->worker, e));
+    CL_TRY(cl_log_commit(s->log, e));
+    if (s->failure.code != 0) return CL_FAIL(e, s->failure.code, "%s", s->failure.text);
+  } while (cl_log_has_put(s->log));
+  return 0;
+}
+
+static bool is_over(struct session *s) {
+  if (cl_worker_busy(s->worker) > 0) return false;
+  return s->n_signals > 0 || cl_engine_is_over(s->engine);
+}
+
+static int run_loop(struct session *s, struct cl_err *e) {
+  for (;;) {
+    CL_TRY(turn(s, e));
+    if (is_over(s)) return 0;
+    (void)uv_run(&s->loop, UV_RUN_ONCE);
+  }
+}
+
+static void close_handle(uv_handle_t *handle, void *ctx) {
+  (void)ctx;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+static void close_loop(struct session *s) {
+  if (!s->loop_made) return;
+  uv_handle_t *own[] = {(uv_handle_t *)&s->tick, (uv_handle_t *)&s->look_again, (uv_handle_t *)&s->interrupt,
+                        (uv_handle_t *)&s->terminate, s->watching ? (uv_handle_t *)&s->watch : NULL};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (own[i] != NULL && own[i]->loop == &s->loop && !uv_is_closing(own[i])) uv_close(own[i], NULL);
+  (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+  if (uv_loop_close(&s->loop) != 0) { /* a handle that nobody owns any more */
+    uv_walk(&s->loop, close_handle, NULL);
+    (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&s->loop);
+  }
+}
+
+int cl_session_run(const struct cl_session_options *options, struct clade_run_result *ret, struct cl_err *e) {
+  struct session s = {.options = options};
+  int status = start(&s, e);
+  if (status == 0) status = run_loop(&s, e);
+  if (s.view != NULL && s.worker != NULL && s.engine != NULL)
+    cl_run_view_progress(s.view, s.worker, cl_engine_is_decider(s.engine));
+  cl_engine_destroy(s.engine);
+  cl_worker_destroy(s.worker);
+  close_loop(&s);
+  if (s.view != NULL) cl_run_view_result(s.view, ret);
+  ret->signal = s.signal;
+  cl_log_close(s.log);
+  cl_run_view_destroy(s.view);
+  cl_store_close(s.store);
+  return status;
+}

@@ -1,0 +1,23 @@
+/* A process that takes part in a study: store, log, engine and worker on one loop, until the study is over or a signal
+ * asks to leave. */
+#ifndef CL_RUN_SESSION_H
+#define CL_RUN_SESSION_H
+
+#include "clade/run.h"
+#include "store/log.h"
+
+struct cl_session_options {
+  const char *address; /* of the store */
+  int64_t study;       /* its id there */
+  bool sync_full;
+  int slots;
+  int n_gpus;
+  const char *const *gpus;
+  double grace_s; /* 0 = the study's */
+  const struct clade_run_callbacks *callbacks; /* may be null */
+};
+
+/* Run it to its end. Blocks. Fills *ret. */
+int cl_session_run(const struct cl_session_options *options, struct clade_run_result *ret, struct cl_err *e);
+
+#endif

@@ -1,0 +1,212 @@
+#include "run/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+enum { SLOTS_SHOWN = 64 };
+
+struct cl_run_view {
+  struct cl_log *log;
+  struct clade_run_callbacks callbacks;
+  uint8_t *known; /* by trial - 1: its result was told */
+  size_t cap_known, n_known;
+  int64_t began_us, results_at_begin;
+  struct cl_value *room;
+  struct cl_text text;
+};
+
+static const struct cl_study *study_of(const struct cl_run_view *v) { return cl_log_study(v->log); }
+
+static bool is_result(const struct cl_study *s, const struct cl_trial *t) {
+  return t != NULL && cl_state_is_result(cl_study_head(s), &t->head);
+}
+
+static int64_t count_results(const struct cl_study *s) {
+  static const int states[] = {CL_COMPLETE, CL_PRUNED, CL_FAILED, CL_DIVERGED, CL_INFEASIBLE};
+  int64_t sum = 0;
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++) sum += cl_study_count(s, states[i]);
+  return sum;
+}
+
+/* "lr=0.01 momentum=0.9": the active values of a trial. */
+static void write_values(struct cl_run_view *v, const struct cl_trial *t) {
+  const struct cl_space *space = cl_study_space(study_of(v));
+  cl_text_clear(&v->text);
+  cl_trial_values(study_of(v), t, v->room);
+  for (int i = 0; i < space->n; i++) {
+    if (v->room[i].kind == CL_ABSENT) continue;
+    cl_text_format(&v->text, "%s%s=", v->text.length > 0 ? " " : "", space->items[i].name);
+    cl_value_write(&v->text, v->room[i]);
+  }
+}
+
+static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
+  const struct cl_study *s = study_of(v);
+  if (v->callbacks.result == NULL) return;
+  write_values(v, t);
+  struct clade_result_news news = {
+      .trial = t->number,
+      .state = cl_state_name(t->head.state),
+      .value = t->value,
+      .elapsed_s = t->started_ms < 0 ? NAN : (double)(cl_log_now_ms(v->log) - t->started_ms) / 1000,
+      .is_best = cl_study_best(s) == t->number,
+      .results = count_results(s),
+      .trials = cl_study_head(s)->budget,
+      .values = cl_text_get(&v->text)};
+  v->callbacks.result(v->callbacks.ctx, &news);
+}
+
+static bool make_known(struct cl_run_view *v, int64_t number) {
+  if (cl_grow(&v->known, &v->cap_known, (size_t)number, 1) < 0) return false;
+  while (v->n_known < (size_t)number) v->known[v->n_known++] = 0;
+  return true;
+}
+
+static void on_event(void *ctx, const struct cl_event *ev) {
+  struct cl_run_view *v = ctx;
+  if (ev->subject == 0) return;
+  const struct cl_trial *t = cl_study_trial(study_of(v), ev->subject);
+  if (t == NULL || !make_known(v, t->number)) return; /* without memory there is no news, only less to see */
+  bool result = is_result(study_of(v), t);
+  bool first = result && !v->known[t->number - 1];
+  v->known[t->number - 1] = result;
+  if (first) tell_result(v, t);
+}
+
+int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *callbacks, struct cl_run_view **ret,
+                       struct cl_err *e) {
+  struct cl_run_view *v = cl_alloc(sizeof *v);
+  if (v == NULL) return CL_FAIL_NOMEM(e);
+  v->log = log;
+  if (callbacks != NULL) v->callbacks = *callbacks;
+  const struct cl_study *s = study_of(v);
+  v->room = cl_alloc_array((size_t)cl_study_space(s)->n + 1, sizeof *v->room);
+  int64_t trials = cl_study_trials(s);
+  if (v->room == NULL || (trials > 0 && !make_known(v, trials))) {
+    cl_run_view_destroy(v);
+    return CL_FAIL_NOMEM(e);
+  }
+  for (int64_t i = 1; i <= trials; i++) v->known[i - 1] = is_result(s, cl_study_trial(s, i));
+  v->began_us = cl_clock_monotonic_us();
+  v->results_at_begin = count_results(s);
+  int status = cl_log_listen(log, on_event, v, e);
+  if (status < 0)
+    cl_run_view_destroy(v);
+  else
+    *ret = v;
+  return status;
+}
+
+void cl_run_view_destroy(struct cl_run_view *v) {
+  if (v == NULL) return;
+  cl_free(v->known);
+  cl_free(v->room);
+  cl_text_done(&v->text);
+  cl_free(v);
+}
+
+void cl_run_view_begin(const struct cl_run_view *v, int slots) {
+  const struct cl_study *s = study_of(v);
+  const struct cl_space *space = cl_study_space(s);
+  if (v->callbacks.begin == NULL) return;
+  struct cl_text lines = {0};
+  for (int i = 0; i < space->n; i++) {
+    if (i > 0) cl_text_add(&lines, "\n");
+    cl_space_describe(&space->items[i], space, &lines);
+  }
+  v->callbacks.begin(v->callbacks.ctx, cl_study_name(s), cl_study_head(s)->budget, slots, cl_text_get(&lines));
+  cl_text_done(&lines);
+}
+
+static const char *phase_name(enum cl_slot_phase phase) {
+  switch (phase) {
+  case CL_SLOT_FREE: return "free";
+  case CL_SLOT_CLAIMED: return "starting";
+  case CL_SLOT_RUNNING: return "running";
+  case CL_SLOT_HELD: return "waiting";
+  case CL_SLOT_SAVING: return "saving";
+  case CL_SLOT_ENDING: return "ending";
+  case CL_SLOT_DRAINING: return "ending";
+  }
+  return "?";
+}
+
+static void fill_counts(const struct cl_study *s, struct clade_progress *p) {
+  p->trials = cl_study_head(s)->budget;
+  p->results = count_results(s);
+  p->complete = cl_study_count(s, CL_COMPLETE);
+  p->pruned = cl_study_count(s, CL_PRUNED);
+  p->failed = cl_study_count(s, CL_FAILED);
+  p->diverged = cl_study_count(s, CL_DIVERGED);
+  p->infeasible = cl_study_count(s, CL_INFEASIBLE);
+  p->running = cl_study_count(s, CL_RUNNING);
+  p->waiting = cl_study_count(s, CL_WAITING);
+  p->lost = cl_study_count(s, CL_LOST) + cl_study_count(s, CL_PREEMPTED);
+  const struct cl_trial *best = cl_study_trial(s, cl_study_best(s));
+  p->best_trial = best == NULL ? 0 : best->number;
+  p->best_value = best == NULL ? NAN : best->value;
+}
+
+void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool deciding) {
+  const struct cl_study *s = study_of(v);
+  if (v->callbacks.progress == NULL) return;
+  const struct cl_objective *objective = &cl_study_settings(s)->objectives[0];
+  struct clade_progress p = {.study = cl_study_name(s),
+                             .metric = objective->name,
+                             .step_unit = cl_study_settings(s)->step,
+                             .maximize = objective->goal == CL_MAXIMIZE,
+                             .elapsed_s = (double)(cl_clock_monotonic_us() - v->began_us) / 1e6,
+                             .eta_s = NAN,
+                             .deciding = deciding};
+  fill_counts(s, &p);
+  int64_t fresh = p.results - v->results_at_begin;
+  if (fresh > 0) p.eta_s = p.elapsed_s / (double)fresh * (double)(p.trials - p.results);
+  struct cl_slot_view views[SLOTS_SHOWN];
+  struct clade_slot_progress slots[SLOTS_SHOWN];
+  int n = cl_worker_views(w, views, SLOTS_SHOWN);
+  p.n_slots = n < SLOTS_SHOWN ? n : SLOTS_SHOWN;
+  for (int i = 0; i < p.n_slots; i++)
+    slots[i] = (struct clade_slot_progress){
+        .trial = views[i].trial,
+        .attempt = views[i].attempt,
+        .phase = phase_name(views[i].phase),
+        .step = views[i].step,
+        .value = views[i].value,
+        .elapsed_s = (double)(cl_log_now_ms(v->log) - views[i].started_ms) / 1000};
+  p.slots = slots;
+  v->callbacks.progress(v->callbacks.ctx, &p);
+}
+
+static const char *reason_name(int reason) {
+  static const char *const names[] = {"", "budget", "exhausted", "target", "failures", "human"};
+  return reason < 0 || reason > CL_REASON_HUMAN ? "" : names[reason];
+}
+
+static int64_t last_failed(const struct cl_study *s) {
+  for (int64_t i = cl_study_trials(s); i >= 1; i--)
+    if (cl_study_trial(s, i)->head.state == CL_FAILED) return i;
+  return 0;
+}
+
+void cl_run_view_result(const struct cl_run_view *v, struct clade_run_result *ret) {
+  const struct cl_study *s = study_of(v);
+  struct clade_progress p = {0};
+  fill_counts(s, &p);
+  (void)snprintf(ret->study, sizeof ret->study, "%s", cl_study_name(s));
+  ret->reason = reason_name(cl_study_reason(s));
+  ret->trials = p.trials;
+  ret->results = p.results;
+  ret->complete = p.complete;
+  ret->pruned = p.pruned;
+  ret->failed = p.failed;
+  ret->diverged = p.diverged;
+  ret->infeasible = p.infeasible;
+  ret->best_trial = p.best_trial;
+  ret->best_value = p.best_value;
+  if (p.failed == 0 || (cl_study_reason(s) != CL_REASON_FAILURES && p.failed < p.results)) return;
+  ret->failed_trial = last_failed(s);
+}
