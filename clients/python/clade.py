@@ -1,0 +1,763 @@
+"""The trainer's side of Clade for Python: one file, standard library only, Python 3.8 or newer.
+
+    import clade
+
+    def save(directory): torch.save(model.state_dict(), directory + "/model.pt")
+    def load(directory): model.load_state_dict(torch.load(directory + "/model.pt"))
+
+    with clade.start(defaults={"lr": 0.01, "layers": 2}, save=save, load=load) as run:
+        model = Model(run.layers, seed=run.seed)
+        run.resume()                                  # loads a state when the study wants it
+        while model.epoch < 10 and not run.should_stop:
+            train(model, lr=run.lr)                   # as of now: it may change at every report
+            run.report(model.epoch, accuracy=test(model), loss=model.loss)
+
+Leaving the block normally says that training is done; after a stop or pause it exits with the status that the study
+understands (76, 75). Without `with`: call run.done() and run.exit().
+
+Where a value comes from, the first that has it: the study; the command line, `--name=value` or `--name value`; the
+environment, CLADE_PARAM_<name>; `defaults`. Outside of a study (no CLADE_SOCKET) the program just runs, and every report
+is printed as `step 3  accuracy 0.93`. All files of the state must be written by `save` into the directory given to it; the
+library never installs signal handlers, starts threads, or prints to standard output in a study. When Clade dies, the next report waits
+CLADE_RECONNECT seconds (600) for it, then saves to CLADE_CKPT_DIR/<step>.late and asks the program to stop with status 75.
+
+The protocol is described in docs/protocol.md.
+"""
+import json
+import math
+import os
+import re
+import socket
+import sys
+import time
+
+__all__ = ["start", "Run", "Error", "Refused", "Stopped"]
+__version__ = "0.1.0"
+
+PROTOCOL = 1
+MESSAGE_MAX = 65536  # bytes of a message, without its newline
+NAME_MAX = 256       # bytes of the name of a metric
+METRICS_MAX = 200    # metrics in one report
+EXIT_PREEMPTED, EXIT_STOPPED, EXIT_INFEASIBLE = 75, 76, 77
+
+
+class Error(Exception):
+    """Something failed; `code` names what, as in clade/error.h: EINVAL, ELIMIT, EPROTOCOL, EREFUSED."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+
+class Refused(Error):
+    """The worker refused this one report (a step that goes back …) and recorded nothing; training may go on."""
+
+    def __init__(self, text):
+        super().__init__("EREFUSED", text)
+
+
+class Stopped(SystemExit):
+    """start() found that this attempt must not run: no worker came back (exit status 75), or the trial has ended or has a newer
+    attempt (76). Not caught, it ends the program with that status."""
+
+    def __init__(self, status, text):
+        super().__init__(status)
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
+class _Closed(Exception):
+    """No worker listens (any more)."""
+
+
+class _Stop(Exception):
+    """The study said pause or stop, or is gone for good; the argument is the exit status."""
+
+
+def start(defaults=None, save=None, load=None, argv=None):
+    """Connect to the study, if there is one, and learn the values; returns a Run.
+
+    defaults  values used where nothing else gives one; their types are kept: "--lr 1" gives 1.0 for a default of 0.01
+    save      save(directory) writes the whole state into files of the directory, which exists; called inside report()
+    load      load(directory) replaces the whole state, perhaps by that of another trial; called inside resume() and report()
+    argv      the command line; default sys.argv
+
+    An exception of save or load is told to the study, which decides what happens: the trial goes on or loads another one.
+    """
+    return Run(defaults or {}, save, load, sys.argv if argv is None else argv)
+
+
+# --- values ------------------------------------------------------------------------------------------------------------
+
+
+def _argument(argv, name):
+    """The last `--name=value` or `--name value`; "true" for a bare `--name`; None."""
+    found = None
+    for i, argument in enumerate(argv[1:], 1):
+        if argument == "--":
+            break
+        if argument.startswith("--" + name + "="):
+            found = argument[len(name) + 3:]
+        elif argument == "--" + name:
+            following = argv[i + 1] if i + 1 < len(argv) else "--"
+            found = "true" if following.startswith("--") else following
+    return found
+
+
+def _read_text(text):
+    """What a text means without a default: null, true, false, an integer, a number, else the text itself."""
+    if text in ("null", "true", "false"):
+        return {"null": None, "true": True, "false": False}[text]
+    if re.fullmatch(r"[+-]?[0-9]+", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", text, re.IGNORECASE | re.ASCII):
+        return float(text)
+    return text
+
+
+def _read_like(text, default, name):
+    """The text as a value of the default's type."""
+    value = _read_text(text)
+    if default is None or value is None:
+        return value
+    if isinstance(default, bool):
+        if value in (True, False):
+            return bool(value)
+        wanted = "true or false"
+    elif isinstance(default, int):
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value
+        wanted = "a number"
+    elif isinstance(default, float):
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        wanted = "a number"
+    else:
+        return text
+    raise Error("EINVAL", "the value of '%s' is %s, which is not %s like its default %r" % (name, text, wanted, default))
+
+
+class _Values:
+    """Values by name: those of the study, else those of the program."""
+
+    def __init__(self, defaults, argv):
+        self.argv, self.own, self.study, self.changed = argv, {}, {}, set()
+        for name, default in defaults.items():
+            given = self.given(name)
+            self.own[name] = default if given is None else _read_like(given, default, name)
+
+    def given(self, name):
+        text = _argument(self.argv, name)
+        key = "CLADE_PARAM_" + re.sub(r"[^A-Za-z0-9_]", "_", name)
+        return os.environ.get(key) if text is None else text
+
+    def has(self, name):
+        if name not in self.study and name not in self.own:
+            given = self.given(name)
+            if given is None:
+                return False
+            self.own[name] = _read_text(given)
+        return True
+
+    def get(self, name):
+        return self.study[name] if name in self.study else self.own[name]
+
+    def set(self, name, value):
+        old = self.get(name) if self.has(name) else self
+        if old is self or type(old) is not type(value) or old != value:
+            self.changed.add(name)
+        self.study[name] = value
+
+    def all(self):
+        return dict(self.own, **self.study)
+
+
+# --- messages ----------------------------------------------------------------------------------------------------------
+
+
+def _number(x):
+    """A float as it stands in a message."""
+    if math.isfinite(x):
+        return x
+    return "nan" if math.isnan(x) else "inf" if x > 0 else "-inf"
+
+
+def _write(message):
+    """The line of a message; members that are None are left out."""
+    kept = {key: value for key, value in message.items() if value is not None}
+    try:
+        line = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Error("EINVAL", "a name or text of the %s is not UTF-8" % message["type"]) from None
+    if len(line) > MESSAGE_MAX:
+        raise Error("ELIMIT", "a %s has %d bytes, but the limit is %d" % (message["type"], len(line), MESSAGE_MAX))
+    return line + b"\n"
+
+
+_TYPES = {  # the answers, and the kind of each key
+    "start": {"values": dict, "seed": int, "change": int, "reports": int, "load": str, "save_at": float, "way": str, "path": str},
+    "save": {"path": str, "way": str},
+    "load": {"change": int, "path": str, "way": str, "values": dict},
+    "go": {"change": int, "values": dict, "save_at": float, "way": str, "path": str},
+    "pause": {"save": str},
+    "stop": {"save": str},
+    "fork": {"token": str},
+    "error": {"text": str, "field": str, "limit": str, "fatal": bool},
+}
+_REQUIRED = {"start": ("values", "seed"), "save": ("path",), "load": ("change", "path"), "error": ("text",)}
+
+
+def _check(value, kind):
+    if kind is float:
+        if value in ("nan", "inf", "-inf"):
+            return float(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise ValueError
+
+
+def _parse(line):
+    """The message of a line: a dictionary that has every key of its type, None where it was left out."""
+    def refuse(word):
+        raise ValueError("%s is not JSON" % word)
+    try:
+        raw = json.loads(line.decode("utf-8"), parse_constant=refuse)
+    except (ValueError, RecursionError) as reason:
+        raise Error("EPROTOCOL", "what the worker sent is no message: %s" % reason) from None
+    kind = raw.get("type") if isinstance(raw, dict) else None
+    if kind not in _TYPES:
+        raise Error("EPROTOCOL", "what the worker sent is no message for a trainer: %.60r" % line)
+    message = {"type": kind}
+    for key, type_ in _TYPES[kind].items():
+        value = raw.get(key)
+        if value is None and key in _REQUIRED.get(kind, ()):
+            raise Error("EPROTOCOL", 'what the worker sent is no message: "%s" is missing in "%s"' % (key, kind))
+        try:
+            message[key] = None if value is None else _check(value, type_)
+        except ValueError:
+            raise Error("EPROTOCOL", 'what the worker sent is no message: "%s" of "%s" is %.60r' % (key, kind, value)) from None
+    return message
+
+
+class _Link:
+    """The connection: lines out, messages in."""
+
+    def __init__(self, path, directory):
+        self.path, self.note, self.socket, self.bytes = path, directory and os.path.join(directory, "socket"), None, b""
+
+    def drop(self):
+        if self.socket is not None:
+            self.socket.close()
+        self.socket, self.bytes = None, b""
+
+    def connect(self):
+        """To the path in CLADE_DIR/socket, which is newer if it is there, else to CLADE_SOCKET."""
+        self.drop()
+        paths = [self.path]
+        try:
+            with open(self.note or "", encoding="utf-8") as file:
+                paths.insert(0, file.readline().rstrip("\n"))
+        except (OSError, UnicodeDecodeError):
+            pass
+        reason = None
+        for path in filter(None, paths):
+            peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                peer.connect(path)
+            except OSError as error:
+                peer.close()
+                reason = error
+                if error.errno is None and path == self.path:
+                    raise Error("EINVAL", "the path of the worker's socket is too long for a socket: %s" % path) from None
+                continue
+            self.socket = peer
+            return
+        raise _Closed("no worker at %s: %s" % (self.path, reason))
+
+    def send(self, line):
+        try:
+            self.socket.sendall(line)
+        except OSError as reason:
+            self.drop()
+            raise _Closed("the worker has gone: %s" % reason) from None
+
+    def receive(self):
+        while b"\n" not in self.bytes and len(self.bytes) <= MESSAGE_MAX:
+            try:
+                more = self.socket.recv(65536)
+            except OSError as reason:
+                self.drop()
+                raise _Closed("the worker has gone: %s" % reason) from None
+            if not more:
+                self.drop()
+                raise _Closed("the worker has closed the connection")
+            self.bytes += more
+        line, newline, self.bytes = self.bytes.partition(b"\n")
+        if len(line) > MESSAGE_MAX:
+            raise Error("EPROTOCOL", "what the worker sent is no message: it has more than %d bytes" % MESSAGE_MAX)
+        return _parse(line)
+
+
+# --- the conversation --------------------------------------------------------------------------------------------------
+
+
+def _size_of(directory, sync=False):
+    """Sum of the sizes of the files below a directory; with `sync`, all of it is on the disk afterwards."""
+    total = 0
+    for parent, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(parent, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                total += os.path.getsize(path)
+                if sync:
+                    _sync(path)
+        if sync:
+            _sync(parent)
+    return total
+
+
+def _sync(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class _Session:
+    """What the trainer and its worker have agreed on. One question is open at a time; it is written once and sent again after
+    a reconnection, since the worker answers a repetition like the first."""
+
+    def __init__(self, values, save, load, link, token, reconnect):
+        self.values, self.save, self.load_function, self.link = values, save, load, link
+        self.token, self.reconnect = token, reconnect
+        self.seed = self.change = 0
+        self.reports = 0      # ordinal of the last report that was answered
+        self.sent = 0         # ordinal of the last report sent
+        self.load = None      # state that resume() has to load
+        self.loaded = False   # whether the last load worked
+        self.announced = None # the answer that announced a snapshot
+        self.exit_status = 0  # 75 or 76 once the study said pause or stop
+        self.failure = None   # the Error after which nothing can be said any more
+
+    def open(self):
+        try:
+            answer = self._say_hello()
+        except _Closed as reason:
+            raise Stopped(EXIT_PREEMPTED, str(reason)) from None
+        self.sent = self.reports
+        if answer["type"] != "start":
+            self.link.drop()
+            raise Stopped(EXIT_PREEMPTED if answer["type"] == "pause" else EXIT_STOPPED,
+                          "this attempt was asked to stop before it began: the trial has a newer one, or has ended")
+
+    def resume(self):
+        """Load self.load and acknowledge it; returns whether that worked."""
+        path, self.load = self.load, None
+        self._converse(self._load_state(path, None, self.change), None, "loaded")
+        if self.load == path:
+            self.load = None  # of a second start
+        return self.loaded
+
+    def report(self, step, metrics):
+        report = {"type": "report", "ordinal": self.reports + 1, "step": step, "metrics": metrics}
+        _write(report)  # nothing is saved for a report that cannot be sent
+        announced = self.announced
+        if announced is not None and step >= announced["save_at"]:
+            self.announced = None
+            report.update(self._save_state(announced["path"], announced["way"], step), type="report")
+        _write(report)
+        self.sent = report["ordinal"]
+        try:
+            self._converse(report, step, "report")
+        finally:
+            self.sent = self.reports
+            self.load = None
+
+    def finish(self):
+        self._converse({"type": "done"}, None, "done")
+
+    def save_late(self, step, directory):
+        """Into directory/<step>.late, whole and synced or not at all."""
+        if self.save is None or not directory or step is None:
+            return
+        whole = os.path.join(directory, _number_text(step) + ".late")
+        os.makedirs(whole + ".part", exist_ok=True)
+        self.save(whole + ".part")
+        _size_of(whole + ".part", sync=True)
+        os.rename(whole + ".part", whole)
+
+    def _converse(self, question, step, name):
+        """Ask, then ask what the answers ask for, until one says go; _Stop."""
+        try:
+            while question is not None:
+                answer = self._ask(question)
+                if question["type"] == "report" and answer["type"] != "error":
+                    self.reports = question["ordinal"]
+                question = self._obey(answer, step, name)
+                name = "saved or loaded"
+        except Refused:
+            raise
+        except BaseException as reason:
+            self.link.drop()  # an answer may still come: the next question begins with a hello
+            if isinstance(reason, Error) and reason.code == "EPROTOCOL":
+                self.failure = reason
+            raise
+
+    def _ask(self, question):
+        fresh = True
+        while True:
+            if self.link.socket is not None:
+                fresh = False
+                try:
+                    self.link.send(_write(question))
+                    return self.link.receive()
+                except _Closed:
+                    pass
+            answer = self._say_hello()
+            if answer["type"] != "start":
+                return answer
+            following = self.reports + 1
+            if question["type"] == "report" and (fresh or question["ordinal"] > following):
+                question["ordinal"] = self.sent = following
+
+    def _obey(self, answer, step, name):
+        """Do what an answer asks for; returns the next question, or None for go."""
+        kind = answer["type"]
+        if kind == "go":
+            self._apply(answer)
+            if self.exit_status:
+                raise _Stop
+            return None
+        if kind in ("pause", "stop"):
+            self.exit_status = EXIT_PREEMPTED if kind == "pause" else EXIT_STOPPED
+            if answer["save"] is None:
+                raise _Stop
+            return self._save_state(answer["save"], None, step)
+        if kind == "save":
+            return self._save_state(answer["path"], answer["way"], step)
+        if kind == "load":
+            self._apply_values(answer)
+            return self._load_state(answer["path"], answer["way"], answer["change"])
+        if kind == "error":
+            text = "the worker says: " + answer["text"]
+            if answer["field"] is not None:
+                text += "; " + answer["field"]
+            if answer["limit"] is not None:
+                text += " must be " + answer["limit"]
+            if self.exit_status:
+                raise _Stop  # it ends anyway
+            if answer["fatal"]:
+                raise Error("EPROTOCOL", text)
+            raise Refused(text)
+        raise Error("EPROTOCOL", "the worker answered '%s' to '%s'; is it of another version?" % (kind, name))
+
+    def _apply_values(self, answer):
+        for name, value in (answer["values"] or {}).items():
+            self.values.set(name, value)
+        self.change = answer["change"] or self.change
+
+    def _apply(self, answer):
+        self._apply_values(answer)
+        self.announced = answer if answer["save_at"] is not None else None
+
+    def _save_state(self, path, way, step):
+        saved = {"type": "saved", "step": 0.0 if step is None else step, "path": path}
+        try:
+            if self.save is None or way not in (None, "directory"):
+                raise RuntimeError("this program cannot save its state in this way")
+            if path is None:
+                raise RuntimeError("no path was given to save to")
+            os.makedirs(path, exist_ok=True)
+            self.save(path)
+            saved["bytes"] = _size_of(path)
+        except Exception as reason:
+            saved["error"] = _sentence(reason)
+        return saved
+
+    def _load_state(self, path, way, change):
+        loaded = {"type": "loaded", "change": change or 0}
+        try:
+            if self.load_function is None or way not in (None, "directory"):
+                raise RuntimeError("this program cannot load a state in this way")
+            self.load_function(path)
+        except Exception as reason:
+            loaded["error"] = _sentence(reason)
+        self.loaded = "error" not in loaded
+        return loaded
+
+    def _try_hello(self):
+        self.link.connect()
+        can = [word for word, function in (("save", self.save), ("load", self.load_function)) if function is not None]
+        self.link.send(_write({"type": "hello", "token": self.token, "protocol": PROTOCOL, "can": " ".join(can),
+                               "reports": self.sent}))
+        answer = self.link.receive()
+        if answer["type"] == "start":
+            self._apply(answer)
+            self.load = answer["load"] or self.load
+            self.seed, self.reports = answer["seed"], answer["reports"] or 0
+        elif answer["type"] == "error":
+            self._obey(dict(answer, fatal=True), None, "hello")
+        elif answer["type"] not in ("pause", "stop"):
+            self._obey(dict(answer, type="fork"), None, "hello")
+        return answer
+
+    def _say_hello(self):
+        """Say hello until a worker answers; _Closed after the time is over."""
+        deadline, pause = time.monotonic() + self.reconnect, 0.1
+        while True:
+            try:
+                return self._try_hello()
+            except _Closed as reason:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise _Closed("no worker came back within %g s (CLADE_RECONNECT): %s" % (self.reconnect, reason)) from None
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, 1.0)
+
+
+def _sentence(reason):
+    text = "%s: %s" % (type(reason).__name__, reason) if not isinstance(reason, RuntimeError) else str(reason)
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")[:1000]
+
+
+def _number_text(x):
+    """The shortest text that reads back as the same number: 3, 0.1, 1e-05."""
+    for digits in (15, 16, 17):
+        text = "%.*g" % (digits, x)
+        if float(text) == x:
+            break
+    return text
+
+
+# --- the public face ---------------------------------------------------------------------------------------------------
+
+
+class Run:
+    """One attempt of a trial. Values are read as run.lr, run["lr"] or run.values; they change only inside resume() and
+    report(). See start()."""
+
+    def __init__(self, defaults, save, load, argv):
+        environment = os.environ
+        self._values = _Values(defaults, argv)
+        self._load, self._session, self._done, self._step = load, None, False, None
+        self.directory = environment.get("CLADE_DIR") or "."
+        self.trial = _count("CLADE_TRIAL")
+        self.attempt = _count("CLADE_ATTEMPT")
+        self.final = environment.get("CLADE_FINAL") == "1"
+        self.warning = None
+        path = environment.get("CLADE_SOCKET")
+        if path:
+            self._open(path, save, load)
+        else:
+            self.seed = self._own_seed(argv)
+
+    def _open(self, path, save, load):
+        token, text = os.environ.get("CLADE_TOKEN"), os.environ.get("CLADE_RECONNECT") or "600"
+        if not token:
+            raise Error("EINVAL", "CLADE_SOCKET is set, but CLADE_TOKEN is not; a study sets both, unset both to run without")
+        try:
+            reconnect = float(text)
+        except ValueError:
+            reconnect = -1
+        if not 0 <= reconnect <= 1e9:
+            raise Error("EINVAL", "CLADE_RECONNECT is '%s', but must be seconds from 0 to 1e9" % text)
+        link = _Link(path, os.environ.get("CLADE_DIR"))
+        self._session = _Session(self._values, save, load, link, token, reconnect)
+        try:
+            self._session.open()
+        except Stopped as reason:
+            print("clade: %s" % reason, file=sys.stderr, flush=True)
+            raise
+        self.seed = self._session.seed
+        self._values.changed = set()
+
+    @staticmethod
+    def _own_seed(argv):
+        text = _argument(argv, "seed") or os.environ.get("CLADE_SEED") or "1"
+        if not re.fullmatch(r"[+-]?[0-9]+", text):
+            raise Error("EINVAL", "the seed '%s' is not an integer (--seed, CLADE_SEED)" % text)
+        return int(text)
+
+    # values
+
+    @property
+    def values(self):
+        """All values as of now, a dictionary (a copy)."""
+        return self._values.all()
+
+    @property
+    def changed(self):
+        """Names of the values that the last resume() or report() changed."""
+        return set(self._values.changed)
+
+    def __contains__(self, name):
+        return self._values.has(name)
+
+    def __getitem__(self, name):
+        if not self._values.has(name):
+            known = ", ".join(self._values.all()) or "none"
+            raise KeyError("there is no value of '%s'; there are: %s. Give it one by defaults={…}, --%s=… or the study" % (name, known, name))
+        return self._values.get(name)
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError as reason:
+            raise AttributeError(reason.args[0]) from None
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
+
+    # the course of training
+
+    @property
+    def in_study(self):
+        return self._session is not None
+
+    @property
+    def should_stop(self):
+        """True once a report was answered by pause or stop, or no worker came back: leave the loop, then exit()."""
+        return self._session is not None and self._session.exit_status != 0
+
+    @property
+    def exit_status(self):
+        """What the program should exit with: 0 after done() or outside of a study, 75 or 76 after a stop, else 1."""
+        if self._done or self._session is None:
+            return 0
+        return self._session.exit_status or 1
+
+    def resume(self):
+        """To be called once, when the model exists and nothing is trained: loads a state if the study wants it (outside of a
+        study: CLADE_RESUME_FROM). Returns whether one was loaded."""
+        session = self._session
+        if session is None:
+            path = os.environ.get("CLADE_RESUME_FROM")
+            if path and self._load is not None:
+                self._load(path)
+                return True
+            return False
+        if self.should_stop or self._failed() or session.load is None:
+            return False
+        self._values.changed = set()
+        try:
+            return session.resume()
+        except _Stop:
+            return False
+        except _Closed as reason:
+            session.exit_status = EXIT_PREEMPTED
+            self.warning = str(reason)
+            return False
+
+    def report(self, step, metrics=None, **more):
+        """Send metrics and wait for the answer: values may change, the state may be saved or loaded. `metrics` is for names that
+        are no Python words. Returns False when the program should stop, like should_stop. Refused: this report only."""
+        step, numbers = _check_step(step), _check_metrics(metrics, more)
+        if self._done:
+            raise Error("EINVAL", "a report after done()")
+        if self._session is None:
+            rounded = ["  %s %s" % (name, _number_text(float("%.5e" % x)) if math.isfinite(x) else _number(x)) for name, x in numbers.items()]
+            print("step " + _number_text(step) + "".join(rounded), flush=True)
+            return True
+        if self.should_stop or self._failed():
+            return False
+        self._check_started()
+        self._values.changed = set()
+        self._step = step
+        self._until_stopped(lambda: self._session.report(step, {name: _number(x) for name, x in numbers.items()}))
+        return not self.should_stop
+
+    def done(self):
+        """Training is finished: the trial is complete when this returns True. False after a stop, where it says nothing."""
+        if self.should_stop or (self._session is not None and self._failed()):
+            return False
+        self._check_started()
+        if self._session is not None and not self._done:
+            self._until_stopped(self._session.finish)
+        self._done = not self.should_stop
+        return self._done
+
+    def exit(self):
+        """Leave the program with exit_status."""
+        self.close()
+        sys.exit(self.exit_status)
+
+    def close(self):
+        """Close the connection. Does not say that training is finished."""
+        if self._session is not None:
+            self._session.link.drop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None:
+                self.done()
+        finally:
+            self.close()
+        if kind is None and self.exit_status != 0:
+            sys.exit(self.exit_status)
+
+    def _failed(self):
+        """Raises again what ended the conversation."""
+        if self._session.failure is not None:
+            raise self._session.failure
+        return False
+
+    def _check_started(self):
+        if self._session is not None and self._session.load is not None:
+            raise Error("EINVAL", "the study wants this trial to go on from %s: call resume() before the first report"
+                        % self._session.load)
+
+    def _until_stopped(self, function):
+        session = self._session
+        try:
+            function()
+        except _Stop:
+            session.link.drop()
+        except _Closed as reason:
+            self.warning = str(reason)
+            if session.exit_status == 0:
+                session.exit_status = EXIT_PREEMPTED
+                try:
+                    session.save_late(self._step, os.environ.get("CLADE_CKPT_DIR"))
+                except Exception as failure:
+                    self.warning = "%s; and the state could not be saved: %s" % (reason, failure)
+
+
+def _count(name):
+    text = os.environ.get(name, "")
+    return int(text) if re.fullmatch(r"[0-9]+", text) else 0
+
+
+def _check_step(step):
+    step = float(step)
+    if not math.isfinite(step):
+        raise Error("EINVAL", "the step of a report must be a finite number")
+    return step
+
+
+def _check_metrics(metrics, more):
+    """All metrics as floats; NaN and infinity are values."""
+    numbers = {}
+    for name, value in list((metrics or {}).items()) + list(more.items()):
+        if not isinstance(name, str) or not name or "\0" in name:
+            raise Error("EINVAL", "the name of a metric must be a text of at least one character, not %r" % (name,))
+        if len(name.encode("utf-8", "replace")) > NAME_MAX:
+            raise Error("EINVAL", "the name of a metric is longer than %d bytes: %.40s..." % (NAME_MAX, name))
+        try:
+            numbers[name] = float(value)
+        except (TypeError, ValueError):
+            raise Error("EINVAL", "metric '%s' must be a number, not %.60r" % (name, value)) from None
+    if len(numbers) > METRICS_MAX:
+        raise Error("ELIMIT", "a report holds at most %d metrics, not %d" % (METRICS_MAX, len(numbers)))
+    return numbers

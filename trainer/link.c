@@ -1,0 +1,124 @@
+/* Every call goes on after EINTR; a peer that is gone is an answer (CLADE_ECLOSED), never a signal. */
+#include "trainer/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+int cl_trainer_link_init(struct cl_trainer_link *l, const char *socket, const char *directory,
+                         struct cl_err *e) {
+  *l = (struct cl_trainer_link){.fd = -1, .socket = socket};
+  if (directory == NULL) return 0;
+  struct cl_text note = {0};
+  cl_text_format(&note, "%s/socket", directory);
+  l->note = cl_text_take(&note);
+  return l->note == NULL ? CL_FAIL_NOMEM(e) : 0;
+}
+
+void cl_trainer_link_drop(struct cl_trainer_link *l) {
+  if (l->fd >= 0) (void)close(l->fd);
+  l->fd = -1;
+  cl_lines_done(&l->lines);
+}
+
+void cl_trainer_link_done(struct cl_trainer_link *l) {
+  cl_trainer_link_drop(l);
+  cl_message_memory_done(&l->memory);
+  cl_free(l->note);
+  l->note = NULL;
+}
+
+/* The first line of the note into `path`; false if there is none. */
+static bool read_note(const char *note, char *path, size_t size) {
+  int fd = note == NULL ? -1 : open(note, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  size_t used = 0;
+  for (;;) {
+    ssize_t n = read(fd, path + used, size - 1 - used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    used += (size_t)n;
+  }
+  (void)close(fd);
+  path[used] = '\0';
+  path[strcspn(path, "\n")] = '\0';
+  return path[0] != '\0';
+}
+
+/* One attempt at one path. */
+static int connect_path(struct cl_trainer_link *l, const char *path, struct cl_err *e) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t n = strlen(path);
+  if (n >= sizeof address.sun_path)
+    return CL_FAIL(e, CLADE_EINVAL,
+                   "the path of the worker's socket has %zu bytes, but a socket's has at most %zu: %s", n,
+                   sizeof address.sun_path - 1, path);
+  memcpy(address.sun_path, path, n + 1);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot make a socket: %s", strerror(errno));
+  while (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0) {
+    if (errno == EINTR) continue;
+    int cause = errno;
+    (void)close(fd);
+    return CL_FAIL_CAUSE(e, CLADE_ECLOSED, cause, "no worker at %s: %s", path, strerror(cause));
+  }
+  l->fd = fd;
+  return 0;
+}
+
+int cl_trainer_link_connect(struct cl_trainer_link *l, struct cl_err *e) {
+  char path[sizeof(struct sockaddr_un)];
+  cl_trainer_link_drop(l);
+  if (read_note(l->note, path, sizeof path) && connect_path(l, path, NULL) == 0) return 0;
+  return connect_path(l, l->socket, e);
+}
+
+int cl_trainer_link_send(struct cl_trainer_link *l, const char *bytes, size_t n, struct cl_err *e) {
+  assert(l->fd >= 0);
+  while (n > 0) {
+    ssize_t sent = send(l->fd, bytes, n, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) {
+      int cause = errno;
+      cl_trainer_link_drop(l);
+      return CL_FAIL_CAUSE(e, CLADE_ECLOSED, cause, "the worker has gone: %s", strerror(cause));
+    }
+    bytes += sent;
+    n -= (size_t)sent;
+  }
+  return 0;
+}
+
+/* Bytes until a line is whole. */
+static int receive_line(struct cl_trainer_link *l, const char **ret, size_t *ret_n, struct cl_err *e) {
+  for (;;) {
+    int status = cl_lines_next(&l->lines, CL_MESSAGE_MAX, ret, ret_n, e);
+    if (status != CLADE_EMPTY) return status;
+    char bytes[4096];
+    ssize_t n = recv(l->fd, bytes, sizeof bytes, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return CL_FAIL_CAUSE(e, CLADE_ECLOSED, errno, "the worker has gone: %s", strerror(errno));
+    if (n == 0) return CL_FAIL(e, CLADE_ECLOSED, "the worker has closed the connection");
+    CL_TRY(cl_lines_add(&l->lines, bytes, (size_t)n, e));
+  }
+}
+
+int cl_trainer_link_receive(struct cl_trainer_link *l, struct cl_message *ret, struct cl_err *e) {
+  assert(l->fd >= 0);
+  const char *line = NULL;
+  size_t n = 0;
+  int status = receive_line(l, &line, &n, e);
+  if (status == 0) status = cl_message_parse(line, n, &l->memory, ret, e);
+  if (status == CLADE_ELIMIT || status == CLADE_EPROTOCOL) {
+    (void)cl_err_prefix(e, "what the worker sent is no message: ");
+    status = CLADE_EPROTOCOL;
+  }
+  if (status < 0) cl_trainer_link_drop(l);
+  return status;
+}

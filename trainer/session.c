@@ -1,0 +1,352 @@
+/* One question is open at a time. It is written once and kept: after a reconnection the same bytes are sent
+ * again, and the worker answers a repetition like the first. */
+#include "trainer/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "trainer/state.h"
+
+int cl_trainer_session_init(struct cl_trainer_session *s, const struct clade_trainer_options *options,
+                            struct cl_trainer_values *values, const char *socket, const char *directory,
+                            const char *token, double reconnect_s, struct cl_err *e) {
+  *s = (struct cl_trainer_session){.values = values, .token = token, .reconnect_s = reconnect_s};
+  if (options != NULL) s->options = *options;
+  return cl_trainer_link_init(&s->link, socket, directory, e);
+}
+
+void cl_trainer_session_done(struct cl_trainer_session *s) {
+  cl_trainer_link_done(&s->link);
+  cl_text_done(&s->question);
+  cl_text_done(&s->hello);
+  cl_free(s->load);
+  cl_free(s->announced_path);
+}
+
+/* --- what an answer changes ------------------------------------------------------------------------------
+ */
+
+static int apply_values(struct cl_trainer_session *s, const struct cl_message *m, struct cl_err *e) {
+  for (size_t i = 0; i < m->n_values; i++) CL_TRY(cl_trainer_value_set(s->values, &m->values[i], e));
+  if (m->change > 0) s->change = m->change;
+  return 0;
+}
+
+static int replace_text(char **text, const char *with, struct cl_err *e) {
+  char *copy = cl_copy_text(with);
+  if (copy == NULL && with != NULL) return CL_FAIL_NOMEM(e);
+  cl_free(*text);
+  *text = copy;
+  return 0;
+}
+
+static int announce(struct cl_trainer_session *s, const struct cl_message *m, struct cl_err *e) {
+  s->announced = false;
+  CL_TRY(replace_text(&s->announced_path, m->path, e));
+  s->announced = m->has_save_at;
+  s->announced_at = m->save_at;
+  s->announced_way = m->way;
+  return 0;
+}
+
+static int end(struct cl_trainer_session *s, int exit_status) {
+  s->exit_status = exit_status;
+  s->over = true;
+  cl_trainer_link_drop(&s->link);
+  return CLADE_STOP;
+}
+
+static int fail_worker(struct cl_trainer_session *s, int code, const struct cl_message *m, struct cl_err *e) {
+  if (code == CLADE_EPROTOCOL) {
+    s->over = true;
+    cl_trainer_link_drop(&s->link);
+  }
+  return CL_FAIL(e, code, "the worker says: %s%s%s%s%s", m->text, m->field == NULL ? "" : "; ",
+                 m->field == NULL ? "" : m->field, m->limit == NULL ? "" : " must be ",
+                 m->limit == NULL ? "" : m->limit);
+}
+
+static int fail_order(struct cl_trainer_session *s, const struct cl_message *m, const char *open,
+                      struct cl_err *e) {
+  s->over = true;
+  cl_trainer_link_drop(&s->link);
+  return CL_FAIL(e, CLADE_EPROTOCOL, "the worker answered '%s' to '%s'; is it of another version?",
+                 cl_message_type_text(m->type), open);
+}
+
+/* --- hello -----------------------------------------------------------------------------------------------
+ */
+
+static int send_hello(struct cl_trainer_session *s, struct cl_err *e) {
+  struct cl_message m = {
+      .type = CL_MESSAGE_HELLO, .token = s->token, .protocol = CL_MESSAGE_PROTOCOL, .reports = s->sent};
+  if (s->options.save != NULL) m.can |= CL_MESSAGE_CAN_SAVE;
+  if (s->options.load != NULL) m.can |= CL_MESSAGE_CAN_LOAD;
+  cl_text_clear(&s->hello);
+  CL_TRY(cl_message_write(&s->hello, &m, e));
+  return cl_trainer_link_send(&s->link, s->hello.bytes, s->hello.length, e);
+}
+
+/* `start`: what holds now, after a reconnection as well. */
+static int take_start(struct cl_trainer_session *s, const struct cl_message *m, struct cl_err *e) {
+  CL_TRY(apply_values(s, m, e));
+  if (m->load != NULL) CL_TRY(replace_text(&s->load, m->load, e));
+  struct cl_message announced = *m;
+  CL_TRY(announce(s, &announced, e));
+  s->seed = m->seed;
+  s->reports = m->reports;
+  return 0;
+}
+
+/* Connect and say hello once. 0: *ret is the `start`, taken; CLADE_STOP: *ret is a pause or stop. */
+static int try_hello(struct cl_trainer_session *s, struct cl_message *ret, struct cl_err *e) {
+  CL_TRY(cl_trainer_link_connect(&s->link, e));
+  CL_TRY(send_hello(s, e));
+  CL_TRY(cl_trainer_link_receive(&s->link, ret, e));
+  switch (ret->type) {
+  case CL_MESSAGE_START: return take_start(s, ret, e);
+  case CL_MESSAGE_PAUSE:
+  case CL_MESSAGE_STOP: return CLADE_STOP;
+  case CL_MESSAGE_ERROR: return fail_worker(s, CLADE_EPROTOCOL, ret, e);
+  default: return fail_order(s, ret, "hello", e);
+  }
+}
+
+static void sleep_us(int64_t us) {
+  struct timespec rest = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+  while (nanosleep(&rest, &rest) < 0 && errno == EINTR) continue;
+}
+
+/* As try_hello, again and again until reconnect_s have passed: CLADE_ECLOSED. */
+static int say_hello(struct cl_trainer_session *s, struct cl_message *ret, struct cl_err *e) {
+  enum { FIRST_US = 100000, LAST_US = 1000000 };
+  int64_t deadline = cl_clock_monotonic_us() + (int64_t)(s->reconnect_s * 1e6);
+  for (int64_t pause = FIRST_US;; pause = pause * 2 < LAST_US ? pause * 2 : LAST_US) {
+    int status = try_hello(s, ret, e);
+    if (status != CLADE_ECLOSED) return status;
+    int64_t left = deadline - cl_clock_monotonic_us();
+    if (left <= 0) {
+      (void)cl_err_prefix(e, "no worker came back within %g s (CLADE_RECONNECT): ", s->reconnect_s);
+      return CLADE_ECLOSED;
+    }
+    sleep_us(pause < left ? pause : left);
+  }
+}
+
+int cl_trainer_session_open(struct cl_trainer_session *s, struct cl_err *e) {
+  struct cl_message m;
+  int status = say_hello(s, &m, e);
+  s->sent = s->reports;
+  if (status < 0) {
+    s->over = true;
+    s->exit_status = status == CLADE_ECLOSED ? CLADE_TRAINER_EXIT_PREEMPTED : 0;
+    return status;
+  }
+  if (status != CLADE_STOP) return 0;
+  (void)end(s, m.type == CL_MESSAGE_PAUSE ? CLADE_TRAINER_EXIT_PREEMPTED : CLADE_TRAINER_EXIT_STOPPED);
+  return CL_FAIL(e, CLADE_ESTALE,
+                 "this attempt was asked to stop before it began: the trial has a newer one, or has ended");
+}
+
+/* --- questions and answers -------------------------------------------------------------------------------
+ */
+
+static int write_question(struct cl_trainer_session *s, const struct cl_message *m, struct cl_err *e) {
+  cl_text_clear(&s->question);
+  return cl_message_write(&s->question, m, e);
+}
+
+/* After a reconnection: a report that was never sent takes the next ordinal; one that was sent keeps its own,
+ * unless the worker has lost reports before it. */
+static int renumber(struct cl_trainer_session *s, struct cl_message *report, bool fresh, struct cl_err *e) {
+  int64_t next = s->reports + 1;
+  if (report == NULL || report->ordinal == next || (!fresh && report->ordinal < next)) return 0;
+  report->ordinal = s->sent = next;
+  return write_question(s, report, e);
+}
+
+/* Send the written question and get its answer, over as many workers as it takes. `report` is the question if
+ * that is a report. */
+static int ask(struct cl_trainer_session *s, struct cl_message *report, struct cl_message *ret,
+               struct cl_err *e) {
+  for (bool fresh = true;;) {
+    int status = CLADE_ECLOSED;
+    if (s->link.fd >= 0) {
+      fresh = false;
+      status = cl_trainer_link_send(&s->link, s->question.bytes, s->question.length, e);
+      if (status == 0) status = cl_trainer_link_receive(&s->link, ret, e);
+    }
+    if (status != CLADE_ECLOSED) return status;
+    CL_TRY(status = say_hello(s, ret, e));
+    if (status == CLADE_STOP) return 0;
+    CL_TRY(renumber(s, report, fresh, e));
+  }
+}
+
+/* Save into `path`; *ret becomes the `saved` to send. Never fails: what went wrong is part of it. */
+static void save_state(struct cl_trainer_session *s, const char *path, enum cl_message_way way,
+                       struct cl_message *ret, struct cl_err *reason) {
+  ret->path = path;
+  int status = 0;
+  if (s->options.save == NULL || way != CL_MESSAGE_WAY_DIRECTORY) {
+    status = CL_FAIL(reason, CLADE_EUNSUPPORTED, "this program cannot save its state in this way");
+  } else if (path == NULL) {
+    status = CL_FAIL(reason, CLADE_EPROTOCOL, "no path was given to save to");
+  } else {
+    status = cl_trainer_state_create(path, reason);
+    int outcome = status < 0 ? 0 : s->options.save(s->options.ctx, path);
+    if (outcome != 0) status = CL_FAIL(reason, CLADE_EIO, "the program's save function returned %d", outcome);
+    if (status == 0) status = cl_trainer_state_measure(path, false, &ret->bytes, reason);
+  }
+  if (status < 0) ret->error = reason->text;
+}
+
+/* Load from `path`; *ret becomes the `loaded` to send. As save_state. */
+static void load_state(struct cl_trainer_session *s, const char *path, enum cl_message_way way,
+                       struct cl_message *ret, struct cl_err *reason) {
+  int status = 0;
+  if (s->options.load == NULL || way != CL_MESSAGE_WAY_DIRECTORY) {
+    status = CL_FAIL(reason, CLADE_EUNSUPPORTED, "this program cannot load a state in this way");
+  } else {
+    int outcome = s->options.load(s->options.ctx, path);
+    if (outcome != 0) status = CL_FAIL(reason, CLADE_EIO, "the program's load function returned %d", outcome);
+  }
+  if (status < 0) ret->error = reason->text;
+  s->loaded = status == 0;
+}
+
+enum { ASK = 1 };
+
+/* Make the next question out of an answer that asks for one. ASK it; 0 = go; CLADE_STOP; errors. */
+static int obey(struct cl_trainer_session *s, const struct cl_message *answer, double step, const char *open,
+                struct cl_err *e) {
+  struct cl_err reason = {0};
+  struct cl_message saved = {.type = CL_MESSAGE_SAVED, .step = step};
+  struct cl_message loaded = {.type = CL_MESSAGE_LOADED, .change = answer->change};
+  switch (answer->type) {
+  case CL_MESSAGE_GO:
+    CL_TRY(apply_values(s, answer, e));
+    CL_TRY(announce(s, answer, e));
+    return s->exit_status == 0 ? 0 : end(s, s->exit_status);
+  case CL_MESSAGE_PAUSE:
+  case CL_MESSAGE_STOP:
+    s->exit_status =
+        answer->type == CL_MESSAGE_PAUSE ? CLADE_TRAINER_EXIT_PREEMPTED : CLADE_TRAINER_EXIT_STOPPED;
+    if (answer->save == NULL) return end(s, s->exit_status);
+    save_state(s, answer->save, CL_MESSAGE_WAY_DIRECTORY, &saved, &reason);
+    CL_TRY(write_question(s, &saved, e));
+    return ASK;
+  case CL_MESSAGE_SAVE:
+    save_state(s, answer->path, answer->way, &saved, &reason);
+    CL_TRY(write_question(s, &saved, e));
+    return ASK;
+  case CL_MESSAGE_LOAD:
+    CL_TRY(apply_values(s, answer, e));
+    load_state(s, answer->path, answer->way, &loaded, &reason);
+    CL_TRY(write_question(s, &loaded, e));
+    return ASK;
+  case CL_MESSAGE_ERROR:
+    if (s->exit_status != 0) return end(s, s->exit_status); /* it ends anyway */
+    return fail_worker(s, answer->fatal ? CLADE_EPROTOCOL : CLADE_EREFUSED, answer, e);
+  default: return fail_order(s, answer, open, e);
+  }
+}
+
+/* Ask the written question, then those that its answers ask for. 0 = go; CLADE_STOP; errors, after which the
+ * connection is as before or dropped: a later question then begins with a hello, which tells everything anew.
+ */
+static int converse(struct cl_trainer_session *s, struct cl_message *report, double step, const char *open,
+                    struct cl_err *e) {
+  int status = ASK;
+  while (status == ASK) {
+    struct cl_message answer;
+    status = ask(s, report, &answer, e);
+    if (status < 0) break;
+    if (report != NULL && answer.type != CL_MESSAGE_ERROR) s->reports = report->ordinal;
+    status = obey(s, &answer, step, open, e);
+    report = NULL;
+    open = "saved or loaded";
+  }
+  if (status == CLADE_EPROTOCOL) s->over = true;
+  if (status < 0 && status != CLADE_EREFUSED) cl_trainer_link_drop(&s->link);
+  return status;
+}
+
+int cl_trainer_session_load(struct cl_trainer_session *s, struct cl_err *e) {
+  assert(s->load != NULL);
+  char *path = s->load;
+  s->load = NULL;
+  struct cl_err reason = {0};
+  struct cl_message loaded = {.type = CL_MESSAGE_LOADED, .change = s->change};
+  load_state(s, path, CL_MESSAGE_WAY_DIRECTORY, &loaded, &reason);
+  int status = write_question(s, &loaded, e);
+  if (status == 0) status = converse(s, NULL, 0, "loaded", e);
+  if (s->load != NULL && strcmp(s->load, path) == 0)
+    (void)replace_text(&s->load, NULL, e); /* a second start */
+  cl_free(path);
+  return status == 0 && !s->loaded ? CLADE_EMPTY : status;
+}
+
+/* The announced snapshot, if this step is the one. */
+static void take_announced(struct cl_trainer_session *s, double step, char **path, struct cl_message *report,
+                           struct cl_err *reason) {
+  if (!s->announced || !(step >= s->announced_at)) return;
+  *path = s->announced_path;
+  s->announced_path = NULL;
+  s->announced = false;
+  save_state(s, *path, s->announced_way, report, reason);
+}
+
+int cl_trainer_session_report(struct cl_trainer_session *s, double step, const struct cl_wire_metric *metrics,
+                              size_t n_metrics, struct cl_err *e) {
+  assert(!s->over);
+  char *path = NULL;
+  struct cl_err reason = {0};
+  struct cl_message report = {.type = CL_MESSAGE_REPORT,
+                              .ordinal = s->reports + 1,
+                              .step = step,
+                              .metrics = metrics,
+                              .n_metrics = n_metrics};
+  CL_TRY(write_question(s, &report, e)); /* nothing is saved for a report that cannot be sent */
+  take_announced(s, step, &path, &report, &reason);
+  int status = path == NULL ? 0 : write_question(s, &report, e);
+  s->sent = report.ordinal;
+  if (status == 0) status = converse(s, &report, step, "report", e);
+  s->sent = s->reports;
+  (void)replace_text(&s->load, NULL, e); /* of a second start: what trains now has been acknowledged */
+  cl_free(path);
+  return status;
+}
+
+int cl_trainer_session_finish(struct cl_trainer_session *s, struct cl_err *e) {
+  assert(!s->over);
+  struct cl_message done = {.type = CL_MESSAGE_DONE};
+  CL_TRY(write_question(s, &done, e));
+  return converse(s, NULL, 0, "done", e);
+}
+
+int cl_trainer_session_save_late(struct cl_trainer_session *s, double step, const char *directory,
+                                 struct cl_err *e) {
+  if (s->options.save == NULL || directory == NULL) return 0;
+  char number[CL_NUMBER_TEXT];
+  struct cl_text part = {0}, whole = {0};
+  cl_text_format(&whole, "%s/%s.late", directory, cl_number_text(step, number));
+  cl_text_format(&part, "%s.part", cl_text_get(&whole));
+  int status = part.failed || whole.failed ? CL_FAIL_NOMEM(e) : cl_trainer_state_create(part.bytes, e);
+  int outcome = status < 0 ? 0 : s->options.save(s->options.ctx, part.bytes);
+  if (outcome != 0) status = CL_FAIL(e, CLADE_EIO, "the program's save function returned %d", outcome);
+  int64_t bytes = 0;
+  if (status == 0) status = cl_trainer_state_measure(part.bytes, true, &bytes, e);
+  if (status == 0 && rename(part.bytes, whole.bytes) < 0)
+    status = CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot rename to %s: %s", whole.bytes, strerror(errno));
+  cl_text_done(&part);
+  cl_text_done(&whole);
+  return status;
+}

@@ -1,0 +1,17 @@
+/* Directories that hold a trainer's saved state. */
+#ifndef CL_TRAINER_STATE_H
+#define CL_TRAINER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Make the directory (its parent exists) unless it is there. CLADE_EIO. */
+int cl_trainer_state_create(const char *path, struct cl_err *e);
+
+/* Sum of the sizes of all regular files below the directory; with `sync`, each file and directory is synced.
+ * Symbolic links are not followed. CLADE_EIO; CLADE_ELIMIT: nested deeper than 32. */
+int cl_trainer_state_measure(const char *path, bool sync, int64_t *ret_bytes, struct cl_err *e);
+
+#endif

@@ -1,0 +1,401 @@
+/* The public face: arguments, getters, metrics; the conversation itself is session.c. */
+#include "trainer/trainer.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "trainer/session.h"
+
+struct clade_trainer {
+  struct cl_trainer_values values;
+  struct cl_trainer_session session; /* used only in a study */
+  bool in_study, done, failed;
+  int64_t seed, trial, attempt;
+  char *directory;
+  const char *checkpoints; /* CLADE_CKPT_DIR, or null */
+  double step;             /* of the last report */
+  struct cl_wire_metric *metrics;
+  size_t n_metrics, cap_metrics;
+  struct cl_err error;   /* what clade_trainer_errmsg shows */
+  struct cl_err pending; /* of a call that could not return it; code 0 = none */
+};
+
+/* --- errors ----------------------------------------------------------------------------------------------
+ */
+
+static int fail(clade_trainer *t, int status) {
+  t->failed = true;
+  return status;
+}
+
+/* Where an error goes that its function cannot return: the first one waits for the next status. */
+static void keep_error(clade_trainer *t, const struct cl_err *e) {
+  if (t->pending.code == 0) t->pending = *e;
+}
+
+static int take_pending(clade_trainer *t) {
+  int status = t->pending.code;
+  if (status == 0) return 0;
+  t->error = t->pending;
+  t->pending = (struct cl_err){0};
+  return status;
+}
+
+const char *clade_trainer_errmsg(const clade_trainer *t) {
+  if (t == NULL) return "out of memory";
+  return t->pending.code != 0 ? t->pending.text : t->error.text;
+}
+
+/* --- open and close --------------------------------------------------------------------------------------
+ */
+
+/* The environment variable, or null when it is unset or empty. */
+static const char *find_variable(const char *name) {
+  const char *text = getenv(name);
+  return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static int64_t get_count(const char *name) {
+  const char *text = find_variable(name);
+  int64_t count = 0;
+  return text != NULL && cl_text_to_int(text, &count) && count > 0 ? count : 0;
+}
+
+static int read_seed(clade_trainer *t) {
+  const char *text = cl_trainer_argument(&t->values, "seed");
+  if (text == NULL) text = find_variable("CLADE_SEED");
+  if (text == NULL || cl_text_to_int(text, &t->seed)) return 0;
+  return CL_FAIL(&t->error, CLADE_EINVAL,
+                 "the seed '%.100s' is not an integer of 64 bits (--seed, CLADE_SEED)", text);
+}
+
+static int open_session(clade_trainer *t, const struct clade_trainer_options *options, const char *socket) {
+  const char *token = find_variable("CLADE_TOKEN"), *text = find_variable("CLADE_RECONNECT");
+  double reconnect_s = 600;
+  if (token == NULL)
+    return CL_FAIL(
+        &t->error, CLADE_EINVAL,
+        "CLADE_SOCKET is set, but CLADE_TOKEN is not; a study sets both, unset both to run without");
+  if (text != NULL && !(cl_text_to_number(text, &reconnect_s) && reconnect_s >= 0 && reconnect_s <= 1e9))
+    return CL_FAIL(&t->error, CLADE_EINVAL, "CLADE_RECONNECT is '%.100s', but must be seconds from 0 to 1e9",
+                   text);
+  t->in_study = true;
+  CL_TRY(cl_trainer_session_init(&t->session, options, &t->values, socket, find_variable("CLADE_DIR"), token,
+                                 reconnect_s, &t->error));
+  CL_TRY(cl_trainer_session_open(&t->session, &t->error));
+  t->seed = t->session.seed;
+  cl_trainer_values_settle(&t->values);
+  return 0;
+}
+
+static int open_trainer(clade_trainer *t, const struct clade_trainer_options *options) {
+  const char *directory = find_variable("CLADE_DIR"), *socket = find_variable("CLADE_SOCKET");
+  t->directory = cl_copy_text(directory == NULL ? "." : directory);
+  if (t->directory == NULL) return CL_FAIL_NOMEM(&t->error);
+  t->checkpoints = find_variable("CLADE_CKPT_DIR");
+  t->trial = get_count("CLADE_TRIAL");
+  t->attempt = get_count("CLADE_ATTEMPT");
+  if (socket != NULL) return open_session(t, options, socket);
+  if (options != NULL) t->session.options = *options;
+  return read_seed(t);
+}
+
+int clade_trainer_open(int argc, char **argv, const struct clade_trainer_options *options,
+                       clade_trainer **ret) {
+  if (ret == NULL) return CLADE_EINVAL;
+  *ret = NULL;
+  clade_trainer *t = cl_alloc(sizeof *t);
+  if (t == NULL) return CLADE_ENOMEM;
+  t->values.argc = argv == NULL ? 0 : argc;
+  t->values.argv = argv;
+  t->seed = 1;
+  t->session.link.fd = -1;
+  *ret = t;
+  int status = open_trainer(t, options);
+  return status < 0 ? fail(t, status) : 0;
+}
+
+static void clear_metrics(clade_trainer *t) {
+  for (size_t i = 0; i < t->n_metrics; i++) cl_free((void *)t->metrics[i].name);
+  t->n_metrics = 0;
+}
+
+void clade_trainer_close(clade_trainer *t) {
+  if (t == NULL) return;
+  clear_metrics(t);
+  cl_free(t->metrics);
+  cl_trainer_session_done(&t->session);
+  cl_trainer_values_done(&t->values);
+  cl_free(t->directory);
+  cl_free(t);
+}
+
+/* --- values ----------------------------------------------------------------------------------------------
+ */
+
+void clade_trainer_default(clade_trainer *t, const char *name, const char *text) {
+  struct cl_err e = {0};
+  if (t != NULL && cl_trainer_value_default(&t->values, name, text, &e) < 0) keep_error(t, &e);
+}
+
+/* The value that a getter reads; null, with the error kept, if there is none. */
+static struct cl_trainer_value *get_value(clade_trainer *t, const char *name) {
+  struct cl_err e = {0};
+  struct cl_trainer_value *value = NULL;
+  if (t == NULL) return NULL;
+  int status = cl_trainer_value_find(&t->values, name, &value, &e);
+  if (status == 0 && value == NULL) status = cl_trainer_value_unknown(&t->values, name, &e);
+  if (status < 0) keep_error(t, &e);
+  return value;
+}
+
+double clade_trainer_float(clade_trainer *t, const char *name) {
+  struct cl_err e = {0};
+  double number = (double)NAN;
+  struct cl_trainer_value *value = get_value(t, name);
+  if (value != NULL && cl_trainer_value_float(value, &number, &e) < 0) keep_error(t, &e);
+  return number;
+}
+
+int64_t clade_trainer_int(clade_trainer *t, const char *name) {
+  struct cl_err e = {0};
+  int64_t number = 0;
+  struct cl_trainer_value *value = get_value(t, name);
+  if (value != NULL && cl_trainer_value_int(value, &number, &e) < 0) keep_error(t, &e);
+  return number;
+}
+
+bool clade_trainer_bool(clade_trainer *t, const char *name) {
+  struct cl_err e = {0};
+  bool yes = false;
+  struct cl_trainer_value *value = get_value(t, name);
+  if (value != NULL && cl_trainer_value_bool(value, &yes, &e) < 0) keep_error(t, &e);
+  return yes;
+}
+
+const char *clade_trainer_text(clade_trainer *t, const char *name) {
+  struct cl_err e = {0};
+  const char *text = NULL;
+  struct cl_trainer_value *value = get_value(t, name);
+  if (value != NULL && cl_trainer_value_text(value, &text, &e) < 0) keep_error(t, &e);
+  return text;
+}
+
+bool clade_trainer_has(clade_trainer *t, const char *name) {
+  struct cl_trainer_value *value = NULL;
+  return t != NULL && cl_trainer_value_find(&t->values, name, &value, NULL) == 0 && value != NULL;
+}
+
+bool clade_trainer_changed(const clade_trainer *t, const char *name) {
+  if (t == NULL || name == NULL) return false;
+  for (size_t i = 0; i < t->values.n; i++)
+    if (strcmp(t->values.items[i].name, name) == 0) return t->values.items[i].changed;
+  return false;
+}
+
+const char *clade_trainer_name(const clade_trainer *t, size_t i) {
+  if (t == NULL) return NULL;
+  for (size_t at = 0; at < t->values.n; at++) {
+    const struct cl_trainer_value *value = &t->values.items[at];
+    if (!value->has_study && value->own_text == NULL) continue;
+    if (i-- == 0) return value->name;
+  }
+  return NULL;
+}
+
+/* --- start -----------------------------------------------------------------------------------------------
+ */
+
+/* After this no question can be asked: the status that every later call gives. */
+static int refuse(clade_trainer *t) {
+  if (t->session.exit_status != 0) return CLADE_TRAINER_STOP;
+  if (t->error.code == 0)
+    return fail(t, CL_FAIL(&t->error, CLADE_EINVAL,
+                           "the trainer was not opened; look at the status of clade_trainer_open"));
+  return fail(t, t->error.code);
+}
+
+/* No worker came back: the program is to end as preempted. */
+static int give_up(clade_trainer *t, double step) {
+  struct cl_err e = {0};
+  if (t->session.exit_status == 0) {
+    t->session.exit_status = CLADE_TRAINER_EXIT_PREEMPTED;
+    if (cl_trainer_session_save_late(&t->session, step, t->checkpoints, &e) < 0)
+      (void)cl_err_prefix(&t->error, "%s; and the state could not be saved: ", e.text);
+  }
+  t->session.over = true;
+  return CLADE_TRAINER_STOP;
+}
+
+static int start_outside(clade_trainer *t) {
+  const char *path = find_variable("CLADE_RESUME_FROM");
+  if (path == NULL || t->session.options.load == NULL) return 0;
+  int outcome = t->session.options.load(t->session.options.ctx, path);
+  if (outcome == 0) return 1;
+  return CL_FAIL(&t->error, CLADE_EIO, "the program's load function returned %d for CLADE_RESUME_FROM=%s",
+                 outcome, path);
+}
+
+static int start_in_study(clade_trainer *t) {
+  if (t->session.over) return refuse(t);
+  if (t->session.load == NULL) return 0;
+  cl_trainer_values_settle(&t->values);
+  int status = cl_trainer_session_load(&t->session, &t->error);
+  if (status == CLADE_ECLOSED) {
+    t->session.exit_status = CLADE_TRAINER_EXIT_PREEMPTED;
+    t->session.over = true;
+    return CLADE_TRAINER_STOP;
+  }
+  return status == CLADE_EMPTY ? 0 : status == 0 ? 1 : status;
+}
+
+int clade_trainer_start(clade_trainer *t) {
+  if (t == NULL) return CLADE_EINVAL;
+  int status = take_pending(t);
+  if (status == 0) status = t->in_study ? start_in_study(t) : start_outside(t);
+  return status < 0 ? fail(t, status) : status;
+}
+
+/* --- reports ---------------------------------------------------------------------------------------------
+ */
+
+static int check_metric(const clade_trainer *t, const char *name, struct cl_err *e) {
+  size_t n = name == NULL ? 0 : strnlen(name, CLADE_TRAINER_NAME_MAX + 1);
+  if (n == 0) return CL_FAIL(e, CLADE_EINVAL, "a metric needs a name");
+  if (n > CLADE_TRAINER_NAME_MAX)
+    return CL_FAIL(e, CLADE_EINVAL, "the name of a metric is longer than %d bytes: %.40s...",
+                   CLADE_TRAINER_NAME_MAX, name);
+  if (!cl_text_is_utf8(name, n)) return CL_FAIL(e, CLADE_EINVAL, "the name of a metric is not UTF-8");
+  if (t->n_metrics == CLADE_TRAINER_METRICS_MAX)
+    return CL_FAIL(e, CLADE_ELIMIT, "a report holds at most %d metrics; '%s' is one more",
+                   CLADE_TRAINER_METRICS_MAX, name);
+  return 0;
+}
+
+static int add_metric(clade_trainer *t, const char *name, double value, struct cl_err *e) {
+  for (size_t i = 0; i < t->n_metrics && name != NULL; i++) {
+    if (strcmp(t->metrics[i].name, name) != 0) continue;
+    t->metrics[i].value = value;
+    return 0;
+  }
+  CL_TRY(check_metric(t, name, e));
+  if (cl_grow(&t->metrics, &t->cap_metrics, t->n_metrics + 1, sizeof *t->metrics) < 0)
+    return CL_FAIL_NOMEM(e);
+  char *copy = cl_copy_text(name);
+  if (copy == NULL) return CL_FAIL_NOMEM(e);
+  t->metrics[t->n_metrics++] = (struct cl_wire_metric){.name = copy, .value = value};
+  return 0;
+}
+
+void clade_trainer_metric(clade_trainer *t, const char *name, double value) {
+  struct cl_err e = {0};
+  if (t != NULL && add_metric(t, name, value, &e) < 0) keep_error(t, &e);
+}
+
+/* For people: six digits. */
+static void add_rounded(struct cl_text *line, double x) {
+  char text[CL_NUMBER_TEXT];
+  (void)snprintf(text, sizeof text, "%.5e", x);
+  cl_text_add_number(line, isfinite(x) ? strtod(text, NULL) : x);
+}
+
+/* `step 3  accuracy 0.93` */
+static int print_report(clade_trainer *t, double step) {
+  struct cl_text line = {0};
+  cl_text_add(&line, "step ");
+  cl_text_add_number(&line, step);
+  for (size_t i = 0; i < t->n_metrics; i++) {
+    cl_text_format(&line, "  %s ", t->metrics[i].name);
+    add_rounded(&line, t->metrics[i].value);
+  }
+  cl_text_add(&line, "\n");
+  int status = line.failed ? CL_FAIL_NOMEM(&t->error) : 0;
+  if (status == 0) (void)fputs(line.bytes, stdout), (void)fflush(stdout);
+  cl_text_done(&line);
+  return status;
+}
+
+/* Nothing is said about training before the state it is to begin with was loaded. */
+static int check_started(clade_trainer *t) {
+  if (!t->in_study || t->session.load == NULL) return 0;
+  return CL_FAIL(
+      &t->error, CLADE_EINVAL,
+      "the study wants this trial to go on from %s: call clade_trainer_start before the first report",
+      t->session.load);
+}
+
+static int report_in_study(clade_trainer *t, double step) {
+  if (t->session.over) return refuse(t);
+  cl_trainer_values_settle(&t->values);
+  int status = cl_trainer_session_report(&t->session, step, t->metrics, t->n_metrics, &t->error);
+  return status == CLADE_ECLOSED ? give_up(t, step) : status;
+}
+
+int clade_trainer_report(clade_trainer *t, double step) {
+  if (t == NULL) return CLADE_EINVAL;
+  int status = take_pending(t);
+  if (status == 0 && t->done) status = CL_FAIL(&t->error, CLADE_EINVAL, "a report after clade_trainer_done");
+  if (status == 0 && !isfinite(step))
+    status = CL_FAIL(&t->error, CLADE_EINVAL, "the step of a report must be a finite number");
+  if (status == 0 && t->in_study && t->session.load != NULL)
+    status = CL_FAIL(
+        &t->error, CLADE_EINVAL,
+        "the study wants this trial to go on from %s: call clade_trainer_start before the first report",
+        t->session.load);
+  if (status == 0) status = t->in_study ? report_in_study(t, step) : print_report(t, step);
+  clear_metrics(t);
+  if (status >= 0) t->step = step;
+  return status < 0 ? fail(t, status) : status;
+}
+
+int clade_trainer_done(clade_trainer *t) {
+  if (t == NULL) return CLADE_EINVAL;
+  if (t->in_study && t->session.exit_status != 0) return CLADE_TRAINER_STOP;
+  int status = take_pending(t);
+  if (status == 0) status = check_started(t);
+  if (status == 0 && t->in_study && !t->done) {
+    status = t->session.over ? refuse(t) : cl_trainer_session_finish(&t->session, &t->error);
+    if (status == CLADE_ECLOSED) status = give_up(t, t->step);
+  }
+  if (status == 0) t->done = true;
+  return status < 0 ? fail(t, status) : status;
+}
+
+/* --- what is known ---------------------------------------------------------------------------------------
+ */
+
+int clade_trainer_exit_status(const clade_trainer *t) {
+  if (t == NULL) return 1;
+  if (t->done) return 0;
+  if (t->in_study && t->session.exit_status != 0) return t->session.exit_status;
+  return t->in_study || t->failed ? 1 : 0;
+}
+
+int64_t clade_trainer_seed(const clade_trainer *t) {
+  return t == NULL ? 1 : t->seed;
+}
+
+const char *clade_trainer_directory(const clade_trainer *t) {
+  return t == NULL || t->directory == NULL ? "." : t->directory;
+}
+
+int64_t clade_trainer_trial(const clade_trainer *t) {
+  return t == NULL ? 0 : t->trial;
+}
+
+int64_t clade_trainer_attempt(const clade_trainer *t) {
+  return t == NULL ? 0 : t->attempt;
+}
+
+bool clade_trainer_is_final(const clade_trainer *t) {
+  const char *text = t == NULL ? NULL : find_variable("CLADE_FINAL");
+  return text != NULL && strcmp(text, "1") == 0;
+}
+
+bool clade_trainer_in_study(const clade_trainer *t) {
+  return t != NULL && t->in_study;
+}
