@@ -262,7 +262,7 @@ bool cl_event_equal(const struct cl_event *a, const struct cl_event *b) {
   return true;
 }
 
-/* Copying: one pass measures, the same pass with memory copies. */
+/* Copying: one pass measures, the same pass with memory copies. Adding 0.0 turns -0.0 into 0.0. */
 
 struct pen {
   char *block; /* null while measuring */
@@ -297,6 +297,7 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
     struct cl_assigned *items =
         put_bytes(p, list->items, (size_t)list->n * sizeof *items, _Alignof(struct cl_assigned));
     for (int i = 0; i < list->n; i++) {
+      if (items != NULL && items[i].value.kind == CL_REAL) items[i].value.as.real += 0.0;
       if (list->items[i].value.kind != CL_TEXT) continue;
       const char *text = put_text(p, list->items[i].value.as.text);
       if (items != NULL) items[i].value.as.text = text;
@@ -310,7 +311,9 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
         put_bytes(p, list->items, (size_t)list->n * sizeof *items, _Alignof(struct cl_metric));
     for (int i = 0; i < list->n; i++) {
       const char *name = put_text(p, list->items[i].name);
-      if (items != NULL) items[i].name = name;
+      if (items == NULL) continue;
+      items[i].name = name;
+      items[i].value += 0.0;
     }
     if (p->block != NULL) ((struct cl_metric_list *)to)->items = items;
     break;
@@ -318,6 +321,7 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
   case CL_FIELD_NUMBERS: {
     const struct cl_number_list *list = from;
     double *items = put_bytes(p, list->items, (size_t)list->n * sizeof *items, _Alignof(double));
+    for (int i = 0; items != NULL && i < list->n; i++) items[i] += 0.0;
     if (p->block != NULL) ((struct cl_number_list *)to)->items = items;
     break;
   }
@@ -331,11 +335,18 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
     if (p->block != NULL) ((struct cl_name_list *)to)->items = items;
     break;
   }
+  case CL_FIELD_REAL:
+    if (p->block != NULL) *(double *)to += 0.0;
+    break;
+  case CL_FIELD_ROLLUP:
+    if (p->block == NULL) break;
+    ((struct cl_rollup *)to)->last += 0.0;
+    ((struct cl_rollup *)to)->best += 0.0;
+    ((struct cl_rollup *)to)->sum += 0.0;
+    break;
   case CL_FIELD_INT32:
   case CL_FIELD_INT64:
-  case CL_FIELD_BOOL:
-  case CL_FIELD_REAL:
-  case CL_FIELD_ROLLUP: break; /* copied with the event itself */
+  case CL_FIELD_BOOL: break; /* copied with the event itself */
   }
 }
 
@@ -343,7 +354,10 @@ static size_t put_event(char *block, const struct cl_event *ev) {
   struct pen p = {.block = block};
   struct cl_event *ret = put_bytes(&p, ev, sizeof *ev, _Alignof(struct cl_event));
   const char *args = put_text(&p, ev->args);
-  if (ret != NULL) ret->args = args;
+  if (ret != NULL) {
+    ret->args = args;
+    ret->summary = NULL;
+  }
   for (const struct cl_field *f = cl_kind_fields(ev->kind); f->name != NULL; f++) put_field(&p, ev, ret, f);
   return p.used;
 }

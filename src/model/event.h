@@ -146,6 +146,8 @@ struct cl_rollup {
 #define CL_SEEN_BATCH \
   (-1) /* `seen` of a decision that follows another one on the same subject in the same append */
 
+struct cl_head;
+
 struct cl_event {
   int64_t position; /* 1…; 0 before it is appended */
   int64_t time_ms;  /* since the study was created, by the writer's clock; information only */
@@ -157,6 +159,9 @@ struct cl_event {
   int64_t seen, as_of; /* decisions */
   enum cl_cause cause; /* decisions */
   const char *args;    /* decisions: JSON object of the cause, or null */
+  /* Only from a reader that leaves the reports of a finished trial out: on its `stopped`, `done` and `ended`,
+   * the trial's head at the end of the log. Never stored, copied or compared. */
+  const struct cl_head *summary;
   union {
     struct {
       const char *name;                                            /* the study's name: unique in the store */
@@ -314,7 +319,8 @@ const struct cl_field *cl_kind_fields(enum cl_kind k);
 
 bool cl_event_equal(const struct cl_event *a, const struct cl_event *b); /* all fields; NaN equals NaN */
 
-/* A copy in one block that owns all it points to. Gives; free with cl_free. Null without memory. */
+/* A copy in one block that owns all it points to; -0.0 becomes 0.0, as in every store. Gives; free with
+ * cl_free. Null without memory. */
 struct cl_event *cl_event_copy(const struct cl_event *ev);
 
 /* One JSON object per event, keys in the order of the tables; zero, null and false fields are left out. */
@@ -323,7 +329,13 @@ void cl_event_write_json(const struct cl_event *ev, struct cl_text *ret);
  * CLADE_ECORRUPT naming the field, CLADE_ENEWER for an unknown kind. */
 int cl_event_from_json(const json_t *node, struct cl_event *ret, void **ret_memory, struct cl_err *e);
 
-/* Legal in itself: kind known, texts UTF-8 within their limits, numbers of the right kind, no -0.0.
+/* The fields beyond the common ones as one JSON object ("{…}"), or nothing when all are zero, null or false;
+ * bit i of `skip` leaves field i of cl_kind_fields out. And back: ev->kind is set, fields that are absent
+ * stay as they are; memory as in cl_event_from_json. For stores. */
+void cl_event_write_data(const struct cl_event *ev, uint32_t skip, struct cl_text *ret);
+int cl_event_read_data(const json_t *data, struct cl_event *ev, void **ret_memory, struct cl_err *e);
+
+/* Legal in itself: kind known, texts UTF-8 within their limits, numbers of the right kind.
  * CLADE_EINVAL or CLADE_ELIMIT naming the field. Called by every store before it appends. */
 int cl_event_check(const struct cl_event *ev, struct cl_err *e);
 

@@ -123,20 +123,30 @@ void cl_event_write_json(const struct cl_event *ev, struct cl_text *ret) {
     if (ev->cause != CL_CAUSE_NONE) write_text(&w, "why", cl_cause_name(ev->cause));
     write_text(&w, "args", ev->args);
   }
-  bool nested = false; /* fields stand under "data": their names may equal common ones */
-  for (const struct cl_field *f = cl_kind_fields(ev->kind); f->name != NULL; f++) {
-    struct cl_text one = {0};
-    struct writer inner = {&one, true};
-    write_field(&inner, ev, f);
-    if (one.failed) ret->failed = true;
-    if (one.length > 0) {
-      cl_text_add(ret, nested ? ", " : ", \"data\": {");
-      cl_text_add(ret, cl_text_get(&one));
-      nested = true;
-    }
-    cl_text_done(&one);
+  struct cl_text data = {0}; /* fields stand under "data": their names may equal common ones */
+  cl_event_write_data(ev, 0, &data);
+  if (data.length > 0) {
+    write_key(&w, "data");
+    cl_text_add_bytes(ret, data.bytes, data.length);
   }
-  cl_text_add(ret, nested ? "}}" : "}");
+  if (data.failed) ret->failed = true;
+  cl_text_done(&data);
+  cl_text_add(ret, "}");
+}
+
+void cl_event_write_data(const struct cl_event *ev, uint32_t skip, struct cl_text *ret) {
+  struct cl_text fields = {0};
+  struct writer w = {&fields, true};
+  const struct cl_field *f = cl_kind_fields(ev->kind);
+  for (int i = 0; f[i].name != NULL; i++)
+    if (!(skip >> i & 1)) write_field(&w, ev, &f[i]);
+  if (fields.length > 0) {
+    cl_text_add(ret, "{");
+    cl_text_add_bytes(ret, fields.bytes, fields.length);
+    cl_text_add(ret, "}");
+  }
+  if (fields.failed) ret->failed = true;
+  cl_text_done(&fields);
 }
 
 /* Reading back. */
@@ -252,15 +262,28 @@ static int read_field(struct reader *r, const json_t *node, const struct cl_fiel
                         cl_kind_name(ret->kind));
 }
 
-static int read_fields(struct reader *r, const json_t *node, struct cl_event *ret, struct cl_err *e) {
-  const json_t *data = json_object_get(node, "data");
+static int read_fields(struct reader *r, const json_t *data, struct cl_event *ret, struct cl_err *e) {
   for (const struct cl_field *f = cl_kind_fields(ret->kind); f->name != NULL; f++) {
     const json_t *field = json_object_get(data, f->name);
-    if (field != NULL)
-      CL_TRY(read_field(r, field, f, ret, e));
-    else if (f->type == CL_FIELD_REAL)
-      *(double *)(void *)((char *)ret + f->offset) = CL_NO_STEP;
+    if (field != NULL) CL_TRY(read_field(r, field, f, ret, e));
   }
+  return 0;
+}
+
+int cl_event_read_data(const json_t *data, struct cl_event *ev, void **ret_memory, struct cl_err *e) {
+  struct cl_event read = *ev;
+  struct reader r = {0};
+  CL_TRY(read_fields(&r, data, &read, e));
+  r.block = cl_alloc(r.used);
+  if (r.block == NULL) return CL_FAIL_NOMEM(e);
+  r.used = 0;
+  int status = read_fields(&r, data, &read, e);
+  if (status < 0) {
+    cl_free(r.block);
+    return status;
+  }
+  *ev = read;
+  *ret_memory = r.block;
   return 0;
 }
 
@@ -285,17 +308,9 @@ int cl_event_from_json(const json_t *node, struct cl_event *ret, void **ret_memo
     return CL_FAIL(e, CLADE_ENEWER,
                    "event %lld has the kind %d, which this clade does not know: written by a newer one",
                    (long long)ev.position, (int)ev.kind);
-  struct reader r = {0};
-  CL_TRY(read_fields(&r, node, &ev, e));
-  r.block = cl_alloc(r.used);
-  if (r.block == NULL) return CL_FAIL_NOMEM(e);
-  r.used = 0;
-  int status = read_fields(&r, node, &ev, e);
-  if (status < 0) {
-    cl_free(r.block);
-    return status;
-  }
+  for (const struct cl_field *f = cl_kind_fields(ev.kind); f->name != NULL; f++)
+    if (f->type == CL_FIELD_REAL) *(double *)(void *)((char *)&ev + f->offset) = CL_NO_STEP;
+  CL_TRY(cl_event_read_data(json_object_get(node, "data"), &ev, ret_memory, e));
   *ret = ev;
-  *ret_memory = r.block;
   return 0;
 }

@@ -400,6 +400,11 @@ static int name_metrics(struct cl_study *s, const struct cl_metric_list *list, s
   return 0;
 }
 
+int cl_study_name_metric(struct cl_study *s, int id, const char *name, struct cl_err *e) {
+  struct cl_metric m = {id, name, 0};
+  return name_metrics(s, &(struct cl_metric_list){1, &m}, e);
+}
+
 static int set_objective(struct cl_study *s, struct cl_trial *t, int index, double value, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
   assert(index >= 1 && index < CL_OBJECTIVES_MAX);
@@ -626,8 +631,7 @@ static int64_t creation_time(const char *provenance) {
 
 static int name_objectives(struct cl_study *s, struct cl_err *e) {
   for (int i = 0; i < s->settings->n_objectives; i++) {
-    struct cl_metric m = {i + 1, s->settings->objectives[i].name, 0};
-    CL_TRY(name_metrics(s, &(struct cl_metric_list){1, &m}, e));
+    CL_TRY(cl_study_name_metric(s, i + 1, s->settings->objectives[i].name, e));
   }
   return 0;
 }
@@ -712,6 +716,7 @@ int cl_study_apply(struct cl_study *s, const struct cl_event *ev, struct cl_err 
   if (ev->subject == 0) return apply_to_study(s, ev, e);
   assert(t != NULL);
   CL_TRY(birth ? apply_birth(s, t, ev, e) : apply_to_trial(s, t, ev, load, e));
+  if (ev->kind == CL_EVENT_ENDED && cl_state_is_final(head->state)) consider_best(s, t);
   return count_states(s, t, before, e);
 }
 

@@ -106,6 +106,8 @@ int64_t cl_study_failures_in_a_row(
 int cl_study_metrics(const struct cl_study *s);
 const char *cl_study_metric_name(const struct cl_study *s, int id);   /* null if unknown */
 int cl_study_metric_find(const struct cl_study *s, const char *name); /* id, 0 if unknown */
+/* Names come with the first report; a reader that leaves reports out gives them here. CLADE_ENOMEM. */
+int cl_study_name_metric(struct cl_study *s, int id, const char *name, struct cl_err *e);
 
 /* Configurations: trials with equal active values (cl_space_equal). The index is built when first asked for,
  * O(trials), and extended later; CLADE_ENOMEM. `configuration` of a trial = number of the first trial that

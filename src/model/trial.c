@@ -425,6 +425,20 @@ static void apply_to_study(struct cl_study_head *s, const struct cl_event *ev) {
   if (cl_kind_flags(ev->kind) & CL_V) s->version = ev->position;
 }
 
+/* What the reports that a reader has left out would have done to the head. None of them was the trial's end,
+ * so the state is judged first; only whether an objective was ever reported counts in that. */
+static void take_summary(struct cl_head *h, const struct cl_event *ev, bool before) {
+  const struct cl_head *end = ev->summary;
+  if (end == NULL) return;
+  assert(h->attempt == end->attempt && cl_state_is_final(end->state));
+  h->flags |= end->flags & CL_FLAG_SCORED;
+  if (before) return;
+  h->flags |= end->flags & CL_FLAG_DIVERGED;
+  h->reports = end->reports;
+  h->step = end->step;
+  h->furthest = end->furthest;
+}
+
 int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev, struct cl_err *e) {
   bool late = false;
   int status = judge(s, h, ev, &late, e);
@@ -450,6 +464,7 @@ int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_ev
   if (ev->late && !(current && ev->kind == CL_EVENT_REPORTED) && !(current && ev->kind == CL_EVENT_ENDED))
     return 0;
   int before = h->state;
+  take_summary(h, ev, true);
   if (cl_kind_flags(ev->kind) & CL_D) {
     int after = state_after_decision(h, ev);
     apply_decision(h, ev);
@@ -459,6 +474,7 @@ int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_ev
     if (!ev->late) h->state = (uint8_t)state_after_fact(h, ev);
   }
   if (h->state == CL_WAITING && before != CL_WAITING) h->waiting = ev->position;
+  take_summary(h, ev, false);
   if ((cl_kind_flags(ev->kind) & CL_V) && !ev->late) h->version = ev->position;
   assert(cl_head_check(h, NULL) == 0);
   return 0;
