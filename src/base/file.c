@@ -156,7 +156,9 @@ int cl_lock_take(const char *path, bool wait, int *ret_fd, struct cl_err *e) {
   return 0;
 }
 
-void cl_lock_release(int fd) { (void)close(fd); }
+void cl_lock_release(int fd) {
+  (void)close(fd);
+}
 
 bool cl_path_exists(const char *path) {
   return access(path, F_OK) == 0;

@@ -127,8 +127,10 @@ static void random_tokens_do_no_harm(void **state) {
   int parsed = 0;
   for (int k = 0; k < 100000; k++) {
     char text[200] = "";
+    size_t used = 0;
     for (uint64_t n = 1 + cl_rng_below(&r, 10); n > 0; n--)
-      strcat(text, tokens[cl_rng_below(&r, sizeof tokens / sizeof tokens[0])]);
+      used += (size_t)snprintf(text + used, sizeof text - used, "%s",
+                               tokens[cl_rng_below(&r, sizeof tokens / sizeof tokens[0])]);
     struct cl_constraint *c = NULL;
     if (cl_constraint_parse(text, &s->space, &c, NULL) < 0) continue;
     (void)cl_constraint_holds(c, v);
