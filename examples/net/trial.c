@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ struct trial {
   struct net_parts data;
   struct net_training training;
   struct net_wish wish;
-  int64_t epochs, reports_per_epoch;
+  size_t epochs, reports_per_epoch;
 };
 
 /* Exit status that says which kind of mistake it was: 77 tells the study that these values cannot be trained.
@@ -67,7 +68,9 @@ static const struct net_option *find_option(const struct net_option *options, co
 }
 
 static void print_option(const struct net_option *o) {
-  printf("  --%-18s %s [%s]\n", o->name, o->text, o->value);
+  printf("  --%-18s %s", o->name, o->text);
+  if (o->value[0] != '\0') printf(" [%s]", o->value);
+  printf("\n");
 }
 
 static void print_help(const struct net_example *example) {
@@ -101,21 +104,33 @@ static void set_defaults(clade_trainer *clade, const struct net_example *example
 
 /* --- values ------------------------------------------------------------------------------------------ */
 
-static int check_range(const char *name, double x, double low, double high, struct cl_err *e) {
-  if (x >= low && x <= high) return 0;
-  return CL_FAIL(e, CLADE_EINVAL, "%s is %g, but must be between %g and %g", name, x, low, high);
+static int take_number(clade_trainer *clade, const char *name, double low, double high, double *ret,
+                       struct cl_err *e) {
+  double x = clade_trainer_float(clade, name);
+  if (x >= low && x <= high) {
+    *ret = x;
+    return 0;
+  }
+  const char *text = clade_trainer_text(clade, name);
+  return CL_FAIL(e, CLADE_EINVAL, "%s is %s, but must be a number between %g and %g", name,
+                 text == NULL ? "null" : text, low, high);
+}
+
+static int take_count(clade_trainer *clade, const char *name, double low, double high, size_t *ret,
+                      struct cl_err *e) {
+  double x;
+  CL_TRY(take_number(clade, name, low, high, &x, e));
+  if (x != floor(x)) return CL_FAIL(e, CLADE_EINVAL, "%s is %g, but must be a whole number", name, x);
+  *ret = (size_t)x;
+  return 0;
 }
 
 static int take_values(clade_trainer *clade, struct net_values *ret, struct cl_err *e) {
-  double batch_size = clade_trainer_float(clade, "batch_size");
-  struct net_values v = {.lr = clade_trainer_float(clade, "lr"),
-                         .momentum = clade_trainer_float(clade, "momentum"),
-                         .dropout = clade_trainer_float(clade, "dropout")};
-  CL_TRY(check_range("lr", v.lr, 0, 1e6, e));
-  CL_TRY(check_range("momentum", v.momentum, 0, 1e6, e));
-  CL_TRY(check_range("dropout", v.dropout, 0, 0.999, e));
-  CL_TRY(check_range("batch_size", batch_size, 1, MAX_BATCH, e));
-  v.batch_size = (size_t)lround(batch_size);
+  struct net_values v;
+  CL_TRY(take_number(clade, "lr", 0, 1e6, &v.lr, e));
+  CL_TRY(take_number(clade, "momentum", 0, 1e6, &v.momentum, e));
+  CL_TRY(take_number(clade, "dropout", 0, 0.999, &v.dropout, e));
+  CL_TRY(take_count(clade, "batch_size", 1, MAX_BATCH, &v.batch_size, e));
   *ret = v;
   return 0;
 }
@@ -149,11 +164,11 @@ static int take_wish(clade_trainer *clade, struct net_wish *ret, struct cl_err *
 }
 
 static int spoil_training_part(struct trial *t, struct cl_err *e) {
-  double limit = clade_trainer_float(t->clade, "limit");
-  double noise = clade_trainer_float(t->clade, "label_noise");
-  CL_TRY(check_range("limit", limit, 0, 1e9, e));
-  CL_TRY(check_range("label_noise", noise, 0, 1, e));
-  if (limit >= 1) CL_TRY(net_images_limit(&t->data.training, (size_t)limit, e));
+  double noise;
+  size_t limit;
+  CL_TRY(take_count(t->clade, "limit", 0, 1e9, &limit, e));
+  CL_TRY(take_number(t->clade, "label_noise", 0, 1, &noise, e));
+  if (limit > 0) CL_TRY(net_images_limit(&t->data.training, limit, e));
   return net_images_add_label_noise(&t->data.training, noise, e);
 }
 
@@ -170,14 +185,14 @@ static int read_data(struct trial *t, struct cl_err *e) {
 }
 
 static int build_network(struct trial *t, struct failure *f) {
-  double width = clade_trainer_float(t->clade, "width");
   struct net_values values;
+  size_t width;
   f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
-  CL_TRY(check_range("width", width, 1, MAX_WIDTH, &f->error));
+  CL_TRY(take_count(t->clade, "width", 1, MAX_WIDTH, &width, &f->error));
   CL_TRY(take_values(t->clade, &values, &f->error));
   f->exit_status = 1;
   struct net_layer_spec layers[NET_MAX_LAYERS];
-  size_t n = t->example->layers((size_t)lround(width), layers);
+  size_t n = t->example->layers(width, layers);
   return net_create(layers, n, t->data.training.height, t->data.training.width, MAX_BATCH, &t->net,
                     &f->error);
 }
@@ -212,7 +227,7 @@ static void measure(struct trial *t) {
   net_training_evaluate(&t->training, &t->data.validation, &loss, &accuracy);
   clade_trainer_metric(t->clade, "val_loss", loss);
   clade_trainer_metric(t->clade, "val_accuracy", accuracy);
-  if (!t->wish.test || (int64_t)t->training.place.epoch < t->epochs) return;
+  if (!t->wish.test || t->training.place.epoch < t->epochs) return;
   net_training_evaluate(&t->training, &t->data.test, &loss, &accuracy);
   clade_trainer_metric(t->clade, "test_loss", loss);
   clade_trainer_metric(t->clade, "test_accuracy", accuracy);
@@ -220,7 +235,7 @@ static void measure(struct trial *t) {
 
 /* Train to the next of the reports_per_epoch equal parts of the epoch; returns the step that this reaches. */
 static double train_part(struct trial *t, const struct net_values *values) {
-  uint64_t parts = (uint64_t)t->reports_per_epoch, n = t->data.training.n, epoch = t->training.place.epoch;
+  uint64_t parts = t->reports_per_epoch, n = t->data.training.n, epoch = t->training.place.epoch;
   uint64_t part = 1;
   while (n * part / parts <= t->training.place.examples) part++;
   net_training_advance(&t->training, n * part / parts, values);
@@ -228,7 +243,7 @@ static double train_part(struct trial *t, const struct net_values *values) {
 }
 
 static int run_epochs(struct trial *t, struct failure *f) {
-  while ((int64_t)t->training.place.epoch < t->epochs) {
+  while (t->training.place.epoch < t->epochs) {
     struct net_values values;
     f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
     CL_TRY(take_values(t->clade, &values, &f->error));
@@ -246,18 +261,26 @@ static int run_trial(struct trial *t, struct failure *f) {
   struct net_seeds seeds;
   f->exit_status = USAGE;
   CL_TRY(take_seeds(t->clade, &seeds, &f->error));
-  t->epochs = clade_trainer_int(t->clade, "epochs");
-  t->reports_per_epoch = clade_trainer_int(t->clade, "reports_per_epoch");
-  CL_TRY(check_range("epochs", (double)t->epochs, 1, 1e6, &f->error));
+  CL_TRY(take_count(t->clade, "epochs", 1, 1e6, &t->epochs, &f->error));
   CL_TRY(read_data(t, &f->error));
-  CL_TRY(check_range("reports_per_epoch", (double)t->reports_per_epoch, 1, (double)t->data.training.n,
-                     &f->error));
+  CL_TRY(take_count(t->clade, "reports_per_epoch", 1, (double)t->data.training.n, &t->reports_per_epoch,
+                    &f->error));
   CL_TRY(build_network(t, f));
   CL_TRY(net_training_init(&t->training, t->net, MAX_BATCH, &t->data.training, seeds, &f->error));
   int status = clade_trainer_start(t->clade);
   if (status == 0 || status == 1) CL_TRY(run_epochs(t, f));
   if (status >= 0) status = clade_trainer_done(t->clade);
   return status < 0 ? library_failure(t, status, f) : 0;
+}
+
+/* OpenBLAS starts its threads when it is loaded, before main. A trial has one core, and a process of one
+ * thread can be cloned by fork, so begin again with none but the first where the environment does not say so.
+ */
+static void keep_to_one_thread(char **argv) {
+  const char *threads = getenv("OPENBLAS_NUM_THREADS");
+  if (threads != NULL && strcmp(threads, "1") == 0) return;
+  if (setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) (void)execv("/proc/self/exe", argv);
+  openblas_set_num_threads(1); /* no /proc: then at least none but this one works */
 }
 
 int net_trial_main(int argc, char **argv, const struct net_example *example) {
@@ -267,7 +290,7 @@ int net_trial_main(int argc, char **argv, const struct net_example *example) {
     print_help(example);
     return 0;
   }
-  openblas_set_num_threads(1);
+  keep_to_one_thread(argv);
   int status = check_arguments(argc, argv, example, &failure.error);
   if (status < 0) goto out;
   struct clade_trainer_options options = {.save = save_state, .load = load_state, .ctx = &t};

@@ -171,6 +171,28 @@ static void a_nan_anywhere_reaches_the_loss(void **state) {
   net_destroy(net);
 }
 
+/* A 1x1 convolution lets one pixel through to one corner of one square of the pooling. */
+static void pooling_hides_no_nan_in_any_corner(void **state) {
+  (void)state;
+  struct net_layer_spec layers[] = {{.kind = NET_CONV, .channels = 1, .kernel = 1},
+                                    {.kind = NET_POOL},
+                                    {.kind = NET_RELU},
+                                    {.kind = NET_CONV, .channels = CLASSES}};
+  struct net *net = NULL;
+  struct cl_err e;
+  size_t right = 0;
+  assert_int_equal(net_create(layers, 4, 4, 4, 1, &net, &e), 0);
+  net_initialise(net, 3);
+  fill_input(net, 16);
+  for (size_t i = 0; i < 16; i++) {
+    double before = net_input(net)[i];
+    net_input(net)[i] = NAN;
+    assert_true(isnan(net_evaluate(net, labels, 1, &right)));
+    net_input(net)[i] = before;
+  }
+  net_destroy(net);
+}
+
 static void the_mnist_network_has_the_21840_parameters_of_the_original(void **state) {
   (void)state;
   struct net *net = make(net_model_mnist, 10, 28);
@@ -204,6 +226,7 @@ int main(void) {
       cmocka_unit_test(a_step_follows_velocity_and_not_only_the_gradient),
       cmocka_unit_test(dropout_keeps_the_expected_share_and_scales_it),
       cmocka_unit_test(a_nan_anywhere_reaches_the_loss),
+      cmocka_unit_test(pooling_hides_no_nan_in_any_corner),
       cmocka_unit_test(the_mnist_network_has_the_21840_parameters_of_the_original),
       cmocka_unit_test(layers_that_do_not_fit_are_refused_with_a_sentence),
   };
