@@ -15,11 +15,11 @@
 #include "trainer/state.h"
 
 int cl_trainer_session_init(struct cl_trainer_session *s, const struct clade_trainer_options *options,
-                            struct cl_trainer_values *values, const char *socket, const char *directory,
-                            const char *token, double reconnect_s, struct cl_err *e) {
-  *s = (struct cl_trainer_session){.values = values, .token = token, .reconnect_s = reconnect_s};
+                            struct cl_trainer_values *values, const struct cl_trainer_environment *env,
+                            struct cl_err *e) {
+  *s = (struct cl_trainer_session){.values = values, .token = env->token, .reconnect_s = env->reconnect_s};
   if (options != NULL) s->options = *options;
-  return cl_trainer_link_init(&s->link, socket, directory, e);
+  return cl_trainer_link_init(&s->link, env->socket, env->directory, e);
 }
 
 void cl_trainer_session_done(struct cl_trainer_session *s) {

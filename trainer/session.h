@@ -4,6 +4,7 @@
 #ifndef CL_TRAINER_SESSION_H
 #define CL_TRAINER_SESSION_H
 
+#include "trainer/environment.h"
 #include "trainer/link.h"
 #include "trainer/trainer.h"
 #include "trainer/values.h"
@@ -29,10 +30,10 @@ struct cl_trainer_session {
   struct cl_text question, hello; /* kept to be sent again */
 };
 
-/* Texts keep. Does not connect. CLADE_ENOMEM. */
+/* `options` is copied, null = no save, no load; the texts of env keep. Does not connect. CLADE_ENOMEM. */
 int cl_trainer_session_init(struct cl_trainer_session *s, const struct clade_trainer_options *options,
-                            struct cl_trainer_values *values, const char *socket, const char *directory,
-                            const char *token, double reconnect_s, struct cl_err *e);
+                            struct cl_trainer_values *values, const struct cl_trainer_environment *env,
+                            struct cl_err *e);
 void cl_trainer_session_done(struct cl_trainer_session *s);
 
 /* Connect, say hello, learn seed and values. CLADE_ECLOSED after reconnect_s without a worker; CLADE_ESTALE;

@@ -14,10 +14,9 @@ struct clade_trainer {
   struct cl_trainer_values values;
   struct cl_trainer_session session; /* used only in a study */
   bool in_study, done, failed;
-  int64_t seed, trial, attempt;
-  char *directory;
-  const char *checkpoints; /* CLADE_CKPT_DIR, or null */
-  double step;             /* of the last report */
+  struct cl_trainer_environment env;
+  int64_t seed;
+  double step; /* of the last report */
   struct cl_wire_metric *metrics;
   size_t n_metrics, cap_metrics;
   struct cl_err error;   /* what clade_trainer_errmsg shows */
@@ -53,39 +52,17 @@ const char *clade_trainer_errmsg(const clade_trainer *t) {
 /* --- open and close --------------------------------------------------------------------------------------
  */
 
-/* The environment variable, or null when it is unset or empty. */
-static const char *find_variable(const char *name) {
-  const char *text = getenv(name);
-  return text == NULL || text[0] == '\0' ? NULL : text;
-}
-
-static int64_t get_count(const char *name) {
-  const char *text = find_variable(name);
-  int64_t count = 0;
-  return text != NULL && cl_text_to_int(text, &count) && count > 0 ? count : 0;
-}
-
 static int read_seed(clade_trainer *t) {
   const char *text = cl_trainer_argument(&t->values, "seed");
-  if (text == NULL) text = find_variable("CLADE_SEED");
+  if (text == NULL) text = t->env.seed;
   if (text == NULL || cl_text_to_int(text, &t->seed)) return 0;
   return CL_FAIL(&t->error, CLADE_EINVAL,
                  "the seed '%.100s' is not an integer of 64 bits (--seed, CLADE_SEED)", text);
 }
 
-static int open_session(clade_trainer *t, const struct clade_trainer_options *options, const char *socket) {
-  const char *token = find_variable("CLADE_TOKEN"), *text = find_variable("CLADE_RECONNECT");
-  double reconnect_s = 600;
-  if (token == NULL)
-    return CL_FAIL(
-        &t->error, CLADE_EINVAL,
-        "CLADE_SOCKET is set, but CLADE_TOKEN is not; a study sets both, unset both to run without");
-  if (text != NULL && !(cl_text_to_number(text, &reconnect_s) && reconnect_s >= 0 && reconnect_s <= 1e9))
-    return CL_FAIL(&t->error, CLADE_EINVAL, "CLADE_RECONNECT is '%.100s', but must be seconds from 0 to 1e9",
-                   text);
+static int open_session(clade_trainer *t, const struct clade_trainer_options *options) {
   t->in_study = true;
-  CL_TRY(cl_trainer_session_init(&t->session, options, &t->values, socket, find_variable("CLADE_DIR"), token,
-                                 reconnect_s, &t->error));
+  CL_TRY(cl_trainer_session_init(&t->session, options, &t->values, &t->env, &t->error));
   CL_TRY(cl_trainer_session_open(&t->session, &t->error));
   t->seed = t->session.seed;
   cl_trainer_values_settle(&t->values);
@@ -93,13 +70,8 @@ static int open_session(clade_trainer *t, const struct clade_trainer_options *op
 }
 
 static int open_trainer(clade_trainer *t, const struct clade_trainer_options *options) {
-  const char *directory = find_variable("CLADE_DIR"), *socket = find_variable("CLADE_SOCKET");
-  t->directory = cl_copy_text(directory == NULL ? "." : directory);
-  if (t->directory == NULL) return CL_FAIL_NOMEM(&t->error);
-  t->checkpoints = find_variable("CLADE_CKPT_DIR");
-  t->trial = get_count("CLADE_TRIAL");
-  t->attempt = get_count("CLADE_ATTEMPT");
-  if (socket != NULL) return open_session(t, options, socket);
+  CL_TRY(cl_trainer_environment_read(&t->env, &t->error));
+  if (t->env.socket != NULL) return open_session(t, options);
   if (options != NULL) t->session.options = *options;
   return read_seed(t);
 }
@@ -130,7 +102,6 @@ void clade_trainer_close(clade_trainer *t) {
   cl_free(t->metrics);
   cl_trainer_session_done(&t->session);
   cl_trainer_values_done(&t->values);
-  cl_free(t->directory);
   cl_free(t);
 }
 
@@ -224,7 +195,7 @@ static int give_up(clade_trainer *t, double step) {
   struct cl_err e = {0};
   if (t->session.exit_status == 0) {
     t->session.exit_status = CLADE_TRAINER_EXIT_PREEMPTED;
-    if (cl_trainer_session_save_late(&t->session, step, t->checkpoints, &e) < 0)
+    if (cl_trainer_session_save_late(&t->session, step, t->env.checkpoints, &e) < 0)
       (void)cl_err_prefix(&t->error, "%s; and the state could not be saved: ", e.text);
   }
   t->session.over = true;
@@ -232,7 +203,7 @@ static int give_up(clade_trainer *t, double step) {
 }
 
 static int start_outside(clade_trainer *t) {
-  const char *path = find_variable("CLADE_RESUME_FROM");
+  const char *path = t->env.resume_from;
   if (path == NULL || t->session.options.load == NULL) return 0;
   int outcome = t->session.options.load(t->session.options.ctx, path);
   if (outcome == 0) return 1;
@@ -380,20 +351,19 @@ int64_t clade_trainer_seed(const clade_trainer *t) {
 }
 
 const char *clade_trainer_directory(const clade_trainer *t) {
-  return t == NULL || t->directory == NULL ? "." : t->directory;
+  return t == NULL || t->env.directory == NULL ? "." : t->env.directory;
 }
 
 int64_t clade_trainer_trial(const clade_trainer *t) {
-  return t == NULL ? 0 : t->trial;
+  return t == NULL ? 0 : t->env.trial;
 }
 
 int64_t clade_trainer_attempt(const clade_trainer *t) {
-  return t == NULL ? 0 : t->attempt;
+  return t == NULL ? 0 : t->env.attempt;
 }
 
 bool clade_trainer_is_final(const clade_trainer *t) {
-  const char *text = t == NULL ? NULL : find_variable("CLADE_FINAL");
-  return text != NULL && strcmp(text, "1") == 0;
+  return t != NULL && t->env.final;
 }
 
 bool clade_trainer_in_study(const clade_trainer *t) {

@@ -77,12 +77,6 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
-#define CLADE_TRAINER_API __attribute__((visibility("default")))
-#else
-#define CLADE_TRAINER_API
-#endif
-
 enum {
   CLADE_TRAINER_STOP = CLADE_STOP /* news: finish now, exit with clade_trainer_exit_status */
 };
@@ -129,16 +123,16 @@ typedef struct clade_trainer clade_trainer;
  * 0; CLADE_ENOMEM; CLADE_EINVAL: CLADE_SOCKET without CLADE_TOKEN, a path too long for a socket, or a --seed
  * that is no integer; CLADE_ECLOSED: no worker came; CLADE_ESTALE: the trial has a newer attempt;
  * CLADE_EPROTOCOL: the worker refused, or speaks another protocol. */
-CLADE_TRAINER_API int clade_trainer_open(int argc, char **argv, const struct clade_trainer_options *options,
-                                         clade_trainer **ret);
+CLADE_API int clade_trainer_open(int argc, char **argv, const struct clade_trainer_options *options,
+                                 clade_trainer **ret);
 
 /* Free everything and close the connection. Null is allowed. Does not say that training is finished. */
-CLADE_TRAINER_API void clade_trainer_close(clade_trainer *t);
+CLADE_API void clade_trainer_close(clade_trainer *t);
 
 /* The value of hyperparameter `name` where no study, argument or environment gives one. `text` is read like
  * an argument: true, false, null, an integer, a number, else text. Both are copied; a second call replaces.
  */
-CLADE_TRAINER_API void clade_trainer_default(clade_trainer *t, const char *name, const char *text);
+CLADE_API void clade_trainer_default(clade_trainer *t, const char *name, const char *text);
 
 /* The value of a hyperparameter as of now. It changes only inside clade_trainer_start and
  * clade_trainer_report.
@@ -151,20 +145,20 @@ CLADE_TRAINER_API void clade_trainer_default(clade_trainer *t, const char *name,
  *
  * An unknown name or another type is an error (CLADE_EINVAL) of the next start, report or done. The value
  * null is an error for int and bool, none for float and text. Cost: a search by name. */
-CLADE_TRAINER_API double clade_trainer_float(clade_trainer *t, const char *name);
-CLADE_TRAINER_API int64_t clade_trainer_int(clade_trainer *t, const char *name);
-CLADE_TRAINER_API bool clade_trainer_bool(clade_trainer *t, const char *name);
-CLADE_TRAINER_API const char *clade_trainer_text(clade_trainer *t, const char *name);
+CLADE_API double clade_trainer_float(clade_trainer *t, const char *name);
+CLADE_API int64_t clade_trainer_int(clade_trainer *t, const char *name);
+CLADE_API bool clade_trainer_bool(clade_trainer *t, const char *name);
+CLADE_API const char *clade_trainer_text(clade_trainer *t, const char *name);
 
 /* Is there a value of that name? False for an inactive hyperparameter (its parent has another value) without
  * default. Never an error. */
-CLADE_TRAINER_API bool clade_trainer_has(clade_trainer *t, const char *name);
+CLADE_API bool clade_trainer_has(clade_trainer *t, const char *name);
 
 /* Did the last start or report change that value? For programs that must rebuild something. */
-CLADE_TRAINER_API bool clade_trainer_changed(const clade_trainer *t, const char *name);
+CLADE_API bool clade_trainer_changed(const clade_trainer *t, const char *name);
 
 /* Name of the i-th value (0…) known so far, null behind the last one. Valid until close. */
-CLADE_TRAINER_API const char *clade_trainer_name(const clade_trainer *t, size_t i);
+CLADE_API const char *clade_trainer_name(const clade_trainer *t, size_t i);
 
 /* To be called once, when the program can train: the model exists, nothing is trained yet. Where the study
  * wants the trial to go on from a saved state, it calls load and acknowledges it. Outside of a study it loads
@@ -173,13 +167,13 @@ CLADE_TRAINER_API const char *clade_trainer_name(const clade_trainer *t, size_t 
  * 1 = loaded; 0 = fresh (also when load failed and the study says to go on without); CLADE_TRAINER_STOP;
  * CLADE_ENOMEM; CLADE_EINVAL: the error of a getter; CLADE_EPROTOCOL; CLADE_EIO: outside of a study, load
  * failed. */
-CLADE_TRAINER_API int clade_trainer_start(clade_trainer *t);
+CLADE_API int clade_trainer_start(clade_trainer *t);
 
 /* Set a metric of the next report: accuracy, loss… NaN and infinity are values: they mark the trial as
  * diverged when it is the objective. The same name again replaces. An unusable name (empty, not UTF-8, over
  * CLADE_TRAINER_NAME_MAX bytes) or too many metrics are errors (CLADE_EINVAL, CLADE_ELIMIT) of the next
  * report. */
-CLADE_TRAINER_API void clade_trainer_metric(clade_trainer *t, const char *name, double value);
+CLADE_API void clade_trainer_metric(clade_trainer *t, const char *name, double value);
 
 /* Send all metrics set since the last report and wait for the answer. This is the only place where values
  * change and where the state is saved, loaded, paused. It may take as long as the study needs to decide.
@@ -193,36 +187,36 @@ CLADE_TRAINER_API void clade_trainer_metric(clade_trainer *t, const char *name, 
  * may go on; CLADE_EINVAL: step not finite, no metric, start not called though a state waits to be loaded, or
  * the error of a getter or metric; CLADE_ELIMIT: more than 64 KiB; CLADE_ENOMEM; CLADE_EPROTOCOL: the
  * connection is closed and stays so. */
-CLADE_TRAINER_API int clade_trainer_report(clade_trainer *t, double step);
+CLADE_API int clade_trainer_report(clade_trainer *t, double step);
 
 /* Training is finished: the trial is complete as soon as this returns. 0; CLADE_TRAINER_STOP, without telling
  * it, after a report that returned it, or when no worker came back; errors as of clade_trainer_report. */
-CLADE_TRAINER_API int clade_trainer_done(clade_trainer *t);
+CLADE_API int clade_trainer_done(clade_trainer *t);
 
 /* What main should return: 0 after done (or outside of a study), 75 or 76 after CLADE_TRAINER_STOP, 75 when
  * no worker came, 76 for an outdated attempt, else 1 (an error, or neither done nor stopped in a study). 1
  * for null. */
-CLADE_TRAINER_API int clade_trainer_exit_status(const clade_trainer *t);
+CLADE_API int clade_trainer_exit_status(const clade_trainer *t);
 
 /* The seed of this trial: the study's; outside of a study `--seed` or CLADE_SEED, else 1. */
-CLADE_TRAINER_API int64_t clade_trainer_seed(const clade_trainer *t);
+CLADE_API int64_t clade_trainer_seed(const clade_trainer *t);
 
 /* The trial's own directory (CLADE_DIR), "." outside of a study. Never null; valid until close. */
-CLADE_TRAINER_API const char *clade_trainer_directory(const clade_trainer *t);
+CLADE_API const char *clade_trainer_directory(const clade_trainer *t);
 
 /* Number of the trial and of its attempt (CLADE_TRIAL, CLADE_ATTEMPT), from 1; 0 outside of a study. */
-CLADE_TRAINER_API int64_t clade_trainer_trial(const clade_trainer *t);
-CLADE_TRAINER_API int64_t clade_trainer_attempt(const clade_trainer *t);
+CLADE_API int64_t clade_trainer_trial(const clade_trainer *t);
+CLADE_API int64_t clade_trainer_attempt(const clade_trainer *t);
 
 /* Is this the one final training that may look at test data (CLADE_FINAL=1)? */
-CLADE_TRAINER_API bool clade_trainer_is_final(const clade_trainer *t);
+CLADE_API bool clade_trainer_is_final(const clade_trainer *t);
 
 /* Does this program run with a connection to a study? */
-CLADE_TRAINER_API bool clade_trainer_in_study(const clade_trainer *t);
+CLADE_API bool clade_trainer_in_study(const clade_trainer *t);
 
 /* The sentence of the last error, "" if there was none, "out of memory" for null. Valid until the next
  * call. */
-CLADE_TRAINER_API const char *clade_trainer_errmsg(const clade_trainer *t);
+CLADE_API const char *clade_trainer_errmsg(const clade_trainer *t);
 
 #ifdef __cplusplus
 }
