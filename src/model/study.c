@@ -364,6 +364,13 @@ static double reduce(const struct cl_study *s, const struct cl_rollup *r) {
   return NAN;
 }
 
+void cl_rollup_add(struct cl_rollup *r, const struct cl_objective *o, double value) {
+  if (r->count == 0 || cl_objective_better(o, value, r->best)) r->best = value;
+  r->last = value;
+  r->sum += value;
+  r->count++;
+}
+
 static int rollup_of(struct cl_trial *t, struct cl_err *e) {
   if (t->rollup == NULL) t->rollup = cl_alloc(sizeof *t->rollup);
   return t->rollup == NULL ? CL_FAIL_NOMEM(e) : 0;
@@ -426,14 +433,9 @@ static int apply_report(struct cl_study *s, struct cl_trial *t, const struct cl_
     if (m->id > 1 && m->id <= s->settings->n_objectives) CL_TRY(set_objective(s, t, m->id - 1, m->value, e));
     if (m->id != 1) continue;
     CL_TRY(rollup_of(t, e));
-    struct cl_rollup *r = t->rollup;
-    if (r->count == 0 || cl_objective_better(&s->settings->objectives[0], m->value, r->best))
-      r->best = m->value;
-    r->last = m->value;
-    r->sum += m->value;
-    r->count++;
+    cl_rollup_add(t->rollup, &s->settings->objectives[0], m->value);
     t->record = ev->position;
-    t->value = reduce(s, r);
+    t->value = reduce(s, t->rollup);
   }
   return 0;
 }
@@ -819,6 +821,24 @@ int64_t cl_study_first_waiting(const struct cl_study *s) {
     if (t->head.state == CL_WAITING && t->head.waiting == s->queue[i].position) return t->number;
     if (i == s->queue_first)
       ((struct cl_study *)(uintptr_t)s)->queue_first++; /* has left the queue for good */
+  }
+  return 0;
+}
+
+int64_t cl_study_next_waiting(const struct cl_study *s, int64_t trial) {
+  const struct cl_trial *t = find_trial(s, trial);
+  assert(t != NULL && t->head.state == CL_WAITING);
+  size_t lo = s->queue_first, hi = s->queue_end;
+  while (lo < hi) { /* positions ascend */
+    size_t mid = (lo + hi) / 2;
+    if (s->queue[mid].position <= t->head.waiting)
+      lo = mid + 1;
+    else
+      hi = mid;
+  }
+  for (; lo < s->queue_end; lo++) {
+    const struct cl_trial *next = find_trial(s, s->queue[lo].trial);
+    if (next->head.state == CL_WAITING && next->head.waiting == s->queue[lo].position) return next->number;
   }
   return 0;
 }

@@ -50,6 +50,9 @@ struct cl_trial {
 
 struct cl_study;
 
+/* Add a value of the first objective to what its segment adds up to. */
+void cl_rollup_add(struct cl_rollup *r, const struct cl_objective *o, double value);
+
 /* An empty replica; the first event it takes is `created`. Gives; free with cl_study_destroy. */
 int cl_study_create(struct cl_study **ret, struct cl_err *e);
 void cl_study_destroy(struct cl_study *s); /* null is allowed */
@@ -98,7 +101,9 @@ int cl_study_slots(const struct cl_study *s);                /* of the living wo
 int64_t cl_study_count(const struct cl_study *s, int state); /* trials in this state */
 int64_t cl_study_pending(const struct cl_study *s);       /* searched and enqueued ones WAITING or RUNNING */
 int64_t cl_study_first_waiting(const struct cl_study *s); /* oldest of the queue, 0 = none */
-int64_t cl_study_enqueued(const struct cl_study *s);      /* points of settings.enqueue already proposed */
+/* The one behind `trial` (which is WAITING) in the queue, 0 = none. Cost O(log) and what is skipped. */
+int64_t cl_study_next_waiting(const struct cl_study *s, int64_t trial);
+int64_t cl_study_enqueued(const struct cl_study *s); /* points of settings.enqueue already proposed */
 int64_t cl_study_failures_in_a_row(
     const struct cl_study *s); /* from the start of the study; -1 once one did better */
 

@@ -37,7 +37,9 @@ static void say(struct session *s, enum clade_note_kind kind, const char *senten
   if (c != NULL && c->note != NULL) c->note(c->ctx, kind, sentence);
 }
 
-static void say_engine(void *ctx, const char *text) { say(ctx, CLADE_NOTE_WARNING, text); }
+static void say_engine(void *ctx, const char *text) {
+  say(ctx, CLADE_NOTE_WARNING, text);
+}
 
 static void say_worker(void *ctx, int64_t trial, const char *text) {
   char line[1200];
@@ -85,8 +87,9 @@ static void on_signal(uv_signal_t *handle, int signum) {
   bool kill = s->n_signals > 1;
   cl_worker_shutdown(s->worker, kill ? CL_SHUTDOWN_KILL : CL_SHUTDOWN_ASK, signum);
   say(s, CLADE_NOTE_INFO,
-      kill ? "stopping now: running trials are killed; `clade resume` starts them again"
-           : "stopping: no new trials, running ones are asked to save and end (again: kill them); `clade resume` goes on");
+      kill
+          ? "stopping now: running trials are killed; `clade resume` starts them again"
+          : "stopping: no new trials, running ones are asked to save and end (again: kill them); `clade resume` goes on");
 }
 
 /* Is the engine that holds the lease dead? Its worker's lock is free then. Holders look like "worker-3". */
@@ -99,7 +102,8 @@ static bool holder_is_dead(void *ctx, const char *holder) {
   const struct cl_worker_info *info = cl_study_worker(study, number);
   if (info == NULL || info->host == NULL || cl_worker_here(here, boot, NULL) < 0) return false;
   if (strcmp(info->host, here) != 0) return false;
-  if (info->slots == 0 || strcmp(info->boot, boot) != 0) return true; /* gone, or the machine has restarted since */
+  if (info->slots == 0 || strcmp(info->boot, boot) != 0)
+    return true; /* gone, or the machine has restarted since */
   struct cl_text path = {0};
   cl_text_format(&path, "%s/%s/worker-%d", cl_study_directory(study), cl_study_name(study), number);
   int fd = -1;
@@ -115,7 +119,8 @@ static int start_signal(struct session *s, uv_signal_t *handle, int signum) {
   struct sigaction now;
   (void)uv_signal_init(&s->loop, handle);
   handle->data = s;
-  if (sigaction(signum, NULL, &now) == 0 && now.sa_handler != SIG_DFL) return 0; /* the host program has its own */
+  if (sigaction(signum, NULL, &now) == 0 && now.sa_handler != SIG_DFL)
+    return 0; /* the host program has its own */
   return uv_signal_start(handle, on_signal, signum);
 }
 
@@ -166,7 +171,8 @@ static int start_engine(struct session *s, struct cl_err *e) {
 }
 
 static int start(struct session *s, struct cl_err *e) {
-  struct cl_store_options store = {.mode = CL_STORE_WRITE, .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
+  struct cl_store_options store = {.mode = CL_STORE_WRITE,
+                                   .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
   CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
   CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));
   CL_TRY(cl_run_view_create(s->log, s->options->callbacks, &s->view, e));
@@ -179,13 +185,15 @@ static int start(struct session *s, struct cl_err *e) {
 
 /* The loop. */
 
+/* Until nothing more is put: what was committed may call for the next decision or claim at once. */
 static int turn(struct session *s, struct cl_err *e) {
-  do {
+  for (bool more = true; more;) {
     if (s->n_signals == 0) CL_TRY(cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e));
     CL_TRY(cl_worker_turn(s->worker, e));
+    more = cl_log_has_put(s->log);
     CL_TRY(cl_log_commit(s->log, e));
     if (s->failure.code != 0) return CL_FAIL(e, s->failure.code, "%s", s->failure.text);
-  } while (cl_log_has_put(s->log));
+  }
   return 0;
 }
 

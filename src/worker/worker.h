@@ -10,11 +10,12 @@
  *
  *   cl_worker_create(&options, &w, e); cl_worker_recover(w, e);
  *   for (;;) {
- *     do {
+ *     for (bool more = true; more;) {
  *       … engine: decide, put …
  *       cl_worker_turn(w, e);                claim, spawn, carry out decisions
+ *       more = cl_log_has_put(log);
  *       cl_log_commit(log, e);               one transaction for the turn; then the answers go out
- *     } while (cl_log_has_put(log));
+ *     }
  *     if (… nothing left to do …) break;
  *     uv_run(loop, UV_RUN_ONCE);
  *   }

@@ -341,6 +341,10 @@ static void the_queue_is_in_the_order_of_waiting(void **state) {
       .kind = CL_EVENT_RETRIED, .subject = 1, .seen = version(&b, 1), .cause = CL_CAUSE_RESUME};
   assert_int_equal(apply(&b, ev), 0);
   assert_int_equal(cl_study_first_waiting(b.s), 2);
+  assert_int_equal(cl_study_next_waiting(b.s, 2), 1);
+  assert_int_equal(cl_study_next_waiting(b.s, 1), 0);
+  propose(&b, 3, 0.125, "sgd");
+  assert_int_equal(cl_study_next_waiting(b.s, 1), 3);
   start(&b, 2, 1, 0);
   assert_int_equal(cl_study_first_waiting(b.s), 1);
   cl_study_destroy(b.s);
