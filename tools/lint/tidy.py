@@ -32,7 +32,8 @@ def main():
         key = fingerprint(root, command, directory)
         if key and (passed / key).exists():
             return ''
-        result = subprocess.run([TIDY, '--quiet', '-p', str(build), str(root / path)], cwd=root,
+        # One command line: with two of them in the database clang-tidy 14 reads the file twice and loses its va_lists.
+        result = subprocess.run([TIDY, '--quiet', str(root / path), '--', *command[1:-1]], cwd=directory,
                                 capture_output=True, text=True, errors='replace')
         if result.returncode == 0:
             if key:
