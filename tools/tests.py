@@ -17,6 +17,7 @@ import sys
 
 CASE = re.compile(r'(not )?ok\b(?:\s+\d+)?\s*-?\s*([^#]*)(?:#\s*(skip|todo)\w*\s*(.*))?', re.IGNORECASE)
 PLAN = re.compile(r'1\.\.(\d+)\s*(#\s*skip\S*\s*(.*))?', re.IGNORECASE)
+SHOWN_LINES = 60
 BAD = ('FAIL', 'ERROR', 'TIMEOUT', 'INTERRUPT', 'UNEXPECTEDPASS')
 
 
@@ -135,12 +136,22 @@ def count(build, names):
         record['short'] = record['name'].split(' / ')[-1]
         if record['short'] in waiting:
             waiting.remove(record['short'])
-        tap = protocols.get(record['short']) == 'tap'
-        (count_tap if tap else count_plain)(tally, record)
+        failed = tally.failed
+        (count_tap if protocols.get(record['short']) == 'tap' else count_plain)(tally, record)
+        if tally.failed > failed:
+            show(record)
     for name in waiting:
         tally.fail(f'{name}: was asked for and did not run')
     report(tally)
     return 1 if tally.failed or not tally.passed + tally.skipped else 0
+
+
+def show(record):
+    """The end of what a failed program printed (Meson leaves the output of TAP programs out)."""
+    print(f"--- {record['short']} printed last:")
+    for text in (record.get('stdout', ''), record.get('stderr', '')):
+        for line in text.splitlines()[-SHOWN_LINES:]:
+            print('  ' + line)
 
 
 def report(tally):

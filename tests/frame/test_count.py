@@ -45,6 +45,12 @@ def test_a_failed_case_is_named_and_fails_the_run(directory):
     assert (status, last) == (1, '1 passed, 1 failed') and 'FAILED store/a: y_holds' in text
 
 
+def test_a_failed_program_shows_the_end_of_its_output_and_a_passed_one_nothing(directory):
+    long = '1..2\nok 1 - x\n' + ''.join(f'# line {n}\n' for n in range(300)) + 'not ok 2 - y\n'
+    text = counted(directory, [('store/a', long, 'FAIL', 1), ('store/b', '1..1\nok 1 - calm\n', 'OK', 0)])[2]
+    assert '# line 299' in text and '# line 3\n' not in text and 'calm' not in text
+
+
 def test_a_crash_counts_no_case_that_did_not_run(directory):
     status, last, text = counted(directory, [('store/a', '1..7\nok 1 - x\n', 'ERROR', -11)])
     assert (status, last) == (1, '1 passed, 1 failed') and '1 of 7 planned cases ran' in text
