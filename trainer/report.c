@@ -64,8 +64,8 @@ static int send_report(struct cl_trainer_session *s, const struct cl_wire_metric
   return s->exit_status != 0 ? CLADE_STOP : status;
 }
 
-int clade_report_once(const struct clade_report_metric *metrics, size_t n, const double *step,
-                      clade_report_value *value, void *ctx, int *ret_exit_status, struct cl_err *e) {
+int clade_trainer_report_once(const struct clade_report_metric *metrics, size_t n, const double *step,
+                              clade_report_value *value, void *ctx, int *ret_exit_status, struct cl_err *e) {
   struct cl_trainer_environment env;
   struct cl_trainer_values values = {0};
   struct cl_trainer_session session = {.link = {.fd = -1}};

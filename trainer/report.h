@@ -35,8 +35,9 @@ typedef void clade_report_value(void *ctx, const char *name, const char *text);
  * nothing was sent; CLADE_EREFUSED: the worker refused and recorded nothing; CLADE_EINVAL, CLADE_ELIMIT: not
  * a report; CLADE_EPROTOCOL; CLADE_EIO: the lock; CLADE_ENOMEM. *ret_exit_status is set for 0 and CLADE_STOP
  * only. */
-CLADE_API int clade_report_once(const struct clade_report_metric *metrics, size_t n, const double *step,
-                                clade_report_value *value, void *ctx, int *ret_exit_status, struct cl_err *e);
+CLADE_API int clade_trainer_report_once(const struct clade_report_metric *metrics, size_t n,
+                                        const double *step, clade_report_value *value, void *ctx,
+                                        int *ret_exit_status, struct cl_err *e);
 
 #ifdef __cplusplus
 }

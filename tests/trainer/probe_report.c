@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
   }
   struct cl_err e = {0};
   int exit_status = 0;
-  int status = clade_report_once(metrics, n, given, print_value, NULL, &exit_status, &e);
+  int status = clade_trainer_report_once(metrics, n, given, print_value, NULL, &exit_status, &e);
   if (status == CLADE_EMPTY) printf("not in a study\n");
   if (status < 0) printf("error %s\n", clade_error_name(status));
   fprintf(stderr, "%s\n", e.text);

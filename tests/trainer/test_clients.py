@@ -1,4 +1,4 @@
-"""Both clients against a worker that plays a script. Usage: test_clients.py COMMAND… (the probe of one client)."""
+"""Both clients against a worker that plays a script. Usage: test_clients.py PROBE (a program, or a script of Python)."""
 import functools
 import os
 import sys
@@ -7,6 +7,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap  # noqa: E402
 from peer import Peer  # noqa: E402
 
+PROBE = sys.argv[1]
 VALUES = {"lr": 0.0123, "layers": 3, "nesterov": True, "opt": "adam"}
 OPEN = "open lr=0.0123 layers=3 nesterov=true opt=adam seed=-7 trial=4 attempt=2 final=false study=true"
 TAIL = "layers=3 nesterov=true opt=adam changed"
@@ -16,7 +17,7 @@ def scenario(function):
     """A test with its own peer."""
     @functools.wraps(function)
     def run(directory):
-        peer = Peer(sys.argv[1:], directory)
+        peer = Peer([sys.executable] * PROBE.endswith(".py") + [PROBE], directory)
         try:
             function(peer)
         finally:
@@ -474,7 +475,7 @@ def test_a_socket_without_a_token_is_an_error(peer):
 @scenario
 def test_a_path_too_long_for_a_socket_is_an_error(peer):
     peer.run("1", CLADE_SOCKET="/tmp/" + "x" * 200)
-    peer.ends(1, "error EINVAL", saying="too long" if "probe.py" in " ".join(sys.argv) else "at most 107")
+    peer.ends(1, "error EINVAL", saying="too long" if PROBE.endswith(".py") else "at most 107")
 
 
 # --- a worker that dies ----------------------------------------------------------------------------------------------------

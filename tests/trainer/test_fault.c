@@ -172,7 +172,7 @@ static void one_report_survives_every_failed_allocation(void **state) {
     pthread_t thread = start_peer(&peer);
     struct cl_err e = {0};
     int exit_status = 0;
-    int status = clade_report_once(metrics, 2, NULL, NULL, NULL, &exit_status, &e);
+    int status = clade_trainer_report_once(metrics, 2, NULL, NULL, NULL, &exit_status, &e);
     assert_int_equal(status, cl_fault_happened() ? CLADE_ENOMEM : CLADE_STOP);
     assert_int_equal(exit_status, cl_fault_happened() ? 0 : 76);
     stop_peer(thread);
