@@ -174,6 +174,12 @@ int64_t cl_space_grid_size(const struct cl_space *s, int continuous, int *ret_in
  * children under it. */
 void cl_space_grid_point(const struct cl_space *s, int continuous, int64_t index, struct cl_value *ret);
 
+/* Level of a value in that grid, 0…, of a hyperparameter that is in it; -1: the value is not on it. */
+int64_t cl_space_grid_level_of(const struct cl_hyperparameter *h, int continuous, struct cl_value v);
+
+/* Is this hyperparameter part of that grid (not drawn, not left out)? */
+bool cl_space_in_grid(const struct cl_hyperparameter *h, int continuous);
+
 /* One line for people: `lr            float  1e-05 … 1       log     live   tuned 0.01`. */
 void cl_space_describe(const struct cl_hyperparameter *h, const struct cl_space *s, struct cl_text *ret);
 

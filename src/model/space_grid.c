@@ -2,6 +2,7 @@
 #include "model/space_impl.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #define SIZE_LIMIT (INT64_C(1) << 62)
@@ -12,8 +13,8 @@ static int64_t grid_levels(const struct cl_hyperparameter *h, int continuous) {
   return h->map.levels > 0 ? h->map.levels : continuous;
 }
 
-static bool is_left(const struct cl_hyperparameter *h, int continuous) {
-  return h->drawn || (h->map.levels == 0 && continuous == CL_GRID_LEAVE);
+bool cl_space_in_grid(const struct cl_hyperparameter *h, int continuous) {
+  return !h->drawn && (h->map.levels > 0 || continuous != CL_GRID_LEAVE);
 }
 
 static struct cl_value grid_value_at(const struct cl_hyperparameter *h, int continuous, int64_t level) {
@@ -21,6 +22,17 @@ static struct cl_value grid_value_at(const struct cl_hyperparameter *h, int cont
   if (h->scale == CL_NORMAL || h->scale == CL_LOGNORMAL) /* its ends are the far tails */
     return cl_space_decode_one(h, ((double)level + 0.5) / continuous);
   return cl_space_decode_one(h, (double)level / (continuous - 1));
+}
+
+int64_t cl_space_grid_level_of(const struct cl_hyperparameter *h, int continuous, struct cl_value v) {
+  assert(cl_space_in_grid(h, continuous));
+  if (h->map.levels > 0) return cl_space_level_of(h, v);
+  double u = cl_space_encode_one(h, v);
+  if (isnan(u)) return -1;
+  bool normal = h->scale == CL_NORMAL || h->scale == CL_LOGNORMAL;
+  int64_t level = (int64_t)(normal ? floor(u * continuous) : rint(u * (continuous - 1)));
+  if (level >= continuous) level = continuous - 1;
+  return cl_value_equal(grid_value_at(h, continuous, level), v) ? level : -1;
 }
 
 static bool is_parent(const struct cl_space *s, int index) {
@@ -57,7 +69,7 @@ static int subtree_sizes(const struct cl_space *s, int continuous, int64_t *ret)
     int64_t levels = grid_levels(h, continuous);
     if (levels == 0) forbids = i;
     ret[i] = levels;
-    if (is_left(h, continuous) || !is_parent(s, i)) continue;
+    if (!cl_space_in_grid(h, continuous) || !is_parent(s, i)) continue;
     ret[i] = 0;
     for (int64_t k = 0; k < levels && ret[i] <= SIZE_LIMIT; k++)
       ret[i] += children_size(s, ret, i, grid_value_at(h, continuous, k));
@@ -81,7 +93,7 @@ int64_t cl_space_grid_size(const struct cl_space *s, int continuous, int *ret_in
 static int64_t place(const struct cl_space *s, int continuous, const int64_t *sizes, int index, int64_t part,
                      struct cl_value *ret) {
   const struct cl_hyperparameter *h = &s->items[index];
-  if (is_left(h, continuous)) return 0;
+  if (!cl_space_in_grid(h, continuous)) return 0;
   if (!is_parent(s, index)) {
     ret[index] = grid_value_at(h, continuous, part);
     return 0;

@@ -602,8 +602,17 @@ static int enter_queue(struct cl_study *s, const struct cl_trial *t, struct cl_e
   return 0;
 }
 
-static int count_states(struct cl_study *s, const struct cl_trial *t, int before, struct cl_err *e) {
+/* Policies are told results in the order in which they became some. */
+static void note_result(const struct cl_study *s, struct cl_trial *t) {
+  if (!cl_state_is_result(&s->head, &t->head))
+    t->result = 0;
+  else if (t->result == 0)
+    t->result = s->head.position;
+}
+
+static int count_states(struct cl_study *s, struct cl_trial *t, int before, struct cl_err *e) {
   int now = t->head.state;
+  note_result(s, t);
   if (now == before) return 0;
   if (before != CL_STATE_NONE) s->counts[before]--;
   s->counts[now]++;
@@ -658,6 +667,10 @@ static int apply_updated(struct cl_study *s, const struct cl_event *ev, struct c
   s->settings = settings;
   s->settings->space.version = s->head.space_version;
   if (ev->u.updated.provenance != NULL) CL_TRY(keep_text(&s->provenance, ev->u.updated.provenance, e));
+  for (int64_t i = 1; i <= s->head.trials; i++) { /* fewer retries make a failure final */
+    struct cl_trial *t = find_trial(s, i);
+    if (t != NULL) note_result(s, t);
+  }
   return add_columns(s, e);
 }
 

@@ -37,8 +37,9 @@ struct cl_trial_more; /* what few trials have; private to study.c */
 struct cl_trial {
   int64_t number;
   struct cl_head head;
-  double value;                 /* reduced first objective; NaN = none */
-  int64_t record;               /* position of the report that listings show, 0 = none */
+  double value;   /* reduced first objective; NaN = none */
+  int64_t record; /* position of the report that listings show, 0 = none */
+  int64_t result; /* position of the event that made it a result (cl_state_is_result); 0 = it is none */
   int64_t started_ms, ended_ms; /* first start; last end; -1 = none */
   uint32_t of;                  /* trial that it repeats or comes from, 0 = none */
   int32_t repeat;               /* 0 = the first run of its configuration */

@@ -1,0 +1,478 @@
+/* Distributed Grid Descent (Loynd et al. 2020, appendix B; XT). No step size, no temperature:
+ *
+ *   S = the configuration that looks best (the centre);
+ *   B = {S} and all configurations one step from it in one hyperparameter;
+ *   M = 1 + the most trials any of B has had; draw x of B with probability ~ M - trials(x); run x once.
+ *
+ * So the best is run again and again, and a lucky one regresses to its mean and is left. Before that,
+ * `startup` distinct configurations are drawn at random: with one (`variant: xt`) it is worse than random
+ * search on small budgets.
+ *
+ * "Looks best" is the highest posterior mean of the eval script (origins 1.3): with mu0, v0 = mean and
+ * variance of all runs so far, and n, mean, s2 of a configuration's runs,
+ *
+ *   v = (v0 + (n - 1) s2) / n        estimate = (v mu0 + n v0 mean) / (v + n v0)
+ *
+ * Trials count for the drawing from their proposal on, for the estimate with their result. A trial without a
+ * score (FAILED, DIVERGED, INFEASIBLE) has the worst score seen when its result came.
+ *
+ * All configurations with a score lie in two heaps by mean, those with one run apart. The estimate is never
+ * above max(mean, mu0), so the search for the best goes down a heap only where that can still win.
+ */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "search/configs.h"
+#include "search/methods.h"
+
+#define WEIGHTS_LISTED 1000 /* of a proposal's args; more are left out */
+
+/* All runs of one configuration. Scores: larger is better. */
+struct set {
+  int64_t first; /* number of its first trial */
+  int64_t count; /* trials, pending ones included */
+  int64_t n;     /* scored runs */
+  double mean, m2;
+  bool finished;  /* has a result, scored or not */
+  uint32_t place; /* in its heap */
+};
+
+struct heap {
+  uint32_t *items; /* numbers of sets; a parent's mean is not below its children's */
+  size_t n, cap;
+};
+
+struct dgd_state {
+  const struct cl_search_env *env;
+  bool xt;
+  int64_t needed;   /* distinct configurations to finish at random first */
+  int64_t finished; /* so far */
+  struct cl_configs configs;
+  struct set *sets; /* one per configuration */
+  size_t cap;
+  struct heap singles, several; /* sets with one scored run, with more */
+  int64_t n;                    /* scored runs in all: the prior */
+  double mu0, m2, worst;
+  uint32_t *levels, *centre_levels; /* room, space->n each */
+  struct cl_value *centre, *room;   /* room */
+};
+
+/* --- heaps --- */
+
+static double mean_at(const struct dgd_state *s, const struct heap *h, size_t place) {
+  return s->sets[h->items[place]].mean;
+}
+
+static void swap_places(struct dgd_state *s, struct heap *h, size_t a, size_t b) {
+  uint32_t swap = h->items[a];
+  h->items[a] = h->items[b];
+  h->items[b] = swap;
+  s->sets[h->items[a]].place = (uint32_t)a;
+  s->sets[h->items[b]].place = (uint32_t)b;
+}
+
+static void sift(struct dgd_state *s, struct heap *h, size_t place) {
+  while (place > 0 && mean_at(s, h, (place - 1) / 2) < mean_at(s, h, place)) {
+    swap_places(s, h, place, (place - 1) / 2);
+    place = (place - 1) / 2;
+  }
+  for (;;) {
+    size_t child = 2 * place + 1;
+    if (child >= h->n) return;
+    if (child + 1 < h->n && mean_at(s, h, child + 1) > mean_at(s, h, child)) child++;
+    if (mean_at(s, h, child) <= mean_at(s, h, place)) return;
+    swap_places(s, h, place, child);
+    place = child;
+  }
+}
+
+static int heap_add(struct dgd_state *s, struct heap *h, uint32_t set, struct cl_err *e) {
+  if (cl_grow(&h->items, &h->cap, h->n + 1, sizeof *h->items) < 0) return CL_FAIL_NOMEM(e);
+  h->items[h->n] = set;
+  s->sets[set].place = (uint32_t)h->n++;
+  sift(s, h, h->n - 1);
+  return 0;
+}
+
+static void heap_remove(struct dgd_state *s, struct heap *h, size_t place) {
+  assert(place < h->n);
+  swap_places(s, h, place, h->n - 1);
+  h->n--;
+  if (place < h->n) sift(s, h, place);
+}
+
+/* --- being told --- */
+
+static void add_run(struct dgd_state *s, struct set *set, double score) {
+  double delta = score - set->mean;
+  set->n++;
+  set->mean += delta / (double)set->n;
+  set->m2 += delta * (score - set->mean);
+  assert(s->n >= 0 && set->m2 >= 0);
+}
+
+static void add_to_prior(struct dgd_state *s, double score) {
+  double delta = score - s->mu0;
+  s->n++;
+  s->mu0 += delta / (double)s->n;
+  s->m2 += delta * (score - s->mu0);
+  if (s->n == 1 || score < s->worst) s->worst = score;
+}
+
+static int put_result(struct dgd_state *s, uint32_t number, double score, struct cl_err *e) {
+  struct set *set = &s->sets[number];
+  if (!set->finished) s->finished++;
+  set->finished = true;
+  if (!isnan(score))
+    add_to_prior(s, score);
+  else if (s->n > 0)
+    score = s->worst;
+  else
+    return 0; /* nothing to compare with yet */
+  if (set->n == 0) {
+    add_run(s, set, score);
+    return heap_add(s, &s->singles, number, e);
+  }
+  if (set->n == 1) {
+    heap_remove(s, &s->singles, set->place);
+    add_run(s, set, score);
+    return heap_add(s, &s->several, number, e);
+  }
+  add_run(s, set, score);
+  sift(s, &s->several, set->place);
+  return 0;
+}
+
+static int dgd_tell(void *st, const struct cl_told_trial *t, struct cl_err *e) {
+  struct dgd_state *s = st;
+  size_t number = 0;
+  if (!cl_configs_levels(&s->configs, t->values, s->levels)) return 0; /* a value that is no level any more */
+  size_t before = s->configs.n;
+  if (cl_grow(&s->sets, &s->cap, before + 1, sizeof *s->sets) < 0) return CL_FAIL_NOMEM(e);
+  CL_TRY(cl_configs_add(&s->configs, s->levels, &number, e));
+  struct set *set = &s->sets[number];
+  if (s->configs.n > before) *set = (struct set){.first = t->number};
+  if (t->number < set->first) set->first = t->number;
+  if (t->what == CL_TOLD_PENDING || t->role == CL_ROLE_FOREIGN) set->count++;
+  if (t->what == CL_TOLD_PENDING) return 0;
+  return put_result(s, (uint32_t)number, -t->value, e);
+}
+
+/* --- the centre --- */
+
+static double prior_variance(const struct dgd_state *s) {
+  return s->n < 2 ? 0 : s->m2 / (double)(s->n - 1);
+}
+
+static double estimate(const struct dgd_state *s, const struct set *set) {
+  if (s->xt) return set->mean;
+  double n = (double)set->n, v0 = prior_variance(s), s2 = set->n < 2 ? 0 : set->m2 / (n - 1);
+  double v = (v0 + (n - 1) * s2) / n, total = v + n * v0;
+  return total > 0 ? (v * s->mu0 + n * v0 * set->mean) / total : set->mean;
+}
+
+struct leader {
+  int64_t set; /* -1: none yet */
+  double estimate;
+};
+
+/* Ties: the lower trial number; XT takes the latest in the order of the log. */
+static bool leads(const struct dgd_state *s, uint32_t number, double value, const struct leader *l) {
+  if (l->set < 0 || value != l->estimate) return l->set < 0 || value > l->estimate;
+  bool earlier = s->sets[number].first < s->sets[l->set].first;
+  return earlier != s->xt;
+}
+
+/* No estimate below a node can exceed this, rounding included. */
+static double bound(const struct dgd_state *s, double mean) {
+  if (s->xt) return mean;
+  double most = fmax(mean, s->mu0);
+  return most + 1e-12 * (fabs(mean) + fabs(s->mu0));
+}
+
+/* With one run each the estimate is half-way between mean and mu0. */
+static double bound_single(const struct dgd_state *s, double mean) {
+  if (s->xt || prior_variance(s) <= 0) return mean;
+  return (mean + s->mu0) / 2 + 1e-12 * (fabs(mean) + fabs(s->mu0));
+}
+
+static void look_below(const struct dgd_state *s, const struct heap *h, size_t place, struct leader *l) {
+  if (place >= h->n) return;
+  uint32_t number = h->items[place];
+  double mean = s->sets[number].mean;
+  double most = h == &s->singles ? bound_single(s, mean) : bound(s, mean);
+  if (l->set >= 0 && most < l->estimate) return;
+  double value = estimate(s, &s->sets[number]);
+  if (leads(s, number, value, l)) *l = (struct leader){number, value};
+  look_below(s, h, 2 * place + 1, l);
+  look_below(s, h, 2 * place + 2, l);
+}
+
+static struct leader find_centre(const struct dgd_state *s) {
+  struct leader l = {-1, 0};
+  look_below(s, &s->singles, 0, &l);
+  look_below(s, &s->several, 0, &l);
+  return l;
+}
+
+/* --- the neighbourhood --- */
+
+struct walk {
+  struct dgd_state *s;
+  int64_t most;    /* M - 1 */
+  int64_t n, left; /* neighbours seen; of the second walk: still to pass by */
+  struct cl_text *args;
+  int64_t total, target; /* sums of weights */
+  struct cl_value *chosen;
+};
+
+static int64_t count_of(struct dgd_state *s, const struct cl_value *values) {
+  const struct cl_space *space = s->env->space;
+  for (int i = 0; i < space->n; i++) { /* mostly those of the centre */
+    const struct cl_hyperparameter *h = &space->items[i];
+    s->levels[i] = s->centre_levels[i];
+    if (h->domain == CL_CONSTANT || h->drawn || cl_value_equal(values[i], s->centre[i])) continue;
+    s->levels[i] = values[i].kind == CL_ABSENT ? CL_LEVEL_NONE : (uint32_t)cl_space_level_of(h, values[i]);
+  }
+  int64_t number = cl_configs_find(&s->configs, s->levels);
+  return number < 0 ? 0 : s->sets[number].count;
+}
+
+static int measure(void *ctx, const struct cl_value *values, int changed) {
+  (void)changed;
+  struct walk *w = ctx;
+  int64_t count = count_of(w->s, values);
+  if (count > w->most) w->most = count;
+  return 0;
+}
+
+/* Weights in the order of the walk, the centre first; takes the one in which the running sum passes target.
+ */
+static int weigh(void *ctx, const struct cl_value *values, int changed) {
+  (void)changed;
+  struct walk *w = ctx;
+  int64_t weight = w->most + 1 - count_of(w->s, values);
+  assert(weight >= 1);
+  if (w->n < WEIGHTS_LISTED) cl_text_format(w->args, "%s%lld", w->n > 0 ? ", " : "", (long long)weight);
+  w->n++;
+  w->total += weight;
+  return 0;
+}
+
+static int pick(void *ctx, const struct cl_value *values, int changed) {
+  (void)changed;
+  struct walk *w = ctx;
+  w->target -= w->most + 1 - count_of(w->s, values);
+  if (w->target >= 0) {
+    w->left++;
+    return 0;
+  }
+  memcpy(w->chosen, values, (size_t)w->s->env->space->n * sizeof *values);
+  return 1;
+}
+
+static int for_each(struct walk *w, int (*visit)(void *ctx, const struct cl_value *values, int changed)) {
+  struct dgd_state *s = w->s;
+  int status = visit(w, s->centre, -1);
+  if (status != 0) return status;
+  return cl_space_neighbours(s->env->space, s->centre, s->xt, s->room, visit, w);
+}
+
+static void write_centre(const struct dgd_state *s, const struct leader *l, struct cl_text *args) {
+  const struct set *set = &s->sets[l->set];
+  double sign = cl_objective_sign(&s->env->settings->objectives[0]);
+  cl_text_format(args, ", \"centre\": %lld, \"estimate\": ", (long long)set->first);
+  cl_text_add_json_number(args, sign * l->estimate);
+  cl_text_format(args, ", \"count\": %lld, \"weights\": [", (long long)set->count);
+}
+
+/* p->values gets the chosen configuration, drawn ones absent. */
+static void choose(struct dgd_state *s, const struct leader *l, struct cl_proposal *p) {
+  struct walk w = {.s = s, .args = p->args, .chosen = p->values};
+  cl_configs_values(&s->configs, (size_t)l->set, s->centre);
+  memcpy(s->centre_levels, s->configs.levels + (size_t)l->set * (size_t)s->env->space->n,
+         (size_t)s->env->space->n * sizeof *s->centre_levels);
+  write_centre(s, l, p->args);
+  (void)for_each(&w, measure);
+  (void)for_each(&w, weigh);
+  struct cl_rng r = cl_rng_stream(s->env->seed, CL_RNG_DGD, (uint64_t)p->number, 0);
+  w.target = (int64_t)cl_rng_below(&r, (uint64_t)w.total);
+  int found = for_each(&w, pick);
+  assert(found == 1);
+  (void)found;
+  cl_text_format(p->args, "], \"chosen\": %lld", (long long)w.left);
+}
+
+static void note_repeat(struct dgd_state *s, struct cl_proposal *p) {
+  int64_t number =
+      cl_configs_levels(&s->configs, p->values, s->levels) ? cl_configs_find(&s->configs, s->levels) : -1;
+  if (number < 0) return;
+  p->of = s->sets[number].first;
+  p->repeat = (int)s->sets[number].count;
+}
+
+static int dgd_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
+  (void)e;
+  struct dgd_state *s = st;
+  struct leader l = s->finished >= s->needed ? find_centre(s) : (struct leader){-1, 0};
+  if (l.set < 0) {
+    p->startup = true;
+    cl_search_draw(s->env, CL_RNG_STARTUP, NULL, p);
+    cl_text_format(p->args, ", \"why\": \"%lld of %lld distinct configurations are finished\"",
+                   (long long)s->finished, (long long)s->needed);
+  } else {
+    choose(s, &l, p);
+    memcpy(s->room, p->values, (size_t)s->env->space->n * sizeof *s->room);
+    cl_search_draw(s->env, CL_RNG_RANDOM, s->room, p); /* the drawn ones */
+  }
+  note_repeat(s, p);
+  return 0;
+}
+
+/* --- making --- */
+
+static int check_discrete(const struct cl_space *space, struct cl_err *e) {
+  for (int i = 0; i < space->n; i++) {
+    const struct cl_hyperparameter *h = &space->items[i];
+    if (!cl_space_is_searched(h)) continue;
+    if (cl_space_levels(h) == 0)
+      return CL_FAIL(e, CLADE_ESPEC,
+                     "%s is continuous, and method dgd steps from level to level: list its values "
+                     "(ordered_tuning_values), give it a step, or search with method random",
+                     h->name);
+    if (cl_space_levels(h) >= CL_LEVEL_NONE)
+      return CL_FAIL(e, CLADE_ESPEC,
+                     "%s has %lld levels, and method dgd takes at most %u; give it a longer step", h->name,
+                     (long long)cl_space_levels(h), CL_LEVEL_NONE - 1);
+  }
+  return 0;
+}
+
+/* Distinct configurations to start with: a fifth of the budget in 10…100, at most half of a small grid (the
+ * last ones would be found by chance only). */
+static int64_t startup_size(const struct cl_search_env *env, bool xt) {
+  int64_t asked = (int64_t)cl_search_number(env, "startup");
+  int64_t fifth = env->settings->trials / 5, size = cl_space_grid_size(env->space, CL_GRID_LEAVE, NULL);
+  int64_t needed = asked > 0 ? asked : xt ? 1 : fifth < 10 ? 10 : fifth > 100 ? 100 : fifth;
+  return size >= 0 && needed > (size + 1) / 2 ? (size + 1) / 2 : needed;
+}
+
+static int dgd_init(void *st, const struct cl_search_env *env, struct cl_err *e) {
+  struct dgd_state *s = st;
+  size_t n = (size_t)env->space->n;
+  CL_TRY(check_discrete(env->space, e));
+  s->env = env;
+  s->xt = strcmp(cl_search_word(env, "variant"), "xt") == 0;
+  s->needed = startup_size(env, s->xt);
+  cl_configs_init(&s->configs, env->space, CL_GRID_LEAVE);
+  s->levels = cl_alloc_array(n, sizeof *s->levels);
+  s->centre_levels = cl_alloc_array(n, sizeof *s->centre_levels);
+  s->centre = cl_alloc_array(n, sizeof *s->centre);
+  s->room = cl_alloc_array(n, sizeof *s->room);
+  bool failed = s->levels == NULL || s->centre_levels == NULL || s->centre == NULL || s->room == NULL;
+  return failed ? CL_FAIL_NOMEM(e) : 0;
+}
+
+static void dgd_done(void *st) {
+  struct dgd_state *s = st;
+  cl_configs_done(&s->configs);
+  cl_free(s->sets);
+  cl_free(s->singles.items);
+  cl_free(s->several.items);
+  cl_free(s->levels);
+  cl_free(s->centre_levels);
+  cl_free(s->centre);
+  cl_free(s->room);
+}
+
+/* --- explaining --- */
+
+struct listing {
+  const json_t *weights;
+  const struct cl_space *space;
+  struct cl_text *text;
+  json_int_t total;
+  size_t index;
+};
+
+static void list_weight(struct listing *l, const char *name, struct cl_value v) {
+  json_int_t weight = json_integer_value(json_array_get(l->weights, l->index++));
+  cl_text_format(l->text, "  %5.1f %%  weight %lld  %s", 100.0 * (double)weight / (double)l->total,
+                 (long long)weight, name);
+  if (v.kind != CL_ABSENT) {
+    cl_text_add(l->text, " = ");
+    cl_value_write(l->text, v);
+  }
+  cl_text_add(l->text, "\n");
+}
+
+static int list_neighbour(void *ctx, const struct cl_value *values, int changed) {
+  struct listing *l = ctx;
+  list_weight(l, l->space->items[changed].name, values[changed]);
+  return 0;
+}
+
+/* The neighbours with their names; false when the study cannot name them (space changed, too many). */
+static bool list_neighbours(struct listing *l, const struct cl_study *study, int64_t centre, bool xt) {
+  const struct cl_trial *t = study == NULL ? NULL : cl_study_trial(study, centre);
+  if (t == NULL) return false;
+  l->space = cl_study_space(study);
+  size_t n = (size_t)l->space->n, before = l->text->length;
+  struct cl_value *values = cl_alloc_array(n, sizeof *values), *room = cl_alloc_array(n, sizeof *room);
+  if (values != NULL && room != NULL) {
+    cl_trial_values(study, t, values);
+    list_weight(l, "the centre again", (struct cl_value){0});
+    (void)cl_space_neighbours(l->space, values, xt, room, list_neighbour, l);
+  }
+  cl_free(values);
+  cl_free(room);
+  if (l->index == json_array_size(l->weights) || l->text->failed) return true;
+  l->text->length = before;
+  if (l->text->bytes != NULL) l->text->bytes[before] = '\0';
+  return false;
+}
+
+static void dgd_explain(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
+  const json_t *weights = json_object_get(args, "weights");
+  json_int_t centre = json_integer_value(json_object_get(args, "centre"));
+  if (weights == NULL) return;
+  cl_text_format(ret, "dgd: centre is the configuration of trial %lld, estimate ", (long long)centre);
+  cl_text_add_number(ret, json_number_value(json_object_get(args, "estimate")));
+  cl_text_format(ret, ", %lld trials so far; chosen: number %lld of these\n",
+                 (long long)json_integer_value(json_object_get(args, "count")),
+                 (long long)json_integer_value(json_object_get(args, "chosen")) + 1);
+  struct listing l = {.weights = weights, .text = ret};
+  for (size_t i = 0; i < json_array_size(weights); i++)
+    l.total += json_integer_value(json_array_get(weights, i));
+  bool xt =
+      study != NULL && json_is_string(json_object_get(cl_study_settings(study)->search, "variant")) &&
+      strcmp(json_string_value(json_object_get(cl_study_settings(study)->search, "variant")), "xt") == 0;
+  if (l.total <= 0 || list_neighbours(&l, study, centre, xt)) return;
+  l.index = 0;
+  for (size_t i = 0; i < json_array_size(weights); i++)
+    list_weight(&l, i == 0 ? "the centre again" : "a neighbour", (struct cl_value){0});
+}
+
+static const struct cl_option dgd_options[] = {
+    {"variant", "standard|xt", 0, 0, "standard",
+     "xt: raw means, one configuration to start with, neighbours in the list for unordered values too"},
+    {"startup", "int", 0, 1000000, "0",
+     "distinct configurations drawn at random first; 0: a fifth of the trials, 10 to 100"},
+    {0}};
+
+const struct cl_searcher_ops cl_dgd_search = {
+    .abi = sizeof(struct cl_searcher_ops),
+    .name = "dgd",
+    .summary = "distributed grid descent: for lists of values and noisy scores",
+    .source = "Loynd et al. 2020, appendix B; XT",
+    .capabilities = CL_SEARCH_DISCRETE | CL_SEARCH_LEARNS,
+    .options = dgd_options,
+    .state_size = sizeof(struct dgd_state),
+    .init = dgd_init,
+    .tell = dgd_tell,
+    .ask = dgd_ask,
+    .done = dgd_done,
+    .explain = dgd_explain,
+};
