@@ -20,6 +20,7 @@ struct clade_trainer {
   struct cl_wire_metric *metrics;
   size_t n_metrics, cap_metrics;
   struct cl_err error;   /* what clade_trainer_errmsg shows */
+  struct cl_err failure; /* why the conversation is over; code 0 = it is not, or was stopped */
   struct cl_err pending; /* of a call that could not return it; code 0 = none */
 };
 
@@ -27,7 +28,9 @@ struct clade_trainer {
  */
 
 static int fail(clade_trainer *t, int status) {
+  assert(status < 0);
   t->failed = true;
+  if (t->session.over && t->failure.code == 0) t->failure = t->error;
   return status;
 }
 
@@ -181,13 +184,11 @@ const char *clade_trainer_name(const clade_trainer *t, size_t i) {
 /* --- start -----------------------------------------------------------------------------------------------
  */
 
-/* After this no question can be asked: the status that every later call gives. */
+/* What every call returns once the conversation is over. */
 static int refuse(clade_trainer *t) {
   if (t->session.exit_status != 0) return CLADE_TRAINER_STOP;
-  if (t->error.code == 0)
-    return fail(t, CL_FAIL(&t->error, CLADE_EINVAL,
-                           "the trainer was not opened; look at the status of clade_trainer_open"));
-  return fail(t, t->error.code);
+  t->error = t->failure;
+  return t->failure.code;
 }
 
 /* No worker came back: the program is to end as preempted. */

@@ -5,63 +5,61 @@
  * paused and resumed, because it hands its state over as a directory. Without Clade around it, the same
  * program just runs: see "Outside of a study" below.
  *
- * A complete trainer:
+ * A complete trainer (of a struct model; model_… are the program's own):
  *
  *   #include <clade/trainer.h>
  *   #include <stdio.h>
  *
- *   static int save(void *ctx, const char *directory);   // write all state into files of that directory
- *   static int load(void *ctx, const char *directory);   // read it back
+ *   static int save(void *model, const char *directory) { return model_write(model, directory); }
+ *   static int load(void *model, const char *directory) { return model_read(model, directory); }
  *
- *   int main(int argc, char **argv) {
- *     struct model model;
- *     clade_trainer *t = NULL;
- *     struct clade_trainer_options options = {.save = save, .load = load, .ctx = &model};
- *     if (clade_trainer_open(argc, argv, &options, &t) < 0) goto fail;
+ *   static int train(clade_trainer *t, struct model *model) {
  *     clade_trainer_default(t, "lr", "0.01");
  *     clade_trainer_default(t, "layers", "2");
- *     model_init(&model, clade_trainer_int(t, "layers"), clade_trainer_seed(t));
- *     if (clade_trainer_start(t) < 0) goto fail;         // loads a state when the study wants it
- *     while (model.epoch < 10) {
- *       model_train(&model, clade_trainer_float(t, "lr")); // as of now: it may change at every report
- *       model.epoch++;
- *       clade_trainer_metric(t, "accuracy", model_accuracy(&model));
- *       int status = clade_trainer_report(t, model.epoch);
- *       if (status < 0) goto fail;
- *       if (status == CLADE_TRAINER_STOP) break;
+ *     model_init(model, clade_trainer_int(t, "layers"), clade_trainer_seed(t));
+ *     int status = clade_trainer_start(t);                   // loads a state when the study wants it
+ *     while (status >= 0 && status != CLADE_TRAINER_STOP && model->epoch < 10) {
+ *       model_train(model, clade_trainer_float(t, "lr"));    // as of now: a report may change it
+ *       clade_trainer_metric(t, "accuracy", model_test(model));
+ *       status = clade_trainer_report(t, ++model->epoch);
  *     }
- *     if (clade_trainer_done(t) < 0) goto fail;          // does nothing after CLADE_TRAINER_STOP
- *     int status = clade_trainer_exit_status(t);
- *     clade_trainer_close(t);
- *     return status;
- *   fail:
- *     fprintf(stderr, "%s\n", clade_trainer_errmsg(t));
+ *     return status < 0 ? status : clade_trainer_done(t);    // does nothing after CLADE_TRAINER_STOP
+ *   }
+ *
+ *   int main(int argc, char **argv) {
+ *     struct model model = {0};
+ *     struct clade_trainer_options options = {save, load, &model};
+ *     clade_trainer *t = NULL;
+ *     int status = clade_trainer_open(argc, argv, &options, &t);
+ *     if (status == 0) status = train(t, &model);
+ *     if (status < 0) fprintf(stderr, "%s\n", clade_trainer_errmsg(t));
  *     status = clade_trainer_exit_status(t);
  *     clade_trainer_close(t);
  *     return status;
  *   }
  *
- * (The count of epochs is part of the saved state: a load may set it forward or back.)
+ * (The count of epochs is part of the saved state: a load sets it forward or back.)
  *
  * Where a value comes from, the first that has it:
  *   1. the study, over the connection named by CLADE_SOCKET and CLADE_TOKEN;
- *   2. the command line, `--name=value` or `--name value` (the last one wins; `--name` alone is "true";
- * nothing after a bare `--` is looked at; other arguments are left alone);
- *   3. the environment, CLADE_PARAM_<name> (characters of the name outside of A-Z a-z 0-9 _ become _);
+ *   2. the command line, `--name=value` or `--name value`; the last one wins, `--name` alone is "true";
+ *      nothing after a bare `--` is looked at; other arguments are left alone;
+ *   3. the environment, CLADE_PARAM_<name> (other characters than A-Z a-z 0-9 _ become _);
  *   4. clade_trainer_default.
  *
- * Outside of a study (no CLADE_SOCKET) there is no 1; clade_trainer_report prints each report to the terminal
- * as `step 3  accuracy 0.93` (standard output, the one place where this library prints) and returns 0.
+ * Outside of a study (no CLADE_SOCKET) there is no 1, and clade_trainer_report prints each report to
+ * standard output as `step 3  accuracy 0.93`.
  *
  * Rules for all functions: a status is an int, 0 = done, < 0 = error of <clade/error.h> (its sentence:
  * clade_trainer_errmsg), > 0 = news. The library never exits, aborts, prints (but for the line above),
- * installs signal handlers, starts threads or changes the locale. It has no global state: a handle is used by
- * one thread at a time, different handles by different threads. Blocking calls go on after EINTR; SIGPIPE is
- * never raised. Getters cannot return an error: a wrong name or type gives the neutral value named there, and
- * the next clade_trainer_start, _report or _done returns the error.
+ * installs signal handlers, starts threads or changes the locale. It has no global state: a handle is used
+ * by one thread at a time, different handles by different threads. Blocking calls go on after EINTR;
+ * SIGPIPE is never raised. Getters cannot return an error: they give a neutral value, and the next
+ * clade_trainer_start, _report or _done returns the error. Of a training with several processes one speaks
+ * to the study; the others must not open a trainer.
  *
  * When Clade dies the trainer trains on to its next report and waits there until a worker is back (`clade
- * resume`), CLADE_RECONNECT seconds (default 600). Then it calls save, if there is one, with
+ * resume`), CLADE_RECONNECT seconds (default 600). Then it calls save, if there is one, for
  * CLADE_CKPT_DIR/<step>.late and returns CLADE_TRAINER_STOP with exit status 75.
  */
 #ifndef CLADE_TRAINER_H
@@ -97,12 +95,13 @@ enum {
  *   save  write the whole state (weights, optimiser, generator, counters) into files of `directory`, which
  *         exists. Called only inside clade_trainer_report. Need not sync: the worker does, and publishes the
  *         directory under its final name.
- *   load  replace the whole state by that of `directory`, which another trial may have written. Called only
- * inside clade_trainer_start and clade_trainer_report. The new values are in force already. The step goes on
- * from the loaded state's. `directory` must not be changed. ctx   handed to both
+ *   load  replace the whole state by that of `directory`, which another trial may have written and which
+ *         must not be changed. Called only inside clade_trainer_start and clade_trainer_report. The new
+ *         values are in force already; the step goes on from the loaded state's.
+ *   ctx   handed to both
  *
- * Both return 0, or any other number for failure: that is told to the study, which decides what happens (the
- * trial goes on, or another state is tried), so a failed load must leave a state that can be trained. */
+ * Both return 0, or any other number for failure. That is told to the study, which decides what happens:
+ * the trial goes on, or another state is tried. So a failed load must leave a state that can be trained. */
 struct clade_trainer_options {
   int (*save)(void *ctx, const char *directory);
   int (*load)(void *ctx, const char *directory);
@@ -116,9 +115,8 @@ typedef struct clade_trainer clade_trainer;
  *
  *   argc, argv  those of main (keeps until clade_trainer_close); 0 and null are allowed
  *   options     copied; null = no save, no load
- *   ret         the handle; gives, free with clade_trainer_close. Set on failure too, so that
- *               clade_trainer_errmsg and clade_trainer_exit_status work; null only without memory (both
- * accept null).
+ *   ret         the handle; gives, free with clade_trainer_close. Set on failure too, for
+ *               clade_trainer_errmsg and clade_trainer_exit_status; null only without memory
  *
  * 0; CLADE_ENOMEM; CLADE_EINVAL: CLADE_SOCKET without CLADE_TOKEN, a path too long for a socket, or a --seed
  * that is no integer; CLADE_ECLOSED: no worker came; CLADE_ESTALE: the trial has a newer attempt;
@@ -130,8 +128,8 @@ CLADE_API int clade_trainer_open(int argc, char **argv, const struct clade_train
 CLADE_API void clade_trainer_close(clade_trainer *t);
 
 /* The value of hyperparameter `name` where no study, argument or environment gives one. `text` is read like
- * an argument: true, false, null, an integer, a number, else text. Both are copied; a second call replaces.
- */
+ * an argument: true, false, null, an integer, a number, else text. Both are copied; a second call
+ * replaces. */
 CLADE_API void clade_trainer_default(clade_trainer *t, const char *name, const char *text);
 
 /* The value of a hyperparameter as of now. It changes only inside clade_trainer_start and
@@ -141,7 +139,7 @@ CLADE_API void clade_trainer_default(clade_trainer *t, const char *name, const c
  *   int    an integer, or a float without fraction. 0 otherwise.
  *   bool   true, false, 1, 0, "true", "false". False otherwise.
  *   text   any value as text (0.01 as "0.01"); null for the value null and for an unknown name. Borrowed:
- * valid until the next start, report, default of that name, or close.
+ *          valid until the next start, report, default of that name, or close.
  *
  * An unknown name or another type is an error (CLADE_EINVAL) of the next start, report or done. The value
  * null is an error for int and bool, none for float and text. Cost: a search by name. */
@@ -150,8 +148,8 @@ CLADE_API int64_t clade_trainer_int(clade_trainer *t, const char *name);
 CLADE_API bool clade_trainer_bool(clade_trainer *t, const char *name);
 CLADE_API const char *clade_trainer_text(clade_trainer *t, const char *name);
 
-/* Is there a value of that name? False for an inactive hyperparameter (its parent has another value) without
- * default. Never an error. */
+/* Is there a value of that name? Never an error. An inactive hyperparameter (its parent has another value)
+ * has none, or the one from before it became inactive. */
 CLADE_API bool clade_trainer_has(clade_trainer *t, const char *name);
 
 /* Did the last start or report change that value? For programs that must rebuild something. */
@@ -179,23 +177,22 @@ CLADE_API void clade_trainer_metric(clade_trainer *t, const char *name, double v
  * change and where the state is saved, loaded, paused. It may take as long as the study needs to decide.
  *
  *   step  progress in the program's own unit (epochs, iterations, hours); finite; not below that of the
- * previous report, unless a load in between took the trial back
+ *         previous report, unless a load in between took the trial back
  *
- * 0 = go on; CLADE_TRAINER_STOP = finish now (the state has been saved if the study wanted it); from then on
- * every report returns it at once, without sending. Errors, after which the metrics are cleared:
- * CLADE_EREFUSED: the worker refused this report and recorded nothing (a step that goes back…): the program
- * may go on; CLADE_EINVAL: step not finite, no metric, start not called though a state waits to be loaded, or
- * the error of a getter or metric; CLADE_ELIMIT: more than 64 KiB; CLADE_ENOMEM; CLADE_EPROTOCOL: the
- * connection is closed and stays so. */
+ * A report without metrics tells the step alone. 0 = go on. CLADE_TRAINER_STOP = finish now; the state has
+ * been saved if the study wanted it; from then on every report returns it at once, without sending. Errors,
+ * after which the metrics are cleared and the program may go on: CLADE_EREFUSED: the worker refused this
+ * report and recorded nothing (a step that goes back…); CLADE_EINVAL: the step is not finite, a state waits
+ * for clade_trainer_start, or the error of a getter or metric; CLADE_ELIMIT: more than 64 KiB;
+ * CLADE_ENOMEM. And CLADE_EPROTOCOL: the conversation is over for good; every later call returns it. */
 CLADE_API int clade_trainer_report(clade_trainer *t, double step);
 
 /* Training is finished: the trial is complete as soon as this returns. 0; CLADE_TRAINER_STOP, without telling
  * it, after a report that returned it, or when no worker came back; errors as of clade_trainer_report. */
 CLADE_API int clade_trainer_done(clade_trainer *t);
 
-/* What main should return: 0 after done (or outside of a study), 75 or 76 after CLADE_TRAINER_STOP, 75 when
- * no worker came, 76 for an outdated attempt, else 1 (an error, or neither done nor stopped in a study). 1
- * for null. */
+/* What main should return: 0 after done, 75 or 76 after CLADE_TRAINER_STOP, 75 when no worker came, 76 for an
+ * outdated attempt; else 1 in a study, and outside of one 0, or 1 after an error. 1 for null. */
 CLADE_API int clade_trainer_exit_status(const clade_trainer *t);
 
 /* The seed of this trial: the study's; outside of a study `--seed` or CLADE_SEED, else 1. */

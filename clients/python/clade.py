@@ -21,6 +21,7 @@ is printed as `step 3  accuracy 0.93`. All files of the state must be written by
 library never installs signal handlers, starts threads, or prints to standard output in a study. When Clade dies, the next report waits
 CLADE_RECONNECT seconds (600) for it, then saves to CLADE_CKPT_DIR/<step>.late and asks the program to stop with status 75.
 
+Of a training with several processes (torchrun, data loaders) exactly one calls start(); it hands the values to the others.
 The protocol is described in docs/protocol.md.
 """
 import json
