@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""kill -9 of engines and trainers at random instants; afterwards everything must add up.
+
+Usage: kill.py CLADE TRAINER [--kills 200] [--trials 300] [--seed 1]
+
+Two engines of two slots each run one study. At random instants one of {first engine, second engine, a trainer} is killed;
+dead engines are replaced by `clade resume` and `clade work`. At the end: exactly --trials results, no trial completed
+twice, every report that a trainer saw answered is in the log and was not answered for an attempt that did not exist,
+and trainers of dead engines were adopted. Prints one line per fact and `ok` or `FAILED`.
+"""
+import argparse
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+SPEC = """study: kill
+program: [{trainer}]
+metric: {{name: loss, goal: minimize}}
+hyperparameters:
+  - name: x
+    range: [0.0, 1.0]
+search: {{method: random}}
+trials: {trials}
+parallel: 2
+seed: 11
+limits: {{retries: 100000, reconnect: 120}}
+"""
+
+
+class Study:
+    def __init__(self, args, directory):
+        self.args, self.dir, self.db = args, directory, os.path.join(directory, 'clade.db')
+        self.log = open(os.path.join(directory, 'engines.log'), 'ab')
+        self.env = dict(os.environ, CLADE_STORE=self.db, NO_COLOR='1')
+        spec = os.path.join(directory, 'kill.yaml')
+        with open(spec, 'w') as f:
+            f.write(SPEC.format(trainer=os.path.abspath(args.trainer), trials=args.trials))
+        self.first = self.start('run', spec)
+        self.wait_for_study()
+        self.second = self.start('work', 'kill', '--slots', '2')
+
+    def start(self, *words):
+        return subprocess.Popen([self.args.clade, *words], cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL,
+                                stdout=self.log, stderr=self.log, start_new_session=True)
+
+    def query(self, sql, *values):
+        db = sqlite3.connect(f'file:{self.db}?mode=ro', uri=True, timeout=10)
+        try:
+            return db.execute(sql, values).fetchall()
+        finally:
+            db.close()
+
+    def wait_for_study(self):
+        for _ in range(500):
+            try:
+                if self.query('SELECT count(*) FROM trials')[0][0] > 0:
+                    return
+            except sqlite3.Error:
+                pass
+            if self.first.poll() is not None:
+                sys.exit(f'the first engine ended with {self.first.returncode}: see {self.log.name}')
+            time.sleep(0.02)
+        sys.exit('the study did not begin')
+
+    def trainers(self):
+        """Processes of our trainer with our store in their environment."""
+        found = []
+        for name in os.listdir('/proc'):
+            if not name.isdigit():
+                continue
+            try:
+                with open(f'/proc/{name}/environ', 'rb') as f:
+                    mine = f'CLADE_STORE={self.db}'.encode() in f.read()
+                with open(f'/proc/{name}/comm') as f:
+                    comm = f.read().strip()
+            except OSError:
+                continue
+            if mine and comm == os.path.basename(self.args.trainer)[:15]:
+                found.append(int(name))
+        return found
+
+    def revive(self):
+        if self.first.poll() is not None:
+            self.first = self.start('resume', 'kill')
+        if self.second.poll() is not None:
+            self.second = self.start('work', 'kill', '--slots', '2')
+
+    def over(self):
+        return self.first.poll() == 0
+
+    def kill_something(self, rng):
+        what = rng.choice(['first', 'second', 'trainer', 'both'])
+        victims = self.trainers()
+        if what == 'trainer' and victims:
+            try:
+                os.kill(rng.choice(victims), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            return
+        for engine, names in ((self.first, ('first', 'both')), (self.second, ('second', 'both'))):
+            if what in names and engine.poll() is None:
+                engine.kill()
+                engine.wait()
+
+
+def check(study, args):
+    failures = []
+
+    def fact(name, holds, detail=''):
+        print(f"{'ok  ' if holds else 'FAIL'} {name} {detail}")
+        if not holds:
+            failures.append(name)
+
+    listed = subprocess.run([args.clade, 'list', 'trials', 'kill', '--all', '--json'], cwd=study.dir, env=study.env,
+                            capture_output=True, text=True)
+    import json
+    rows = json.loads(listed.stdout)
+    states = {}
+    for row in rows:
+        states[row['state']] = states.get(row['state'], 0) + 1
+    fact('exactly N trials count', len(rows) == args.trials and states == {'COMPLETE': args.trials}, str(states))
+    done = study.query('SELECT trial, count(*) FROM attempts WHERE kind = 36 AND late = 0 GROUP BY trial')
+    fact('no trial completed twice', all(n == 1 for _, n in done), f'{len(done)} done')
+    lost, acknowledged = [], 0
+    reports = {(t, a, s) for t, a, s in study.query('SELECT trial, attempt, step FROM reports_1')}
+    for row in rows:
+        path = os.path.join(study.db + '.d', 'kill', str(row['trial']), 'acknowledged')
+        if not os.path.exists(path):
+            continue
+        with open(path) as f:
+            for line in f:
+                words = line.split()
+                if len(words) != 2 or not line.endswith('\n'):
+                    continue  # the trainer was killed while it wrote
+                acknowledged += 1
+                if (row['trial'], int(words[0]), float(words[1])) not in reports:
+                    lost.append((row['trial'], line.strip()))
+    fact('no acknowledged report is lost', not lost and acknowledged > args.trials, f'{acknowledged} acknowledged {lost[:3]}')
+    adopted = study.query('SELECT count(*) FROM attempts WHERE kind = 31')[0][0]
+    fact('trainers of dead engines were adopted', adopted > 0, f'{adopted}')
+    kept = study.query('SELECT count(*) FROM attempts a WHERE a.kind = 31 AND EXISTS (SELECT 1 FROM attempts d WHERE '
+                       'd.kind = 36 AND d.late = 0 AND d.trial = a.trial AND d.attempt = a.attempt)')[0][0]
+    fact('adopted trainers went on to their end', kept > 0, f'{kept}')
+    checked = subprocess.run([args.clade, 'check', 'kill'], cwd=study.dir, env=study.env, capture_output=True, text=True)
+    fact('the store agrees with its log', checked.returncode == 0, checked.stderr.strip()[-200:])
+    return failures
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('clade')
+    parser.add_argument('trainer')
+    parser.add_argument('--kills', type=int, default=200)
+    parser.add_argument('--trials', type=int, default=300)
+    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--limit', type=float, default=900, help='seconds')
+    parser.add_argument('--keep', action='store_true')
+    args = parser.parse_args()
+    args.clade = os.path.abspath(args.clade)
+    rng = random.Random(args.seed)
+    directory = tempfile.mkdtemp(prefix='clade-kill-')
+    study = Study(args, directory)
+    kills, began = 0, time.monotonic()
+    pause = 0.08
+    while not study.over():
+        if time.monotonic() - began > args.limit:
+            print(f'FAILED: not over after {args.limit:.0f} s, {kills} kills; see {directory}')
+            for p in (study.first, study.second):
+                p.kill()
+            return 1
+        time.sleep(rng.expovariate(1 / pause))
+        if kills < args.kills and not study.over():
+            study.kill_something(rng)
+            kills += 1
+        if not study.over():
+            study.revive()
+    study.second.wait(timeout=60)
+    print(f'# {kills} kills, {args.trials} trials, {time.monotonic() - began:.1f} s')
+    failures = check(study, args)
+    if not failures and not args.keep:
+        shutil.rmtree(directory)
+    print('ok' if not failures else f'FAILED: {failures}; see {directory}')
+    return 1 if failures else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
