@@ -135,8 +135,6 @@ CLADE_API int clade_resume(const struct clade_resume_options *options,
                            const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
                            struct cl_err *e);
 
-CLADE_API void clade_free(void *p); /* null is allowed */
-
 #ifdef __cplusplus
 }
 #endif

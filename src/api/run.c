@@ -1,7 +1,6 @@
 /* The public face of running: checks what the caller gave and forwards. */
 #include <string.h>
 
-#include "base/alloc.h"
 #include "clade/run.h"
 #include "model/settings.h"
 #include "run/run.h"
@@ -12,11 +11,10 @@ int clade_keeper_main(int argc, char **argv) {
   return argc > 1 && strcmp(argv[1], CL_KEEPER_WORD) == 0 ? cl_keeper_main(argc, argv) : -1;
 }
 
-void clade_free(void *p) { cl_free(p); }
-
 static int check_slots(int parallel, struct cl_err *e) {
   if (parallel >= 0 && parallel <= CL_WORKER_SLOTS_MAX) return 0;
-  return CL_FAIL(e, CLADE_EINVAL, "parallel is %d, but must be between 1 and %d", parallel, CL_WORKER_SLOTS_MAX);
+  return CL_FAIL(e, CLADE_EINVAL, "parallel is %d, but must be between 1 and %d", parallel,
+                 CL_WORKER_SLOTS_MAX);
 }
 
 static int check_run(const struct clade_run_options *o, struct cl_err *e) {
@@ -25,8 +23,9 @@ static int check_run(const struct clade_run_options *o, struct cl_err *e) {
     return CL_FAIL(e, CLADE_EINVAL, "trials is %lld, but must be between 1 and %lld", (long long)o->trials,
                    (long long)CL_TRIALS_MAX);
   if (o->minimize != NULL && o->maximize != NULL)
-    return CL_FAIL(e, CLADE_EINVAL, "both --minimize %s and --maximize %s were given: a search has one objective here; "
-                                    "list several under `metric:` of a spec",
+    return CL_FAIL(e, CLADE_EINVAL,
+                   "both --minimize %s and --maximize %s were given: a search has one objective here; "
+                   "list several under `metric:` of a spec",
                    o->minimize, o->maximize);
   return check_slots(o->parallel, e);
 }

@@ -21,7 +21,8 @@ static void choose_values(const struct cl_space *space, struct cl_value *ret) {
   cl_space_settle(space, ret, NULL);
 }
 
-static void set_environment(const struct cl_space *space, const struct cl_value *values, const char *spec_path) {
+static void set_environment(const struct cl_space *space, const struct cl_value *values,
+                            const char *spec_path) {
   if (spec_path != NULL) (void)setenv("CLADE_SPEC", spec_path, 1);
   for (int i = 0; i < space->n; i++) {
     struct cl_text name = {0}, text = {0};
@@ -38,7 +39,8 @@ static void set_environment(const struct cl_space *space, const struct cl_value 
 static int wait_for(pid_t pid, int *ret_status, struct cl_err *e) {
   int status = 0;
   while (waitpid(pid, &status, 0) < 0)
-    if (errno != EINTR) return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot wait for the program: %s", strerror(errno));
+    if (errno != EINTR)
+      return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot wait for the program: %s", strerror(errno));
   *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   return 0;
 }
@@ -51,12 +53,14 @@ static int run_words(const struct cl_settings *s, char **words, int *ret_status,
   int cause = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
   (void)posix_spawn_file_actions_destroy(&actions);
   if (cause != 0)
-    return CL_FAIL_CAUSE(e, CLADE_ESPAWN, cause, "cannot start '%s' in '%s': %s", words[0], s->cwd, strerror(cause));
+    return CL_FAIL_CAUSE(e, CLADE_ESPAWN, cause, "cannot start '%s' in '%s': %s", words[0], s->cwd,
+                         strerror(cause));
   return wait_for(pid, ret_status, e);
 }
 
 /* The resolved copy in a temporary file; *ret_path stays empty when the study has none. */
-static int write_copy(const struct cl_settings *s, const struct cl_value *values, char ret_path[64], struct cl_err *e) {
+static int write_copy(const struct cl_settings *s, const struct cl_value *values, char ret_path[64],
+                      struct cl_err *e) {
   struct cl_text text = {0};
   int status = cl_spec_dump(s, values, &text, e);
   ret_path[0] = '\0';
@@ -75,8 +79,8 @@ static int write_copy(const struct cl_settings *s, const struct cl_value *values
   return status < 0 ? status : 0;
 }
 
-int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks, int *ret_status,
-                struct cl_err *e) {
+int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
+                int *ret_status, struct cl_err *e) {
   struct cl_plan plan;
   struct cl_value *values = NULL;
   char **words = NULL;

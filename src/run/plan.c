@@ -20,7 +20,8 @@ char *cl_store_choose(const char *typed, const char *from_spec, const char *here
   if (address == NULL || address[0] == '\0') address = from_spec;
   if (address == NULL) address = "clade.db";
   if (strncmp(address, "sqlite:///", 10) == 0) address += 10; /* sqlite:///path and sqlite:////absolute */
-  if (strchr(address, ':') != NULL && strchr(address, '/') == NULL) return cl_copy_text(address); /* memory: */
+  if (strchr(address, ':') != NULL && strchr(address, '/') == NULL)
+    return cl_copy_text(address); /* memory: */
   if (strstr(address, "://") != NULL) return cl_copy_text(address);
   return cl_path_join(here, address);
 }
@@ -32,23 +33,25 @@ static int list_objective(const struct clade_run_options *o, struct cl_objective
   return n;
 }
 
-static int read_spec(const struct clade_run_options *options, const struct cl_spec_overrides *o, struct cl_plan *ret,
-                     struct cl_err *e) {
+static int read_spec(const struct clade_run_options *options, const struct cl_spec_overrides *o,
+                     struct cl_plan *ret, struct cl_err *e) {
   if (options->spec != NULL) return cl_spec_load(options->spec, &ret->spec, e);
   if (options->argc > 0)
     return cl_spec_inline(options->argc, (const char *const *)options->argv, o, &ret->spec, e);
-  return CL_FAIL(e, CLADE_ESPEC,
-                 "there is nothing to run: name a spec file (clade run spec.yaml) or give a command with search "
-                 "expressions (clade run --minimize loss -- python train.py '--lr=[log(1e-5,1e-1)]')");
+  return CL_FAIL(
+      e, CLADE_ESPEC,
+      "there is nothing to run: name a spec file (clade run spec.yaml) or give a command with search "
+      "expressions (clade run --minimize loss -- python train.py '--lr=[log(1e-5,1e-1)]')");
 }
 
 static int check_methods(struct cl_plan *p, struct cl_err *e) {
   int status = cl_search_check(p->settings, e);
   if (status < 0) return cl_spec_blame(p->spec, "search", e);
   if (p->settings->schedule != NULL) {
-    (void)CL_FAIL(e, CLADE_ESPEC,
-                  "this version has no schedulers yet: remove `schedule:`, or use search methods alone (random, grid, "
-                  "sobol, dgd)");
+    (void)CL_FAIL(
+        e, CLADE_ESPEC,
+        "this version has no schedulers yet: remove `schedule:`, or use search methods alone (random, grid, "
+        "sobol, dgd)");
     return cl_spec_blame(p->spec, "schedule", e);
   }
   if (p->result.target != NULL && strcmp(p->result.target, "local") != 0) {

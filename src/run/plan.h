@@ -1,4 +1,5 @@
-/* From what a person typed to what a study will be: spec, settings, where the store is. Nothing is created yet. */
+/* From what a person typed to what a study will be: spec, settings, where the store is. Nothing is created
+ * yet. */
 #ifndef CL_PLAN_H
 #define CL_PLAN_H
 
@@ -13,12 +14,14 @@ struct cl_plan {
   char *store; /* address; a path is absolute */
 };
 
-/* Fills *ret (done with cl_plan_done, also after a failure). CLADE_ESPEC with a complaint about a place, and the errors of
- * cl_spec_resolve; CLADE_EUNSUPPORTED for a target or a schedule that this version does not have. */
+/* Fills *ret (done with cl_plan_done, also after a failure). CLADE_ESPEC with a complaint about a place, and
+ * the errors of cl_spec_resolve; CLADE_EUNSUPPORTED for a target or a schedule that this version does not
+ * have. */
 int cl_plan_make(const struct clade_run_options *options, struct cl_plan *ret, struct cl_err *e);
 void cl_plan_done(struct cl_plan *p);
 
-/* The address of the store: typed, CLADE_STORE, the spec's (may be null), clade.db. Paths become absolute. Gives. */
+/* The address of the store: typed, CLADE_STORE, the spec's (may be null), clade.db. Paths become absolute.
+ * Gives. */
 char *cl_store_choose(const char *typed, const char *from_spec, const char *here);
 
 /* Notes of the spec, to whoever listens. */

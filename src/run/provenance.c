@@ -13,7 +13,8 @@
 
 enum { DIFF_MAX = 64 << 20 }; /* bytes of uncommitted changes that are hashed */
 
-/* First line that `git ARGUMENTS` prints about the directory, or a hash of all it prints. False if it fails. */
+/* First line that `git ARGUMENTS` prints about the directory, or a hash of all it prints. False if it fails.
+ */
 static bool ask_git(const char *cwd, const char *arguments, bool hash_all, char *ret, size_t size) {
   struct cl_text command = {0};
   cl_text_add(&command, "git -C '");
@@ -24,7 +25,8 @@ static bool ask_git(const char *cwd, const char *arguments, bool hash_all, char 
       cl_text_add_char(&command, *p);
   }
   cl_text_format(&command, "' %s 2>/dev/null </dev/null", arguments);
-  FILE *out = command.failed ? NULL : popen(cl_text_get(&command), "re"); // NOLINT(cert-env33-c): the path is quoted
+  FILE *out =
+      command.failed ? NULL : popen(cl_text_get(&command), "re"); // NOLINT(cert-env33-c): the path is quoted
   cl_text_done(&command);
   if (out == NULL) return false;
   uint64_t hash = 0xCBF29CE484222325ull;
@@ -57,7 +59,8 @@ static void write_command(json_t *node) {
   size_t n = 0;
   if (cl_file_read("/proc/self/cmdline", 1 << 20, &text, &n, NULL) < 0) return;
   json_t *words = json_array();
-  for (size_t i = 0; i < n; i += strlen(text + i) + 1) (void)json_array_append_new(words, json_string(text + i));
+  for (size_t i = 0; i < n; i += strlen(text + i) + 1)
+    (void)json_array_append_new(words, json_string(text + i));
   (void)json_object_set_new(node, "command", words);
   cl_free(text);
 }

@@ -18,7 +18,8 @@ static void say(const struct clade_run_callbacks *c, enum clade_note_kind kind, 
 
 static int make_uuid(char ret[37], struct cl_err *e) {
   unsigned char b[16];
-  if (getrandom(b, sizeof b, 0) != sizeof b) return CL_FAIL(e, CLADE_EIO, "the system gives no random numbers");
+  if (getrandom(b, sizeof b, 0) != sizeof b)
+    return CL_FAIL(e, CLADE_EIO, "the system gives no random numbers");
   b[6] = (unsigned char)((b[6] & 0x0F) | 0x40); /* version 4, variant 1 (RFC 9562) */
   b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
   char *p = ret;
@@ -45,12 +46,14 @@ struct find_again {
 
 static int look_at_namesake(void *ctx, const struct cl_event *ev) {
   struct find_again *f = ctx;
-  if (ev->kind == CL_EVENT_CREATED) f->same = ev->u.created.spec != NULL && strcmp(ev->u.created.spec, f->spec) == 0;
+  if (ev->kind == CL_EVENT_CREATED)
+    f->same = ev->u.created.spec != NULL && strcmp(ev->u.created.spec, f->spec) == 0;
   return 1; /* the first event is enough */
 }
 
 /* The name is taken: say which of the ways on fits. */
-static int explain_taken(struct cl_store *store, const struct cl_plan *p, const char *name, struct cl_err *e) {
+static int explain_taken(struct cl_store *store, const struct cl_plan *p, const char *name,
+                         struct cl_err *e) {
   int64_t id = 0;
   struct cl_study_head head = {0};
   struct find_again f = {.spec = p->result.spec};
@@ -58,14 +61,16 @@ static int explain_taken(struct cl_store *store, const struct cl_plan *p, const 
     return CL_FAIL(e, CLADE_EEXISTS, "a study named '%s' exists already", name);
   (void)cl_store_read(store, id, &(struct cl_read){.until = 1}, look_at_namesake, &f, NULL);
   if (head.open && f.same)
-    return CL_FAIL(e, CLADE_EEXISTS,
-                   "the study '%s' exists and is not finished: go on with it by `clade resume %s`, or start anew with "
-                   "--again or --name NAME",
-                   name, name);
-  return CL_FAIL(e, CLADE_EEXISTS,
-                 "a study named '%s' exists already%s: choose another with --name NAME, let clade number it with --again "
-                 "(%s-2), or remove the old one with `clade delete %s`",
-                 name, head.open ? " (from another spec)" : "", name, name);
+    return CL_FAIL(
+        e, CLADE_EEXISTS,
+        "the study '%s' exists and is not finished: go on with it by `clade resume %s`, or start anew with "
+        "--again or --name NAME",
+        name, name);
+  return CL_FAIL(
+      e, CLADE_EEXISTS,
+      "a study named '%s' exists already%s: choose another with --name NAME, let clade number it with --again "
+      "(%s-2), or remove the old one with `clade delete %s`",
+      name, head.open ? " (from another spec)" : "", name, name);
 }
 
 static int create(struct cl_store *store, const struct cl_plan *p, const char *name, const char *provenance,
@@ -94,7 +99,8 @@ static int create(struct cl_store *store, const struct cl_plan *p, const char *n
 static int create_named(struct cl_store *store, const struct cl_plan *p, bool again, int64_t *ret_study,
                         struct cl_err *e) {
   struct cl_text provenance = {0}, name = {0};
-  int status = cl_provenance_write(p->settings->cwd, p->settings->n_program, p->settings->program, &provenance, e);
+  int status =
+      cl_provenance_write(p->settings->cwd, p->settings->n_program, p->settings->program, &provenance, e);
   int64_t seed = choose_seed(p);
   for (int number = 1; status == 0; number++) {
     cl_text_clear(&name);
@@ -118,7 +124,8 @@ int cl_run(const struct clade_run_options *options, const struct clade_run_callb
   int status = cl_plan_make(options, &plan, e);
   if (status < 0) goto out;
   cl_plan_tell(&plan, callbacks);
-  struct cl_store_options o = {.mode = CL_STORE_CREATE, .sync = options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
+  struct cl_store_options o = {.mode = CL_STORE_CREATE,
+                               .sync = options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
   status = cl_store_open(plan.store, &o, &store, e);
   if (status == 0) status = create_named(store, &plan, options->again, &study, e);
   cl_store_close(store);
@@ -169,8 +176,9 @@ static int choose_study(struct cl_store *store, const struct clade_resume_option
   struct latest l = {0};
   CL_TRY(cl_store_studies(store, remember_latest, &l, e));
   if (l.open == 0)
-    return CL_FAIL(e, CLADE_ENOTFOUND, l.any == 0 ? "the store '%s' has no studies: start one with `clade run`"
-                                                  : "every study in '%s' is finished: nothing to resume",
+    return CL_FAIL(e, CLADE_ENOTFOUND,
+                   l.any == 0 ? "the store '%s' has no studies: start one with `clade run`"
+                              : "every study in '%s' is finished: nothing to resume",
                    cl_store_address(store));
   *ret = l.open;
   return 0;
@@ -188,13 +196,14 @@ static int keep_origin(void *ctx, const struct cl_event *ev) {
   return 1;
 }
 
-static int warn_of_changes(const struct cl_settings *s, const struct origin *o, const struct clade_run_callbacks *c,
-                           struct cl_err *e) {
+static int warn_of_changes(const struct cl_settings *s, const struct origin *o,
+                           const struct clade_run_callbacks *c, struct cl_err *e) {
   struct cl_text now = {0}, changes = {0}, sentence = {0};
   int status = cl_provenance_write(s->cwd, s->n_program, s->program, &now, e);
   if (status == 0) cl_provenance_compare(o->provenance, cl_text_get(&now), &changes);
   if (status == 0 && changes.length > 0) {
-    cl_text_format(&sentence, "the code has changed since '%s' was started: its trials may not be comparable\n%s",
+    cl_text_format(&sentence,
+                   "the code has changed since '%s' was started: its trials may not be comparable\n%s",
                    o->name, cl_text_get(&changes));
     say(c, CLADE_NOTE_WARNING, cl_text_get(&sentence));
   }
@@ -213,7 +222,8 @@ static int resume(const struct clade_resume_options *options, const char *addres
   struct cl_session_options session = {.address = address,
                                        .study = study,
                                        .sync_full = options->sync_full,
-                                       .slots = options->parallel > 0 ? options->parallel : settings->parallel,
+                                       .slots =
+                                           options->parallel > 0 ? options->parallel : settings->parallel,
                                        .n_gpus = options->n_gpus,
                                        .gpus = options->gpus,
                                        .grace_s = options->grace_s,
@@ -231,9 +241,11 @@ int cl_resume(const struct clade_resume_options *options, const struct clade_run
   struct origin origin = {0};
   int64_t study = 0;
   int status = address == NULL ? CL_FAIL_NOMEM(e) : 0;
-  if (status == 0) status = cl_store_open(address, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &store, e);
+  if (status == 0)
+    status = cl_store_open(address, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &store, e);
   if (status == 0) status = choose_study(store, options, &study, e);
-  if (status == 0) status = cl_store_read(store, study, &(struct cl_read){.until = 1}, keep_origin, &origin, e);
+  if (status == 0)
+    status = cl_store_read(store, study, &(struct cl_read){.until = 1}, keep_origin, &origin, e);
   cl_store_close(store);
   if (status >= 0 && (origin.settings == NULL || origin.name == NULL)) status = CL_FAIL_NOMEM(e);
   if (status >= 0) status = resume(options, address, study, &origin, callbacks, ret, e);

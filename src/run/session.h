@@ -1,5 +1,5 @@
-/* A process that takes part in a study: store, log, engine and worker on one loop, until the study is over or a signal
- * asks to leave. */
+/* A process that takes part in a study: store, log, engine and worker on one loop, until the study is over or
+ * a signal asks to leave. */
 #ifndef CL_RUN_SESSION_H
 #define CL_RUN_SESSION_H
 
@@ -13,7 +13,7 @@ struct cl_session_options {
   int slots;
   int n_gpus;
   const char *const *gpus;
-  double grace_s; /* 0 = the study's */
+  double grace_s;                              /* 0 = the study's */
   const struct clade_run_callbacks *callbacks; /* may be null */
 };
 

@@ -19,7 +19,9 @@ struct cl_run_view {
   struct cl_text text;
 };
 
-static const struct cl_study *study_of(const struct cl_run_view *v) { return cl_log_study(v->log); }
+static const struct cl_study *study_of(const struct cl_run_view *v) {
+  return cl_log_study(v->log);
+}
 
 static bool is_result(const struct cl_study *s, const struct cl_trial *t) {
   return t != NULL && cl_state_is_result(cl_study_head(s), &t->head);
@@ -77,8 +79,8 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (first) tell_result(v, t);
 }
 
-int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *callbacks, struct cl_run_view **ret,
-                       struct cl_err *e) {
+int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *callbacks,
+                       struct cl_run_view **ret, struct cl_err *e) {
   struct cl_run_view *v = cl_alloc(sizeof *v);
   if (v == NULL) return CL_FAIL_NOMEM(e);
   v->log = log;
@@ -118,7 +120,8 @@ void cl_run_view_begin(const struct cl_run_view *v, int slots) {
     if (i > 0) cl_text_add(&lines, "\n");
     cl_space_describe(&space->items[i], space, &lines);
   }
-  v->callbacks.begin(v->callbacks.ctx, cl_study_name(s), cl_study_head(s)->budget, slots, cl_text_get(&lines));
+  v->callbacks.begin(v->callbacks.ctx, cl_study_name(s), cl_study_head(s)->budget, slots,
+                     cl_text_get(&lines));
   cl_text_done(&lines);
 }
 
@@ -170,13 +173,13 @@ void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool
   int n = cl_worker_views(w, views, SLOTS_SHOWN);
   p.n_slots = n < SLOTS_SHOWN ? n : SLOTS_SHOWN;
   for (int i = 0; i < p.n_slots; i++)
-    slots[i] = (struct clade_slot_progress){
-        .trial = views[i].trial,
-        .attempt = views[i].attempt,
-        .phase = phase_name(views[i].phase),
-        .step = views[i].step,
-        .value = views[i].value,
-        .elapsed_s = (double)(cl_log_now_ms(v->log) - views[i].started_ms) / 1000};
+    slots[i] = (struct clade_slot_progress){.trial = views[i].trial,
+                                            .attempt = views[i].attempt,
+                                            .phase = phase_name(views[i].phase),
+                                            .step = views[i].step,
+                                            .value = views[i].value,
+                                            .elapsed_s =
+                                                (double)(cl_log_now_ms(v->log) - views[i].started_ms) / 1000};
   p.slots = slots;
   v->callbacks.progress(v->callbacks.ctx, &p);
 }

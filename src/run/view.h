@@ -1,4 +1,5 @@
-/* What the callbacks of a run are told: progress and news of results. Reads the replica and the worker's slots. */
+/* What the callbacks of a run are told: progress and news of results. Reads the replica and the worker's
+ * slots. */
 #ifndef CL_RUN_VIEW_H
 #define CL_RUN_VIEW_H
 
@@ -8,10 +9,10 @@
 
 struct cl_run_view;
 
-/* Listens on the log (keeps it). Results that are in the log already are no news. Gives; free with cl_run_view_destroy,
- * after the log is no longer followed. */
-int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *callbacks, struct cl_run_view **ret,
-                       struct cl_err *e);
+/* Listens on the log (keeps it). Results that are in the log already are no news. Gives; free with
+ * cl_run_view_destroy, after the log is no longer followed. */
+int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *callbacks,
+                       struct cl_run_view **ret, struct cl_err *e);
 void cl_run_view_destroy(struct cl_run_view *v); /* null is allowed */
 
 void cl_run_view_begin(const struct cl_run_view *v, int slots);
