@@ -1,0 +1,396 @@
+/* The engine with a scripted worker on a memory store: whole studies without processes and without a clock.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/engine.h"
+
+enum { REPORTS = 3, TRIALS_MAX = 64 };
+
+enum behaviour { GOES_WELL = 0, FAILS, DIVERGES, IS_PREEMPTED, FAILS_ONCE };
+
+struct world {
+  struct cl_store *store;
+  int64_t id;
+  struct cl_log *log;
+  struct cl_engine *engine;
+  enum behaviour plan[TRIALS_MAX + 1];
+  int slots, worker, commits;
+  int64_t now_ms;
+};
+
+static const char settings_format[] =
+    "{\"study\": \"sim\", \"origin\": \"api\", \"cwd\": \"/tmp\","
+    " \"objectives\": [{\"name\": \"loss\", \"goal\": \"minimize\", \"reduce\": \"last\"}],"
+    " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0, \"hi\": 1.0},"
+    "   {\"id\": 2, \"name\": \"k\", \"domain\": \"ordered\", \"values\": [1, 2, 4]}],"
+    " \"search\": %s, \"trials\": %d, \"parallel\": 2%s,"
+    " \"limits\": {\"retries\": %d, \"max_failures\": 3}}";
+
+static void put(struct world *w, struct cl_event ev) {
+  struct cl_err e = {0};
+  ev.by = w->worker;
+  assert_int_equal(cl_log_put(w->log, &ev, NULL, NULL, &e), 0);
+}
+
+static void join(struct world *w) {
+  struct cl_err e = {0};
+  struct cl_append result = {0};
+  const struct cl_study *s = cl_log_study(w->log);
+  for (int i = 1; i <= cl_study_workers(s); i++) { /* earlier workers of this process are gone */
+    struct cl_event gone = {.kind = CL_EVENT_WORKER};
+    gone.u.worker.worker = i;
+    gone.u.worker.state = CL_WORKER_GONE;
+    assert_int_equal(cl_log_append(w->log, &gone, &result, &e), 0);
+  }
+  w->worker = cl_study_workers(s) + 1;
+  struct cl_event ev = {.kind = CL_EVENT_WORKER};
+  ev.u.worker.worker = w->worker;
+  ev.u.worker.slots = w->slots;
+  ev.u.worker.host = "here";
+  ev.u.worker.state = CL_WORKER_JOINED;
+  assert_int_equal(cl_log_append(w->log, &ev, &result, &e), 0);
+  assert_int_equal(result.status, 0);
+}
+
+/* As after a crash: attempts of workers that are gone are lost. */
+static void recover(struct world *w) {
+  const struct cl_study *s = cl_log_study(w->log);
+  for (int64_t i = 1; i <= cl_study_trials(s); i++) {
+    const struct cl_trial *t = cl_study_trial(s, i);
+    if (!(t->head.flags & CL_ATTEMPT_OPEN) || t->head.worker == w->worker) continue;
+    if (t->head.flags & CL_ATTEMPT_DONE) {
+      struct cl_event ended = {.kind = CL_EVENT_ENDED, .subject = i, .attempt = t->head.attempt};
+      put(w, ended);
+    } else {
+      struct cl_event lost = {.kind = CL_EVENT_LOST,
+                              .subject = i,
+                              .attempt = t->head.attempt,
+                              .seen = t->head.version,
+                              .cause = CL_CAUSE_RESUME};
+      put(w, lost);
+    }
+  }
+}
+
+static void open_log(struct world *w) {
+  struct cl_err e = {0};
+  assert_int_equal(cl_log_open(w->store, w->id, &(struct cl_log_options){0}, &w->log, &e), 0);
+  join(w);
+  struct cl_engine_options o = {.log = w->log, .holder = "worker-1", .worker = w->worker};
+  int status = cl_engine_create(&o, &w->engine, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  recover(w);
+}
+
+static void close_log(struct world *w) {
+  cl_engine_destroy(w->engine);
+  cl_log_close(w->log);
+}
+
+static struct world begin(const char *search, int trials, const char *more, int retries) {
+  struct world w = {.slots = 2};
+  char settings[2000];
+  struct cl_err e = {0};
+  (void)snprintf(settings, sizeof settings, settings_format, search, trials, more, retries);
+  assert_int_equal(
+      cl_store_open("memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &w.store, &e), 0);
+  struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
+  ev.u.created.name = "sim";
+  ev.u.created.uuid = "0";
+  ev.u.created.spec = "";
+  ev.u.created.settings = settings;
+  ev.u.created.seed = 5;
+  ev.u.created.directory = "/tmp";
+  int status = cl_store_create(w.store, &ev, &w.id, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  open_log(&w);
+  return w;
+}
+
+static void end(struct world *w) {
+  close_log(w);
+  cl_store_close(w->store);
+}
+
+/* The worker's side. */
+
+static double loss_of(struct world *w, const struct cl_trial *t) {
+  struct cl_value values[2];
+  cl_trial_values(cl_log_study(w->log), t, values);
+  return cl_value_number(values[0]) + 0.125 * cl_value_number(values[1]);
+}
+
+static void act_running(struct world *w, const struct cl_trial *t) {
+  struct cl_event ev = {.subject = t->number, .attempt = t->head.attempt};
+  enum behaviour plan = w->plan[t->number];
+  struct cl_metric m = {1, "loss", plan == DIVERGES ? NAN : loss_of(w, t)};
+  if (plan == FAILS || (plan == FAILS_ONCE && t->head.attempt == 1) || plan == IS_PREEMPTED) {
+    ev.kind = CL_EVENT_ENDED;
+    ev.u.ended.known = true;
+    ev.u.ended.status = plan == IS_PREEMPTED ? 75 : 1;
+  } else if (t->head.reports < REPORTS) {
+    ev.kind = CL_EVENT_REPORTED;
+    ev.u.reported.ordinal = t->head.reports + 1;
+    ev.u.reported.step = (double)ev.u.reported.ordinal;
+    ev.u.reported.metrics = (struct cl_metric_list){1, &m};
+  } else {
+    ev.kind = CL_EVENT_DONE;
+  }
+  put(w, ev);
+}
+
+/* A trial in a final state whose process has to be reaped. */
+static void act_ended(struct world *w, const struct cl_trial *t) {
+  struct cl_event ev = {.kind = CL_EVENT_ENDED, .subject = t->number, .attempt = t->head.attempt};
+  double objective = t->value;
+  ev.u.ended.known = true;
+  ev.u.ended.record = t->record;
+  ev.u.ended.objectives = (struct cl_number_list){isnan(objective) && t->record == 0 ? 0 : 1, &objective};
+  put(w, ev);
+}
+
+static void claim(struct world *w, const struct cl_trial *t) {
+  struct cl_event ev = {.kind = CL_EVENT_STARTED,
+                        .subject = t->number,
+                        .attempt = t->head.attempt + 1,
+                        .seen = t->head.version,
+                        .cause = CL_CAUSE_CLAIM};
+  ev.u.started.worker = w->worker;
+  ev.u.started.until = CL_NO_STEP;
+  put(w, ev);
+}
+
+static void act(struct world *w) {
+  const struct cl_study *s = cl_log_study(w->log);
+  int running = 0;
+  for (int64_t i = 1; i <= cl_study_trials(s); i++) {
+    const struct cl_trial *t = cl_study_trial(s, i);
+    if (t->head.worker != w->worker || !(t->head.flags & CL_ATTEMPT_OPEN)) continue;
+    running++;
+    if (t->head.state == CL_RUNNING)
+      act_running(w, t);
+    else
+      act_ended(w, t);
+  }
+  int64_t next = cl_study_first_waiting(s);
+  if (next != 0 && running < w->slots && cl_study_head(s)->open) claim(w, cl_study_trial(s, next));
+}
+
+/* One turn; false when the study is over. */
+static bool turn(struct world *w) {
+  struct cl_err e = {0};
+  w->now_ms += 100;
+  int status = cl_engine_turn(w->engine, w->now_ms, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  act(w);
+  status = cl_log_commit(w->log, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  w->commits++;
+  assert_true(w->commits < 100000);
+  return !cl_engine_is_over(w->engine);
+}
+
+static void run(struct world *w) {
+  while (turn(w)) {
+  }
+  act(w);
+  assert_int_equal(cl_log_commit(w->log, NULL), 0);
+}
+
+static int64_t count(struct world *w, int state) {
+  return cl_study_count(cl_log_study(w->log), state);
+}
+
+static void n_trials_means_exactly_n(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 17, "", 0);
+  run(&w);
+  const struct cl_study *s = cl_log_study(w.log);
+  assert_int_equal(cl_study_trials(s), 17);
+  assert_int_equal(count(&w, CL_COMPLETE), 17);
+  assert_int_equal(cl_study_reason(s), CL_REASON_BUDGET);
+  end(&w);
+}
+
+static void a_diverged_trial_is_stopped_with_its_report(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 4, "", 2);
+  w.plan[2] = DIVERGES;
+  run(&w);
+  assert_int_equal(count(&w, CL_DIVERGED), 1);
+  assert_int_equal(count(&w, CL_COMPLETE), 3);
+  assert_int_equal(cl_study_trial(cl_log_study(w.log), 2)->head.reports, 1);
+  end(&w);
+}
+
+static void a_failed_trial_is_tried_again_as_often_as_said(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 4, "", 2);
+  w.plan[2] = FAILS;
+  w.plan[3] = FAILS_ONCE;
+  run(&w);
+  const struct cl_study *s = cl_log_study(w.log);
+  assert_int_equal(count(&w, CL_FAILED), 1);
+  assert_int_equal(count(&w, CL_COMPLETE), 3);
+  assert_int_equal(cl_study_trial(s, 2)->head.attempt, 3);
+  assert_int_equal(cl_study_trial(s, 3)->head.attempt, 2);
+  end(&w);
+}
+
+static void failures_from_the_start_end_the_study(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 20, "", 0);
+  for (int i = 1; i <= 20; i++) w.plan[i] = FAILS;
+  run(&w);
+  const struct cl_study *s = cl_log_study(w.log);
+  assert_int_equal(cl_study_reason(s), CL_REASON_FAILURES);
+  assert_in_range(count(&w, CL_FAILED), 3, 4); /* the bound, and what ran beside it */
+  end(&w);
+}
+
+static void a_trial_without_progress_is_given_up(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 3, "", 0);
+  w.plan[1] = IS_PREEMPTED;
+  run(&w);
+  const struct cl_trial *t = cl_study_trial(cl_log_study(w.log), 1);
+  assert_int_equal(t->head.state, CL_FAILED);
+  assert_int_equal(t->head.attempt, CL_TRIES_MAX + 1);
+  assert_int_equal(count(&w, CL_COMPLETE), 2);
+  end(&w);
+}
+
+static void a_used_up_space_finishes_the_study(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"grid\", \"levels\": 2}", 50, "", 0);
+  run(&w);
+  const struct cl_study *s = cl_log_study(w.log);
+  assert_int_equal(cl_study_reason(s), CL_REASON_EXHAUSTED);
+  assert_int_equal(count(&w, CL_COMPLETE), 6);
+  end(&w);
+}
+
+/* Values of all trials, as one number. */
+static uint64_t choices(struct world *w) {
+  const struct cl_study *s = cl_log_study(w->log);
+  struct cl_value values[2];
+  uint64_t h = 0;
+  for (int64_t i = 1; i <= cl_study_trials(s); i++) {
+    cl_trial_values(s, cl_study_trial(s, i), values);
+    h = cl_value_hash(values[0], cl_value_hash(values[1], h));
+  }
+  return h;
+}
+
+static void check_finished(struct world *w, int trials) {
+  assert_int_equal(count(w, CL_COMPLETE), trials);
+  assert_int_equal(cl_study_trials(cl_log_study(w->log)), trials);
+}
+
+/* Stop after every commit in turn, without a word to anybody, and go on from the log. */
+static void a_crash_at_every_commit_changes_nothing(void **state) {
+  (void)state;
+  enum { N = 6 };
+  struct world calm = begin("{\"method\": \"random\"}", N, ", \"ordered\": true, \"lag\": 2", 0);
+  run(&calm);
+  check_finished(&calm, N);
+  uint64_t want = choices(&calm);
+  int commits = calm.commits;
+  end(&calm);
+  for (int at = 1; at < commits; at++) {
+    struct world w = begin("{\"method\": \"random\"}", N, ", \"ordered\": true, \"lag\": 2", 0);
+    while (w.commits < at && turn(&w)) {
+    }
+    close_log(&w);
+    open_log(&w);
+    run(&w);
+    check_finished(&w, N);
+    assert_true(choices(&w) == want);
+    struct cl_err e = {0};
+    assert_int_equal(cl_store_check(w.store, w.id, &e), 0);
+    end(&w);
+  }
+}
+
+static bool always_dead(void *ctx, const char *holder) {
+  return *(bool *)ctx && strcmp(holder, "worker-1") == 0;
+}
+
+static void the_lease_has_one_holder_at_a_time(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 5, "", 0);
+  bool dead = false;
+  struct cl_engine *second = NULL;
+  struct cl_engine_options o = {
+      .log = w.log, .holder = "worker-2", .worker = 2, .is_dead = always_dead, .ctx = &dead};
+  assert_int_equal(cl_engine_create(&o, &second, NULL), 0);
+  assert_int_equal(cl_engine_turn(w.engine, 1000, NULL), 0);
+  assert_int_equal(cl_engine_turn(second, 1000, NULL), 0);
+  assert_true(cl_engine_is_decider(w.engine));
+  assert_false(cl_engine_is_decider(second));
+  int64_t now = 1000;
+  for (int i = 0; i < 20; i++) { /* a beat that moves keeps the lease for ever */
+    now += 1000;
+    assert_int_equal(cl_engine_turn(w.engine, now, NULL), 0);
+    assert_int_equal(cl_engine_turn(second, now, NULL), 0);
+    assert_false(cl_engine_is_decider(second));
+  }
+  for (int i = 0; i < 9; i++) { /* it stands still: not long enough */
+    now += 1000;
+    assert_int_equal(cl_engine_turn(second, now, NULL), 0);
+    assert_false(cl_engine_is_decider(second));
+  }
+  now += CL_LEASE_PATIENCE_MS;
+  assert_int_equal(cl_engine_turn(second, now, NULL), 0);
+  assert_true(cl_engine_is_decider(second));
+  assert_int_equal(cl_engine_turn(w.engine, now + CL_LEASE_BEAT_MS, NULL),
+                   0); /* notices that it was replaced */
+  assert_false(cl_engine_is_decider(w.engine));
+  cl_log_commit(w.log, NULL);
+  cl_engine_destroy(second);
+  end(&w);
+}
+
+static void a_free_lock_ends_the_wait_for_the_lease(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 5, "", 0);
+  bool dead = false;
+  struct cl_engine *second = NULL;
+  struct cl_engine_options o = {
+      .log = w.log, .holder = "worker-2", .worker = 2, .is_dead = always_dead, .ctx = &dead};
+  assert_int_equal(cl_engine_create(&o, &second, NULL), 0);
+  assert_int_equal(cl_engine_turn(w.engine, 1000, NULL), 0);
+  assert_int_equal(cl_engine_turn(second, 1000, NULL), 0);
+  assert_false(cl_engine_is_decider(second));
+  dead = true;
+  assert_int_equal(cl_engine_turn(second, 3000, NULL), 0);
+  assert_true(cl_engine_is_decider(second));
+  cl_log_commit(w.log, NULL);
+  cl_engine_destroy(second);
+  end(&w);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(n_trials_means_exactly_n),
+                                     cmocka_unit_test(a_diverged_trial_is_stopped_with_its_report),
+                                     cmocka_unit_test(a_failed_trial_is_tried_again_as_often_as_said),
+                                     cmocka_unit_test(failures_from_the_start_end_the_study),
+                                     cmocka_unit_test(a_trial_without_progress_is_given_up),
+                                     cmocka_unit_test(a_used_up_space_finishes_the_study),
+                                     cmocka_unit_test(a_crash_at_every_commit_changes_nothing),
+                                     cmocka_unit_test(the_lease_has_one_holder_at_a_time),
+                                     cmocka_unit_test(a_free_lock_ends_the_wait_for_the_lease)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
