@@ -1,5 +1,6 @@
-/* A small deterministic trainer for kill tests: a few reports with pauses, state in a checkpoint directory. It appends
- * "attempt step" to CLADE_DIR/acknowledged after each report that was answered: those must be in the log for ever. */
+/* A small deterministic trainer for kill tests: a few reports with pauses, state in a checkpoint directory.
+ * It appends "attempt step" to CLADE_DIR/acknowledged after each report that was answered: those must be in
+ * the log for ever. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ int main(int argc, char **argv) {
   while (step < steps) {
     (void)nanosleep(&pause, NULL);
     step++;
-    clade_trainer_metric(t, "loss", (clade_trainer_float(t, "x") - 0.3) * (clade_trainer_float(t, "x") - 0.3) / step);
+    clade_trainer_metric(t, "loss",
+                         (clade_trainer_float(t, "x") - 0.3) * (clade_trainer_float(t, "x") - 0.3) / step);
     status = clade_trainer_report(t, step);
     if (status < 0) goto fail;
     note_acknowledged(t, step);
