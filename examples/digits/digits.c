@@ -1,10 +1,10 @@
-/* Handwritten digits: a small convolutional network on 1 087 images of 8x8 pixels, a third of a second. */
+/* Handwritten digits: a small convolutional network on 1 087 images of 8x8 pixels, a quarter of a second. */
 #include "digits/digits_data.h"
 #include "net/models.h"
 #include "net/trial.h"
 
 static const struct net_option options[] = {
-    {"epochs", "50", "passes over the training data"},
+    {"epochs", "40", "passes over the training data"},
     {"batch_size", "32", "images per update, 1 to 1024 (live)"},
     {"dropout", "0.2", "probability of dropping a plane or unit, in [0, 1) (live)"},
     {"data", "", "CSV file [digits.csv.gz beside the program]"},

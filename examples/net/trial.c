@@ -21,6 +21,7 @@
 
 #define MAX_BATCH 1024
 #define MAX_WIDTH 64
+#define PATH_SIZE 4096
 #define USAGE     2 /* exit status: the options are wrong */
 
 static const struct net_option common_options[] = {
@@ -58,6 +59,23 @@ struct failure {
   int exit_status;
   struct cl_err error;
 };
+
+/* --- where the program is ---------------------------------------------------------------------------- */
+
+static bool find_program(char *ret) {
+  ssize_t n = readlink("/proc/self/exe", ret, PATH_SIZE - 1);
+  if (n < 0) return false;
+  ret[n] = '\0';
+  return true;
+}
+
+char *net_beside_program(const char *name) {
+  char program[PATH_SIZE];
+  if (!find_program(program)) return cl_copy_text(name); /* no /proc: the working directory must do */
+  char *slash = strrchr(program, '/');
+  if (slash != NULL) *slash = '\0';
+  return cl_path_join(program, name);
+}
 
 /* --- options ----------------------------------------------------------------------------------------- */
 
@@ -279,7 +297,8 @@ static int run_trial(struct trial *t, struct failure *f) {
 static void keep_to_one_thread(char **argv) {
   const char *threads = getenv("OPENBLAS_NUM_THREADS");
   if (threads != NULL && strcmp(threads, "1") == 0) return;
-  if (setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) (void)execv("/proc/self/exe", argv);
+  char program[PATH_SIZE];
+  if (find_program(program) && setenv("OPENBLAS_NUM_THREADS", "1", 1) == 0) (void)execv(program, argv);
   openblas_set_num_threads(1); /* no /proc: then at least none but this one works */
 }
 
@@ -309,16 +328,4 @@ out:
   net_parts_done(&t.data);
   clade_trainer_close(t.clade);
   return exit_status;
-}
-
-/* --- for the examples' own parts --------------------------------------------------------------------- */
-
-char *net_beside_program(const char *name) {
-  char program[4096];
-  ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-  if (n < 0) return cl_copy_text(name); /* no /proc: the working directory must do */
-  program[n] = '\0';
-  char *slash = strrchr(program, '/');
-  if (slash != NULL) *slash = '\0';
-  return cl_path_join(program, name);
 }

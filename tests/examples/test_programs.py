@@ -21,7 +21,7 @@ SHORT = ['--epochs=6', '--limit=12', '--width=4']
 def environment(**more):
     """The tests' own, without what a study or a user may have set."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith('CLADE_')}
-    return {**kept, 'OPENBLAS_NUM_THREADS': '1', **more}
+    return {**kept, **more}
 
 
 def run(program, *arguments, cwd='/', **more):
@@ -51,7 +51,7 @@ class Worker:
         self.path = os.path.join(directory, 'socket')
         self.start = {'type': 'start', 'values': {}, 'seed': 7, 'change': 1, **start}
         self.answer = answer
-        self.reports = []
+        self.reports, self.process = [], None
 
     def converse(self, connection):
         lines = connection.makefile('rw', encoding='utf-8', newline='\n')
@@ -87,13 +87,16 @@ class Worker:
             server.listen(1)
             server.settimeout(0.2)
             more = environment(CLADE_SOCKET=self.path, CLADE_TOKEN='secret', CLADE_RECONNECT='1', **more)
-            with subprocess.Popen([str(word) for word in (*program, *arguments)], env=more, cwd='/') as process:
-                connection = self.accept(server, process)
-                with connection:
+            self.process = subprocess.Popen([str(word) for word in (*program, *arguments)], env=more, cwd='/')
+            try:
+                with self.accept(server, self.process) as connection:
                     connection.settimeout(60)
                     self.converse(connection)
+                return self.process.wait(timeout=60)
+            finally:
+                self.process.kill()
+                self.process.wait()
                 os.unlink(self.path)
-                return process.wait(timeout=60)
 
 
 def go(_question):
@@ -260,6 +263,22 @@ def test_a_state_of_another_width_is_refused_and_the_trial_goes_on(directory):
     assert narrow.run([program, *SHORT]) == 0
     assert len(said) == 1 and said[0], said
     assert [step for step, _ in metrics_of(narrow)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_trainer_has_one_thread_and_its_name_whatever_openblas_wants(directory):
+    seen = []
+
+    def look(question):
+        if question['type'] == 'report':
+            with open(f'/proc/{worker.process.pid}/status', encoding='utf-8') as file:
+                lines = dict(line.rstrip('\n').split(':\t', 1) for line in file if ':\t' in line)
+            seen.append((lines['Name'], lines['Threads']))
+        return {'type': 'go'}
+
+    worker = Worker(directory, {}, look)
+    program = [BUILD / 'examples/digits/digits', *SHORT, '--epochs=2']
+    assert worker.run(program, OPENBLAS_NUM_THREADS='4') == 0
+    assert seen == [('digits', '1')] * 2, seen
 
 
 # --- mnist ---------------------------------------------------------------------------------------------------
