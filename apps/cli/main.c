@@ -1,0 +1,64 @@
+/* clade: the command line. Finds the command, parses its options, runs it. Does nothing else at start,
+ * because every millisecond here is paid by each call. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+extern const struct cl_cli_command cl_command_help, cl_command_version, cl_command_describe;
+
+static const struct cl_cli_command *const commands[] = {&cl_command_help, &cl_command_version,
+                                                        &cl_command_describe, NULL};
+
+const struct cl_cli_command *const *cl_cli_commands(void) {
+  return commands;
+}
+
+const struct cl_cli_command *cl_cli_find(const char *name) {
+  for (const struct cl_cli_command *const *c = commands; *c != NULL; c++)
+    if (strcmp((*c)->name, name) == 0) return *c;
+  return NULL;
+}
+
+static int complain_unknown(const struct cl_cli *cli, const char *name) {
+  const char *best = NULL;
+  int distance = (int)strlen(name) / 2 + 1;
+  for (const struct cl_cli_command *const *c = commands; *c != NULL; c++) {
+    int d = clade_text_distance(name, (*c)->name);
+    if ((*c)->hidden || d >= distance) continue;
+    distance = d;
+    best = (*c)->name;
+  }
+  if (best != NULL)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "there is no command '%.60s'; did you mean '%s'?", name, best);
+  return cl_cli_complain(cli, CL_EXIT_USAGE, "there is no command '%.60s'; clade help lists them", name);
+}
+
+static int run_command(struct cl_cli *cli, int argc, char **argv) {
+  struct cl_cli_line line;
+  struct cl_err e = {0};
+  if (cl_cli_parse(cli->command, argc, argv, &line, &e) < 0)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "%s", e.text);
+  int status = 0;
+  cli->store_typed = line.store;
+  if (line.help)
+    cl_cli_write_help(cli, cli->command, &cli->text);
+  else
+    status = cli->command->run(cli, line.options, line.argc, line.argv, line.rest);
+  cl_cli_line_done(cli->command, &line);
+  return cl_cli_finish(cli, status);
+}
+
+int main(int argc, char **argv) {
+  struct cl_cli cli = {0};
+  cl_cli_look(&cli);
+  const char *name = argc > 1 ? argv[1] : "help";
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+  if (strcmp(name, "--version") == 0) name = "version";
+  cli.command = cl_cli_find(name);
+  int status = cli.command == NULL ? complain_unknown(&cli, name)
+                                   : run_command(&cli, argc > 2 ? argc - 2 : 0, argv + 2);
+  if (argc < 2 && status == 0) status = CL_EXIT_USAGE;
+  clade_text_done(&cli.text);
+  return status;
+}
