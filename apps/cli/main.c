@@ -5,25 +5,10 @@
 
 #include "cli/options.h"
 
-extern const struct cl_cli_command cl_command_help, cl_command_version, cl_command_describe;
-
-static const struct cl_cli_command *const commands[] = {&cl_command_help, &cl_command_version,
-                                                        &cl_command_describe, NULL};
-
-const struct cl_cli_command *const *cl_cli_commands(void) {
-  return commands;
-}
-
-const struct cl_cli_command *cl_cli_find(const char *name) {
-  for (const struct cl_cli_command *const *c = commands; *c != NULL; c++)
-    if (strcmp((*c)->name, name) == 0) return *c;
-  return NULL;
-}
-
 static int complain_unknown(const struct cl_cli *cli, const char *name) {
   const char *best = NULL;
   int distance = (int)strlen(name) / 2 + 1;
-  for (const struct cl_cli_command *const *c = commands; *c != NULL; c++) {
+  for (const struct cl_cli_command *const *c = cl_cli_commands(); *c != NULL; c++) {
     int d = clade_text_distance(name, (*c)->name);
     if ((*c)->hidden || d >= distance) continue;
     distance = d;

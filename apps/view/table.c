@@ -87,6 +87,11 @@ void cl_view_table_add_word(struct cl_view_table *t, const char *word) {
   if (cell != NULL) set_text(t, cell, word);
 }
 
+void cl_view_table_add_right(struct cl_view_table *t, const char *text) {
+  cl_view_table_add_word(t, text);
+  if (!t->failed) last_column(t)->has_number = true;
+}
+
 void cl_view_table_add_number(struct cl_view_table *t, double x, enum cl_view_tone tone) {
   struct cl_view_cell *cell = add_cell(t, CELL_NUMBER);
   if (cell == NULL) return;

@@ -57,6 +57,7 @@ void cl_view_table_add_text(struct cl_view_table *t, const char *text, enum cl_v
 void cl_view_table_add_number(struct cl_view_table *t, double x, enum cl_view_tone tone);
 void cl_view_table_add_word(struct cl_view_table *t,
                             const char *word); /* null, true…: does not make it text */
+void cl_view_table_add_right(struct cl_view_table *t, const char *text); /* a number that is already text */
 void cl_view_table_add_blank(struct cl_view_table *t);
 
 size_t cl_view_table_rows(const struct cl_view_table *t);

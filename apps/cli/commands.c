@@ -1,0 +1,23 @@
+/* The commands: one line each, in the order of the overview. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+extern const struct cl_cli_command cl_command_help;
+extern const struct cl_cli_command cl_command_version;
+extern const struct cl_cli_command cl_command_describe;
+
+static const struct cl_cli_command *const commands[] = {&cl_command_help,     //
+                                                        &cl_command_version,  //
+                                                        &cl_command_describe, //
+                                                        NULL};
+
+const struct cl_cli_command *const *cl_cli_commands(void) {
+  return commands;
+}
+
+const struct cl_cli_command *cl_cli_find(const char *name) {
+  for (const struct cl_cli_command *const *c = commands; *c != NULL; c++)
+    if (strcmp((*c)->name, name) == 0) return *c;
+  return NULL;
+}
