@@ -302,6 +302,8 @@ static void choose(struct dgd_state *s, const struct leader *l, struct cl_propos
   int found = for_each(&w, pick);
   assert(found == 1);
   (void)found;
+  for (int i = 0; i < s->env->space->n; i++) /* settling has filled in some */
+    if (s->env->space->items[i].drawn) p->values[i] = (struct cl_value){0};
   cl_text_format(p->args, "], \"chosen\": %lld", (long long)w.left);
 }
 
