@@ -30,8 +30,17 @@ void cl_trainer_session_done(struct cl_trainer_session *s) {
   cl_free(s->announced_path);
 }
 
-/* --- what an answer changes ------------------------------------------------------------------------------
- */
+/* What holds whenever no function of this file runs. */
+static void check_session(const struct cl_trainer_session *s) {
+  (void)s;
+  assert(s->reports >= 0 && s->sent == s->reports);
+  assert(!s->busy);
+  assert(!s->over || s->link.fd < 0);
+  assert(s->exit_status == 0 || s->over);
+  assert(!s->announced || !isnan(s->announced_at));
+}
+
+/* --- what an answer changes -------------------------------------------------------------------------- */
 
 static int apply_values(struct cl_trainer_session *s, const struct cl_message *m, struct cl_err *e) {
   for (size_t i = 0; i < m->n_values; i++) CL_TRY(cl_trainer_value_set(s->values, &m->values[i], e));
@@ -81,8 +90,7 @@ static int fail_order(struct cl_trainer_session *s, const struct cl_message *m, 
                  cl_message_type_text(m->type), open);
 }
 
-/* --- hello -----------------------------------------------------------------------------------------------
- */
+/* --- hello ------------------------------------------------------------------------------------------- */
 
 static int send_hello(struct cl_trainer_session *s, struct cl_err *e) {
   struct cl_message m = {
@@ -98,8 +106,7 @@ static int send_hello(struct cl_trainer_session *s, struct cl_err *e) {
 static int take_start(struct cl_trainer_session *s, const struct cl_message *m, struct cl_err *e) {
   CL_TRY(apply_values(s, m, e));
   if (m->load != NULL) CL_TRY(replace_text(&s->load, m->load, e));
-  struct cl_message announced = *m;
-  CL_TRY(announce(s, &announced, e));
+  CL_TRY(announce(s, m, e));
   s->seed = m->seed;
   s->reports = m->reports;
   return 0;
@@ -145,8 +152,8 @@ int cl_trainer_session_open(struct cl_trainer_session *s, struct cl_err *e) {
   int status = say_hello(s, &m, e);
   s->sent = s->reports;
   if (status < 0) {
-    s->over = true;
-    s->exit_status = status == CLADE_ECLOSED ? CLADE_TRAINER_EXIT_PREEMPTED : 0;
+    (void)end(s, status == CLADE_ECLOSED ? CLADE_TRAINER_EXIT_PREEMPTED : 0);
+    check_session(s);
     return status;
   }
   if (status != CLADE_STOP) return 0;
@@ -155,8 +162,7 @@ int cl_trainer_session_open(struct cl_trainer_session *s, struct cl_err *e) {
                  "this attempt was asked to stop before it began: the trial has a newer one, or has ended");
 }
 
-/* --- questions and answers -------------------------------------------------------------------------------
- */
+/* --- questions and answers --------------------------------------------------------------------------- */
 
 static int write_question(struct cl_trainer_session *s, const struct cl_message *m, struct cl_err *e) {
   cl_text_clear(&s->question);
@@ -190,6 +196,12 @@ static int ask(struct cl_trainer_session *s, struct cl_message *report, struct c
   }
 }
 
+/* Why a state could not be saved or loaded, as the study is told: always UTF-8, whatever the locale. */
+static const char *get_reason(int status, const struct cl_err *reason) {
+  assert(status < 0 && reason->code == status);
+  return cl_text_is_utf8(reason->text, strlen(reason->text)) ? reason->text : clade_error_text(status);
+}
+
 /* Save into `path`; *ret becomes the `saved` to send. Never fails: what went wrong is part of it. */
 static void save_state(struct cl_trainer_session *s, const char *path, enum cl_message_way way,
                        struct cl_message *ret, struct cl_err *reason) {
@@ -201,11 +213,13 @@ static void save_state(struct cl_trainer_session *s, const char *path, enum cl_m
     status = CL_FAIL(reason, CLADE_EPROTOCOL, "no path was given to save to");
   } else {
     status = cl_trainer_state_create(path, reason);
+    s->busy = true;
     int outcome = status < 0 ? 0 : s->options.save(s->options.ctx, path);
+    s->busy = false;
     if (outcome != 0) status = CL_FAIL(reason, CLADE_EIO, "the program's save function returned %d", outcome);
     if (status == 0) status = cl_trainer_state_measure(path, false, &ret->bytes, reason);
   }
-  if (status < 0) ret->error = reason->text;
+  if (status < 0) ret->error = get_reason(status, reason);
 }
 
 /* Load from `path`; *ret becomes the `loaded` to send. As save_state. */
@@ -215,10 +229,12 @@ static void load_state(struct cl_trainer_session *s, const char *path, enum cl_m
   if (s->options.load == NULL || way != CL_MESSAGE_WAY_DIRECTORY) {
     status = CL_FAIL(reason, CLADE_EUNSUPPORTED, "this program cannot load a state in this way");
   } else {
+    s->busy = true;
     int outcome = s->options.load(s->options.ctx, path);
+    s->busy = false;
     if (outcome != 0) status = CL_FAIL(reason, CLADE_EIO, "the program's load function returned %d", outcome);
   }
-  if (status < 0) ret->error = reason->text;
+  if (status < 0) ret->error = get_reason(status, reason);
   s->loaded = status == 0;
 }
 
@@ -227,6 +243,7 @@ enum { ASK = 1 };
 /* Make the next question out of an answer that asks for one. ASK it; 0 = go; CLADE_STOP; errors. */
 static int obey(struct cl_trainer_session *s, const struct cl_message *answer, double step, const char *open,
                 struct cl_err *e) {
+  assert(!s->over && s->link.fd >= 0);
   struct cl_err reason = {0};
   struct cl_message saved = {.type = CL_MESSAGE_SAVED, .step = step};
   struct cl_message loaded = {.type = CL_MESSAGE_LOADED, .change = answer->change};
@@ -252,9 +269,7 @@ static int obey(struct cl_trainer_session *s, const struct cl_message *answer, d
     load_state(s, answer->path, answer->way, &loaded, &reason);
     CL_TRY(write_question(s, &loaded, e));
     return ASK;
-  case CL_MESSAGE_ERROR:
-    if (s->exit_status != 0) return end(s, s->exit_status); /* it ends anyway */
-    return fail_worker(s, answer->fatal ? CLADE_EPROTOCOL : CLADE_EREFUSED, answer, e);
+  case CL_MESSAGE_ERROR: return fail_worker(s, answer->fatal ? CLADE_EPROTOCOL : CLADE_EREFUSED, answer, e);
   default: return fail_order(s, answer, open, e);
   }
 }
@@ -267,6 +282,7 @@ static int converse(struct cl_trainer_session *s, struct cl_message *report, dou
   int status = ASK;
   while (status == ASK) {
     struct cl_message answer;
+    assert(!s->over && s->question.length > 0);
     status = ask(s, report, &answer, e);
     if (status < 0) break;
     if (report != NULL && answer.type != CL_MESSAGE_ERROR) s->reports = report->ordinal;
@@ -274,13 +290,16 @@ static int converse(struct cl_trainer_session *s, struct cl_message *report, dou
     report = NULL;
     open = "saved or loaded";
   }
+  if (status < 0 && s->exit_status != 0) return end(s, s->exit_status); /* it was to end anyway */
   if (status == CLADE_EPROTOCOL) s->over = true;
   if (status < 0 && status != CLADE_EREFUSED) cl_trainer_link_drop(&s->link);
+  assert(status == 0 || status == CLADE_STOP || status < 0);
   return status;
 }
 
 int cl_trainer_session_load(struct cl_trainer_session *s, struct cl_err *e) {
-  assert(s->load != NULL);
+  check_session(s);
+  assert(s->load != NULL && !s->over);
   char *path = s->load;
   s->load = NULL;
   struct cl_err reason = {0};
@@ -294,19 +313,21 @@ int cl_trainer_session_load(struct cl_trainer_session *s, struct cl_err *e) {
   return status == 0 && !s->loaded ? CLADE_EMPTY : status;
 }
 
-/* The announced snapshot, if this step is the one. */
-static void take_announced(struct cl_trainer_session *s, double step, char **path, struct cl_message *report,
-                           struct cl_err *reason) {
-  if (!s->announced || !(step >= s->announced_at)) return;
-  *path = s->announced_path;
+/* Save as announced, if this step is the one; *ret_path keeps what the report then points to. */
+static int take_announced(struct cl_trainer_session *s, struct cl_message *report, char **ret_path,
+                          struct cl_err *reason, struct cl_err *e) {
+  if (!s->announced || report->step < s->announced_at) return 0;
+  *ret_path = s->announced_path;
   s->announced_path = NULL;
   s->announced = false;
-  save_state(s, *path, s->announced_way, report, reason);
+  save_state(s, *ret_path, s->announced_way, report, reason);
+  return write_question(s, report, e);
 }
 
 int cl_trainer_session_report(struct cl_trainer_session *s, double step, const struct cl_wire_metric *metrics,
                               size_t n_metrics, struct cl_err *e) {
-  assert(!s->over);
+  check_session(s);
+  assert(!s->over && isfinite(step));
   char *path = NULL;
   struct cl_err reason = {0};
   struct cl_message report = {.type = CL_MESSAGE_REPORT,
@@ -315,8 +336,7 @@ int cl_trainer_session_report(struct cl_trainer_session *s, double step, const s
                               .metrics = metrics,
                               .n_metrics = n_metrics};
   CL_TRY(write_question(s, &report, e)); /* nothing is saved for a report that cannot be sent */
-  take_announced(s, step, &path, &report, &reason);
-  int status = path == NULL ? 0 : write_question(s, &report, e);
+  int status = take_announced(s, &report, &path, &reason, e);
   s->sent = report.ordinal;
   if (status == 0) status = converse(s, &report, step, "report", e);
   s->sent = s->reports;
@@ -326,6 +346,7 @@ int cl_trainer_session_report(struct cl_trainer_session *s, double step, const s
 }
 
 int cl_trainer_session_finish(struct cl_trainer_session *s, struct cl_err *e) {
+  check_session(s);
   assert(!s->over);
   struct cl_message done = {.type = CL_MESSAGE_DONE};
   CL_TRY(write_question(s, &done, e));
@@ -340,7 +361,9 @@ int cl_trainer_session_save_late(struct cl_trainer_session *s, double step, cons
   cl_text_format(&whole, "%s/%s.late", directory, cl_number_text(step, number));
   cl_text_format(&part, "%s.part", cl_text_get(&whole));
   int status = part.failed || whole.failed ? CL_FAIL_NOMEM(e) : cl_trainer_state_create(part.bytes, e);
+  s->busy = true;
   int outcome = status < 0 ? 0 : s->options.save(s->options.ctx, part.bytes);
+  s->busy = false;
   if (outcome != 0) status = CL_FAIL(e, CLADE_EIO, "the program's save function returned %d", outcome);
   int64_t bytes = 0;
   if (status == 0) status = cl_trainer_state_measure(part.bytes, true, &bytes, e);

@@ -20,6 +20,7 @@ struct cl_trainer_session {
   int64_t reports;    /* ordinal of the last report that was answered */
   int64_t sent;       /* ordinal of the last report sent: reports or reports + 1 */
   bool loaded;        /* the last load worked */
+  bool busy;          /* the save or load function of the program runs */
   char *load;         /* state that cl_trainer_session_load has to load, or null */
   bool announced;     /* a snapshot is due at the first report at or above announced_at */
   double announced_at;

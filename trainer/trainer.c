@@ -24,8 +24,7 @@ struct clade_trainer {
   struct cl_err pending; /* of a call that could not return it; code 0 = none */
 };
 
-/* --- errors ----------------------------------------------------------------------------------------------
- */
+/* --- errors ------------------------------------------------------------------------------------------ */
 
 static int fail(clade_trainer *t, int status) {
   assert(status < 0);
@@ -39,7 +38,14 @@ static void keep_error(clade_trainer *t, const struct cl_err *e) {
   if (t->pending.code == 0) t->pending = *e;
 }
 
+/* A save or load function is itself part of an answer: what is being said must not change under it. */
+static int check_idle(const clade_trainer *t, struct cl_err *e) {
+  if (!t->session.busy) return 0;
+  return CL_FAIL(e, CLADE_EINVAL, "a save or load function must not set metrics, start, report or be done");
+}
+
 static int take_pending(clade_trainer *t) {
+  CL_TRY(check_idle(t, &t->error));
   int status = t->pending.code;
   if (status == 0) return 0;
   t->error = t->pending;
@@ -52,8 +58,7 @@ const char *clade_trainer_errmsg(const clade_trainer *t) {
   return t->pending.code != 0 ? t->pending.text : t->error.text;
 }
 
-/* --- open and close --------------------------------------------------------------------------------------
- */
+/* --- open and close ---------------------------------------------------------------------------------- */
 
 static int read_seed(clade_trainer *t) {
   const char *text = cl_trainer_argument(&t->values, "seed");
@@ -108,8 +113,7 @@ void clade_trainer_close(clade_trainer *t) {
   cl_free(t);
 }
 
-/* --- values ----------------------------------------------------------------------------------------------
- */
+/* --- values ------------------------------------------------------------------------------------------ */
 
 void clade_trainer_default(clade_trainer *t, const char *name, const char *text) {
   struct cl_err e = {0};
@@ -181,12 +185,13 @@ const char *clade_trainer_name(const clade_trainer *t, size_t i) {
   return NULL;
 }
 
-/* --- start -----------------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------------- */
 
 /* What every call returns once the conversation is over. */
 static int refuse(clade_trainer *t) {
+  assert(t->session.over);
   if (t->session.exit_status != 0) return CLADE_TRAINER_STOP;
+  assert(t->failure.code < 0);
   t->error = t->failure;
   return t->failure.code;
 }
@@ -194,11 +199,10 @@ static int refuse(clade_trainer *t) {
 /* No worker came back: the program is to end as preempted. */
 static int give_up(clade_trainer *t, double step) {
   struct cl_err e = {0};
-  if (t->session.exit_status == 0) {
-    t->session.exit_status = CLADE_TRAINER_EXIT_PREEMPTED;
-    if (cl_trainer_session_save_late(&t->session, step, t->env.checkpoints, &e) < 0)
-      (void)cl_err_prefix(&t->error, "%s; and the state could not be saved: ", e.text);
-  }
+  assert(t->in_study && !t->session.over && t->session.exit_status == 0);
+  t->session.exit_status = CLADE_TRAINER_EXIT_PREEMPTED;
+  if (cl_trainer_session_save_late(&t->session, step, t->env.checkpoints, &e) < 0)
+    (void)cl_err_prefix(&t->error, "%s; and the state could not be saved: ", e.text);
   t->session.over = true;
   return CLADE_TRAINER_STOP;
 }
@@ -232,8 +236,7 @@ int clade_trainer_start(clade_trainer *t) {
   return status < 0 ? fail(t, status) : status;
 }
 
-/* --- reports ---------------------------------------------------------------------------------------------
- */
+/* --- reports ----------------------------------------------------------------------------------------- */
 
 static int check_metric(const clade_trainer *t, const char *name, struct cl_err *e) {
   size_t n = name == NULL ? 0 : strnlen(name, CLADE_TRAINER_NAME_MAX + 1);
@@ -249,6 +252,7 @@ static int check_metric(const clade_trainer *t, const char *name, struct cl_err 
 }
 
 static int add_metric(clade_trainer *t, const char *name, double value, struct cl_err *e) {
+  CL_TRY(check_idle(t, e));
   for (size_t i = 0; i < t->n_metrics && name != NULL; i++) {
     if (strcmp(t->metrics[i].name, name) != 0) continue;
     t->metrics[i].value = value;
@@ -309,6 +313,7 @@ static int report_in_study(clade_trainer *t, double step) {
 
 int clade_trainer_report(clade_trainer *t, double step) {
   if (t == NULL) return CLADE_EINVAL;
+  if (check_idle(t, &t->error) < 0) return fail(t, t->error.code);
   int status = take_pending(t);
   if (status == 0 && t->done) status = CL_FAIL(&t->error, CLADE_EINVAL, "a report after clade_trainer_done");
   if (status == 0 && !isfinite(step))
@@ -337,8 +342,7 @@ int clade_trainer_done(clade_trainer *t) {
   return status < 0 ? fail(t, status) : status;
 }
 
-/* --- what is known ---------------------------------------------------------------------------------------
- */
+/* --- what is known ----------------------------------------------------------------------------------- */
 
 int clade_trainer_exit_status(const clade_trainer *t) {
   if (t == NULL) return 1;

@@ -100,8 +100,9 @@ enum {
  *         values are in force already; the step goes on from the loaded state's.
  *   ctx   handed to both
  *
- * Both return 0, or any other number for failure. That is told to the study, which decides what happens:
- * the trial goes on, or another state is tried. So a failed load must leave a state that can be trained. */
+ * Neither may call clade_trainer_metric, _start, _report, _done or _close. Both return 0, or any other number
+ * for failure. That is told to the study, which decides what happens: the trial goes on, or another state is
+ * tried. So a failed load must leave a state that can be trained. */
 struct clade_trainer_options {
   int (*save)(void *ctx, const char *directory);
   int (*load)(void *ctx, const char *directory);

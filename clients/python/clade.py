@@ -12,18 +12,21 @@
             train(model, lr=run.lr)                   # as of now: it may change at every report
             run.report(model.epoch, accuracy=test(model), loss=model.loss)
 
-Leaving the block normally says that training is done; after a stop or pause it exits with the status that the study
-understands (76, 75). Without `with`: call run.done() and run.exit().
+Leaving the block normally says that training is done; after a stop or pause it exits with the status that the
+study understands (76, 75). Without `with`: call run.done() and run.exit().
 
-Where a value comes from, the first that has it: the study; the command line, `--name=value` or `--name value`; the
-environment, CLADE_PARAM_<name>; `defaults`. Outside of a study (no CLADE_SOCKET) the program just runs, and every report
-is printed as `step 3  accuracy 0.93`. All files of the state must be written by `save` into the directory given to it; the
-library never installs signal handlers, starts threads, or prints to standard output in a study. When Clade dies, the next report waits
-CLADE_RECONNECT seconds (600) for it, then saves to CLADE_CKPT_DIR/<step>.late and asks the program to stop with status 75.
+Where a value comes from, the first that has it: the study; the command line, `--name=value` or `--name value`;
+the environment, CLADE_PARAM_<name>; `defaults`. Outside of a study (no CLADE_SOCKET) the program just runs, and
+every report is printed as `step 3  accuracy 0.93`. All files of the state must be written by `save` into the
+directory given to it. The library never installs signal handlers, starts threads, or prints to standard output
+in a study. When Clade dies, the next report waits CLADE_RECONNECT seconds (600) for it, then saves to
+CLADE_CKPT_DIR/<step>.late and asks the program to stop with status 75.
 
-Of a training with several processes (torchrun, data loaders) exactly one calls start(); it hands the values to the others.
+Of a training with several processes (torchrun, data loaders) exactly one calls start(); it hands the values to
+the others.
 The protocol is described in docs/protocol.md.
 """
+import contextlib
 import json
 import math
 import os
@@ -58,8 +61,8 @@ class Refused(Error):
 
 
 class Stopped(SystemExit):
-    """start() found that this attempt must not run: no worker came back (exit status 75), or the trial has ended or has a newer
-    attempt (76). Not caught, it ends the program with that status."""
+    """start() found that this attempt must not run: no worker came back (exit status 75), or the trial has ended
+    or has a newer attempt (76). Not caught, it ends the program with that status."""
 
     def __init__(self, status, text):
         super().__init__(status)
@@ -80,17 +83,17 @@ class _Stop(Exception):
 def start(defaults=None, save=None, load=None, argv=None):
     """Connect to the study, if there is one, and learn the values; returns a Run.
 
-    defaults  values used where nothing else gives one; their types are kept: "--lr 1" gives 1.0 for a default of 0.01
-    save      save(directory) writes the whole state into files of the directory, which exists; called inside report()
-    load      load(directory) replaces the whole state, perhaps by that of another trial; called inside resume() and report()
+    defaults  values used where nothing else gives one; their types are kept: "--lr 1" is 1.0 for a default of 0.01
+    save      save(directory) writes the whole state into files of the directory, which exists; called by report()
+    load      load(directory) replaces the whole state, perhaps by another trial's; called by resume() and report()
     argv      the command line; default sys.argv
 
-    An exception of save or load is told to the study, which decides what happens: the trial goes on or loads another one.
+    An exception of save or load is told to the study, which decides: the trial goes on, or loads another state.
     """
     return Run(defaults or {}, save, load, sys.argv if argv is None else argv)
 
 
-# --- values ------------------------------------------------------------------------------------------------------------
+# --- values ------------------------------------------------------------------------------------------------
 
 
 def _argument(argv, name):
@@ -113,7 +116,7 @@ def _read_text(text):
         return {"null": None, "true": True, "false": False}[text]
     if re.fullmatch(r"[+-]?[0-9]+", text):
         return int(text)
-    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", text, re.IGNORECASE | re.ASCII):
+    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", text, re.I):
         return float(text)
     return text
 
@@ -139,7 +142,8 @@ def _read_like(text, default, name):
         wanted = "a number"
     else:
         return text
-    raise Error("EINVAL", "the value of '%s' is %s, which is not %s like its default %r" % (name, text, wanted, default))
+    raise Error("EINVAL", "the value of '%s' is %s, which is not %s like its default %r"
+                % (name, text, wanted, default))
 
 
 class _Values:
@@ -177,7 +181,7 @@ class _Values:
         return dict(self.own, **self.study)
 
 
-# --- messages ----------------------------------------------------------------------------------------------------------
+# --- messages ----------------------------------------------------------------------------------------------
 
 
 def _number(x):
@@ -200,7 +204,8 @@ def _write(message):
 
 
 _TYPES = {  # the answers, and the kind of each key
-    "start": {"values": dict, "seed": int, "change": int, "reports": int, "load": str, "save_at": float, "way": str, "path": str},
+    "start": {"values": dict, "seed": int, "change": int, "reports": int, "load": str, "save_at": float, "way": str,
+              "path": str},
     "save": {"path": str, "way": str},
     "load": {"change": int, "path": str, "way": str, "values": dict},
     "go": {"change": int, "values": dict, "save_at": float, "way": str, "path": str},
@@ -223,6 +228,10 @@ def _check(value, kind):
     raise ValueError
 
 
+def _no_message(reason):
+    return Error("EPROTOCOL", "what the worker sent is no message: %s" % reason)
+
+
 def _parse(line):
     """The message of a line: a dictionary that has every key of its type, None where it was left out."""
     def refuse(word):
@@ -230,19 +239,19 @@ def _parse(line):
     try:
         raw = json.loads(line.decode("utf-8"), parse_constant=refuse)
     except (ValueError, RecursionError) as reason:
-        raise Error("EPROTOCOL", "what the worker sent is no message: %s" % reason) from None
+        raise _no_message(reason) from None
     kind = raw.get("type") if isinstance(raw, dict) else None
     if kind not in _TYPES:
-        raise Error("EPROTOCOL", "what the worker sent is no message for a trainer: %.60r" % line)
+        raise _no_message("%.60r is none for a trainer" % line)
     message = {"type": kind}
     for key, type_ in _TYPES[kind].items():
         value = raw.get(key)
         if value is None and key in _REQUIRED.get(kind, ()):
-            raise Error("EPROTOCOL", 'what the worker sent is no message: "%s" is missing in "%s"' % (key, kind))
+            raise _no_message('"%s" is missing in "%s"' % (key, kind))
         try:
             message[key] = None if value is None else _check(value, type_)
         except ValueError:
-            raise Error("EPROTOCOL", 'what the worker sent is no message: "%s" of "%s" is %.60r' % (key, kind, value)) from None
+            raise _no_message('"%s" of "%s" is %.60r' % (key, kind, value)) from None
     return message
 
 
@@ -250,7 +259,8 @@ class _Link:
     """The connection: lines out, messages in."""
 
     def __init__(self, path, directory):
-        self.path, self.note, self.socket, self.bytes = path, directory and os.path.join(directory, "socket"), None, b""
+        self.path, self.socket, self.bytes = path, None, b""
+        self.note = directory and os.path.join(directory, "socket")
 
     def drop(self):
         if self.socket is not None:
@@ -301,11 +311,11 @@ class _Link:
             self.bytes += more
         line, newline, self.bytes = self.bytes.partition(b"\n")
         if len(line) > MESSAGE_MAX:
-            raise Error("EPROTOCOL", "what the worker sent is no message: it has more than %d bytes" % MESSAGE_MAX)
+            raise _no_message("it has more than %d bytes" % MESSAGE_MAX)
         return _parse(line)
 
 
-# --- the conversation --------------------------------------------------------------------------------------------------
+# --- the conversation --------------------------------------------------------------------------------------
 
 
 def _size_of(directory, sync=False):
@@ -332,8 +342,8 @@ def _sync(path):
 
 
 class _Session:
-    """What the trainer and its worker have agreed on. One question is open at a time; it is written once and sent again after
-    a reconnection, since the worker answers a repetition like the first."""
+    """What the trainer and its worker have agreed on. One question is open at a time; it is sent again, as it was,
+    after a reconnection, since the worker answers a repetition like the first."""
 
     def __init__(self, values, save, load, link, token, reconnect):
         self.values, self.save, self.load_function, self.link = values, save, load, link
@@ -342,6 +352,7 @@ class _Session:
         self.reports = 0      # ordinal of the last report that was answered
         self.sent = 0         # ordinal of the last report sent
         self.load = None      # state that resume() has to load
+        self.busy = False     # a save or load function runs
         self.loaded = False   # whether the last load worked
         self.announced = None # the answer that announced a snapshot
         self.exit_status = 0  # 75 or 76 once the study said pause or stop
@@ -390,7 +401,8 @@ class _Session:
             return
         whole = os.path.join(directory, _number_text(step) + ".late")
         os.makedirs(whole + ".part", exist_ok=True)
-        self.save(whole + ".part")
+        with self._working():
+            self.save(whole + ".part")
         _size_of(whole + ".part", sync=True)
         os.rename(whole + ".part", whole)
 
@@ -404,9 +416,13 @@ class _Session:
                 question = self._obey(answer, step, name)
                 name = "saved or loaded"
         except Refused:
+            if self.exit_status:
+                raise _Stop from None
             raise
         except BaseException as reason:
             self.link.drop()  # an answer may still come: the next question begins with a hello
+            if self.exit_status and isinstance(reason, (Error, _Closed)):
+                raise _Stop from None  # it was to end anyway
             if isinstance(reason, Error) and reason.code == "EPROTOCOL":
                 self.failure = reason
             raise
@@ -452,8 +468,6 @@ class _Session:
                 text += "; " + answer["field"]
             if answer["limit"] is not None:
                 text += " must be " + answer["limit"]
-            if self.exit_status:
-                raise _Stop  # it ends anyway
             if answer["fatal"]:
                 raise Error("EPROTOCOL", text)
             raise Refused(text)
@@ -468,6 +482,15 @@ class _Session:
         self._apply_values(answer)
         self.announced = answer if answer["save_at"] is not None else None
 
+    @contextlib.contextmanager
+    def _working(self):
+        """While a function of the program runs that is itself part of an answer."""
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+
     def _save_state(self, path, way, step):
         saved = {"type": "saved", "step": 0.0 if step is None else step, "path": path}
         try:
@@ -476,7 +499,8 @@ class _Session:
             if path is None:
                 raise RuntimeError("no path was given to save to")
             os.makedirs(path, exist_ok=True)
-            self.save(path)
+            with self._working():
+                self.save(path)
             saved["bytes"] = _size_of(path)
         except Exception as reason:
             saved["error"] = _sentence(reason)
@@ -487,7 +511,8 @@ class _Session:
         try:
             if self.load_function is None or way not in (None, "directory"):
                 raise RuntimeError("this program cannot load a state in this way")
-            self.load_function(path)
+            with self._working():
+                self.load_function(path)
         except Exception as reason:
             loaded["error"] = _sentence(reason)
         self.loaded = "error" not in loaded
@@ -495,8 +520,8 @@ class _Session:
 
     def _try_hello(self):
         self.link.connect()
-        can = [word for word, function in (("save", self.save), ("load", self.load_function)) if function is not None]
-        self.link.send(_write({"type": "hello", "token": self.token, "protocol": PROTOCOL, "can": " ".join(can),
+        words = ["save"] * (self.save is not None) + ["load"] * (self.load_function is not None)
+        self.link.send(_write({"type": "hello", "token": self.token, "protocol": PROTOCOL, "can": " ".join(words),
                                "reports": self.sent}))
         answer = self.link.receive()
         if answer["type"] == "start":
@@ -518,7 +543,8 @@ class _Session:
             except _Closed as reason:
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise _Closed("no worker came back within %g s (CLADE_RECONNECT): %s" % (self.reconnect, reason)) from None
+                    raise _Closed("no worker came back within %g s (CLADE_RECONNECT): %s"
+                                  % (self.reconnect, reason)) from None
             time.sleep(min(pause, left))
             pause = min(2 * pause, 1.0)
 
@@ -537,7 +563,12 @@ def _number_text(x):
     return text
 
 
-# --- the public face ---------------------------------------------------------------------------------------------------
+def _rounded(x):
+    """For people: six digits."""
+    return _number_text(float("%.5e" % x)) if math.isfinite(x) else _number(x)
+
+
+# --- the public face ---------------------------------------------------------------------------------------
 
 
 class Run:
@@ -562,7 +593,8 @@ class Run:
     def _open(self, path, save, load):
         token, text = os.environ.get("CLADE_TOKEN"), os.environ.get("CLADE_RECONNECT") or "600"
         if not token:
-            raise Error("EINVAL", "CLADE_SOCKET is set, but CLADE_TOKEN is not; a study sets both, unset both to run without")
+            raise Error("EINVAL", "CLADE_SOCKET is set, but CLADE_TOKEN is not; "
+                        "a study sets both, unset both to run without")
         try:
             reconnect = float(text)
         except ValueError:
@@ -604,7 +636,8 @@ class Run:
     def __getitem__(self, name):
         if not self._values.has(name):
             known = ", ".join(self._values.all()) or "none"
-            raise KeyError("there is no value of '%s'; there are: %s. Give it one by defaults={…}, --%s=… or the study" % (name, known, name))
+            raise KeyError("there is no value of '%s'; there are: %s. Give it one by defaults={…}, --%s=… or the study"
+                           % (name, known, name))
         return self._values.get(name)
 
     def __getattr__(self, name):
@@ -637,8 +670,8 @@ class Run:
         return self._session.exit_status or 1
 
     def resume(self):
-        """To be called once, when the model exists and nothing is trained: loads a state if the study wants it (outside of a
-        study: CLADE_RESUME_FROM). Returns whether one was loaded."""
+        """To be called once, when the model exists and nothing is trained: loads a state if the study wants it
+        (outside of a study: CLADE_RESUME_FROM). Returns whether one was loaded."""
         session = self._session
         if session is None:
             path = os.environ.get("CLADE_RESUME_FROM")
@@ -659,14 +692,16 @@ class Run:
             return False
 
     def report(self, step, metrics=None, **more):
-        """Send metrics and wait for the answer: values may change, the state may be saved or loaded. `metrics` is for names that
-        are no Python words. Returns False when the program should stop, like should_stop. Refused: this report only."""
+        """Send metrics and wait for the answer: values may change, the state may be saved or loaded. `metrics` is for
+        names that are no Python words. Returns False when the program should stop, like should_stop. Raises Refused
+        where only this report was refused, Error for others."""
         step, numbers = _check_step(step), _check_metrics(metrics, more)
         if self._done:
             raise Error("EINVAL", "a report after done()")
         if self._session is None:
-            rounded = ["  %s %s" % (name, _number_text(float("%.5e" % x)) if math.isfinite(x) else _number(x)) for name, x in numbers.items()]
-            print("step " + _number_text(step) + "".join(rounded), flush=True)
+            words = ["step", _number_text(step)]
+            words += [" %s %s" % (name, _rounded(x)) for name, x in numbers.items()]
+            print(" ".join(words), flush=True)
             return True
         if self.should_stop or self._failed():
             return False
@@ -677,7 +712,7 @@ class Run:
         return not self.should_stop
 
     def done(self):
-        """Training is finished: the trial is complete when this returns True. False after a stop, where it says nothing."""
+        """Training is finished: the trial is complete when this returns True. False after a stop; then it says nothing."""
         if self.should_stop or (self._session is not None and self._failed()):
             return False
         self._check_started()
@@ -715,6 +750,8 @@ class Run:
         return False
 
     def _check_started(self):
+        if self._session is not None and self._session.busy:
+            raise Error("EINVAL", "a save or load function must not report or be done")
         if self._session is not None and self._session.load is not None:
             raise Error("EINVAL", "the study wants this trial to go on from %s: call resume() before the first report"
                         % self._session.load)
@@ -727,12 +764,11 @@ class Run:
             session.link.drop()
         except _Closed as reason:
             self.warning = str(reason)
-            if session.exit_status == 0:
-                session.exit_status = EXIT_PREEMPTED
-                try:
-                    session.save_late(self._step, os.environ.get("CLADE_CKPT_DIR"))
-                except Exception as failure:
-                    self.warning = "%s; and the state could not be saved: %s" % (reason, failure)
+            session.exit_status = EXIT_PREEMPTED
+            try:
+                session.save_late(self._step, os.environ.get("CLADE_CKPT_DIR"))
+            except Exception as failure:
+                self.warning = "%s; and the state could not be saved: %s" % (reason, failure)
 
 
 def _count(name):

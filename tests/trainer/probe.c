@@ -10,7 +10,14 @@
 struct state {
   int step;
   bool bad_save, bad_load;
+  clade_trainer *deep; /* to be misused by save, or null */
 };
+
+static int print_error(clade_trainer *t, int status) {
+  printf("error %s\n", clade_error_name(status));
+  fprintf(stderr, "%s\n", clade_trainer_errmsg(t));
+  return status;
+}
 
 static int save(void *ctx, const char *directory) {
   const struct state *state = (const struct state *)ctx;
@@ -21,6 +28,10 @@ static int save(void *ctx, const char *directory) {
   FILE *file = fopen(path, "w");
   if (file == NULL) return 1;
   fprintf(file, "%d\n", state->step);
+  if (state->deep != NULL) {
+    for (int i = 0; i < 20; i++) clade_trainer_metric(state->deep, "accuracy", i);
+    (void)print_error(state->deep, clade_trainer_report(state->deep, state->step));
+  }
   return fclose(file);
 }
 
@@ -44,12 +55,6 @@ static bool has_flag(int argc, char **argv, const char *flag) {
   for (int i = 2; i < argc; i++)
     if (strcmp(argv[i], flag) == 0) return true;
   return false;
-}
-
-static int print_error(clade_trainer *t, int status) {
-  printf("error %s\n", clade_error_name(status));
-  fprintf(stderr, "%s\n", clade_trainer_errmsg(t));
-  return status;
 }
 
 static void print_values(clade_trainer *t) {
@@ -144,6 +149,7 @@ int main(int argc, char **argv) {
   if (has_flag(argc, argv, "--plain")) options = (struct clade_trainer_options){0};
   clade_trainer *t = NULL;
   int status = clade_trainer_open(argc, argv, &options, &t);
+  if (has_flag(argc, argv, "--deep")) state.deep = t;
   if (status < 0) {
     (void)print_error(t, status);
   } else {

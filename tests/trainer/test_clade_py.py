@@ -1,4 +1,5 @@
 """What clade.py has beyond the scenarios of both clients: attributes, types, the `with` block, errors that help."""
+import ast
 import contextlib
 import io
 import os
@@ -47,6 +48,11 @@ def with_peer(script):
                 peer.close()
         return run
     return decorate
+
+
+def test_it_is_written_in_python_3_8(_):
+    with open(os.path.join(CLIENT, "clade.py"), encoding="utf-8") as file:
+        ast.parse(file.read(), feature_version=(3, 8))
 
 
 def test_values_are_attributes_items_and_a_dictionary(_):

@@ -64,7 +64,7 @@ def file_of(path):
         return int(file.read())
 
 
-# --- the normal course ---------------------------------------------------------------------------------------------------
+# --- the normal course -------------------------------------------------------------------------------------
 
 
 @scenario
@@ -141,7 +141,7 @@ def test_a_report_may_be_without_metrics(peer):
     peer.ends(0, OPEN, "start fresh", go_line(1), "done")
 
 
-# --- states --------------------------------------------------------------------------------------------------------------
+# --- states ------------------------------------------------------------------------------------------------
 
 
 @scenario
@@ -284,7 +284,7 @@ def test_training_does_not_begin_over_a_state_that_waits(peer):
     assert peer.process.wait() == 1
 
 
-# --- the end --------------------------------------------------------------------------------------------------------------
+# --- the end -----------------------------------------------------------------------------------------------
 
 
 @scenario
@@ -329,7 +329,7 @@ def test_a_stop_may_answer_a_load_at_the_start(peer):
     peer.ends(76, OPEN, "load 3", "start stop")
 
 
-# --- errors ---------------------------------------------------------------------------------------------------------------
+# --- errors ------------------------------------------------------------------------------------------------
 
 
 @scenario
@@ -478,7 +478,27 @@ def test_a_path_too_long_for_a_socket_is_an_error(peer):
     peer.ends(1, "error EINVAL", saying="too long" if PROBE.endswith(".py") else "at most 107")
 
 
-# --- a worker that dies ----------------------------------------------------------------------------------------------------
+@scenario
+def test_a_save_function_may_not_report(peer):
+    path = os.path.join(peer.directory, "ck")
+    begin(peer, "1", "--deep", save_at=1, path=path)
+    report(peer, 1, path=path, bytes=2)
+    peer.send("stop")
+    peer.ends(76, OPEN, "start fresh", "save 1", "error EINVAL", "report 1 stop", "done stop",
+              saying="a save or load function must not")
+
+
+@scenario
+def test_a_pause_without_an_end_of_its_conversation_is_one(peer):
+    begin(peer, "9", environment={"CLADE_RECONNECT": "0"})
+    report(peer, 1)
+    peer.send("pause", save=os.path.join(peer.directory, "ck"))
+    assert peer.read()["bytes"] == 2
+    peer.vanish()
+    peer.ends(75, OPEN, "start fresh", "save 1", "report 1 stop", "done stop")
+
+
+# --- a worker that dies ------------------------------------------------------------------------------------
 
 
 @scenario
@@ -679,7 +699,7 @@ def test_without_any_worker_the_trainer_ends_with_75(peer):
     peer.ends(75, "error ECLOSED", saying="no worker came back within 0.15 s (CLADE_RECONNECT)")
 
 
-# --- outside of a study -----------------------------------------------------------------------------------------------------
+# --- outside of a study ------------------------------------------------------------------------------------
 
 
 @scenario
