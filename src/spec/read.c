@@ -1,0 +1,235 @@
+/* Typed reading. One place for "what was found" and "what was expected". */
+#include "spec/read.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+int cl_note_add(const struct cl_reader *r, enum cl_spec_note_kind kind, size_t at, struct cl_err *e,
+                const char *format, ...) {
+  char sentence[CLADE_ERR_TEXT];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(sentence, sizeof sentence, format, args);
+  va_end(args);
+  struct cl_notes *notes = r->notes;
+  if (cl_grow(&notes->items, &notes->cap, notes->n + 1, sizeof *notes->items) < 0) return CL_FAIL_NOMEM(e);
+  struct cl_text t = {0};
+  cl_source_name_place(r->source, at, &t);
+  cl_text_format(&t, ": %s", sentence);
+  char *text = cl_text_take(&t);
+  if (text == NULL) return CL_FAIL_NOMEM(e);
+  notes->items[notes->n++] = (struct cl_spec_note){kind, text};
+  return 0;
+}
+
+void cl_notes_done(struct cl_notes *n) {
+  for (size_t i = 0; i < n->n; i++) cl_free(n->items[i].text);
+  cl_free(n->items);
+  *n = (struct cl_notes){0};
+}
+
+const char *cl_nearest(const char *name, const char *const *names, size_t n) {
+  const char *nearest = NULL;
+  size_t length = strlen(name);
+  int best = 2 * (2 + (int)length / 4);
+  for (size_t i = 0; i < n; i++) {
+    int cost =
+        2 * cl_text_distance(name, names[i]) - (strlen(names[i]) == length); /* swapped letters first */
+    if (cost < best) best = cost, nearest = names[i];
+  }
+  return nearest;
+}
+
+const char *cl_read_expects(const struct cl_key *table, const char *name) {
+  for (; table->name != NULL; table++)
+    if (strcmp(table->name, name) == 0) return table->expects;
+  return NULL;
+}
+
+int cl_read_keys(const struct cl_reader *r, const struct cl_node *mapping, const struct cl_key *table,
+                 const char *what, struct cl_err *e) {
+  assert(mapping->kind == CL_MAPPING);
+  const char *names[64];
+  size_t n = 0;
+  for (const struct cl_key *k = table; k->name != NULL; k++) names[n++] = k->name;
+  assert(n < sizeof names / sizeof names[0]);
+  for (const struct cl_node *key = mapping->first; key != NULL; key = key->next->next) {
+    if (cl_read_expects(table, key->text) != NULL) continue;
+    const char *nearest = cl_nearest(key->text, names, n);
+    struct cl_text known = {0};
+    for (size_t i = 0; i < n; i++) cl_text_format(&known, "%s%s", i == 0 ? "one of " : ", ", names[i]);
+    int status = known.failed ? CL_FAIL_NOMEM(e)
+                              : cl_source_fail(r->source, key->start, cl_text_get(&known), e,
+                                               "%s has no key `%.80s`%s%s%s", what, key->text,
+                                               nearest == NULL ? "" : "; did you mean `",
+                                               nearest == NULL ? "" : nearest, nearest == NULL ? "" : "`?");
+    cl_text_done(&known);
+    return status;
+  }
+  return 0;
+}
+
+int cl_read_wrong(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *expects,
+                  struct cl_err *e) {
+  char buffer[128];
+  const struct cl_node *meant = cl_node_resolve(node);
+  return cl_source_fail(r->source, node->start, expects, e, "`%s` is %s", key,
+                        cl_node_describe(meant == NULL ? node : meant, buffer, sizeof buffer));
+}
+
+int cl_read_text(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *expects,
+                 const char **ret, struct cl_err *e) {
+  const struct cl_node *meant = cl_node_resolve(node);
+  if (meant == NULL || meant->kind != CL_SCALAR || cl_node_is_null(meant) || meant->text[0] == '\0')
+    return cl_read_wrong(r, node, key, expects, e);
+  *ret = meant->text;
+  return 0;
+}
+
+static bool node_value(const struct cl_node *node, struct cl_value *ret) {
+  const struct cl_node *meant = cl_node_resolve(node);
+  if (meant == NULL || meant->kind != CL_SCALAR) return false;
+  *ret = cl_node_value(meant);
+  return true;
+}
+
+int cl_read_int(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *expects,
+                int64_t lo, int64_t hi, int64_t *ret, struct cl_err *e) {
+  struct cl_value v;
+  if (!node_value(node, &v) || v.kind != CL_INT || v.as.integer < lo || v.as.integer > hi)
+    return cl_read_wrong(r, node, key, expects, e);
+  *ret = v.as.integer;
+  return 0;
+}
+
+int cl_read_number(const struct cl_reader *r, const struct cl_node *node, const char *key,
+                   const char *expects, double *ret, struct cl_err *e) {
+  struct cl_value v;
+  if (!node_value(node, &v) || !isfinite(cl_value_number(v))) return cl_read_wrong(r, node, key, expects, e);
+  *ret = cl_value_number(v);
+  return 0;
+}
+
+int cl_read_bool(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *expects,
+                 bool *ret, struct cl_err *e) {
+  struct cl_value v;
+  if (!node_value(node, &v) || v.kind != CL_BOOL) return cl_read_wrong(r, node, key, expects, e);
+  *ret = v.as.truth;
+  return 0;
+}
+
+int cl_read_word(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *words,
+                 int *ret_index, struct cl_err *e) {
+  const struct cl_node *meant = cl_node_resolve(node);
+  if (meant != NULL && meant->kind == CL_SCALAR) {
+    const char *text = meant->text, *p = words;
+    for (int i = 0; p != NULL; i++) {
+      size_t n = strcspn(p, "|");
+      if (strlen(text) == n && strncmp(text, p, n) == 0) {
+        *ret_index = i;
+        return 0;
+      }
+      p = p[n] == '\0' ? NULL : p + n + 1;
+    }
+  }
+  char expects[200];
+  (void)snprintf(expects, sizeof expects, "one of %s", words);
+  return cl_read_wrong(r, node, key, expects, e);
+}
+
+bool cl_read_duration(const char *text, double *ret_seconds) {
+  double total = 0;
+  const char *p = text;
+  do {
+    char number[32];
+    size_t n = strspn(p, "0123456789.");
+    if (n == 0 || n >= sizeof number) return false;
+    memcpy(number, p, n);
+    number[n] = '\0';
+    double x = 0;
+    if (!cl_text_to_number(number, &x)) return false;
+    p += n;
+    if (strncmp(p, "ms", 2) == 0)
+      x /= 1000, p += 2;
+    else if (*p == 'd' || *p == 'h' || *p == 'm' || *p == 's')
+      x *= *p == 'd' ? 86400 : *p == 'h' ? 3600 : *p == 'm' ? 60 : 1, p++;
+    else if (*p != '\0' || p != text + n)
+      return false;
+    total += x;
+  } while (*p != '\0');
+  if (!(total > 0 && total <= 1e10)) return false; /* three centuries */
+  *ret_seconds = total;
+  return true;
+}
+
+bool cl_read_size(const char *text, int64_t *ret_bytes) {
+  char number[32];
+  size_t n = strspn(text, "0123456789.");
+  if (n == 0 || n >= sizeof number) return false;
+  memcpy(number, text, n);
+  number[n] = '\0';
+  double x = 0;
+  if (!cl_text_to_number(number, &x)) return false;
+  const char *unit = text + n;
+  static const char units[] = "KMGT";
+  const char *found = *unit == '\0' ? NULL : strchr(units, *unit >= 'a' ? *unit - 'a' + 'A' : *unit);
+  if (found != NULL) {
+    for (const char *u = units; u <= found; u++) x *= 1024;
+    unit++;
+    if (*unit == 'i') unit++;
+  }
+  if (*unit == 'B') unit++;
+  if (*unit != '\0' || !(x >= 1 && x <= 1e15)) return false;
+  *ret_bytes = (int64_t)x;
+  return true;
+}
+
+json_t *cl_json_value(struct cl_value v) {
+  switch (v.kind) {
+  case CL_ABSENT:
+  case CL_NULL: return json_null();
+  case CL_BOOL: return json_boolean(v.as.truth);
+  case CL_INT: return json_integer(v.as.integer);
+  case CL_REAL: return json_real(v.as.real);
+  case CL_TEXT: return json_string(v.as.text);
+  }
+  return NULL;
+}
+
+/* Aliases may repeat a part many times over, so the budget counts what comes out. */
+static int to_json(const struct cl_reader *r, const struct cl_node *node, int depth, int *budget,
+                   json_t **ret, struct cl_err *e) {
+  const struct cl_node *meant = cl_node_resolve(node);
+  if (meant == NULL || depth > CL_TREE_DEPTH || --*budget < 0)
+    return cl_source_fail(r->source, node->start, NULL, e,
+                          meant == NULL ? "this alias leads to nothing that can be used here"
+                                        : "aliases make this part too large or endless; write it out");
+  json_t *made = meant->kind == CL_SEQUENCE  ? json_array()
+                 : meant->kind == CL_MAPPING ? json_object()
+                                             : cl_json_value(cl_node_value(meant));
+  int status = made == NULL ? CL_FAIL_NOMEM(e) : 0;
+  for (const struct cl_node *child = meant->first; status == 0 && child != NULL; child = child->next) {
+    const char *key = meant->kind == CL_MAPPING ? child->text : NULL;
+    if (key != NULL) child = child->next;
+    json_t *part = NULL;
+    status = to_json(r, child, depth + 1, budget, &part, e);
+    if (status < 0) break;
+    int added = key != NULL ? json_object_set_new(made, key, part) : json_array_append_new(made, part);
+    if (added < 0) status = CL_FAIL_NOMEM(e);
+  }
+  if (status < 0)
+    json_decref(made);
+  else
+    *ret = made;
+  return status;
+}
+
+int cl_read_json(const struct cl_reader *r, const struct cl_node *node, json_t **ret, struct cl_err *e) {
+  int budget = CL_TREE_NODES;
+  return to_json(r, node, 0, &budget, ret, e);
+}
