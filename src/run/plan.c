@@ -33,11 +33,10 @@ static int list_objective(const struct clade_run_options *o, struct cl_objective
   return n;
 }
 
-static int read_spec(const struct clade_run_options *options, const struct cl_spec_overrides *o,
-                     struct cl_plan *ret, struct cl_err *e) {
+static int read_spec(const struct clade_run_options *options, struct cl_plan *ret, struct cl_err *e) {
   if (options->spec != NULL) return cl_spec_load(options->spec, &ret->spec, e);
   if (options->argc > 0)
-    return cl_spec_inline(options->argc, (const char *const *)options->argv, o, &ret->spec, e);
+    return cl_spec_inline(options->argc, (const char *const *)options->argv, &ret->spec, e);
   return CL_FAIL(
       e, CLADE_ESPEC,
       "there is nothing to run: name a spec file (clade run spec.yaml) or give a command with search "
@@ -87,7 +86,7 @@ int cl_plan_make(const struct clade_run_options *options, struct cl_plan *ret, s
     o.n_program = options->argc;
     o.program = (const char *const *)options->argv;
   }
-  CL_TRY(read_spec(options, &o, ret, e));
+  CL_TRY(read_spec(options, ret, e));
   CL_TRY(cl_spec_resolve(ret->spec, &o, &ret->result, e));
   CL_TRY(cl_settings_parse(ret->result.settings, &ret->settings, e));
   CL_TRY(check_methods(ret, e));
