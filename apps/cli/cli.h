@@ -23,8 +23,9 @@ struct cl_cli {
   const struct cl_cli_command *command;
   struct cl_view_style out, err; /* of stdout and stderr */
   bool out_terminal, err_terminal, in_terminal;
-  bool locale_utf8; /* drawings may leave ASCII, also in a pipe */
-  bool live;        /* stderr can show a frame that is redrawn */
+  bool locale_utf8;      /* drawings may leave ASCII, also in a pipe */
+  bool live;             /* stderr can show a frame that is redrawn */
+  bool json, yes, quiet; /* typed; quiet: no notes, no progress */
   const char *store_typed;
   struct clade_text text; /* of results, until it is flushed */
 };
@@ -68,6 +69,7 @@ struct cl_cli_example {
 
 struct cl_cli_command {
   const char *name;
+  const char *group;       /* heading in the overview; null: that of the command before it */
   const char *summary;     /* a line without full stop */
   const char *usage;       /* what follows the name */
   const char *description; /* paragraphs, parted by empty lines */
@@ -86,8 +88,15 @@ struct cl_cli_command {
 const struct cl_cli_command *const *cl_cli_commands(void);
 const struct cl_cli_command *cl_cli_find(const char *name); /* null if unknown */
 
-/* Options of every command. */
-extern const struct cl_cli_option cl_cli_common[];
+/* Options of every command. One that a command has in its own table is that command's alone. */
+struct cl_cli_common {
+  bool help, json, yes, quiet, no_color;
+  const char *store;
+};
+extern const struct cl_cli_option cl_cli_common_options[];
+/* The common options that are not in the command's own table, one after the other: null begins; null ends. */
+const struct cl_cli_option *cl_cli_next_common(const struct cl_cli_command *command,
+                                               const struct cl_cli_option *before);
 
 void cl_cli_write_help(const struct cl_cli *cli, const struct cl_cli_command *command,
                        struct clade_text *ret);
@@ -103,7 +112,7 @@ int cl_cli_complain(const struct cl_cli *cli, int status, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 /* The same for a failed call; the exit status that its code means. */
 int cl_cli_fail(const struct cl_cli *cli, const struct cl_err *e);
-/* A note on stderr: dim on a terminal. */
+/* A note on stderr: dim on a terminal, nothing with --quiet. */
 void cl_cli_note(const struct cl_cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Write cli->text to stdout and empty it. 0, or CL_EXIT_FAILED after a complaint (disk full, no memory). */
@@ -111,7 +120,8 @@ int cl_cli_flush(struct cl_cli *cli);
 /* Flush, and `status` unless that failed. */
 int cl_cli_finish(struct cl_cli *cli, int status);
 
-/* Ask a yes-or-no question. Yes if `yes` was typed; not on a terminal: false after one warning that names
+/* Ask a yes-or-no question. Yes if `yes` or --yes was typed; not on a terminal: false after one warning that
+ * names
  * --yes. */
 bool cl_cli_confirm(const struct cl_cli *cli, bool yes, const char *question);
 

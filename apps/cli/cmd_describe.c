@@ -73,7 +73,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
   bool first = true;
   clade_text_add(
       t, "{\"program\": \"clade\", \"summary\": \"search and evolve hyperparameters\",\n  \"options\": ");
-  add_options(t, cl_cli_common);
+  add_options(t, cl_cli_common_options);
   clade_text_add(t, ",\n  \"commands\": [");
   for (const struct cl_cli_command *const *c = cl_cli_commands(); *c != NULL; c++) {
     if ((*c)->hidden) continue;

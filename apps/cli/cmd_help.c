@@ -20,6 +20,7 @@ static const struct cl_cli_example examples[] = {{"clade help list", "What does 
 extern const struct cl_cli_command cl_command_help;
 const struct cl_cli_command cl_command_help = {
     .name = "help",
+    .group = "Help",
     .summary = "show the commands, or what one of them does",
     .usage = "[COMMAND]",
     .description =

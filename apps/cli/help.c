@@ -76,10 +76,16 @@ void cl_cli_write_help(const struct cl_cli *cli, const struct cl_cli_command *co
                     command->usage);
   add_words(ret, command->description, 0, width_of(cli));
   clade_text_add_char(ret, '\n');
-  add_heading(cli, "Options:", ret);
+  if (command->options != NULL && command->options->kind != CL_OPTION_END) {
+    add_heading(cli, "Options:", ret);
+    clade_text_add_char(ret, '\n');
+    add_options(cli, command->options, ret);
+    clade_text_add_char(ret, '\n');
+  }
+  add_heading(cli, "Options of every command:", ret);
   clade_text_add_char(ret, '\n');
-  add_options(cli, command->options, ret);
-  add_options(cli, cl_cli_common, ret);
+  for (const struct cl_cli_option *o = NULL; (o = cl_cli_next_common(command, o)) != NULL;)
+    add_option(cli, o, ret);
   if (command->examples == NULL || command->examples->command == NULL) return;
   clade_text_add_char(ret, '\n');
   add_heading(cli, "Examples:", ret);
@@ -98,10 +104,14 @@ void cl_cli_write_overview(const struct cl_cli *cli, struct clade_text *ret) {
       "Searches hyperparameters, evolves them while training runs, and keeps each study as the log of all "
       "that happened.",
       0, width_of(cli));
-  clade_text_add_char(ret, '\n');
-  add_heading(cli, "Commands:", ret);
-  clade_text_add_char(ret, '\n');
-  for (const struct cl_cli_command *const *c = cl_cli_commands(); *c != NULL; c++)
-    if (!(*c)->hidden) clade_text_format(ret, "  %-9s %s\n", (*c)->name, (*c)->summary);
-  clade_text_add(ret, "\nclade COMMAND --help says more, with examples.\n");
+  for (const struct cl_cli_command *const *c = cl_cli_commands(); *c != NULL; c++) {
+    if ((*c)->hidden) continue;
+    if ((*c)->group != NULL) {
+      clade_text_add_char(ret, '\n');
+      add_heading(cli, (*c)->group, ret);
+      clade_text_add_char(ret, '\n');
+    }
+    clade_text_format(ret, "  %-9s %s\n", (*c)->name, (*c)->summary);
+  }
+  clade_text_add(ret, "\n`clade COMMAND --help` says more about one of them, with examples.\n");
 }

@@ -7,9 +7,10 @@
 
 static int complain_unknown(const struct cl_cli *cli, const char *name) {
   const char *best = NULL;
-  int distance = (int)strlen(name) / 2 + 1;
+  int distance = (int)strlen(name) / 3 + 1;
   for (const struct cl_cli_command *const *c = cl_cli_commands(); *c != NULL; c++) {
-    int d = clade_text_distance(name, (*c)->name);
+    bool begins = strncmp(name, (*c)->name, strlen(name)) == 0;
+    int d = begins ? 0 : clade_text_distance(name, (*c)->name);
     if ((*c)->hidden || d >= distance) continue;
     distance = d;
     best = (*c)->name;
@@ -19,14 +20,22 @@ static int complain_unknown(const struct cl_cli *cli, const char *name) {
   return cl_cli_complain(cli, CL_EXIT_USAGE, "there is no command '%.60s'; clade help lists them", name);
 }
 
+static void take_common(struct cl_cli *cli, const struct cl_cli_common *common) {
+  cli->store_typed = common->store;
+  cli->json = common->json;
+  cli->yes = common->yes;
+  cli->quiet = common->quiet;
+  if (common->no_color) cli->out.color = cli->err.color = false;
+}
+
 static int run_command(struct cl_cli *cli, int argc, char **argv) {
   struct cl_cli_line line;
   struct cl_err e = {0};
   if (cl_cli_parse(cli->command, argc, argv, &line, &e) < 0)
     return cl_cli_complain(cli, CL_EXIT_USAGE, "%s", e.text);
   int status = 0;
-  cli->store_typed = line.store;
-  if (line.help)
+  take_common(cli, &line.common);
+  if (line.common.help)
     cl_cli_write_help(cli, cli->command, &cli->text);
   else
     status = cli->command->run(cli, line.options, line.argc, line.argv, line.rest);
@@ -34,12 +43,21 @@ static int run_command(struct cl_cli *cli, int argc, char **argv) {
   return cl_cli_finish(cli, status);
 }
 
+/* The command's name, and its words in the place of the program's: options may stand before it. */
+static const char *take_command(int argc, char **argv) {
+  int at = cl_cli_command_word(argc, argv);
+  if (at >= argc) at = argc > 1 ? 1 : 0; /* options alone: --help, --version, or a mistake */
+  const char *name = at > 0 ? argv[at] : "help";
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = "version";
+  for (int i = at; i > 1; i--) argv[i] = argv[i - 1];
+  return name;
+}
+
 int main(int argc, char **argv) {
   struct cl_cli cli = {0};
   cl_cli_look(&cli);
-  const char *name = argc > 1 ? argv[1] : "help";
-  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
-  if (strcmp(name, "--version") == 0) name = "version";
+  const char *name = take_command(argc, argv);
   cli.command = cl_cli_find(name);
   int status = cli.command == NULL ? complain_unknown(&cli, name)
                                    : run_command(&cli, argc > 2 ? argc - 2 : 0, argv + 2);

@@ -5,21 +5,46 @@
 #include <stdio.h>
 #include <string.h>
 
-struct common {
-  bool help;
-  const char *store;
-};
-
-const struct cl_cli_option cl_cli_common[] = {
-    {CL_OPTION_FLAG, "help", 'h', offsetof(struct common, help), NULL, "show this help"},
-    {CL_OPTION_TEXT, "store", '\0', offsetof(struct common, store), "PATH",
-     "where studies are kept (default: CLADE_STORE, then the spec's `store:`, then clade.db)"},
+const struct cl_cli_option cl_cli_common_options[] = {
+    {CL_OPTION_TEXT, "store", '\0', offsetof(struct cl_cli_common, store), "PATH",
+     "where studies are kept (CLADE_STORE, else the spec's `store:`, else clade.db)"},
+    {CL_OPTION_FLAG, "json", '\0', offsetof(struct cl_cli_common, json), NULL, "results as JSON"},
+    {CL_OPTION_FLAG, "yes", 'y', offsetof(struct cl_cli_common, yes), NULL, "answer every question with yes"},
+    {CL_OPTION_FLAG, "quiet", 'q', offsetof(struct cl_cli_common, quiet), NULL,
+     "results and errors only: no notes, no progress"},
+    {CL_OPTION_FLAG, "no-color", '\0', offsetof(struct cl_cli_common, no_color), NULL,
+     "no colors (also: NO_COLOR in the environment)"},
+    {CL_OPTION_FLAG, "help", 'h', offsetof(struct cl_cli_common, help), NULL, "show this help"},
     {CL_OPTION_END}};
+
+static bool has_option(const struct cl_cli_option *options, const char *name) {
+  for (const struct cl_cli_option *o = options; o != NULL && o->kind != CL_OPTION_END; o++)
+    if (strcmp(o->name, name) == 0) return true;
+  return false;
+}
+
+const struct cl_cli_option *cl_cli_next_common(const struct cl_cli_command *command,
+                                               const struct cl_cli_option *before) {
+  const struct cl_cli_option *o = before == NULL ? cl_cli_common_options : before + 1;
+  while (o->kind != CL_OPTION_END && command != NULL && has_option(command->options, o->name)) o++;
+  return o->kind == CL_OPTION_END ? NULL : o;
+}
+
+/* The options a command understands, one after the other: its own, then the common ones. */
+static const struct cl_cli_option *next_option(const struct cl_cli_command *c, const struct cl_cli_option *o,
+                                               bool *common) {
+  if (!*common) {
+    const struct cl_cli_option *own = o == NULL ? c->options : o + 1;
+    if (own != NULL && own->kind != CL_OPTION_END) return own;
+    *common = true;
+    o = NULL;
+  }
+  return cl_cli_next_common(c, o);
+}
 
 struct parser {
   const struct cl_cli_command *command;
   struct cl_cli_line *line;
-  struct common common;
   struct cl_err *e;
 };
 
@@ -39,47 +64,41 @@ struct match {
   int n; /* how many have this prefix */
 };
 
-static void look_in(const struct cl_cli_option *options, bool common, const char *name, size_t n,
-                    struct match *m, bool *exact) {
-  for (const struct cl_cli_option *o = options; o != NULL && o->kind != CL_OPTION_END; o++) {
-    if (strncmp(o->name, name, n) != 0) continue;
+static struct match find_name(const struct parser *p, const char *name, size_t n) {
+  struct match m = {0};
+  bool common = false;
+  for (const struct cl_cli_option *o = NULL; (o = next_option(p->command, o, &common)) != NULL;) {
+    if (n == 0 || strncmp(o->name, name, n) != 0) continue;
     bool whole = o->name[n] == '\0';
-    if (*exact && !whole) continue;
-    m->n = whole ? 1 : m->n + 1;
-    *exact = *exact || whole;
-    m->option = o;
-    m->common = common;
+    m = (struct match){.option = o, .common = common, .n = whole ? 1 : m.n + 1};
+    if (whole) break;
   }
-}
-
-static void consider(const struct cl_cli_option *options, const char *name, const char **best,
-                     int *distance) {
-  for (const struct cl_cli_option *o = options; o != NULL && o->kind != CL_OPTION_END; o++) {
-    int d = clade_text_distance(name, o->name);
-    if (d >= *distance) continue;
-    *distance = d;
-    *best = o->name;
-  }
+  return m;
 }
 
 static int fail_unknown(const struct parser *p, const char *name) {
-  const char *best = NULL;
-  int distance = (int)strlen(name) / 2 + 2;
-  consider(p->command->options, name, &best, &distance);
-  consider(cl_cli_common, name, &best, &distance);
+  const char *best = NULL, *behind = "";
+  int distance = (int)strlen(name) / 3 + 1;
+  bool common = false;
+  for (const struct cl_cli_option *o = NULL; (o = next_option(p->command, o, &common)) != NULL;) {
+    int d = clade_text_distance(name, o->name);
+    if (d >= distance) continue;
+    distance = d;
+    best = o->name;
+  }
+  if (p->command->passes_rest) behind = ". What belongs to your program stands behind --";
   if (best != NULL)
-    return fail(p->e, "there is no option --%s; did you mean --%s? (clade %s --help lists them)", name, best,
-                p->command->name);
-  return fail(p->e, "there is no option --%s; clade %s --help lists them", name, p->command->name);
+    return fail(p->e, "there is no option --%s; did you mean --%s? (clade %s --help lists them)%s", name,
+                best, p->command->name, behind);
+  return fail(p->e, "there is no option --%s; clade %s --help lists them%s", name, p->command->name, behind);
 }
 
 static int fail_ambiguous(const struct parser *p, const char *name, size_t n) {
   struct clade_text all = {0};
-  const struct cl_cli_option *const tables[] = {p->command->options, cl_cli_common};
-  for (size_t i = 0; i < 2; i++)
-    for (const struct cl_cli_option *o = tables[i]; o != NULL && o->kind != CL_OPTION_END; o++)
-      if (strncmp(o->name, name, n) == 0)
-        clade_text_format(&all, "%s--%s", all.length > 0 ? " or " : "", o->name);
+  bool common = false;
+  for (const struct cl_cli_option *o = NULL; (o = next_option(p->command, o, &common)) != NULL;)
+    if (strncmp(o->name, name, n) == 0)
+      clade_text_format(&all, "%s--%s", all.length > 0 ? " or " : "", o->name);
   int status = fail(p->e, "--%s can mean %s: write more of it", name, clade_text_get(&all));
   clade_text_done(&all);
   return status;
@@ -124,7 +143,7 @@ static int add_to_list(struct cl_cli_list *list, const char *value, struct cl_er
 
 static int set_option(struct parser *p, const struct match *m, const char *value) {
   const struct cl_cli_option *o = m->option;
-  void *target = (char *)(m->common ? (void *)&p->common : p->line->options) + o->offset;
+  void *target = (char *)(m->common ? (void *)&p->line->common : p->line->options) + o->offset;
   switch (o->kind) {
   case CL_OPTION_FLAG: *(bool *)target = true; return 0;
   case CL_OPTION_CHOICE:
@@ -146,12 +165,9 @@ static int set_option(struct parser *p, const struct match *m, const char *value
 static int parse_long(struct parser *p, const char *word, const char *next, bool *ret_taken) {
   const char *name = word + 2, *equals = strchr(name, '=');
   size_t n = equals != NULL ? (size_t)(equals - name) : strlen(name);
-  struct match m = {0};
-  bool exact = false;
+  struct match m = find_name(p, name, n);
   char copy[64];
   (void)snprintf(copy, sizeof copy, "%.*s", (int)(n < 60 ? n : 60), name);
-  if (n > 0) look_in(p->command->options, false, name, n, &m, &exact);
-  if (n > 0) look_in(cl_cli_common, true, name, n, &m, &exact);
   if (m.n == 0) return fail_unknown(p, copy);
   if (m.n > 1) return fail_ambiguous(p, copy, n);
   if (m.option->kind == CL_OPTION_FLAG) {
@@ -166,8 +182,9 @@ static int parse_long(struct parser *p, const char *word, const char *next, bool
   return set_option(p, &m, next);
 }
 
-static bool find_letter(const struct cl_cli_option *options, bool common, char letter, struct match *ret) {
-  for (const struct cl_cli_option *o = options; o != NULL && o->kind != CL_OPTION_END; o++) {
+static bool find_letter(const struct parser *p, char letter, struct match *ret) {
+  bool common = false;
+  for (const struct cl_cli_option *o = NULL; (o = next_option(p->command, o, &common)) != NULL;) {
     if (o->letter != letter) continue;
     *ret = (struct match){.option = o, .common = common, .n = 1};
     return true;
@@ -179,7 +196,7 @@ static bool find_letter(const struct cl_cli_option *options, bool common, char l
 static int parse_short(struct parser *p, const char *word, const char *next, bool *ret_taken) {
   for (const char *c = word + 1; *c != '\0'; c++) {
     struct match m;
-    if (!find_letter(p->command->options, false, *c, &m) && !find_letter(cl_cli_common, true, *c, &m))
+    if (!find_letter(p, *c, &m))
       return fail(p->e, "there is no option -%.*s; clade %s --help lists them", 1, c, p->command->name);
     if (m.option->kind == CL_OPTION_FLAG) {
       (void)set_option(p, &m, NULL);
@@ -225,7 +242,7 @@ static int parse_words(struct parser *p, int argc, char **argv) {
 static int check_count(const struct parser *p) {
   const struct cl_cli_command *c = p->command;
   int n = c->passes_rest ? p->line->rest : p->line->argc;
-  if (p->line->help) return 0;
+  if (p->line->common.help) return 0;
   if (n < c->n_least) return fail(p->e, "clade %s wants more: clade %s %s", c->name, c->name, c->usage);
   if (c->n_most >= 0 && n > c->n_most)
     return fail(p->e, "'%.60s' is one argument too many: clade %s %s", p->line->argv[c->n_most], c->name,
@@ -245,14 +262,25 @@ int cl_cli_parse(const struct cl_cli_command *command, int argc, char **argv, st
     status = parse_words(&p, argc, argv);
     line.argv[line.argc] = NULL;
   }
-  line.help = p.common.help;
-  line.store = p.common.store;
   if (status == 0) status = check_count(&p);
   if (status < 0)
     cl_cli_line_done(command, &line);
   else
     *ret = line;
   return status;
+}
+
+int cl_cli_command_word(int argc, char **argv) {
+  static const struct cl_cli_command none = {.name = ""};
+  struct parser p = {.command = &none};
+  int i = 1;
+  for (; i < argc && argv[i][0] == '-' && argv[i][1] == '-' && argv[i][2] != '\0'; i++) {
+    const char *name = argv[i] + 2;
+    size_t n = strcspn(name, "=");
+    struct match m = find_name(&p, name, n);
+    if (m.n == 1 && m.option->kind != CL_OPTION_FLAG && name[n] == '\0') i++;
+  }
+  return i < argc ? i : argc;
 }
 
 void cl_cli_line_done(const struct cl_cli_command *command, struct cl_cli_line *line) {

@@ -105,6 +105,7 @@ int cl_cli_fail(const struct cl_cli *cli, const struct cl_err *e) {
 void cl_cli_note(const struct cl_cli *cli, const char *format, ...) {
   char text[CLADE_ERR_TEXT];
   va_list args;
+  if (cli->quiet) return;
   va_start(args, format);
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
@@ -131,7 +132,7 @@ int cl_cli_finish(struct cl_cli *cli, int status) {
 
 bool cl_cli_confirm(const struct cl_cli *cli, bool yes, const char *question) {
   char answer[16] = "";
-  if (yes) return true;
+  if (yes || cli->yes) return true;
   if (!cli->in_terminal || !cli->err_terminal) {
     (void)cl_cli_complain(cli, 0, "%s Nobody can be asked here, so it was not done; --yes says yes",
                           question);
