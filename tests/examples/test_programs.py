@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -184,6 +185,14 @@ def test_help_lists_every_option_once(_directory):
         result = run(BUILD / f'examples/{name}/{name}', '--help')
         options = [line.split()[0] for line in result.stdout.splitlines() if line.startswith('  --')]
         assert result.returncode == 0 and len(options) == len(set(options)) == 16, options
+
+
+def test_every_name_in_a_spec_is_an_option_of_its_program(_directory):
+    for name, spec in (('digits', 'digits.yaml'), ('digits', 'digits-dgd.yaml'), ('mnist', 'mnist.yaml')):
+        known = run(BUILD / f'examples/{name}/{name}', '--help').stdout
+        text = (BUILD / f'examples/{name}/{spec}').read_text()
+        names = re.findall(r'name: &(\w+)', text)
+        assert len(names) >= 2 and all(f'--{word} ' in known for word in names), names
 
 
 # --- opposite a worker ---------------------------------------------------------------------------------------
