@@ -333,6 +333,15 @@ def _size_of(directory, sync=False):
     return total
 
 
+def _make_directory(path):
+    """Its parent exists; it may exist itself."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+
+
 def _sync(path):
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -400,7 +409,7 @@ class _Session:
         if self.save is None or not directory or step is None:
             return
         whole = os.path.join(directory, _number_text(step) + ".late")
-        os.makedirs(whole + ".part", exist_ok=True)
+        _make_directory(whole + ".part")
         with self._working():
             self.save(whole + ".part")
         _size_of(whole + ".part", sync=True)
@@ -498,7 +507,7 @@ class _Session:
                 raise RuntimeError("this program cannot save its state in this way")
             if path is None:
                 raise RuntimeError("no path was given to save to")
-            os.makedirs(path, exist_ok=True)
+            _make_directory(path)
             with self._working():
                 self.save(path)
             saved["bytes"] = _size_of(path)

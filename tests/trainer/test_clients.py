@@ -196,9 +196,11 @@ def test_a_failed_save_is_told_with_its_reason(peer):
     report(peer, 1, path=path, error="the program's save function returned 9")
     peer.send("save", path=path)
     assert peer.read() == {"type": "saved", "step": 1.0, "path": path, "error": "the program's save function returned 9"}
-    peer.send("save", path="/nonexistent/dir/ck")
+    orphan = os.path.join(peer.directory, "absent", "ck")
+    peer.send("save", path=orphan)
     saved = peer.read()
-    assert saved["path"] == "/nonexistent/dir/ck" and "error" in saved and "bytes" not in saved, saved
+    assert saved["path"] == orphan and "error" in saved and "bytes" not in saved, saved
+    assert not os.path.exists(os.path.dirname(orphan))
     peer.send("go")
     report(peer, 2)
     peer.send("go")
@@ -690,6 +692,15 @@ def test_without_a_worker_and_a_save_function_the_trainer_ends_with_75(peer):
     report(peer, 1)
     peer.vanish()
     peer.ends(75, OPEN, "start fresh", "report 1 stop", "done stop")
+
+
+@scenario
+def test_a_late_save_that_fails_leaves_nothing_that_looks_whole(peer):
+    begin(peer, "5", "--bad-save", environment={"CLADE_RECONNECT": "0"})
+    report(peer, 1)
+    peer.vanish()
+    peer.ends(75, OPEN, "start fresh", "save 1", "report 1 stop", "done stop")
+    assert os.listdir(os.path.join(peer.directory, "checkpoints")) == ["1.late.part"]
 
 
 @scenario

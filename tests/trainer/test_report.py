@@ -99,6 +99,12 @@ def test_what_is_no_report_is_an_error(peer):
 
 
 @scenario
+def test_a_directory_that_is_gone_cannot_be_locked(peer):
+    peer.run("accuracy=0.5", CLADE_DIR=os.path.join(peer.directory, "absent"))
+    peer.ends(1, "error EIO", saying="absent/report.lock: No such file")
+
+
+@scenario
 def test_reports_at_the_same_time_wait_for_each_other(peer):
     begin(peer, "accuracy=0.5")
     assert peer.read()["ordinal"] == 1
