@@ -471,7 +471,6 @@ static int apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl_e
     if (ev->u.imported.objectives.n > 0) t->value = ev->u.imported.objectives.items[0];
     for (int i = 1; i < ev->u.imported.objectives.n && i < s->settings->n_objectives; i++)
       CL_TRY(set_objective(s, t, i, ev->u.imported.objectives.items[i], e));
-    t->head.step = ev->u.imported.last_step;
     return put_first_values(s, t, &ev->u.imported.values, e);
   }
   t->of = (uint32_t)ev->u.proposed.of;

@@ -391,7 +391,7 @@ static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct
   *h = (struct cl_head){.proposed = ev->position,
                         .version = ev->position,
                         .step = CL_NO_STEP,
-                        .furthest = CL_NO_STEP,
+                        .furthest = foreign ? ev->u.imported.last_step : CL_NO_STEP,
                         .until = CL_NO_STEP,
                         .role = (uint8_t)(foreign ? CL_ROLE_FOREIGN : ev->u.proposed.role)};
   if (foreign)

@@ -67,21 +67,26 @@ struct cl_append {
 
 /* Append n events as one commit under the study's lock: each is judged alone (some may be appended while
  * others are refused), positions are dense in the order given. On return the appended events are durable in
- * the sense of `sync`. The events' position, late flag, and the ids of their metrics are filled in.
- * `results`: n. Returns 0 (look at the results), or an error of the whole commit (CLADE_EIO, CLADE_EBUSY,
- * CLADE_EINVAL for an event that is not legal in itself, CLADE_ECORRUPT, CLADE_ENOMEM): then nothing was
- * appended, as far as can be known. */
+ * the sense of `sync`. The events' position, late flag, and the ids of their metrics are filled in (so the
+ * array of metrics must be writable), and `seen` where it was CL_SEEN_BATCH.
+ * `results`: n. Returns 0 (look at the results; `e` then holds the sentence of the last refusal, if any), or
+ * an error of the whole commit (CLADE_EIO, CLADE_EBUSY, CLADE_EINVAL for an event that is not legal in
+ * itself, CLADE_ECORRUPT, CLADE_ENOMEM): then nothing was appended, as far as can be known. */
 int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
                     struct cl_append *results, struct cl_err *e);
 
 struct cl_read {
   int64_t after, until;       /* positions in (after, until]; until 0 = to the head at the time of the call */
   int64_t trial_lo, trial_hi; /* only events with these subjects, and the study's own; 0,0 = all trials */
-  bool skip_known_reports;    /* leave out reports of attempts whose `ended` sums them up (and late ones) */
+  bool skip_known_reports;    /* leave out reports of finished trials whose `ended` sums them up; their
+                                 `stopped`, `done` and `ended` carry a summary. No effect below the head */
   bool only_trials;           /* with trial_lo/hi: leave out the study's own events too */
 };
 /* Visit events in order of position. The event borrows until the visit returns. A non-zero return of `visit`
- * stops and is returned. No read transaction outlives the call. With a filter positions have gaps. */
+ * stops and is returned. No read transaction outlives the call, and a long read is cut into several, so
+ * `visit` must not block: whoever prints to a slow pipe reads in slices. The handle cannot be used from
+ * inside `visit` (CLADE_EINVAL). With a filter positions have gaps. Lists of values and
+ * metrics come in ascending order of ids. */
 int cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what,
                   int (*visit)(void *ctx, const struct cl_event *ev), void *ctx, struct cl_err *e);
 
@@ -89,6 +94,10 @@ int cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what,
  * ones included (ev->late tells the late ones). */
 int cl_store_read_reports(struct cl_store *s, int64_t study, int64_t trial,
                           int (*visit)(void *ctx, const struct cl_event *ev), void *ctx, struct cl_err *e);
+
+/* The study's metrics by ascending id, objectives first: names that a reader needs who leaves reports out. */
+int cl_store_metrics(struct cl_store *s, int64_t study, int (*visit)(void *ctx, int id, const char *name),
+                     void *ctx, struct cl_err *e);
 
 int cl_store_head(struct cl_store *s, int64_t study, struct cl_study_head *ret, struct cl_err *e);
 int cl_store_trial_head(struct cl_store *s, int64_t study, int64_t trial, struct cl_head *ret,

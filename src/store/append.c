@@ -1,0 +1,248 @@
+/* Appending: every event is judged under the study's lock by the same functions that replicas apply, then its
+ * rows are added, and the heads that changed are written once, in the same commit. */
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+#include "store/store_ops.h"
+
+/* Heads kept between appends; beyond that they are read again. 100 bytes each. */
+enum { HEADS_KEPT = 65536 };
+
+struct appending {
+  struct cl_store *store;
+  int64_t study;
+  struct cl_study_head head;
+  int64_t before; /* position when the commit began */
+  bool refused;   /* an event on the study itself was refused */
+};
+
+static void forget_heads(struct cl_store *s) {
+  cl_heads_clear(&s->heads);
+  s->study = 0;
+}
+
+/* Heads that were kept hold as long as nobody else has appended. */
+static void keep_heads(struct appending *a) {
+  struct cl_store *s = a->store;
+  if (s->study != a->study || s->position != a->head.position || s->heads.n > HEADS_KEPT)
+    cl_heads_clear(&s->heads);
+  cl_heads_settle(&s->heads);
+  s->commits++;
+  s->study = a->study;
+  s->position = a->head.position;
+  a->before = a->head.position;
+}
+
+static int get_entry(struct appending *a, int64_t trial, struct cl_heads_entry **ret, struct cl_err *e) {
+  struct cl_store *s = a->store;
+  struct cl_heads_entry *entry = cl_heads_find(&s->heads, trial);
+  if (entry == NULL) {
+    struct cl_head head = {0};
+    if (trial <= a->head.trials) CL_TRY(s->ops->trial_head(s->state, a->study, trial, &head, e));
+    CL_TRY(cl_heads_add(&s->heads, trial, &head, &entry, e));
+  }
+  *ret = entry;
+  return 0;
+}
+
+/* `seen` of a decision that follows another event on its subject in this commit: the version that made. If
+ * that one was refused, the subject is not in the state that the decision was made for. */
+static int resolve_seen(const struct appending *a, const struct cl_heads_entry *entry, struct cl_event *ev,
+                        struct cl_err *e) {
+  int64_t version = entry == NULL ? a->head.version : entry->head.version;
+  bool refused = entry == NULL ? a->refused : entry->refused == a->store->commits;
+  if (version <= a->before || refused)
+    return CL_FAIL(e, CLADE_ECONFLICT,
+                   "'%s' was decided together with an event on the same subject that was not appended",
+                   cl_kind_name(ev->kind));
+  ev->seen = version;
+  return 0;
+}
+
+/* Facts may be sent twice. The heads know the current attempt's; here are those that must be looked up: late
+ * facts, and the ones that an attempt can have many of. */
+static int look_up_repetition(struct appending *a, const struct cl_event *ev, bool late,
+                              int64_t *ret_position, struct cl_err *e) {
+  struct cl_store *s = a->store;
+  if (ev->kind == CL_EVENT_REPORTED && late) {
+    int64_t last = 0;
+    CL_TRY(s->ops->count_reports(s->state, a->study, ev->subject, ev->attempt, &last, e));
+    if (ev->u.reported.ordinal > last + 1)
+      return CL_FAIL(e, CLADE_EREFUSED,
+                     "report %lld of trial %lld, attempt %d, is out of order: the next is "
+                     "%lld",
+                     (long long)ev->u.reported.ordinal, (long long)ev->subject, ev->attempt,
+                     (long long)last + 1);
+    if (ev->u.reported.ordinal == last + 1) return 0;
+    return s->ops->find(s->state, a->study, ev, ret_position, e);
+  }
+  bool many = ev->kind == CL_EVENT_SAVED || ev->kind == CL_EVENT_LOADED;
+  bool once = ev->kind == CL_EVENT_CONNECTED || ev->kind == CL_EVENT_DONE || ev->kind == CL_EVENT_ENDED;
+  if (!many && !(once && late)) return 0;
+  return s->ops->find(s->state, a->study, ev, ret_position, e);
+}
+
+static int name_metrics(struct appending *a, struct cl_event *ev, struct cl_err *e) {
+  const struct cl_store *s = a->store;
+  struct cl_metric *items = (struct cl_metric *)ev->u.reported.metrics.items;
+  for (int i = 0; i < ev->u.reported.metrics.n; i++) {
+    int guess = items[i].id > 0 ? items[i].id : i + 1;
+    CL_TRY(s->ops->name_metric(s->state, a->study, items[i].name, guess, &items[i].id, e));
+    for (int k = 0; k < i; k++)
+      if (items[k].id == items[i].id)
+        return CL_FAIL(e, CLADE_EINVAL, "a report names the metric '%s' twice", items[i].name);
+  }
+  return 0;
+}
+
+/* The status of one event: 0 = append it. Errors of the world (memory, disk) end the whole commit. */
+static int judge(struct appending *a, const struct cl_heads_entry *entry, struct cl_event *ev,
+                 struct cl_append *ret, struct cl_err *e) {
+  static const struct cl_head none = {0};
+  if ((cl_kind_flags(ev->kind) & CL_D) && ev->seen == CL_SEEN_BATCH) CL_TRY(resolve_seen(a, entry, ev, e));
+  bool late = false;
+  int64_t first = 0;
+  int status = cl_head_admit(&a->head, entry == NULL ? &none : &entry->head, ev, &late, e);
+  if (status == CLADE_REPEATED)
+    CL_TRY(a->store->ops->find(a->store->state, a->study, ev, &first, e));
+  else if (status == 0)
+    CL_TRY(look_up_repetition(a, ev, late, &first, e));
+  if (first != 0) status = CLADE_REPEATED;
+  if (status == CLADE_REPEATED) ret->position = first;
+  if (status == 0) ret->late = late;
+  return status;
+}
+
+static bool is_refusal(int status) {
+  return status == CLADE_ECONFLICT || status == CLADE_EBUDGET || status == CLADE_EREFUSED;
+}
+
+static void note_refusal(struct appending *a, struct cl_heads_entry *entry, struct cl_append *ret) {
+  if (ret->status == CLADE_ECONFLICT) ret->position = entry == NULL ? a->head.version : entry->head.version;
+  if (entry == NULL)
+    a->refused = true;
+  else
+    entry->refused = a->store->commits;
+}
+
+static int append_one(struct appending *a, struct cl_event *ev, struct cl_append *ret, struct cl_err *e) {
+  struct cl_store *s = a->store;
+  struct cl_heads_entry *entry = NULL;
+  if (ev->subject > 0) CL_TRY(get_entry(a, ev->subject, &entry, e));
+  ret->status = judge(a, entry, ev, ret, e);
+  if (ret->status == CLADE_REPEATED) return 0;
+  if (is_refusal(ret->status)) {
+    note_refusal(a, entry, ret);
+    return 0;
+  }
+  CL_TRY(ret->status);
+  if (ev->kind == CL_EVENT_REPORTED) CL_TRY(name_metrics(a, ev, e));
+  ev->position = a->head.position + 1;
+  ev->late = ret->late;
+  CL_TRY(s->ops->add(s->state, a->study, ev, e));
+  struct cl_head scratch = {0};
+  CL_TRY(cl_head_apply(&a->head, entry == NULL ? &scratch : &entry->head, ev, e));
+  assert(a->head.position == ev->position);
+  if (entry != NULL) CL_TRY(cl_heads_mark(&s->heads, entry, e));
+  ret->position = ev->position;
+  return 0;
+}
+
+static int append_all(struct appending *a, struct cl_event *events, int n, struct cl_append *results,
+                      struct cl_err *e) {
+  struct cl_store *s = a->store;
+  for (int i = 0; i < n; i++) CL_TRY(append_one(a, &events[i], &results[i], e));
+  if (a->head.position == a->before) {
+    s->ops->rollback(s->state);
+    return 0;
+  }
+  return s->ops->commit(s->state, a->study, &a->head, &s->heads, e);
+}
+
+static int check_metrics(const struct cl_event *ev, struct cl_err *e) {
+  for (int i = 0; i < ev->u.reported.metrics.n; i++)
+    if (ev->u.reported.metrics.items[i].name == NULL)
+      return CL_FAIL(e, CLADE_EINVAL, "a report has a metric without a name");
+  return 0;
+}
+
+static int check_events(const struct cl_event *events, int n, struct cl_err *e) {
+  for (int i = 0; i < n; i++) {
+    CL_TRY(cl_event_check(&events[i], e));
+    if (events[i].kind == CL_EVENT_REPORTED) CL_TRY(check_metrics(&events[i], e));
+    if (events[i].kind == CL_EVENT_CREATED)
+      return CL_FAIL(e, CLADE_EINVAL, "'created' begins a log: it cannot be appended to one");
+  }
+  return 0;
+}
+
+int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+                    struct cl_append *results, struct cl_err *e) {
+  CL_TRY(cl_store_check_writable(s, e));
+  CL_TRY(check_events(events, n, e));
+  memset(results, 0, (size_t)n * sizeof *results);
+  if (n == 0) return 0;
+  struct appending a = {.store = s, .study = study};
+  CL_TRY(s->ops->begin(s->state, study, &a.head, e));
+  keep_heads(&a);
+  int status = append_all(&a, events, n, results, e);
+  if (status == 0) {
+    s->position = a.head.position;
+    return 0;
+  }
+  s->ops->rollback(s->state);
+  forget_heads(s);
+  for (int i = 0; i < n; i++) events[i].position = 0;
+  return status;
+}
+
+/* Creating. */
+
+struct wanted {
+  const char *name, *uuid;
+  char taken[CL_NAME_MAX + 1]; /* name of the study that has one of the two */
+};
+
+static int is_taken(void *ctx, const struct cl_study_row *row) {
+  struct wanted *w = ctx;
+  if (strcasecmp(row->name, w->name) != 0 && strcmp(row->uuid, w->uuid) != 0) return 0;
+  (void)snprintf(w->taken, sizeof w->taken, "%s", row->name);
+  return CLADE_STOP;
+}
+
+static int create(struct cl_store *s, const struct cl_event *created, int64_t *ret_study, struct cl_err *e) {
+  struct wanted w = {created->u.created.name, created->u.created.uuid, ""};
+  int status = s->ops->studies(s->state, is_taken, &w, e);
+  if (status == CLADE_STOP)
+    return CL_FAIL(e, CLADE_EEXISTS, "'%s' cannot be created in %s: the study '%s' has that name or uuid",
+                   w.name, s->address, w.taken);
+  CL_TRY(status);
+  struct cl_event ev = *created;
+  struct cl_study_head head = {0};
+  struct cl_head none = {0};
+  ev.position = 1;
+  CL_TRY(s->ops->add_study(s->state, &ev, ret_study, e));
+  CL_TRY(s->ops->add(s->state, *ret_study, &ev, e));
+  CL_TRY(cl_head_apply(&head, &none, &ev, e));
+  forget_heads(s);
+  return s->ops->commit(s->state, *ret_study, &head, &s->heads, e);
+}
+
+int cl_store_create(struct cl_store *s, const struct cl_event *created, int64_t *ret_study,
+                    struct cl_err *e) {
+  CL_TRY(cl_store_check_writable(s, e));
+  CL_TRY(cl_event_check(created, e));
+  if (created->kind != CL_EVENT_CREATED || created->u.created.uuid == NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "a log begins with 'created' and a uuid, not with '%s'",
+                   cl_kind_name(created->kind));
+  int64_t study = 0;
+  CL_TRY(s->ops->begin(s->state, 0, NULL, e));
+  int status = create(s, created, &study, e);
+  if (status < 0) {
+    s->ops->rollback(s->state);
+    return status;
+  }
+  *ret_study = study;
+  return 0;
+}

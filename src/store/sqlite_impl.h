@@ -1,0 +1,274 @@
+/* The SQLite store from inside (sqlite*.c only).
+ *
+ * Tables, all without declared types unless a column is always a real, so that 2 and 2.0 stay different:
+ *   studies          one row each: names, the study's head, the lease            (mutable)
+ *   heads            one row per trial: its head, so that appends are judged      (mutable)
+ *   trials_<study>   10 11 · a column h<id> per hyperparameter
+ *   reports_<study>  33    · a column m<id> per metric
+ *   decisions 1–6 12–25 · assigned: values of 20 21 · attempts 31 32 36 37 · snapshots 34 35 · notes 7 8
+ *   names            of hyperparameters and metrics
+ * Shared tables have one key, place = study << 40 | position: a plain rowid keeps pages full and appends at
+ * the end; `study` and `position` are generated from it for people. Fields without a column of their own
+ * stand in `more` as JSON. Values: bool x'00' x'01', null x'', inactive NULL, NaN of a metric 'nan'.
+ *
+ * Locks: writers take byte 1 of <path>.lock, queueing on byte 0, and only then BEGIN IMMEDIATE, so SQLite's
+ * own lock is nearly always free. Every read is a transaction of its own.
+ */
+#ifndef CL_SQLITE_IMPL_H
+#define CL_SQLITE_IMPL_H
+
+#include <sqlite3.h>
+
+#include "store/names.h"
+#include "store/store_ops.h"
+
+#define CL_SQLITE_APPLICATION 0x436C6164 /* "Clad" */
+#define CL_SQLITE_SCHEMA      1
+#define CL_SQLITE_COLUMNS_MAX 1900 /* hyperparameters that a study can ever have: SQLite holds 2000 columns \
+                                    */
+#define CL_SQLITE_POSITIONS (INT64_C(1) << 40) /* positions of a study are below; studies below 2^23 */
+
+enum cl_sqlite_table { TRIALS, REPORTS, DECISIONS, ATTEMPTS, SNAPSHOTS, NOTES, TABLES };
+
+/* Which rows of a table a cursor walks over. */
+enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
+
+/* Statements that do not depend on a study, prepared when first used. X(name, SQL) */
+#define CL_SQLITE_MAP(X) \
+  X(BEGIN_READ, "BEGIN") \
+  X(BEGIN_WRITE, "BEGIN IMMEDIATE") \
+  X(COMMIT, "COMMIT") \
+  X(ROLLBACK, "ROLLBACK") \
+  X(STUDIES, "SELECT study, name, uuid, created_ms, " CL_SQLITE_HEAD " FROM studies ORDER BY study") \
+  X(STUDY, "SELECT names, " CL_SQLITE_HEAD " FROM studies WHERE study = ?1") \
+  X(STUDY_ADD, "INSERT INTO studies (uuid, name, created_ms) VALUES (?1, ?2, ?3)") \
+  X(STUDY_PUT, "UPDATE studies SET names = ?2, head = ?3, version = ?4, trials = ?5, counted = ?6, " \
+               "budget = ?7, workers = ?8, objectives = ?9, space_version = ?10, retries = ?11, open = ?12 " \
+               "WHERE study = ?1") \
+  X(STUDY_DROP, "DELETE FROM studies WHERE study = ?1") \
+  X(LAST_STUDY, "SELECT max(study) FROM studies") \
+  X(LEASE, "SELECT lease_holder, lease_generation, lease_beat FROM studies WHERE study = ?1") \
+  X(LEASE_PUT, "UPDATE studies SET lease_holder = ?2, lease_generation = ?3, lease_beat = ?4 " \
+               "WHERE study = ?1") \
+  X(HEAD, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place = ?1") \
+  X(HEADS, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place > ?1 AND place <= ?2 ORDER BY place") \
+  X(HEAD_PUT, "INSERT OR REPLACE INTO heads (" CL_SQLITE_TRIAL_HEAD ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, " \
+              "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)") \
+  X(NAMES, "SELECT kind, id, name, plain FROM names WHERE study = ?1 ORDER BY kind <> 'hyperparameter', id") \
+  X(NAME_ADD, "INSERT INTO names (study, kind, id, name, plain) VALUES (?1, ?2, ?3, ?4, ?5)") \
+  X(ASSIGNED, "SELECT hyperparameter, value FROM assigned WHERE place = ?1 ORDER BY hyperparameter") \
+  X(ASSIGNED_ADD, "INSERT INTO assigned (place, hyperparameter, value) VALUES (?1, ?2, ?3)") \
+  X(FIND_ATTEMPT, "SELECT place FROM attempts WHERE place > ?1 AND place < ?2 AND trial = ?3 AND " \
+                  "attempt = ?4 AND kind = ?5 ORDER BY place LIMIT 1") \
+  X(FIND_SAVED, "SELECT place FROM snapshots WHERE trial = ?1 AND place > ?2 AND place < ?3 AND kind = 34 " \
+                "AND attempt = ?4 AND step = ?5 AND way = ?6 ORDER BY place LIMIT 1") \
+  X(FIND_LOADED, "SELECT place FROM snapshots WHERE trial = ?1 AND place > ?2 AND place < ?3 AND kind = 35 " \
+                 "AND attempt = ?4 AND ref = ?5 ORDER BY place LIMIT 1") \
+  X(OPEN_ENDS, "SELECT trial FROM attempts INDEXED BY attempts_open WHERE kind = 37 AND (late OR value IS " \
+               "NULL) AND place > ?1 AND place < ?2")
+
+#define CL_SQLITE_HEAD \
+  "head, version, trials, counted, budget, workers, objectives, space_version, retries, open"
+#define CL_SQLITE_TRIAL_HEAD \
+  "place, version, proposed, waiting, \"load\", reports, step, furthest, until, attempt, worker, state, " \
+  "flags, tries, failures, role"
+
+enum cl_sqlite_statement {
+#define CL_X(name, sql) SQL_##name,
+  CL_SQLITE_MAP(CL_X)
+#undef CL_X
+      SQL_STATEMENTS
+};
+
+/* Columns that all shared tables begin with, and those of each. */
+enum { PLACE, KIND, TIME, BY, SUBJECT };
+enum { D_SEEN = 5, D_AS_OF, D_CAUSE, D_ARGS, D_ATTEMPT, D_REF, D_N, D_UNTIL, D_MORE };
+enum { A_ATTEMPT = 5, A_LATE, A_STATUS, A_SIGNAL, A_KNOWN, A_RECORD, A_VALUE, A_ARGS, A_MORE };
+enum { S_STEP = 7, S_WAY, S_REF, S_BYTES, S_HASH, S_PATH, S_HOST, S_LAST, S_SNAPSHOT = S_LAST + 4, S_ERROR };
+enum { S_MORE = S_ERROR + 1, N_N = 5, N_NAME, N_TEXT, N_MORE };
+enum {
+  T_TRIAL,
+  T_POSITION,
+  T_TIME,
+  T_BY,
+  T_AS_OF,
+  T_CAUSE,
+  T_ARGS,
+  T_ROLE,
+  T_OF,
+  T_REPEAT,
+  T_PARENT,
+  T_SEED
+};
+enum { T_SPACE = T_SEED + 1, T_FLAGS, T_VALUES };
+enum { IS_INFEASIBLE = 1, IS_IMPORTED = 2 };
+enum { R_POSITION, R_TRIAL, R_ATTEMPT, R_ORDINAL, R_STEP, R_TIME, R_BY, R_LATE, R_METRICS };
+
+/* Which columns of a shared table hold which fields of a kind; the others stand in `more`. */
+struct cl_sqlite_layout {
+  enum cl_sqlite_table table;
+  int n;
+  struct {
+    const struct cl_field *field;
+    int column;
+  } items[8];
+  uint32_t skip; /* fields that `more` does not hold, by index in cl_kind_fields */
+};
+
+/* What a handle knows of one study: its names, and statements on its two wide tables. */
+struct cl_sqlite_study {
+  int64_t id;
+  int64_t n_names; /* rows of `names` when they were read; the row in `studies` tells when there are more */
+  struct cl_names names;
+  sqlite3_stmt *add_trial, *add_report, *trial_position, *find_report, *count_reports;
+  sqlite3_stmt *read_trials, *read_reports, *read_report, *read_curve, *report_positions;
+  sqlite3_stmt *any_report;
+  struct cl_sqlite_study *next;
+};
+
+struct cl_sqlite {
+  sqlite3 *db;
+  char *path, *lock_path; /* as SQLite has resolved it: two names of one file share the lock */
+  int lock_fd;
+  int watch_fd;
+  struct cl_store_options options;
+  sqlite3_stmt *statements[SQL_STATEMENTS];
+  sqlite3_stmt *walks[TABLES][WALKS], *adds[TABLES];
+  struct cl_sqlite_layout layouts[CL_EVENT_KINDS];
+  struct cl_sqlite_study *studies; /* the one used last first */
+  bool writing;                    /* inside begin … commit */
+  bool names_changed;              /* in this commit: the views must follow */
+  struct cl_sqlite_study *open;    /* of the commit, null when a study is being added */
+  int wal_frames;                  /* after the last commit */
+  struct cl_text scratch;          /* SQL and JSON under construction; whoever begins clears it */
+};
+
+/* sqlite.c: errors, statements, transactions. */
+
+/* Make an error of the connection's last one. `what`: "write to", "read". */
+int cl_sqlite_fail(struct cl_sqlite *s, const char *what, struct cl_err *e);
+int cl_sqlite_exec(struct cl_sqlite *s, const char *sql, struct cl_err *e);
+/* Run the SQL in s->scratch (CLADE_ENOMEM if it could not be written) and clear it. */
+int cl_sqlite_exec_scratch(struct cl_sqlite *s, struct cl_err *e);
+int cl_sqlite_prepare(struct cl_sqlite *s, const char *sql, sqlite3_stmt **ret, struct cl_err *e);
+int cl_sqlite_get(struct cl_sqlite *s, enum cl_sqlite_statement which, sqlite3_stmt **ret, struct cl_err *e);
+/* Step a statement that gives no row and reset it. */
+int cl_sqlite_run(struct cl_sqlite *s, sqlite3_stmt *statement, struct cl_err *e);
+int cl_sqlite_run_one(struct cl_sqlite *s, enum cl_sqlite_statement which, struct cl_err *e);
+/* Step once: 1 a row (reset it), 0 no row (was reset), or an error (was reset). */
+int cl_sqlite_step(struct cl_sqlite *s, sqlite3_stmt *statement, struct cl_err *e);
+/* The writer's lock and a transaction; CLADE_EBUSY after the lock's time-out. */
+int cl_sqlite_begin_write(struct cl_sqlite *s, struct cl_err *e);
+int cl_sqlite_end_write(struct cl_sqlite *s, bool commit, struct cl_err *e);
+
+/* End a read transaction; nothing can go wrong that would matter. */
+void cl_sqlite_end_read(struct cl_sqlite *s);
+
+/* sqlite_lock.c */
+int cl_sqlite_lock(struct cl_sqlite *s, struct cl_err *e);
+void cl_sqlite_unlock(struct cl_sqlite *s);
+
+/* sqlite_schema.c */
+int cl_sqlite_open_schema(struct cl_sqlite *s, struct cl_err *e);
+/* The study with its names as of now; `n_names` from its row. Valid until the next call. */
+int cl_sqlite_study(struct cl_sqlite *s, int64_t study, int64_t n_names, struct cl_sqlite_study **ret,
+                    struct cl_err *e);
+void cl_sqlite_forget(struct cl_sqlite *s, int64_t study); /* 0 = all */
+int cl_sqlite_add_tables(struct cl_sqlite *s, int64_t study, struct cl_err *e);
+int cl_sqlite_drop_tables(struct cl_sqlite *s, int64_t study, struct cl_err *e);
+/* Columns and rows of `names` for names that have come in since n_hyperparameters and n_metrics. */
+int cl_sqlite_take_settings(struct cl_sqlite *s, struct cl_sqlite_study *study, const char *settings,
+                            struct cl_err *e);
+int cl_sqlite_add_metric(struct cl_sqlite *s, struct cl_sqlite_study *study, const char *name,
+                         struct cl_err *e);
+
+/* sqlite_views.c: the three views of a study, and those of the latest. */
+int cl_sqlite_make_views(struct cl_sqlite *s, const struct cl_sqlite_study *study, struct cl_err *e);
+int cl_sqlite_drop_views(struct cl_sqlite *s, int64_t study, struct cl_err *e);
+int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e); /* `trials`… at the latest study */
+
+/* sqlite_row.c: events as rows; sqlite_fill.c: and back. */
+void cl_sqlite_lay_out(struct cl_sqlite *s); /* fills s->layouts */
+int cl_sqlite_add_row(struct cl_sqlite *s, struct cl_sqlite_study *study, const struct cl_event *ev,
+                      struct cl_err *e);
+
+/* The event that the row under a statement shows. It borrows from the row (until the next step) and from
+ * here. */
+struct cl_sqlite_row {
+  struct cl_event ev;
+  struct cl_assigned *values;
+  struct cl_metric *metrics;
+  size_t cap_values, cap_metrics;
+  struct cl_text texts; /* of values that were read from `assigned` */
+  double objective;
+  json_t *more;
+  void *memory; /* lists that came from `more` */
+};
+void cl_sqlite_row_done(struct cl_sqlite_row *row);
+/* From a statement whose columns are those of cl_sqlite_columns, cl_sqlite_trial_columns, … */
+int cl_sqlite_fill_shared(struct cl_sqlite *s, sqlite3_stmt *from, enum cl_sqlite_table table,
+                          struct cl_sqlite_row *row, struct cl_err *e);
+int cl_sqlite_fill_trial(const struct cl_sqlite_study *study, sqlite3_stmt *from, struct cl_sqlite_row *row,
+                         struct cl_err *e);
+int cl_sqlite_fill_report(const struct cl_sqlite_study *study, sqlite3_stmt *from, struct cl_sqlite_row *row,
+                          struct cl_err *e);
+int cl_sqlite_more(enum cl_sqlite_table table);               /* column `more` of a shared table */
+const char *cl_sqlite_columns(enum cl_sqlite_table table);    /* of a shared table */
+const char *cl_sqlite_table_name(enum cl_sqlite_table table); /* of a shared table */
+void cl_sqlite_trial_columns(const struct cl_sqlite_study *study, struct cl_text *ret);
+void cl_sqlite_report_columns(const struct cl_sqlite_study *study, struct cl_text *ret);
+
+/* sqlite_append.c */
+int cl_sqlite_begin(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);
+int cl_sqlite_add_study(void *state, const struct cl_event *created, int64_t *ret_study, struct cl_err *e);
+int cl_sqlite_name_metric(void *state, int64_t study, const char *name, int guess, int *ret_id,
+                          struct cl_err *e);
+int cl_sqlite_add(void *state, int64_t study, const struct cl_event *ev, struct cl_err *e);
+int cl_sqlite_commit(void *state, int64_t study, const struct cl_study_head *head,
+                     const struct cl_heads *changed, struct cl_err *e);
+void cl_sqlite_rollback(void *state);
+int cl_sqlite_find(void *state, int64_t study, const struct cl_event *ev, int64_t *ret_position,
+                   struct cl_err *e);
+int cl_sqlite_count_reports(void *state, int64_t study, int64_t trial, int attempt, int64_t *ret,
+                            struct cl_err *e);
+int cl_sqlite_remove(void *state, int64_t study, struct cl_err *e);
+int cl_sqlite_metrics(void *state, int64_t study, int (*visit)(void *ctx, int id, const char *name),
+                      void *ctx, struct cl_err *e);
+
+/* sqlite_read.c, sqlite_watch.c */
+int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_event_visit *visit, void *ctx,
+                   struct cl_err *e);
+int cl_sqlite_read_reports(void *state, int64_t study, int64_t trial, cl_event_visit *visit, void *ctx,
+                           struct cl_err *e);
+int cl_sqlite_watch(void *state, int *ret_fd, struct cl_err *e);
+void cl_sqlite_drain(void *state);
+
+/* sqlite_heads.c: the two mutable tables. */
+int cl_sqlite_head(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);
+int cl_sqlite_trial_head(void *state, int64_t study, int64_t trial, struct cl_head *ret, struct cl_err *e);
+int cl_sqlite_heads(void *state, int64_t study, struct cl_study_head *ret,
+                    int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
+                    struct cl_err *e);
+int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study,
+                          int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
+                          struct cl_err *e); /* inside a transaction */
+/* As cl_sqlite_head, and how many rows of `names` there are. */
+int cl_sqlite_look(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret, int64_t *ret_names,
+                   struct cl_err *e);
+int cl_sqlite_put_study(struct cl_sqlite *s, int64_t study, const struct cl_study_head *head, int64_t n_names,
+                        struct cl_err *e);
+int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, int64_t trial, const struct cl_head *head,
+                       struct cl_err *e);
+int cl_sqlite_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
+                      struct cl_err *e);
+int cl_sqlite_lease(void *state, int64_t study, int (*change)(void *ctx, struct cl_lease *row), void *ctx,
+                    struct cl_lease *ret, struct cl_err *e);
+
+/* Small helpers of all. */
+void cl_sqlite_bind_real(sqlite3_stmt *statement, int index, double value);     /* NaN as NULL, no -0.0 */
+void cl_sqlite_bind_metric(sqlite3_stmt *statement, int index, double value);   /* NaN as 'nan' */
+void cl_sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text); /* borrows until the reset */
+double cl_sqlite_real(sqlite3_stmt *statement, int column);                     /* NULL and 'nan' as NaN */
+const char *cl_sqlite_text(sqlite3_stmt *statement, int column);
+
+#endif

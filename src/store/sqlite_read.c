@@ -1,0 +1,474 @@
+/* Reading in order: one walk per table, merged by position. A long read is cut into transactions of some ten
+ * thousand rows, so that the write-ahead log can be taken in meanwhile; what was read does not change. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "store/sqlite_impl.h"
+
+enum { CURSORS = 8, ROWS_AT_A_TIME = 65536, POSITIONS_MAX = 1 << 22, LISTED_MAX = 1024 };
+
+struct cursor {
+  enum cl_sqlite_table table;
+  enum cl_sqlite_walk walk;
+  sqlite3_stmt *statement;
+  int64_t position; /* of its row; INT64_MAX behind the last */
+  bool listed;      /* reports by the list of positions */
+};
+
+/* What the reports that are left out did to a finished trial. */
+struct summary {
+  double step, furthest;
+  int64_t reports;
+  uint8_t flags, state; /* state 0: its reports are not left out */
+};
+
+struct reader {
+  struct cl_sqlite *s;
+  struct cl_sqlite_study *study;
+  const struct cl_read *what;
+  int64_t id, after, until, trials;
+  cl_event_visit *visit;
+  void *ctx;
+  struct cursor cursors[CURSORS];
+  int n_cursors;
+  struct cl_sqlite_row row;
+  struct cl_head head;       /* that a summary points to */
+  struct summary *summaries; /* by trial, or null */
+  size_t n_summaries;
+  int64_t *positions; /* of the reports to read, ascending; null: walk over all */
+  size_t n_positions, cap_positions, at_position;
+};
+
+static bool is_filtered(const struct reader *r) {
+  return r->what->trial_lo > 0;
+}
+
+static bool wants_report(const struct reader *r, int64_t trial) {
+  if (is_filtered(r) && (trial < r->what->trial_lo || trial > r->what->trial_hi)) return false;
+  return (size_t)trial >= r->n_summaries || r->summaries[trial].state == 0;
+}
+
+/* Statements. */
+
+static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
+  struct cl_sqlite *s = r->s;
+  sqlite3_stmt **statement = &s->walks[c->table][c->walk];
+  if (*statement == NULL) {
+    struct cl_text *t = &s->scratch;
+    const char *table = cl_sqlite_table_name(c->table);
+    bool has_trial = c->table == ATTEMPTS || c->table == SNAPSHOTS;
+    cl_text_clear(t);
+    cl_text_format(t, "SELECT %s FROM %s", cl_sqlite_columns(c->table), table);
+    if (c->walk == WALK_STUDY) cl_text_format(t, " INDEXED BY %s_study", table);
+    cl_text_add(t, " WHERE place > ?1 AND place <= ?2");
+    if (c->walk == WALK_STUDY) cl_text_add(t, " AND subject = 0");
+    if (c->walk == WALK_TRIALS)
+      cl_text_format(t, " AND +%s BETWEEN ?3 AND ?4", has_trial ? "trial" : "subject");
+    cl_text_add(t, " ORDER BY place");
+    if (t->failed) return CL_FAIL_NOMEM(e);
+    CL_TRY(cl_sqlite_prepare(s, cl_text_get(t), statement, e));
+  }
+  c->statement = *statement;
+  return 0;
+}
+
+static int prepare_wide(struct reader *r, bool trials, const char *where, sqlite3_stmt **statement,
+                        struct cl_err *e) {
+  if (*statement != NULL) return 0;
+  struct cl_text *t = &r->s->scratch;
+  cl_text_clear(t);
+  cl_text_add(t, "SELECT ");
+  if (trials)
+    cl_sqlite_trial_columns(r->study, t);
+  else
+    cl_sqlite_report_columns(r->study, t);
+  cl_text_format(t, " FROM %s_%lld WHERE %s", trials ? "trials" : "reports", (long long)r->id, where);
+  if (t->failed) return CL_FAIL_NOMEM(e);
+  return cl_sqlite_prepare(r->s, cl_text_get(t), statement, e);
+}
+
+/* SELECT position FROM <table>_<study> <rest> */
+static int prepare_positions(struct reader *r, const char *table, const char *rest, sqlite3_stmt **statement,
+                             struct cl_err *e) {
+  if (*statement != NULL) return 0;
+  struct cl_text *t = &r->s->scratch;
+  cl_text_clear(t);
+  cl_text_format(t, "SELECT position FROM %s_%lld %s", table, (long long)r->id, rest);
+  if (t->failed) return CL_FAIL_NOMEM(e);
+  return cl_sqlite_prepare(r->s, cl_text_get(t), statement, e);
+}
+
+/* Position of a trial's row; INT64_MAX when it has none. */
+static int position_of_trial(struct reader *r, int64_t trial, int64_t *ret, struct cl_err *e) {
+  sqlite3_stmt **statement = &r->study->trial_position;
+  CL_TRY(prepare_positions(r, "trials", "WHERE trial = ?1", statement, e));
+  (void)sqlite3_bind_int64(*statement, 1, trial);
+  int status = cl_sqlite_step(r->s, *statement, e);
+  CL_TRY(status);
+  *ret = status == 0 ? INT64_MAX : sqlite3_column_int64(*statement, 0);
+  (void)sqlite3_reset(*statement);
+  return 0;
+}
+
+/* First trial whose row lies behind r->after. Positions rise with trials; readers mostly want the last few.
+ */
+static int first_trial(struct reader *r, int64_t *ret, struct cl_err *e) {
+  int64_t lo = 1, hi = r->trials + 1, position = 0;
+  for (int64_t back = 1; r->after > 0 && back <= r->trials; back *= 2) {
+    int64_t at = r->trials + 1 - back;
+    CL_TRY(position_of_trial(r, at, &position, e));
+    if (position <= r->after) {
+      lo = at + 1;
+      break;
+    }
+    hi = at;
+  }
+  while (r->after > 0 && lo < hi) {
+    int64_t mid = lo + (hi - lo) / 2;
+    CL_TRY(position_of_trial(r, mid, &position, e));
+    if (position <= r->after)
+      lo = mid + 1;
+    else
+      hi = mid;
+  }
+  *ret = lo;
+  return 0;
+}
+
+/* Cursors. */
+
+static int64_t position_of_row(const struct cursor *c) {
+  switch (c->table) {
+  case TRIALS: return sqlite3_column_int64(c->statement, T_POSITION);
+  case REPORTS: return sqlite3_column_int64(c->statement, R_POSITION);
+  default: return sqlite3_column_int64(c->statement, PLACE) & (CL_SQLITE_POSITIONS - 1);
+  }
+}
+
+static int next_listed(struct reader *r, struct cursor *c, struct cl_err *e) {
+  (void)sqlite3_reset(c->statement);
+  c->position = INT64_MAX;
+  if (r->at_position >= r->n_positions) return 0;
+  (void)sqlite3_bind_int64(c->statement, 1, r->positions[r->at_position++]);
+  int status = cl_sqlite_step(r->s, c->statement, e);
+  if (status == 0)
+    return CL_FAIL(e, CLADE_ECORRUPT, "report %lld of '%s' is in the index, but not in the table",
+                   (long long)r->positions[r->at_position - 1], r->s->path);
+  CL_TRY(status);
+  c->position = position_of_row(c);
+  return 0;
+}
+
+static int next_row(struct reader *r, struct cursor *c, struct cl_err *e) {
+  if (c->listed) return next_listed(r, c, e);
+  c->position = INT64_MAX;
+  for (;;) {
+    int status = cl_sqlite_step(r->s, c->statement, e);
+    if (status <= 0) return status;
+    int64_t position = position_of_row(c);
+    if (position > r->until) {
+      (void)sqlite3_reset(c->statement);
+      return 0;
+    }
+    if (c->table == REPORTS && !wants_report(r, sqlite3_column_int64(c->statement, R_TRIAL))) continue;
+    c->position = position;
+    return 0;
+  }
+}
+
+static int open_trials(struct reader *r, struct cursor *c, struct cl_err *e) {
+  int64_t first = 0, last = is_filtered(r) && r->what->trial_hi < r->trials ? r->what->trial_hi : r->trials;
+  CL_TRY(first_trial(r, &first, e));
+  if (is_filtered(r) && first < r->what->trial_lo) first = r->what->trial_lo;
+  CL_TRY(prepare_wide(r, true, "trial BETWEEN ?1 AND ?2 ORDER BY trial", &r->study->read_trials, e));
+  c->statement = r->study->read_trials;
+  (void)sqlite3_bind_int64(c->statement, 1, first);
+  (void)sqlite3_bind_int64(c->statement, 2, last);
+  return 0;
+}
+
+static int open_reports(struct reader *r, struct cursor *c, struct cl_err *e) {
+  c->listed = r->positions != NULL;
+  if (c->listed) {
+    CL_TRY(prepare_wide(r, false, "position = ?1", &r->study->read_report, e));
+    c->statement = r->study->read_report;
+    r->at_position = 0;
+    while (r->at_position < r->n_positions && r->positions[r->at_position] <= r->after) r->at_position++;
+    return 0;
+  }
+  CL_TRY(prepare_wide(r, false, "position > ?1 AND position <= ?2 ORDER BY position", &r->study->read_reports,
+                      e));
+  c->statement = r->study->read_reports;
+  (void)sqlite3_bind_int64(c->statement, 1, r->after);
+  (void)sqlite3_bind_int64(c->statement, 2, r->until);
+  return 0;
+}
+
+static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
+  int64_t after = r->after, base = r->id * CL_SQLITE_POSITIONS;
+  CL_TRY(prepare_walk(r, c, e));
+  if (c->walk == WALK_TRIALS) {
+    int64_t proposed = 0;
+    CL_TRY(position_of_trial(r, r->what->trial_lo, &proposed, e));
+    if (proposed > r->until) proposed = r->until;
+    if (proposed > after) after = proposed;
+    (void)sqlite3_bind_int64(c->statement, 3, r->what->trial_lo);
+    (void)sqlite3_bind_int64(c->statement, 4, r->what->trial_hi);
+  }
+  (void)sqlite3_bind_int64(c->statement, 1, base + after);
+  (void)sqlite3_bind_int64(c->statement, 2, base + r->until);
+  return 0;
+}
+
+static int open_cursor(struct reader *r, enum cl_sqlite_table table, enum cl_sqlite_walk walk,
+                       struct cl_err *e) {
+  assert(r->n_cursors < CURSORS);
+  struct cursor *c = &r->cursors[r->n_cursors];
+  *c = (struct cursor){.table = table, .walk = walk};
+  int status = table == TRIALS    ? open_trials(r, c, e)
+               : table == REPORTS ? open_reports(r, c, e)
+                                  : open_shared(r, c, e);
+  CL_TRY(status);
+  r->n_cursors++;
+  return next_row(r, c, e);
+}
+
+static int open_cursors(struct reader *r, struct cl_err *e) {
+  enum cl_sqlite_walk walk = is_filtered(r) ? WALK_TRIALS : WALK_ALL;
+  for (int t = 0; t < TABLES; t++) CL_TRY(open_cursor(r, (enum cl_sqlite_table)t, walk, e));
+  if (!is_filtered(r) || r->what->only_trials) return 0;
+  CL_TRY(open_cursor(r, DECISIONS, WALK_STUDY, e));
+  return open_cursor(r, NOTES, WALK_STUDY, e);
+}
+
+static void close_cursors(struct reader *r) {
+  for (int i = 0; i < r->n_cursors; i++) (void)sqlite3_reset(r->cursors[i].statement);
+  r->n_cursors = 0;
+}
+
+/* Which reports to read. */
+
+static int list_positions(struct reader *r, int64_t lo, int64_t hi, struct cl_err *e) {
+  sqlite3_stmt **statement = &r->study->report_positions;
+  CL_TRY(prepare_positions(r, "reports", "WHERE trial BETWEEN ?1 AND ?2", statement, e));
+  (void)sqlite3_bind_int64(*statement, 1, lo);
+  (void)sqlite3_bind_int64(*statement, 2, hi);
+  int status;
+  while ((status = cl_sqlite_step(r->s, *statement, e)) == 1) {
+    int64_t position = sqlite3_column_int64(*statement, 0);
+    if (position <= r->after || position > r->until) continue;
+    if (r->n_positions == POSITIONS_MAX) {
+      status = CLADE_STOP;
+      break;
+    }
+    if (cl_grow(&r->positions, &r->cap_positions, r->n_positions + 1, sizeof *r->positions) < 0) {
+      status = CL_FAIL_NOMEM(e);
+      break;
+    }
+    r->positions[r->n_positions++] = position;
+  }
+  (void)sqlite3_reset(*statement);
+  return status;
+}
+
+static int by_size(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* After listing: sorted, or too many, so that all are walked over instead. */
+static int settle_positions(struct reader *r, int status, struct cl_err *e) {
+  CL_TRY(status);
+  if (status == CLADE_STOP) {
+    cl_free(r->positions);
+    r->positions = NULL;
+    r->n_positions = r->cap_positions = 0;
+    return 0;
+  }
+  if (r->positions == NULL) r->positions = cl_alloc(sizeof *r->positions); /* an empty list is a list */
+  if (r->positions == NULL) return CL_FAIL_NOMEM(e);
+  qsort(r->positions, r->n_positions, sizeof *r->positions, by_size);
+  return 0;
+}
+
+struct finding {
+  struct reader *r;
+  int64_t unfinished[LISTED_MAX]; /* trials whose reports are read */
+  int n_unfinished;               /* LISTED_MAX + 1: too many to list */
+  struct cl_err *e;
+};
+
+static void note_unfinished(struct finding *f, int64_t trial) {
+  if (f->n_unfinished < LISTED_MAX)
+    f->unfinished[f->n_unfinished++] = trial;
+  else
+    f->n_unfinished = LISTED_MAX + 1;
+}
+
+static int summarise(void *ctx, int64_t trial, const struct cl_head *h) {
+  struct finding *f = ctx;
+  struct reader *r = f->r;
+  size_t old = r->n_summaries;
+  if ((size_t)trial >= old) {
+    size_t cap = old;
+    if (cl_grow(&r->summaries, &cap, (size_t)r->trials + 1, sizeof *r->summaries) < 0)
+      return CL_FAIL_NOMEM(f->e);
+    memset(r->summaries + old, 0, (cap - old) * sizeof *r->summaries);
+    r->n_summaries = cap;
+  }
+  if (cl_head_is_summed(h))
+    r->summaries[trial] = (struct summary){h->step, h->furthest, h->reports, h->flags, h->state};
+  else
+    note_unfinished(f, trial);
+  return 0;
+}
+
+/* An end that came late, or without a value, sums nothing up. */
+static int leave_out_open_ends(struct reader *r, struct finding *f, struct cl_err *e) {
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_get(r->s, SQL_OPEN_ENDS, &row, e));
+  (void)sqlite3_bind_int64(row, 1, r->id * CL_SQLITE_POSITIONS);
+  (void)sqlite3_bind_int64(row, 2, (r->id + 1) * CL_SQLITE_POSITIONS);
+  int status;
+  while ((status = cl_sqlite_step(r->s, row, e)) == 1) {
+    int64_t trial = sqlite3_column_int64(row, 0);
+    if ((size_t)trial >= r->n_summaries || r->summaries[trial].state == 0) continue;
+    r->summaries[trial].state = 0;
+    note_unfinished(f, trial);
+  }
+  return status;
+}
+
+static int find_summaries(struct reader *r, struct cl_err *e) {
+  struct finding f = {.r = r, .e = e};
+  sqlite3_stmt **any = &r->study->any_report;
+  CL_TRY(prepare_positions(r, "reports", "LIMIT 1", any, e));
+  int status = cl_sqlite_step(r->s, *any, e);
+  (void)sqlite3_reset(*any);
+  if (status <= 0) return status; /* nothing to leave out */
+  CL_TRY(cl_sqlite_visit_heads(r->s, r->id, summarise, &f, e));
+  CL_TRY(leave_out_open_ends(r, &f, e));
+  if (is_filtered(r) || f.n_unfinished > LISTED_MAX) return 0;
+  status = 0;
+  for (int i = 0; i < f.n_unfinished && status == 0; i++)
+    status = list_positions(r, f.unfinished[i], f.unfinished[i], e);
+  return settle_positions(r, status, e);
+}
+
+static int choose_reports(struct reader *r, int64_t head, struct cl_err *e) {
+  if (r->what->skip_known_reports && r->until == head) CL_TRY(find_summaries(r, e));
+  if (!is_filtered(r)) return 0;
+  return settle_positions(r, list_positions(r, r->what->trial_lo, r->what->trial_hi, e), e);
+}
+
+/* The merge. */
+
+static struct cursor *next_cursor(struct reader *r) {
+  struct cursor *next = &r->cursors[0];
+  for (int i = 1; i < r->n_cursors; i++)
+    if (r->cursors[i].position < next->position) next = &r->cursors[i];
+  return next->position == INT64_MAX ? NULL : next;
+}
+
+static void add_summary(struct reader *r) {
+  struct cl_event *ev = &r->row.ev;
+  if (ev->kind != CL_EVENT_STOPPED && ev->kind != CL_EVENT_DONE && ev->kind != CL_EVENT_ENDED) return;
+  if ((size_t)ev->subject >= r->n_summaries) return;
+  const struct summary *m = &r->summaries[ev->subject];
+  if (m->state == 0) return;
+  r->head = (struct cl_head){.attempt = 1,
+                             .reports = m->reports,
+                             .step = m->step,
+                             .furthest = m->furthest,
+                             .flags = m->flags,
+                             .state = m->state};
+  ev->summary = &r->head;
+}
+
+static int show(struct reader *r, struct cursor *c, struct cl_err *e) {
+  switch (c->table) {
+  case TRIALS: CL_TRY(cl_sqlite_fill_trial(r->study, c->statement, &r->row, e)); break;
+  case REPORTS: CL_TRY(cl_sqlite_fill_report(r->study, c->statement, &r->row, e)); break;
+  default: CL_TRY(cl_sqlite_fill_shared(r->s, c->statement, c->table, &r->row, e));
+  }
+  if (r->n_summaries > 0) add_summary(r);
+  r->after = c->position;
+  return r->visit(r->ctx, &r->row.ev);
+}
+
+/* One transaction's worth. When all was read, until = after. */
+static int read_slice(struct reader *r, struct cl_err *e) {
+  CL_TRY(open_cursors(r, e));
+  for (int i = 0; i < ROWS_AT_A_TIME; i++) {
+    struct cursor *c = next_cursor(r);
+    if (c == NULL) {
+      r->until = r->after;
+      return 0;
+    }
+    int status = show(r, c, e);
+    if (status != 0) return status;
+    CL_TRY(next_row(r, c, e));
+  }
+  return 0;
+}
+
+static int prepare_read(struct reader *r, struct cl_err *e) {
+  struct cl_study_head head;
+  int64_t n_names = 0;
+  CL_TRY(cl_sqlite_look(r->s, r->id, &head, &n_names, e));
+  CL_TRY(cl_sqlite_study(r->s, r->id, n_names, &r->study, e));
+  r->trials = head.trials;
+  r->until = r->what->until == 0 || r->what->until > head.position ? head.position : r->what->until;
+  return r->until > r->after ? choose_reports(r, head.position, e) : 0;
+}
+
+int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_event_visit *visit, void *ctx,
+                   struct cl_err *e) {
+  struct cl_sqlite *s = state;
+  struct reader r = {.s = s, .what = what, .id = study, .after = what->after, .visit = visit, .ctx = ctx};
+  CL_TRY(cl_sqlite_run_one(s, SQL_BEGIN_READ, e));
+  int status = prepare_read(&r, e);
+  while (status == 0 && r.until > r.after) {
+    status = read_slice(&r, e);
+    close_cursors(&r);
+    if (status != 0 || r.until <= r.after) break;
+    cl_sqlite_end_read(s);
+    status = cl_sqlite_run_one(s, SQL_BEGIN_READ, e);
+  }
+  cl_sqlite_end_read(s);
+  cl_sqlite_row_done(&r.row);
+  cl_free(r.summaries);
+  cl_free(r.positions);
+  return status;
+}
+
+static int read_curve(struct reader *r, int64_t trial, struct cl_err *e) {
+  struct cl_study_head head;
+  int64_t n_names = 0;
+  CL_TRY(cl_sqlite_look(r->s, r->id, &head, &n_names, e));
+  CL_TRY(cl_sqlite_study(r->s, r->id, n_names, &r->study, e));
+  CL_TRY(prepare_wide(r, false, "trial = ?1 ORDER BY position", &r->study->read_curve, e));
+  sqlite3_stmt *statement = r->study->read_curve;
+  (void)sqlite3_bind_int64(statement, 1, trial);
+  int status;
+  while ((status = cl_sqlite_step(r->s, statement, e)) == 1) {
+    status = cl_sqlite_fill_report(r->study, statement, &r->row, e);
+    if (status == 0) status = r->visit(r->ctx, &r->row.ev);
+    if (status != 0) break;
+  }
+  (void)sqlite3_reset(statement);
+  return status;
+}
+
+int cl_sqlite_read_reports(void *state, int64_t study, int64_t trial, cl_event_visit *visit, void *ctx,
+                           struct cl_err *e) {
+  struct cl_sqlite *s = state;
+  struct reader r = {.s = s, .id = study, .visit = visit, .ctx = ctx};
+  CL_TRY(cl_sqlite_run_one(s, SQL_BEGIN_READ, e));
+  int status = read_curve(&r, trial, e);
+  cl_sqlite_end_read(s);
+  cl_sqlite_row_done(&r.row);
+  return status;
+}

@@ -1,0 +1,358 @@
+/* Events as rows. The fields of kinds in shared tables go through one table of homes; trials and reports, of
+ * which there are most, are written out. */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "store/sqlite_impl.h"
+
+enum { ASSIGNED = -1 }; /* the field's home is the table `assigned` */
+
+static const struct {
+  const char *name, *columns;
+  int n, more;
+} shared[TABLES] = {
+    [DECISIONS] =
+        {"decisions",
+         "place, kind, time, \"by\", subject, seen, as_of, cause, args, attempt, ref, n, until, more",
+         D_MORE + 1, D_MORE},
+    [ATTEMPTS] = {"attempts",
+                  "place, kind, time, \"by\", trial, attempt, late, status, signal, known, record, value, "
+                  "args, more",
+                  A_MORE + 1, A_MORE},
+    [SNAPSHOTS] =
+        {"snapshots",
+         "place, kind, time, \"by\", trial, attempt, late, step, way, ref, bytes, hash, path, host, "
+         "last, best, sum, count, snapshot, error, more",
+         S_MORE + 1, S_MORE},
+    [NOTES] = {"notes", "place, kind, time, \"by\", subject, n, name, text, more", N_MORE + 1, N_MORE},
+};
+
+/* Where the fields live that are frequent or that somebody may ask for in SQL. */
+static const struct {
+  enum cl_kind kind;
+  const char *field;
+  int column;
+} homes[] = {
+    {CL_EVENT_UPDATED, "space_version", D_N},
+    {CL_EVENT_FINISHED, "reason", D_N},
+    {CL_EVENT_STARTED, "worker", D_N},
+    {CL_EVENT_STARTED, "from", D_REF},
+    {CL_EVENT_STARTED, "until", D_UNTIL},
+    {CL_EVENT_CONTINUED, "report", D_REF},
+    {CL_EVENT_CONTINUED, "until", D_UNTIL},
+    {CL_EVENT_PAUSED, "at", D_REF},
+    {CL_EVENT_STOPPED, "at", D_REF},
+    {CL_EVENT_STOPPED, "how", D_N},
+    {CL_EVENT_PREEMPTING, "worker", D_N},
+    {CL_EVENT_RETRIED, "count", D_N},
+    {CL_EVENT_EXPLOITED, "snapshot", D_REF},
+    {CL_EVENT_EXPLOITED, "infeasible", D_N},
+    {CL_EVENT_EXPLOITED, "until", D_UNTIL},
+    {CL_EVENT_EXPLOITED, "values", ASSIGNED},
+    {CL_EVENT_SET, "until", D_UNTIL},
+    {CL_EVENT_SET, "values", ASSIGNED},
+    {CL_EVENT_HELD, "on", D_N},
+    {CL_EVENT_VOIDED, "change", D_REF},
+    {CL_EVENT_DELETED, "snapshot", D_REF},
+    {CL_EVENT_ADOPTED, "worker", A_STATUS},
+    {CL_EVENT_CONNECTED, "protocol", A_STATUS},
+    {CL_EVENT_CONNECTED, "capabilities", A_ARGS},
+    {CL_EVENT_ENDED, "status", A_STATUS},
+    {CL_EVENT_ENDED, "signal", A_SIGNAL},
+    {CL_EVENT_ENDED, "known", A_KNOWN},
+    {CL_EVENT_ENDED, "record", A_RECORD},
+    {CL_EVENT_ENDED, "objectives", A_VALUE}, /* the first; two and more stand in `more` as well */
+    {CL_EVENT_ENDED, "usage", A_ARGS},
+    {CL_EVENT_SAVED, "step", S_STEP},
+    {CL_EVENT_SAVED, "way", S_WAY},
+    {CL_EVENT_SAVED, "report", S_REF},
+    {CL_EVENT_SAVED, "bytes", S_BYTES},
+    {CL_EVENT_SAVED, "hash", S_HASH},
+    {CL_EVENT_SAVED, "path", S_PATH},
+    {CL_EVENT_SAVED, "host", S_HOST},
+    {CL_EVENT_SAVED, "rollup", S_LAST},
+    {CL_EVENT_LOADED, "change", S_REF},
+    {CL_EVENT_LOADED, "snapshot", S_SNAPSHOT},
+    {CL_EVENT_LOADED, "error", S_ERROR},
+    {CL_EVENT_NOTE, "what", N_N},
+    {CL_EVENT_NOTE, "name", N_NAME},
+    {CL_EVENT_NOTE, "text", N_TEXT},
+    {CL_EVENT_WORKER, "state", N_N},
+    {CL_EVENT_WORKER, "host", N_NAME},
+};
+
+static enum cl_sqlite_table table_of(enum cl_kind kind) {
+  switch (kind) {
+  case CL_EVENT_PROPOSED:
+  case CL_EVENT_IMPORTED: return TRIALS;
+  case CL_EVENT_REPORTED: return REPORTS;
+  case CL_EVENT_ADOPTED:
+  case CL_EVENT_CONNECTED:
+  case CL_EVENT_DONE:
+  case CL_EVENT_ENDED: return ATTEMPTS;
+  case CL_EVENT_SAVED:
+  case CL_EVENT_LOADED: return SNAPSHOTS;
+  case CL_EVENT_WORKER:
+  case CL_EVENT_NOTE: return NOTES;
+  default: return DECISIONS;
+  }
+}
+
+void cl_sqlite_lay_out(struct cl_sqlite *s) {
+  for (int k = 0; k < CL_EVENT_KINDS; k++) s->layouts[k].table = table_of((enum cl_kind)k);
+  for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
+    struct cl_sqlite_layout *l = &s->layouts[homes[i].kind];
+    const struct cl_field *fields = cl_kind_fields(homes[i].kind);
+    int f = 0;
+    while (fields[f].name != NULL && strcmp(fields[f].name, homes[i].field) != 0) f++;
+    assert(fields[f].name != NULL && l->n < 8);
+    l->skip |= 1u << f;
+    if (homes[i].column == ASSIGNED) continue;
+    l->items[l->n].field = &fields[f];
+    l->items[l->n++].column = homes[i].column;
+  }
+}
+
+const char *cl_sqlite_columns(enum cl_sqlite_table table) {
+  return shared[table].columns;
+}
+
+int cl_sqlite_more(enum cl_sqlite_table table) {
+  return shared[table].more;
+}
+
+const char *cl_sqlite_table_name(enum cl_sqlite_table table) {
+  return shared[table].name;
+}
+
+/* Writing. */
+
+static void bind_int(sqlite3_stmt *row, int column, int64_t value) {
+  (void)sqlite3_bind_int64(row, column + 1, value);
+}
+
+/* 0 means none in these columns; as NULL it is shown empty, and costs the same. */
+static void bind_some(sqlite3_stmt *row, int column, int64_t value) {
+  if (value != 0) bind_int(row, column, value);
+}
+
+static void bind_value(sqlite3_stmt *row, int index, struct cl_value v) {
+  static const char truth[2] = {0, 1};
+  switch (v.kind) {
+  case CL_ABSENT: (void)sqlite3_bind_null(row, index); break;
+  case CL_NULL: (void)sqlite3_bind_blob(row, index, truth, 0, SQLITE_STATIC); break;
+  case CL_BOOL: (void)sqlite3_bind_blob(row, index, &truth[v.as.truth], 1, SQLITE_STATIC); break;
+  case CL_INT: (void)sqlite3_bind_int64(row, index, v.as.integer); break;
+  case CL_REAL: (void)sqlite3_bind_double(row, index, v.as.real + 0.0); break;
+  case CL_TEXT: cl_sqlite_bind_text(row, index, v.as.text); break;
+  }
+}
+
+static void bind_field(sqlite3_stmt *row, int column, const struct cl_event *ev, const struct cl_field *f) {
+  const void *at = (const char *)ev + f->offset;
+  switch (f->type) {
+  case CL_FIELD_INT32: bind_int(row, column, *(const int32_t *)at); break;
+  case CL_FIELD_INT64: bind_int(row, column, *(const int64_t *)at); break;
+  case CL_FIELD_BOOL: bind_int(row, column, *(const bool *)at); break;
+  case CL_FIELD_REAL: cl_sqlite_bind_real(row, column + 1, *(const double *)at); break;
+  case CL_FIELD_TEXT:
+  case CL_FIELD_JSON: cl_sqlite_bind_text(row, column + 1, *(const char *const *)at); break;
+  case CL_FIELD_NUMBERS: {
+    const struct cl_number_list *list = at;
+    if (list->n > 0) cl_sqlite_bind_metric(row, column + 1, list->items[0]);
+    break;
+  }
+  case CL_FIELD_ROLLUP: {
+    const struct cl_rollup *r = at;
+    if (r->count == 0) break;
+    cl_sqlite_bind_metric(row, column + 1, r->last);
+    cl_sqlite_bind_metric(row, column + 2, r->best);
+    cl_sqlite_bind_metric(row, column + 3, r->sum);
+    bind_int(row, column + 3, r->count);
+    break;
+  }
+  case CL_FIELD_ASSIGNED:
+  case CL_FIELD_METRICS:
+  case CL_FIELD_NAMES: assert(false); /* have no column of their own */
+  }
+}
+
+/* `more` of a row into s->scratch, which must stay until the row is written. */
+static int bind_more(struct cl_sqlite *s, sqlite3_stmt *row, int column, const struct cl_event *ev,
+                     uint32_t skip, struct cl_err *e) {
+  cl_text_clear(&s->scratch);
+  cl_event_write_data(ev, skip, &s->scratch);
+  if (s->scratch.failed) return CL_FAIL_NOMEM(e);
+  if (s->scratch.length > 0) cl_sqlite_bind_text(row, column + 1, cl_text_get(&s->scratch));
+  return 0;
+}
+
+static int prepare_add(struct cl_sqlite *s, enum cl_sqlite_table table, sqlite3_stmt **ret,
+                       struct cl_err *e) {
+  if (s->adds[table] == NULL) {
+    struct cl_text *t = &s->scratch;
+    cl_text_clear(t);
+    cl_text_format(t, "INSERT INTO %s (%s) VALUES (?", shared[table].name, shared[table].columns);
+    for (int i = 1; i < shared[table].n; i++) cl_text_add(t, ", ?");
+    cl_text_add(t, ")");
+    if (t->failed) return CL_FAIL_NOMEM(e);
+    CL_TRY(cl_sqlite_prepare(s, cl_text_get(t), &s->adds[table], e));
+  }
+  (void)sqlite3_clear_bindings(s->adds[table]);
+  *ret = s->adds[table];
+  return 0;
+}
+
+static int add_assigned(struct cl_sqlite *s, int64_t place, const struct cl_assigned_list *values,
+                        struct cl_err *e) {
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_get(s, SQL_ASSIGNED_ADD, &row, e));
+  for (int i = 0; i < values->n; i++) {
+    (void)sqlite3_bind_int64(row, 1, place);
+    (void)sqlite3_bind_int(row, 2, values->items[i].id);
+    bind_value(row, 3, values->items[i].value);
+    CL_TRY(cl_sqlite_run(s, row, e));
+  }
+  return 0;
+}
+
+/* A single objective has a column; where there are more, `more` holds the whole list. */
+static uint32_t fields_in_columns(const struct cl_sqlite_layout *l, const struct cl_event *ev) {
+  uint32_t skip = l->skip;
+  if (ev->kind != CL_EVENT_ENDED || ev->u.ended.objectives.n <= 1) return skip;
+  for (int f = 0; cl_kind_fields(ev->kind)[f].name != NULL; f++)
+    if (cl_kind_fields(ev->kind)[f].type == CL_FIELD_NUMBERS) skip &= ~(1u << f);
+  return skip;
+}
+
+static int add_shared(struct cl_sqlite *s, int64_t study, const struct cl_event *ev, struct cl_err *e) {
+  const struct cl_sqlite_layout *l = &s->layouts[ev->kind];
+  int64_t place = study * CL_SQLITE_POSITIONS + ev->position;
+  sqlite3_stmt *row = NULL;
+  CL_TRY(prepare_add(s, l->table, &row, e));
+  bind_int(row, PLACE, place);
+  bind_int(row, KIND, ev->kind);
+  bind_int(row, TIME, ev->time_ms);
+  bind_int(row, BY, ev->by);
+  bind_int(row, SUBJECT, ev->subject);
+  if (l->table == DECISIONS) {
+    bind_int(row, D_SEEN, ev->seen);
+    bind_int(row, D_AS_OF, ev->as_of);
+    bind_int(row, D_CAUSE, ev->cause);
+    cl_sqlite_bind_text(row, D_ARGS + 1, ev->args);
+    bind_some(row, D_ATTEMPT, ev->attempt);
+  } else if (l->table != NOTES) {
+    bind_int(row, A_ATTEMPT, ev->attempt);
+    bind_int(row, A_LATE, ev->late);
+  }
+  for (int i = 0; i < l->n; i++) bind_field(row, l->items[i].column, ev, l->items[i].field);
+  CL_TRY(bind_more(s, row, shared[l->table].more, ev, fields_in_columns(l, ev), e));
+  CL_TRY(cl_sqlite_run(s, row, e));
+  const struct cl_assigned_list *values = cl_event_values(ev);
+  return values == NULL ? 0 : add_assigned(s, place, values, e);
+}
+
+/* Trials and reports. */
+
+void cl_sqlite_trial_columns(const struct cl_sqlite_study *study, struct cl_text *ret) {
+  cl_text_add(
+      ret, "trial, position, time, \"by\", as_of, cause, args, role, of, repeat, parent, seed, space, flags");
+  for (size_t i = 0; i < study->names.n_hyperparameters; i++)
+    cl_text_format(ret, ", h%d", study->names.hyperparameters[i].id);
+}
+
+void cl_sqlite_report_columns(const struct cl_sqlite_study *study, struct cl_text *ret) {
+  cl_text_add(ret, "position, trial, attempt, ordinal, step, time, \"by\", late");
+  for (size_t i = 0; i < study->names.n_metrics; i++) cl_text_format(ret, ", m%d", (int)i + 1);
+}
+
+static int prepare_wide(struct cl_sqlite *s, const struct cl_sqlite_study *study, bool trials,
+                        sqlite3_stmt **statement, struct cl_err *e) {
+  if (*statement == NULL) {
+    struct cl_text *t = &s->scratch;
+    cl_text_clear(t);
+    cl_text_format(t, "INSERT INTO %s_%lld (", trials ? "trials" : "reports", (long long)study->id);
+    if (trials)
+      cl_sqlite_trial_columns(study, t);
+    else
+      cl_sqlite_report_columns(study, t);
+    size_t n = trials ? T_VALUES + study->names.n_hyperparameters : R_METRICS + study->names.n_metrics;
+    cl_text_add(t, ") VALUES (?");
+    for (size_t i = 1; i < n; i++) cl_text_add(t, ", ?");
+    cl_text_add(t, ")");
+    if (t->failed) return CL_FAIL_NOMEM(e);
+    CL_TRY(cl_sqlite_prepare(s, cl_text_get(t), statement, e));
+  }
+  (void)sqlite3_clear_bindings(*statement);
+  return 0;
+}
+
+static int add_trial(struct cl_sqlite *s, struct cl_sqlite_study *study, const struct cl_event *ev,
+                     struct cl_err *e) {
+  CL_TRY(prepare_wide(s, study, true, &study->add_trial, e));
+  sqlite3_stmt *row = study->add_trial;
+  bool imported = ev->kind == CL_EVENT_IMPORTED;
+  bind_int(row, T_TRIAL, ev->subject);
+  bind_int(row, T_POSITION, ev->position);
+  bind_int(row, T_TIME, ev->time_ms);
+  bind_int(row, T_BY, ev->by);
+  if (imported) {
+    uint32_t skip = 0;
+    for (int f = 0; cl_kind_fields(ev->kind)[f].name != NULL; f++)
+      if (cl_kind_fields(ev->kind)[f].type == CL_FIELD_ASSIGNED) skip |= 1u << f;
+    bind_int(row, T_FLAGS, IS_IMPORTED);
+    bind_int(row, T_ROLE, CL_ROLE_FOREIGN);
+    CL_TRY(bind_more(s, row, T_ARGS, ev, skip, e));
+  } else {
+    bind_int(row, T_AS_OF, ev->as_of);
+    bind_int(row, T_CAUSE, ev->cause);
+    cl_sqlite_bind_text(row, T_ARGS + 1, ev->args);
+    bind_int(row, T_ROLE, ev->u.proposed.role);
+    bind_some(row, T_OF, ev->u.proposed.of);
+    bind_int(row, T_REPEAT, ev->u.proposed.repeat);
+    bind_some(row, T_PARENT, ev->u.proposed.parent);
+    if (ev->u.proposed.has_seed) bind_int(row, T_SEED, ev->u.proposed.seed);
+    bind_int(row, T_SPACE, ev->u.proposed.space_version);
+    bind_int(row, T_FLAGS, ev->u.proposed.infeasible ? IS_INFEASIBLE : 0);
+  }
+  const struct cl_assigned_list *values = cl_event_values(ev);
+  for (int i = 0; i < values->n; i++) {
+    int at = cl_names_hyperparameter_near(&study->names, values->items[i].id, i);
+    assert(at >= 0);
+    bind_value(row, T_VALUES + at + 1, values->items[i].value);
+  }
+  return cl_sqlite_run(s, row, e);
+}
+
+static int add_report(struct cl_sqlite *s, struct cl_sqlite_study *study, const struct cl_event *ev,
+                      struct cl_err *e) {
+  CL_TRY(prepare_wide(s, study, false, &study->add_report, e));
+  sqlite3_stmt *row = study->add_report;
+  bind_int(row, R_POSITION, ev->position);
+  bind_int(row, R_TRIAL, ev->subject);
+  bind_int(row, R_ATTEMPT, ev->attempt);
+  bind_int(row, R_ORDINAL, ev->u.reported.ordinal);
+  cl_sqlite_bind_real(row, R_STEP + 1, ev->u.reported.step);
+  bind_int(row, R_TIME, ev->time_ms);
+  bind_int(row, R_BY, ev->by);
+  bind_int(row, R_LATE, ev->late);
+  for (int i = 0; i < ev->u.reported.metrics.n; i++) {
+    const struct cl_metric *m = &ev->u.reported.metrics.items[i];
+    assert(m->id >= 1 && (size_t)m->id <= study->names.n_metrics);
+    cl_sqlite_bind_metric(row, R_METRICS + m->id, m->value);
+  }
+  return cl_sqlite_run(s, row, e);
+}
+
+int cl_sqlite_add_row(struct cl_sqlite *s, struct cl_sqlite_study *study, const struct cl_event *ev,
+                      struct cl_err *e) {
+  assert(ev->position > 0 && ev->position < CL_SQLITE_POSITIONS);
+  CL_TRY(cl_names_check(&study->names, ev, e));
+  switch (s->layouts[ev->kind].table) {
+  case TRIALS: return add_trial(s, study, ev, e);
+  case REPORTS: return add_report(s, study, ev, e);
+  default: return add_shared(s, study->id, ev, e);
+  }
+}

@@ -1,0 +1,357 @@
+/* Views for people and their tools: trials, reports and changes of each study under the users' names, and of
+ * the latest study without one. They use only what SQLite itself provides. */
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "store/sqlite_impl.h"
+
+static const char *const views[] = {"trials", "reports", "changes"};
+enum { VIEWS = 3, SHOWN_MAX = 1700 /* hyperparameters; a result has 2000 columns at most */ };
+
+static void add_quoted(struct cl_text *t, const char *text, char quote) {
+  cl_text_add_char(t, quote);
+  for (const char *c = text; *c != '\0'; c++) {
+    if (*c == quote) cl_text_add_char(t, quote);
+    cl_text_add_char(t, *c);
+  }
+  cl_text_add_char(t, quote);
+}
+
+/* "trials_" + the study's word, as an identifier. */
+static void add_view_name(struct cl_text *t, const char *view, const char *word) {
+  struct cl_text name = {0};
+  cl_text_format(&name, "%s_%s", view, word);
+  add_quoted(t, cl_text_get(&name), '"');
+  if (name.failed) t->failed = true;
+  cl_text_done(&name);
+}
+
+/* Column names: unique whatever their case, and apart from those of the view itself. */
+struct columns {
+  struct cl_text *sql;
+  const char *own;    /* the view's names, each between spaces */
+  struct cl_text all; /* those of the users, each behind a newline */
+};
+
+static bool is_used(const struct columns *c, const char *name) {
+  size_t n = strlen(name);
+  for (const char *at = c->own; *at != '\0'; at++)
+    if (at[0] == ' ' && strncasecmp(at + 1, name, n) == 0 && at[n + 1] == ' ') return true;
+  for (const char *at = cl_text_get(&c->all); *at != '\0'; at++)
+    if (at[0] == '\n' && strncasecmp(at + 1, name, n) == 0 && at[n + 1] == '\n') return true;
+  return false;
+}
+
+static void add_column_name(struct columns *c, const char *name) {
+  struct cl_text unique = {0};
+  cl_text_add(&unique, name);
+  for (int i = 2; is_used(c, cl_text_get(&unique)) && !unique.failed; i++) {
+    cl_text_clear(&unique);
+    cl_text_format(&unique, "%s_%d", name, i);
+  }
+  cl_text_format(&c->all, "\n%s\n", cl_text_get(&unique));
+  cl_text_add(c->sql, " AS ");
+  add_quoted(c->sql, cl_text_get(&unique), '"');
+  if (unique.failed || c->all.failed) c->sql->failed = true;
+  cl_text_done(&unique);
+}
+
+/* Values that are blobs in the tables are words in the views. */
+static void add_value(struct cl_text *t, const char *value) {
+  cl_text_format(t, "CASE %s WHEN x'' THEN 'null' WHEN x'00' THEN 'false' WHEN x'01' THEN 'true' ELSE %s END",
+                 value, value);
+}
+
+static void add_states(struct cl_text *t) {
+  cl_text_add(t, "CASE h.state");
+#define CL_X(name, number) cl_text_format(t, " WHEN %d THEN '%s'", number, #name);
+  CL_STATE_MAP(CL_X)
+#undef CL_X
+  cl_text_add(t, " END");
+}
+
+static void add_causes(struct cl_text *t) {
+  cl_text_add(t, "CASE a.cause");
+#define CL_X(name, number, word) cl_text_format(t, " WHEN %d THEN '%s'", number, word);
+  CL_CAUSE_MAP(CL_X)
+#undef CL_X
+  cl_text_add(t, " END");
+}
+
+static void add_roles(struct cl_text *t) {
+  cl_text_add(t, "CASE t.role");
+#define CL_X(name, number, word) cl_text_format(t, " WHEN %d THEN '%s'", number, word);
+  CL_ROLE_MAP(CL_X)
+#undef CL_X
+  cl_text_add(t, " END");
+}
+
+/* Changes of values that were not voided; the partial index on them is named by its own condition. */
+#define CHANGES(d) d ".kind IN (20, 21, 23) AND " d ".kind <> 23"
+#define NOT_VOIDED(d) \
+  "NOT EXISTS (SELECT 1 FROM decisions v WHERE v.subject = " d ".subject AND v.kind IN (20, 21, 23) AND " \
+  "v.kind = 23 AND v.ref = " d ".position AND v.study = " d ".study)"
+
+/* A trial's values as of now: the last that a change has written, else the proposed ones. */
+static void add_hyperparameters(struct columns *c, const struct cl_sqlite_study *study) {
+  struct cl_text value = {0};
+  for (size_t i = 0; i < study->names.n_hyperparameters && i < SHOWN_MAX; i++) {
+    const struct cl_names_item *item = &study->names.hyperparameters[i];
+    cl_text_clear(&value);
+    cl_text_format(
+        &value,
+        "iif(c.n IS NULL, t.h%d, (SELECT value FROM (SELECT a.value, d.place FROM decisions d JOIN "
+        "assigned a ON a.place = d.place WHERE d.subject = t.trial AND d.study = %lld AND " CHANGES(
+            "d") " AND a.hyperparameter = %d AND " NOT_VOIDED("d") " UNION ALL SELECT t.h%d, 0) "
+                                                                   "ORDER BY place DESC LIMIT 1))",
+        item->id, (long long)study->id, item->id, item->id);
+    cl_text_add(c->sql, ", ");
+    if (item->plain)
+      cl_text_add(c->sql, cl_text_get(&value));
+    else
+      add_value(c->sql, cl_text_get(&value));
+    add_column_name(c, item->name);
+    if (value.failed) c->sql->failed = true;
+  }
+  cl_text_done(&value);
+}
+
+/* An objective's reduced value stands in the trial's end, or in the import; before it has ended, and for
+ * other metrics, the last report's is shown. */
+static void add_metrics(struct columns *c, const struct cl_sqlite_study *study) {
+  for (size_t i = 0; i < study->names.n_metrics; i++) {
+    int id = (int)i + 1;
+    if (i >= study->names.n_objectives)
+      cl_text_format(c->sql, ", r.m%d", id);
+    else if (i == 0)
+      cl_text_format(c->sql,
+                     ", iif(t.flags & 2, json_extract(t.args, '$.objectives[0]'), coalesce(e.value, r.m1))");
+    else
+      cl_text_format(c->sql,
+                     ", iif(t.flags & 2, json_extract(t.args, '$.objectives[%d]'), "
+                     "coalesce(json_extract(e.more, '$.objectives[%d]'), r.m%d))",
+                     id - 1, id - 1, id);
+    add_column_name(c, study->names.metrics[i]);
+  }
+}
+
+static void add_time(struct cl_text *t, const char *time, const char *name) {
+  cl_text_format(t, ", strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', (s.created_ms + %s) / 1000.0, 'unixepoch') AS %s",
+                 time, name);
+}
+
+static void write_trials(struct cl_text *t, const struct cl_sqlite_study *study) {
+  long long n = study->id, lo = n << 40, hi = (n + 1) << 40;
+  struct columns c = {t, " trial state role step reports attempts of parent started ended ", {0}};
+  cl_text_add(t, "SELECT t.trial AS trial, ");
+  add_states(t);
+  cl_text_add(t, " AS state, ");
+  add_roles(t);
+  cl_text_add(t, " AS role, h.step AS step, h.reports AS reports, h.attempt AS attempts, t.of AS of, "
+                 "p.trial AS parent");
+  add_time(t, "b.time", "started");
+  add_time(t, "e.time", "ended");
+  add_metrics(&c, study);
+  add_hyperparameters(&c, study);
+  cl_text_format(
+      t,
+      " FROM trials_%lld t JOIN studies s ON s.study = %lld JOIN heads h ON h.place = %lld + t.trial "
+      "LEFT JOIN snapshots p ON p.place = %lld + t.parent "
+      "LEFT JOIN (SELECT subject, min(place), time FROM decisions WHERE kind = 12 AND place > %lld "
+      "AND place < %lld GROUP BY subject) b ON b.subject = t.trial "
+      "LEFT JOIN (SELECT trial, max(place), time, value, more FROM attempts WHERE kind = 37 AND NOT "
+      "late AND place > %lld AND place < %lld GROUP BY trial) e ON e.trial = t.trial "
+      "LEFT JOIN (SELECT d.subject, count(*) AS n FROM decisions d WHERE " CHANGES(
+          "d") " AND d.study = %lld GROUP BY d.subject) c ON c.subject = t.trial "
+               "LEFT JOIN reports_%lld r ON r.position = (SELECT position FROM reports_%lld WHERE "
+               "trial = t.trial AND NOT late ORDER BY position DESC LIMIT 1)",
+      n, n, lo, lo, lo, hi, lo, hi, n, n, n);
+  if (c.all.failed) t->failed = true;
+  cl_text_done(&c.all);
+}
+
+static void write_reports(struct cl_text *t, const struct cl_sqlite_study *study) {
+  struct columns c = {t, " position trial attempt step time late ", {0}};
+  cl_text_add(t, "SELECT r.position AS position, r.trial AS trial, r.attempt AS attempt, r.step AS step");
+  add_time(t, "r.time", "time");
+  cl_text_add(t, ", r.late AS late");
+  for (size_t i = 0; i < study->names.n_metrics; i++) {
+    cl_text_format(t, ", r.m%d", (int)i + 1);
+    add_column_name(&c, study->names.metrics[i]);
+  }
+  cl_text_format(t, " FROM reports_%lld r JOIN studies s ON s.study = %lld", (long long)study->id,
+                 (long long)study->id);
+  cl_text_done(&c.all);
+}
+
+static void add_first_value(struct cl_text *t, const struct cl_sqlite_study *study) {
+  cl_text_add(t, "CASE a.id");
+  for (size_t i = 0; i < study->names.n_hyperparameters && i < SHOWN_MAX; i++)
+    cl_text_format(t, " WHEN %d THEN t.h%d", study->names.hyperparameters[i].id,
+                   study->names.hyperparameters[i].id);
+  if (study->names.n_hyperparameters == 0) cl_text_add(t, " WHEN 0 THEN NULL");
+  cl_text_add(t, " END");
+}
+
+/* A change is applied at the start that follows before any report; else in the answer to the report that
+ * waited for it (its step had reached `until`); else in the answer to the next report. */
+static void write_changes(struct cl_text *t, const struct cl_sqlite_study *study) {
+  long long n = study->id, lo = n << 40, hi = (n + 1) << 40;
+  cl_text_format(
+      t,
+      "WITH d AS (SELECT d.place, d.position, d.subject, d.time, d.cause FROM decisions d WHERE " CHANGES("d") " AND d.study = %lld AND " NOT_VOIDED(
+          "d") "), "
+               "u AS (SELECT place, lag(until) OVER w AS until, min(iif(kind = 12, position, NULL)) OVER (w ROWS "
+               "BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS start FROM decisions WHERE place > %lld AND place < "
+               "%lld AND kind IN (12, 13, 20, 21) AND subject IN (SELECT subject FROM d) WINDOW w AS (PARTITION BY "
+               "subject ORDER BY place)), "
+               "a AS (SELECT d.*, x.hyperparameter AS id, x.value AS new, lag(x.value) OVER w AS before, row_number() "
+               "OVER w AS nth FROM d JOIN assigned x ON x.place = d.place WINDOW w AS (PARTITION BY d.subject, "
+               "x.hyperparameter ORDER BY d.place)), "
+               "c AS (SELECT a.*, iif(a.nth > 1, a.before, ",
+      n, lo, hi);
+  add_first_value(t, study);
+  cl_text_format(t, ") AS old FROM a JOIN trials_%lld t ON t.trial = a.subject) ", n);
+  cl_text_add(t, "SELECT a.position AS position, a.subject AS trial, n.name AS hyperparameter, ");
+  add_value(t, "a.old");
+  cl_text_add(t, " AS old, ");
+  add_value(t, "a.new");
+  cl_text_format(
+      t,
+      " AS new, CASE WHEN u.start IS NOT NULL AND (q.position IS NULL OR u.start < q.position) THEN "
+      "coalesce((SELECT p.step FROM decisions f JOIN snapshots p ON p.place = %lld + f.ref WHERE f.place = "
+      "%lld + u.start), 0.0) WHEN u.until <= o.step THEN o.step ELSE q.step END AS step, ",
+      lo, lo);
+  add_causes(t);
+  cl_text_add(t, " AS cause");
+  add_time(t, "a.time", "time");
+  cl_text_format(
+      t,
+      " FROM c a JOIN names n ON n.study = %lld AND n.kind = 'hyperparameter' AND n.id = a.id JOIN "
+      "studies s ON s.study = %lld JOIN u ON u.place = a.place "
+      "LEFT JOIN reports_%lld o ON o.position = (SELECT position FROM reports_%lld WHERE trial = "
+      "a.subject AND NOT late AND position < a.position ORDER BY position DESC LIMIT 1) "
+      "LEFT JOIN reports_%lld q ON q.position = (SELECT position FROM reports_%lld WHERE trial = "
+      "a.subject AND NOT late AND position > a.position ORDER BY position LIMIT 1) "
+      "WHERE a.old IS NOT a.new ORDER BY a.position, a.id",
+      n, n, n, n, n, n);
+}
+
+/* Names of views. */
+
+static int get_word(struct cl_sqlite *s, const char *sql, int64_t study, char **ret, struct cl_err *e) {
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_prepare(s, sql, &row, e));
+  (void)sqlite3_bind_int64(row, 1, study);
+  int status = cl_sqlite_step(s, row, e);
+  if (status == 1) {
+    const char *text = cl_sqlite_text(row, 0);
+    *ret = text == NULL ? NULL : cl_copy_text(text);
+    status = text != NULL && *ret == NULL ? CL_FAIL_NOMEM(e) : 0;
+  }
+  (void)sqlite3_finalize(row);
+  return status;
+}
+
+static int is_free(struct cl_sqlite *s, const char *word, bool *ret, struct cl_err *e) {
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_prepare(s,
+                           "SELECT 1 FROM sqlite_schema WHERE lower(name) IN (lower('trials_' || ?1), "
+                           "lower('reports_' || ?1), lower('changes_' || ?1)) LIMIT 1",
+                           &row, e));
+  cl_sqlite_bind_text(row, 1, word);
+  int status = cl_sqlite_step(s, row, e);
+  *ret = status == 0;
+  (void)sqlite3_finalize(row);
+  return status < 0 ? status : 0;
+}
+
+/* The study's name; with underscores behind it where the view would be called like a table, which a name of
+ * digits is sooner or later. */
+static int choose_word(struct cl_sqlite *s, int64_t study, char **ret, struct cl_err *e) {
+  char *name = NULL;
+  CL_TRY(get_word(s, "SELECT name FROM studies WHERE study = ?1", study, &name, e));
+  if (name == NULL) return CL_FAIL(e, CLADE_ECORRUPT, "study number %lld has no name", (long long)study);
+  struct cl_text word = {0};
+  cl_text_add(&word, name);
+  if (name[strspn(name, "0123456789")] == '\0') cl_text_add_char(&word, '_');
+  cl_free(name);
+  bool free_one = false;
+  int status = 0;
+  while (status == 0 && !word.failed && !free_one) {
+    status = is_free(s, cl_text_get(&word), &free_one, e);
+    if (!free_one) cl_text_add_char(&word, '_');
+  }
+  if (status == 0) {
+    *ret = cl_text_take(&word);
+    if (*ret == NULL) status = CL_FAIL_NOMEM(e);
+  }
+  cl_text_done(&word);
+  if (status < 0) return status;
+  cl_text_clear(&s->scratch);
+  cl_text_add(&s->scratch, "UPDATE studies SET view = ");
+  add_quoted(&s->scratch, *ret, '\'');
+  cl_text_format(&s->scratch, " WHERE study = %lld", (long long)study);
+  status = cl_sqlite_exec_scratch(s, e);
+  if (status < 0) {
+    cl_free(*ret);
+    *ret = NULL;
+  }
+  return status;
+}
+
+int cl_sqlite_make_views(struct cl_sqlite *s, const struct cl_sqlite_study *study, struct cl_err *e) {
+  static void (*const write[VIEWS])(struct cl_text *, const struct cl_sqlite_study *) = {
+      write_trials, write_reports, write_changes};
+  char *word = NULL;
+  CL_TRY(get_word(s, "SELECT view FROM studies WHERE study = ?1", study->id, &word, e));
+  bool is_new = word == NULL;
+  int status = is_new ? choose_word(s, study->id, &word, e) : 0;
+  cl_text_clear(&s->scratch);
+  for (int i = 0; i < VIEWS && status == 0; i++) {
+    cl_text_add(&s->scratch, "DROP VIEW IF EXISTS ");
+    add_view_name(&s->scratch, views[i], word);
+    cl_text_add(&s->scratch, "; CREATE VIEW ");
+    add_view_name(&s->scratch, views[i], word);
+    cl_text_add(&s->scratch, " AS ");
+    write[i](&s->scratch, study);
+    status = cl_sqlite_exec_scratch(s, e);
+  }
+  cl_free(word);
+  if (status == 0 && is_new) status = cl_sqlite_point_views(s, e);
+  return status;
+}
+
+int cl_sqlite_drop_views(struct cl_sqlite *s, int64_t study, struct cl_err *e) {
+  char *word = NULL;
+  CL_TRY(get_word(s, "SELECT view FROM studies WHERE study = ?1", study, &word, e));
+  int status = 0;
+  cl_text_clear(&s->scratch);
+  for (int i = 0; i < VIEWS && word != NULL && status == 0; i++) {
+    cl_text_format(&s->scratch, "DROP VIEW IF EXISTS %s; DROP VIEW IF EXISTS ", views[i]);
+    add_view_name(&s->scratch, views[i], word);
+    status = cl_sqlite_exec_scratch(s, e);
+  }
+  cl_free(word);
+  return status;
+}
+
+int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e) {
+  char *word = NULL;
+  CL_TRY(get_word(s, "SELECT view FROM studies WHERE ?1 = ?1 ORDER BY study DESC LIMIT 1", 0, &word, e));
+  int status = 0;
+  cl_text_clear(&s->scratch);
+  for (int i = 0; i < VIEWS && status == 0; i++) {
+    cl_text_format(&s->scratch, "DROP VIEW IF EXISTS %s;", views[i]);
+    if (word != NULL) {
+      cl_text_format(&s->scratch, "CREATE VIEW %s AS SELECT * FROM ", views[i]);
+      add_view_name(&s->scratch, views[i], word);
+    }
+    status = cl_sqlite_exec_scratch(s, e);
+  }
+  cl_free(word);
+  return status;
+}

@@ -1,0 +1,36 @@
+/* Waking up when another process has appended: inotify on the write-ahead log, which every commit grows or
+ * overwrites. */
+#include <errno.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "store/sqlite_impl.h"
+
+int cl_sqlite_watch(void *state, int *ret_fd, struct cl_err *e) {
+  struct cl_sqlite *s = state;
+  if (s->watch_fd >= 0) {
+    *ret_fd = s->watch_fd;
+    return 0;
+  }
+  /* The first read opens the log; from then on it stays, because this handle is a user of it. */
+  CL_TRY(cl_sqlite_exec(s, "SELECT 1 FROM studies", e));
+  int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0)
+    return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot watch the store '%s': %s", s->path, strerror(errno));
+  if (inotify_add_watch(fd, sqlite3_filename_wal(sqlite3_db_filename(s->db, "main")), IN_MODIFY) < 0) {
+    int cause = errno;
+    (void)close(fd);
+    return CL_FAIL_CAUSE(e, CLADE_EIO, cause, "cannot watch the store '%s': %s", s->path, strerror(cause));
+  }
+  s->watch_fd = fd;
+  *ret_fd = fd;
+  return 0;
+}
+
+void cl_sqlite_drain(void *state) {
+  const struct cl_sqlite *s = state;
+  _Alignas(struct inotify_event) char events[4096];
+  if (s->watch_fd < 0) return;
+  while (read(s->watch_fd, events, sizeof events) > 0) continue;
+}

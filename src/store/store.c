@@ -1,0 +1,290 @@
+/* The half of a store that is the same for all kinds: addresses, studies by name, leases, reading. */
+#include "store/store.h"
+
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "store/store_ops.h"
+
+static const struct cl_store_ops *const kinds[] = {&cl_store_memory, &cl_store_sqlite, NULL};
+
+static void check_ops(const struct cl_store_ops *ops) {
+  assert(ops->abi == sizeof *ops && ops->name != NULL && ops->state_size > 0);
+  assert(ops->open && ops->close && ops->studies && ops->head && ops->trial_head && ops->heads &&
+         ops->metrics);
+  assert(ops->begin && ops->add_study && ops->name_metric && ops->add && ops->commit && ops->rollback);
+  assert(ops->find && ops->count_reports && ops->read && ops->read_reports && ops->lease && ops->remove);
+  assert((ops->watch == NULL) == (ops->drain == NULL));
+  (void)ops;
+}
+
+int cl_store_open_ops(const struct cl_store_ops *ops, const char *path,
+                      const struct cl_store_options *options, struct cl_store **ret, struct cl_err *e) {
+  check_ops(ops);
+  struct cl_store *s = cl_alloc(sizeof *s);
+  if (s == NULL) return CL_FAIL_NOMEM(e);
+  int status = 0;
+  s->ops = ops;
+  s->options = *options;
+  if (s->options.lock_timeout_ms <= 0) s->options.lock_timeout_ms = 30000;
+  s->address = cl_copy_text(path);
+  s->state = cl_alloc(ops->state_size);
+  if (s->address == NULL || s->state == NULL) {
+    status = CL_FAIL_NOMEM(e);
+    goto out;
+  }
+  status = ops->open(s->state, path, &s->options, e);
+  if (status < 0) goto out;
+  *ret = s;
+  return 0;
+out:
+  cl_free(s->state);
+  cl_free(s->address);
+  cl_free(s);
+  return status;
+}
+
+int cl_store_open(const char *address, const struct cl_store_options *options, struct cl_store **ret,
+                  struct cl_err *e) {
+  if (address == NULL || address[0] == '\0')
+    return CL_FAIL(e, CLADE_EINVAL, "the address of the store is empty: give a path");
+  if (strcmp(address, "memory:") == 0) return cl_store_open_ops(kinds[0], address, options, ret, e);
+  if (strncmp(address, "sqlite:///", 10) == 0 && address[10] != '\0')
+    return cl_store_open_ops(kinds[1], address + 10, options, ret, e);
+  if (strncmp(address, "postgresql://", 13) == 0 || strncmp(address, "postgres://", 11) == 0)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED,
+                   "this build has no PostgreSQL store ('%s'): use a path on a local disk (SQLite)", address);
+  if (strstr(address, "://") != NULL)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED,
+                   "'%s' is no address of a store: use PATH, sqlite:///PATH or memory:", address);
+  return cl_store_open_ops(kinds[1], address, options, ret, e);
+}
+
+void cl_store_close(struct cl_store *s) {
+  if (s == NULL) return;
+  assert(!s->visiting);
+  s->ops->close(s->state);
+  cl_heads_done(&s->heads);
+  cl_free(s->state);
+  cl_free(s->address);
+  cl_free(s);
+}
+
+const char *cl_store_address(const struct cl_store *s) {
+  return s->address;
+}
+
+const char *cl_store_kind(const struct cl_store *s) {
+  return s->ops->name;
+}
+
+/* While rows are visited the handle reads inside one transaction, which must not be left by a second use. */
+int cl_store_check_idle(const struct cl_store *s, struct cl_err *e) {
+  if (!s->visiting) return 0;
+  return CL_FAIL(e, CLADE_EINVAL,
+                 "a store cannot be used from inside a visit of its own rows: open another "
+                 "handle or wait for its end");
+}
+
+int cl_store_studies(struct cl_store *s, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
+                     struct cl_err *e) {
+  CL_TRY(cl_store_check_idle(s, e));
+  s->visiting = true;
+  int status = s->ops->studies(s->state, visit, ctx, e);
+  s->visiting = false;
+  return status;
+}
+
+/* Finding. */
+
+struct search {
+  const char *name;
+  int64_t exact, folded; /* study with that name, with that name but for case */
+  int best;
+  char nearest[CL_NAME_MAX + 1];
+};
+
+static int look_at(void *ctx, const struct cl_study_row *row) {
+  struct search *f = ctx;
+  if (strcmp(row->name, f->name) == 0) f->exact = row->id;
+  if (strcasecmp(row->name, f->name) == 0) f->folded = row->id;
+  int distance = cl_text_distance(row->name, f->name);
+  if (f->best < 0 || distance < f->best) {
+    f->best = distance;
+    (void)snprintf(f->nearest, sizeof f->nearest, "%s", row->name);
+  }
+  return 0;
+}
+
+int cl_store_find(struct cl_store *s, const char *name, int64_t *ret_study, struct cl_err *e) {
+  struct search f = {.name = name, .best = -1};
+  CL_TRY(cl_store_studies(s, look_at, &f, e));
+  if (f.exact == 0 && f.folded == 0) {
+    if (f.best < 0)
+      return CL_FAIL(e, CLADE_ENOTFOUND, "there is no study '%s': the store %s is empty", name, s->address);
+    return CL_FAIL(e, CLADE_ENOTFOUND, "there is no study '%s' in %s; the nearest is '%s'", name, s->address,
+                   f.nearest);
+  }
+  *ret_study = f.exact != 0 ? f.exact : f.folded;
+  return 0;
+}
+
+/* Reading. */
+
+int cl_store_head(struct cl_store *s, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
+  CL_TRY(cl_store_check_idle(s, e));
+  return s->ops->head(s->state, study, ret, e);
+}
+
+int cl_store_metrics(struct cl_store *s, int64_t study, int (*visit)(void *ctx, int id, const char *name),
+                     void *ctx, struct cl_err *e) {
+  CL_TRY(cl_store_check_idle(s, e));
+  s->visiting = true;
+  int status = s->ops->metrics(s->state, study, visit, ctx, e);
+  s->visiting = false;
+  return status;
+}
+
+int cl_store_trial_head(struct cl_store *s, int64_t study, int64_t trial, struct cl_head *ret,
+                        struct cl_err *e) {
+  CL_TRY(cl_store_check_idle(s, e));
+  struct cl_study_head head;
+  CL_TRY(s->ops->head(s->state, study, &head, e));
+  return s->ops->trial_head(s->state, study, trial, ret, e);
+}
+
+struct dense {
+  cl_event_visit *visit;
+  void *ctx;
+  int64_t last;
+  bool gap;
+};
+
+/* Positions are dense, so a hole means that a writer's commit is not visible yet: what follows it is not
+ * shown either, and will be at the next read. */
+static int visit_dense(void *ctx, const struct cl_event *ev) {
+  struct dense *d = ctx;
+  if (ev->position != d->last + 1) {
+    d->gap = true;
+    return CLADE_STOP;
+  }
+  d->last = ev->position;
+  return d->visit(d->ctx, ev);
+}
+
+int cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what, cl_event_visit *visit,
+                  void *ctx, struct cl_err *e) {
+  if (what->trial_lo < 0 || what->trial_hi < what->trial_lo || (what->trial_lo == 0) != (what->trial_hi == 0))
+    return CL_FAIL(e, CLADE_EINVAL, "trials %lld to %lld are no range: numbers start at 1",
+                   (long long)what->trial_lo, (long long)what->trial_hi);
+  CL_TRY(cl_store_check_idle(s, e));
+  int status = 0;
+  s->visiting = true;
+  if (what->trial_lo > 0 || what->skip_known_reports) {
+    status = s->ops->read(s->state, study, what, visit, ctx, e);
+  } else {
+    struct dense d = {visit, ctx, what->after, false};
+    status = s->ops->read(s->state, study, what, visit_dense, &d, e);
+    if (d.gap) status = 0;
+  }
+  s->visiting = false;
+  return status;
+}
+
+int cl_store_read_reports(struct cl_store *s, int64_t study, int64_t trial, cl_event_visit *visit, void *ctx,
+                          struct cl_err *e) {
+  CL_TRY(cl_store_check_idle(s, e));
+  s->visiting = true;
+  int status = s->ops->read_reports(s->state, study, trial, visit, ctx, e);
+  s->visiting = false;
+  return status;
+}
+
+int cl_store_watch(struct cl_store *s, int *ret_fd, struct cl_err *e) {
+  if (s->ops->watch != NULL) return s->ops->watch(s->state, ret_fd, e);
+  *ret_fd = -1;
+  return 0;
+}
+
+void cl_store_watch_drain(struct cl_store *s) {
+  if (s->ops->drain != NULL) s->ops->drain(s->state);
+}
+
+/* Leases. */
+
+int cl_store_check_writable(const struct cl_store *s, struct cl_err *e) {
+  CL_TRY(cl_store_check_idle(s, e));
+  if (s->options.mode != CL_STORE_READ) return 0;
+  return CL_FAIL(e, CLADE_EINVAL, "the store %s was opened for reading only", s->address);
+}
+
+int cl_store_delete(struct cl_store *s, int64_t study, struct cl_err *e) {
+  CL_TRY(cl_store_check_writable(s, e));
+  if (s->study == study) s->study = 0;
+  return s->ops->remove(s->state, study, e);
+}
+
+int cl_store_lease_get(struct cl_store *s, int64_t study, struct cl_lease *ret, struct cl_err *e) {
+  CL_TRY(cl_store_check_idle(s, e));
+  return s->ops->lease(s->state, study, NULL, NULL, ret, e);
+}
+
+struct taking {
+  const char *holder;
+  int64_t generation, beat;
+};
+
+static int take(void *ctx, struct cl_lease *row) {
+  const struct taking *t = ctx;
+  if (row->holder[0] != '\0' && (row->generation != t->generation || row->beat != t->beat)) return CLADE_BUSY;
+  (void)snprintf(row->holder, sizeof row->holder, "%s", t->holder);
+  row->generation++;
+  row->beat = 1;
+  return 0;
+}
+
+int cl_store_lease_take(struct cl_store *s, int64_t study, const char *holder, int64_t expected_generation,
+                        int64_t expected_beat, struct cl_lease *ret, struct cl_err *e) {
+  CL_TRY(cl_store_check_writable(s, e));
+  if (holder[0] == '\0' || strlen(holder) >= sizeof ret->holder)
+    return CL_FAIL(e, CLADE_EINVAL, "the holder of a lease needs a name of 1 to %zu bytes, not '%s'",
+                   sizeof ret->holder - 1, holder);
+  struct taking t = {holder, expected_generation, expected_beat};
+  return s->ops->lease(s->state, study, take, &t, ret, e);
+}
+
+static bool holds(const struct cl_lease *mine, const struct cl_lease *row) {
+  return row->generation == mine->generation && strcmp(row->holder, mine->holder) == 0;
+}
+
+static int beat(void *ctx, struct cl_lease *row) {
+  if (!holds(ctx, row)) return CLADE_BUSY;
+  row->beat++;
+  return 0;
+}
+
+static int release(void *ctx, struct cl_lease *row) {
+  if (!holds(ctx, row)) return CLADE_BUSY;
+  row->holder[0] = '\0';
+  return 0;
+}
+
+static int change_mine(struct cl_store *s, int64_t study, int (*change)(void *ctx, struct cl_lease *row),
+                       struct cl_lease *lease, struct cl_err *e) {
+  CL_TRY(cl_store_check_writable(s, e));
+  struct cl_lease mine = *lease, now = *lease;
+  int status = s->ops->lease(s->state, study, change, &mine, &now, e);
+  if (status >= 0) *lease = now;
+  return status;
+}
+
+int cl_store_lease_beat(struct cl_store *s, int64_t study, struct cl_lease *lease, struct cl_err *e) {
+  return change_mine(s, study, beat, lease, e);
+}
+
+int cl_store_lease_release(struct cl_store *s, int64_t study, struct cl_lease *lease, struct cl_err *e) {
+  return change_mine(s, study, release, lease, e);
+}
