@@ -27,7 +27,8 @@
 #include "search/configs.h"
 #include "search/methods.h"
 
-#define WEIGHTS_LISTED 1000 /* of a proposal's args; more are left out */
+#define SCORE_MAX      1e140 /* larger ones are all alike */
+#define WEIGHTS_LISTED 1000  /* of a proposal's args; more are left out */
 
 /* All runs of one configuration. Scores: larger is better. */
 struct set {
@@ -105,12 +106,12 @@ static void heap_remove(struct dgd_state *s, struct heap *h, size_t place) {
 
 /* --- being told --- */
 
-static void add_run(struct dgd_state *s, struct set *set, double score) {
+static void add_run(struct set *set, double score) {
   double delta = score - set->mean;
   set->n++;
   set->mean += delta / (double)set->n;
   set->m2 += delta * (score - set->mean);
-  assert(s->n >= 0 && set->m2 >= 0);
+  assert(set->m2 >= 0);
 }
 
 static void add_to_prior(struct dgd_state *s, double score) {
@@ -121,26 +122,31 @@ static void add_to_prior(struct dgd_state *s, double score) {
   if (s->n == 1 || score < s->worst) s->worst = score;
 }
 
+/* Squares of sums of scores stay finite. */
+static double limit(double score) {
+  return fmax(-SCORE_MAX, fmin(SCORE_MAX, score));
+}
+
 static int put_result(struct dgd_state *s, uint32_t number, double score, struct cl_err *e) {
   struct set *set = &s->sets[number];
   if (!set->finished) s->finished++;
   set->finished = true;
   if (!isnan(score))
-    add_to_prior(s, score);
+    add_to_prior(s, score = limit(score));
   else if (s->n > 0)
     score = s->worst;
   else
     return 0; /* nothing to compare with yet */
   if (set->n == 0) {
-    add_run(s, set, score);
+    add_run(set, score);
     return heap_add(s, &s->singles, number, e);
   }
   if (set->n == 1) {
     heap_remove(s, &s->singles, set->place);
-    add_run(s, set, score);
+    add_run(set, score);
     return heap_add(s, &s->several, number, e);
   }
-  add_run(s, set, score);
+  add_run(set, score);
   sift(s, &s->several, set->place);
   return 0;
 }
