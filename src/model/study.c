@@ -27,6 +27,7 @@ struct write {
 struct cl_trial_more {
   bool has_seed;
   int64_t seed, parent;
+  int64_t donor;    /* snapshot of its last exploit, 0 = none */
   int64_t snapshot; /* where its next start begins: last own durable one, or the donor's; 0 = the beginning */
   uint8_t *held;    /* per column, or null */
   double *objectives; /* from index 1; null when there is only one */
@@ -345,6 +346,11 @@ static int64_t last_own_snapshot(const struct cl_study *s, int64_t trial) {
   return 0;
 }
 
+int64_t cl_trial_donor(const struct cl_trial *t) {
+  if (t->more == NULL) return 0;
+  return t->more->donor != 0 ? t->more->donor : t->more->parent;
+}
+
 int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t) {
   if (t->more == NULL) return 0;
   int64_t wanted = t->more->snapshot != 0 ? t->more->snapshot : t->more->parent;
@@ -494,7 +500,7 @@ static int apply_exploit(struct cl_study *s, struct cl_trial *t, const struct cl
   if (ev->u.exploited.snapshot == 0) return 0;
   CL_TRY(more_of(t, &m, e));
   CL_TRY(remember_write(m, ev->position, -1, (uint64_t)m->snapshot, e));
-  m->snapshot = ev->u.exploited.snapshot;
+  m->snapshot = m->donor = ev->u.exploited.snapshot;
   pin(s, m->snapshot, 1);
   return 0;
 }

@@ -92,6 +92,8 @@ uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t);
 /* The snapshot (position) its next start begins from: an exploit's, else its own last usable one, else its
  * parent's; 0. */
 int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t);
+/* The snapshot (position, of any trial) that its state came from when it was last exploited, else proposed; 0. */
+int64_t cl_trial_donor(const struct cl_trial *t);
 /* Is hyperparameter `index` held by a person in this trial? */
 bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index);
 

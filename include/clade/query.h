@@ -1,0 +1,316 @@
+/* Look at studies: lists, trials, values, curves, events, the best. Nothing here changes anything.
+ *
+ * A store is opened by its address; a reader is one study of it. Every answer is a snapshot that does not
+ * change and is freed with one call; texts in it are borrowed from it. Addresses are what people type (STUDY,
+ * STUDY/3,7-9, STUDY/best, STUDY/all, STUDY/state:FAILED, STUDY/'lr<0.01'; no STUDY: the latest of the
+ * store).
+ *
+ * A handle is used by one thread at a time. All functions return 0 or an error of <clade/error.h>, with a
+ * sentence in *e (null is allowed); besides what is named: CLADE_EIO, CLADE_ECORRUPT, CLADE_ENOMEM.
+ */
+#ifndef CLADE_QUERY_H
+#define CLADE_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clade/error.h"
+#include "clade/export.h"
+#include "clade/text.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum clade_value_kind {
+  CLADE_ABSENT = 0, /* no value: an inactive hyperparameter, a blank cell */
+  CLADE_NULL,
+  CLADE_BOOL,
+  CLADE_INT,
+  CLADE_REAL,
+  CLADE_TEXT
+};
+struct clade_value {
+  enum clade_value_kind kind;
+  union {
+    bool truth;
+    int64_t integer;
+    double real;
+    const char *text;
+  } as;
+};
+
+/* Stores. */
+
+struct clade_store;
+
+/* Open for looking. CLADE_ENOTFOUND (no such file), CLADE_EUNSUPPORTED (a network file system…: the sentence
+ * has the remedy), CLADE_ENEWER. Gives; free with clade_store_close. */
+CLADE_API int clade_store_open(const char *address, struct clade_store **ret, struct cl_err *e);
+CLADE_API void clade_store_close(struct clade_store *store); /* null is allowed */
+CLADE_API const char *clade_store_address(const struct clade_store *store);
+
+/* Tables: the answer to a question as rows and columns. */
+
+enum clade_column_kind {
+  CLADE_COLUMN_STANDARD = 1,
+  CLADE_COLUMN_VALUE,
+  CLADE_COLUMN_METRIC,
+  CLADE_COLUMN_TAG
+};
+enum clade_column_type {
+  CLADE_COLUMN_PLAIN = 0,
+  CLADE_COLUMN_TIME,     /* cells are CLADE_INT: ms since 1970, UTC */
+  CLADE_COLUMN_DURATION, /* cells are CLADE_REAL: seconds */
+  CLADE_COLUMN_STATE     /* cells are CLADE_TEXT: COMPLETE, FAILED… */
+};
+struct clade_column {
+  enum clade_column_kind kind;
+  enum clade_column_type type;
+  const char *name, *header, *format; /* format: what was typed after ':', or null */
+  int rank;                           /* 0 = essential; where room is short the highest goes first */
+};
+
+struct clade_table;
+CLADE_API void clade_table_free(struct clade_table *t); /* null is allowed */
+CLADE_API size_t clade_table_columns(const struct clade_table *t);
+CLADE_API size_t clade_table_rows(const struct clade_table *t);
+CLADE_API int64_t clade_table_total(const struct clade_table *t); /* rows before the limit took some away */
+CLADE_API struct clade_column clade_table_column(const struct clade_table *t, size_t column);
+CLADE_API struct clade_value clade_table_cell(const struct clade_table *t, size_t row, size_t column);
+
+enum clade_limit {
+  CLADE_LIMIT_STANDARD = 0, /* all up to 100 rows, else the last 100 */
+  CLADE_LIMIT_ALL,
+  CLADE_LIMIT_FIRST,
+  CLADE_LIMIT_LAST
+};
+
+struct clade_list_options {
+  size_t n_filters, n_columns, n_more;
+  const char *const *filters; /* "lr<0.01", "state = COMPLETE and metrics.loss < 0.2"; all must hold */
+  const char *const *columns; /* "trial", "hparams.lr", "metrics.*", "lr=Rate:.5f"; none: the usual ones */
+  const char *const *more;    /* added to the usual ones */
+  const char *sort; /* null: in order; "best": the best last whatever the goal; else a column, ascending */
+  bool reverse;
+  enum clade_limit limit;
+  int64_t n; /* of FIRST and LAST */
+};
+
+/* All studies of the store whose name matches `pattern` (* and ?; null: all). Filters and columns are not for
+ * studies (CLADE_EINVAL); sort: created (null) or name. Columns: study, state, trials, of, goal, metric,
+ * method, created. Gives *ret. */
+CLADE_API int clade_studies_list(struct clade_store *store, const char *pattern,
+                                 const struct clade_list_options *o, struct clade_table **ret,
+                                 struct cl_err *e);
+
+/* Studies. */
+
+struct clade_reader;
+
+/* Where an address leads. Gives *ret (a reader of the study; keeps the store; free with clade_reader_close)
+ * and says whether trials were named. CLADE_ENOTFOUND: no such study (the nearest is named); CLADE_EINVAL:
+ * not an address. */
+CLADE_API int clade_reader_open(struct clade_store *store, const char *address, struct clade_reader **ret,
+                                struct cl_err *e);
+CLADE_API void clade_reader_close(struct clade_reader *r);              /* null is allowed */
+CLADE_API const char *clade_reader_study(const struct clade_reader *r); /* name of the study */
+CLADE_API bool
+clade_reader_names_trials(const struct clade_reader *r); /* the address had a part after the slash */
+
+/* Numbers of the trials that the address names (all, if it names none), ascending. Gives *ret; free with
+ * clade_free. CLADE_ENOTFOUND when one named by number does not exist. */
+CLADE_API int clade_reader_trials(struct clade_reader *r, int64_t **ret, size_t *ret_n, struct cl_err *e);
+
+/* The trials that the address names (all, if it names none). Reads no more than needed: the last ten of a
+ * million trials cost what ten trials cost. CLADE_EINVAL names an unknown column and the nearest;
+ * CLADE_ENOTFOUND. */
+CLADE_API int clade_trials_list(struct clade_reader *r, const struct clade_list_options *o,
+                                struct clade_table **ret, struct cl_err *e);
+
+/* Every report of these trials: trial, attempt, step, time, counts (false: late, or void by a later attempt),
+ * and the metrics. */
+CLADE_API int clade_reports_list(struct clade_reader *r, const struct clade_list_options *o,
+                                 struct clade_table **ret, struct cl_err *e);
+
+/* Names of the columns of clade_trials_list, a line each. */
+CLADE_API int clade_columns_list(struct clade_reader *r, struct clade_text *ret, struct cl_err *e);
+
+struct clade_hyperparameter {
+  const char *name, *text; /* text: a line that describes it */
+};
+
+struct clade_study_info {
+  const char *name, *uuid, *store, *directory, *spec, *provenance; /* provenance: JSON */
+  const char *state;                                               /* "open", "finished" */
+  const char *reason;                                              /* why it is finished, or null */
+  const char *origin, *method, *search, *schedule; /* search, schedule: JSON of their options, or null */
+  const char *metric, *goal, *reduce, *step;       /* of the first objective; step: unit or null */
+  int n_objectives, parallel, lag, workers, slots; /* workers: living ones */
+  int64_t seed, created_ms, position;
+  int64_t trials, counted, budget; /* proposed; those that count against the budget */
+  int64_t waiting, running, paused, complete, pruned, failed, lost, preempted, diverged, infeasible;
+  size_t n_hyperparameters, n_constraints, n_notes;
+  const struct clade_hyperparameter *hyperparameters;
+  const char *const *constraints;
+  const char *const *notes; /* notes and tags of the study, in order */
+};
+/* Cost O(trials). Gives *ret; free with clade_study_free. */
+CLADE_API int clade_study_read(struct clade_reader *r, struct clade_study_info **ret, struct cl_err *e);
+CLADE_API void clade_study_free(struct clade_study_info *info); /* null is allowed */
+
+/* Trials. */
+
+struct clade_named_value {
+  const char *name;
+  struct clade_value value;
+  bool held; /* a person holds it: schedulers may not change it */
+};
+
+struct clade_attempt {
+  int number, worker;
+  const char *host;             /* or null */
+  int64_t started_ms, ended_ms; /* since 1970, UTC; -1 = not (yet) */
+  int64_t from_trial;           /* began from a state of this trial, 0 = from the beginning */
+  double from_step;
+  int64_t reports;
+  double last_step; /* NaN = none */
+  const char *end;  /* "running", "status 0", "signal 9", "lost", "status unknown" */
+};
+
+struct clade_report {
+  int64_t time_ms;
+  int attempt;
+  double step;
+  bool counts;
+  size_t n_metrics;
+  const struct clade_named_value *metrics;
+};
+
+struct clade_change { /* of one value */
+  int64_t position, time_ms;
+  const char *name, *cause; /* cause: in words */
+  double step;              /* last step reported before it; NaN = none */
+  struct clade_value before, after;
+  int by; /* worker; 0 = a person's command */
+};
+
+struct clade_trial_info {
+  int64_t number;
+  const char *study, *state, *role, *directory;
+  int64_t parent, of, seed; /* parent: trial its state comes from; 0 = none */
+  int repeat, attempts;
+  double value; /* reduced objective; NaN = none */
+  const char *metric, *goal, *step_unit;
+  int64_t started_ms, ended_ms; /* -1 = not (yet) */
+  size_t n_values, n_metrics, n_attempt_list, n_reports, n_changes, n_repeats;
+  const struct clade_named_value *values;  /* active ones */
+  const struct clade_named_value *metrics; /* of the last report that holds the primary metric */
+  const struct clade_attempt *attempt_list;
+  const struct clade_report *reports;
+  const struct clade_change *changes; /* without the first assignment */
+};
+/* Cost O(events of the trial). CLADE_ENOTFOUND. Gives *ret; free with clade_trial_free. */
+CLADE_API int clade_trial_read(struct clade_reader *r, int64_t trial, struct clade_trial_info **ret,
+                               struct cl_err *e);
+CLADE_API void clade_trial_free(struct clade_trial_info *info); /* null is allowed */
+
+/* Why a trial has the values it was proposed with. */
+struct clade_reason {
+  const char *cause;       /* in words: "search (dgd)", "startup", "a person" */
+  int64_t position, as_of; /* of the decision; up to where the log was known to it */
+  int by;                  /* worker that decided; 0 = a person's command */
+  const char *values;      /* "lr=0.01 momentum=0.9", as proposed */
+  const char *explanation; /* lines: the method and the numbers it used (centre, estimate, count, weights…) */
+  const char *args;        /* the same numbers as a JSON object, or null */
+  bool verified;           /* recomputing was asked for, and gave the same */
+  const char *difference; /* lines: recomputing gave something else, or was not possible; else null */
+};
+/* `verify`: fold the log up to `as_of`, ask the method again, compare. Cost then O(log). CLADE_ENOTFOUND.
+ * Gives *ret; free with clade_reason_free. */
+CLADE_API int clade_reason_read(struct clade_reader *r, int64_t trial, bool verify, struct clade_reason **ret,
+                                struct cl_err *e);
+CLADE_API void clade_reason_free(struct clade_reason *reason); /* null is allowed */
+
+/* The best. */
+
+struct clade_confirmed { /* runs on fresh seeds (clade confirm); n = 0: none */
+  int64_t n;
+  double mean, sd, lo, hi; /* sd NaN, lo and hi NaN with one run; else the 95 % interval of the mean */
+};
+
+struct clade_best {
+  int64_t trial; /* 0 = no finite value yet */
+  double value;  /* its own score */
+  bool has_estimate;
+  double estimate, lo, hi;        /* what its configuration is worth, and +- 1.96 sd; NaN without */
+  int64_t repeats;                /* finished trials of its configuration */
+  int64_t df;                     /* degrees of freedom of the noise: repeats in all configurations */
+  int64_t configurations, trials; /* with a score */
+  double noise_sd;                /* of a single score, NaN = unknown */
+  int64_t assessments;            /* how often the test set was seen */
+  struct clade_confirmed confirmed;
+  const char *metric, *goal;
+  size_t n_values;
+  const struct clade_named_value *values; /* active ones */
+};
+/* The trial of the configuration with the best estimate; without repeats (less than 5 degrees of freedom) the
+ * one with the best value. Cost O(trials). Gives *ret; free with clade_best_free. */
+CLADE_API int clade_best_read(struct clade_reader *r, struct clade_best **ret, struct cl_err *e);
+CLADE_API void clade_best_free(struct clade_best *best); /* null is allowed */
+
+/* Curves. */
+
+struct clade_curve {
+  size_t n;
+  double *x, *y;
+  int64_t *trials; /* of the best so far: whose value it is; else null */
+};
+CLADE_API void clade_curve_done(struct clade_curve *c); /* all zero is allowed */
+
+/* A metric of one trial over its steps: the reports that count. `metric` null: the primary one.
+ * CLADE_ENOTFOUND: no such trial; CLADE_EINVAL: a metric it never reported. */
+CLADE_API int clade_curve_read(struct clade_reader *r, int64_t trial, const char *metric,
+                               struct clade_curve *ret, struct cl_err *e);
+
+/* The best value so far over the number of ended trials: the points at which it changed, and the last. */
+CLADE_API int clade_best_history_read(struct clade_reader *r, struct clade_curve *ret, struct cl_err *e);
+
+/* Events. */
+
+struct clade_event {
+  int64_t position, time_ms; /* since 1970, UTC; -1 unknown */
+  int64_t trial;             /* 0 = the study itself */
+  int by;                    /* worker; 0 = a person's command */
+  const char *kind;          /* "reported", "started"… */
+  const char *text;          /* what happened, in words, one line */
+  const char *json;          /* the event as one JSON object */
+};
+struct clade_events_options {
+  int64_t after; /* positions above this one */
+  int64_t last;  /* only so many at the end; 0 = no limit */
+  bool words;    /* fill in `text` (else null) */
+  bool json;     /* fill in `json` (else null) */
+};
+/* Visit the events of the trials that the address names (none named: all events), in order. The event borrows
+ * until the visit returns; a non-zero return stops and is returned. *ret_position (may be null): up to where
+ * was read. */
+CLADE_API int clade_events_read(struct clade_reader *r, const struct clade_events_options *o,
+                                int (*visit)(void *ctx, const struct clade_event *ev), void *ctx,
+                                int64_t *ret_position, struct cl_err *e);
+
+/* Wait until something may have been appended, at most timeout_ms. Returns at once when a signal came. */
+CLADE_API int clade_events_wait(struct clade_reader *r, int timeout_ms, struct cl_err *e);
+
+/* Bring the reader up to date. *ret_n: how many events it applied. */
+CLADE_API int clade_reader_follow(struct clade_reader *r, int64_t *ret_n, struct cl_err *e);
+
+/* Compare what the store keeps beside the log with a replay of it. CLADE_ECORRUPT names the first difference.
+ */
+CLADE_API int clade_study_check(struct clade_reader *r, struct cl_err *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,163 @@
+/* All about a study. */
+#include <string.h>
+
+#include "api/handles.h"
+#include "base/alloc.h"
+#include "model/constraint.h"
+
+struct result {
+  struct clade_study_info info; /* first: a pointer to it is one to the whole */
+  struct cl_arena arena;
+};
+
+void clade_study_free(struct clade_study_info *info) {
+  struct result *r = (struct result *)info;
+  if (r == NULL) return;
+  cl_arena_done(&r->arena);
+  cl_free(r);
+}
+
+static int keep_json(struct cl_arena *a, const json_t *node, const char **ret, struct cl_err *e) {
+  if (node == NULL) return 0;
+  size_t n = json_dumpb(node, NULL, 0, JSON_ENCODE_ANY);
+  char *text = cl_arena_alloc(a, n + 1);
+  if (n == 0 || text == NULL) return CL_FAIL_NOMEM(e);
+  (void)json_dumpb(node, text, n, JSON_ENCODE_ANY);
+  *ret = text;
+  return 0;
+}
+
+static int fill_texts(struct result *r, const struct clade_reader *reader, const struct cl_study *s,
+                      struct cl_err *e) {
+  struct clade_study_info *i = &r->info;
+  const struct cl_settings *settings = cl_study_settings(s);
+  const struct {
+    const char *text, **to;
+  } texts[] = {{cl_study_name(s), &i->name},
+               {cl_study_uuid(s), &i->uuid},
+               {cl_store_address(reader->store), &i->store},
+               {cl_study_directory(s), &i->directory},
+               {cl_study_spec(s), &i->spec},
+               {cl_study_provenance(s), &i->provenance},
+               {settings->origin, &i->origin},
+               {settings->method, &i->method},
+               {settings->objectives[0].name, &i->metric},
+               {settings->step, &i->step}};
+  for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
+    CL_TRY(cl_api_keep_text(&r->arena, texts[k].text, texts[k].to, e));
+  CL_TRY(keep_json(&r->arena, settings->search, &i->search, e));
+  return keep_json(&r->arena, settings->schedule, &i->schedule, e);
+}
+
+static int fill_space(struct result *r, const struct cl_study *s, struct cl_err *e) {
+  const struct cl_space *space = cl_study_space(s);
+  struct clade_hyperparameter *h = cl_arena_array(&r->arena, (size_t)space->n, sizeof *h);
+  const char **constraints = cl_arena_array(&r->arena, (size_t)space->n_constraints, sizeof *constraints);
+  if (h == NULL || constraints == NULL) return CL_FAIL_NOMEM(e);
+  for (int k = 0; k < space->n; k++) {
+    struct cl_text line = {0};
+    cl_space_describe(&space->items[k], space, &line);
+    h[k].name = cl_arena_text(&r->arena, space->items[k].name);
+    h[k].text = line.failed ? NULL : cl_arena_text(&r->arena, cl_text_get(&line));
+    cl_text_done(&line);
+    if (h[k].name == NULL || h[k].text == NULL) return CL_FAIL_NOMEM(e);
+  }
+  for (int k = 0; k < space->n_constraints; k++)
+    CL_TRY(cl_api_keep_text(&r->arena, cl_constraint_text(space->constraints[k]), &constraints[k], e));
+  r->info.n_hyperparameters = (size_t)space->n;
+  r->info.hyperparameters = h;
+  r->info.n_constraints = (size_t)space->n_constraints;
+  r->info.constraints = constraints;
+  return 0;
+}
+
+static void fill_counts(struct clade_study_info *i, const struct cl_study *s) {
+  const struct {
+    int state;
+    int64_t *to;
+  } counts[] = {{CL_WAITING, &i->waiting},   {CL_RUNNING, &i->running},
+                {CL_PAUSED, &i->paused},     {CL_COMPLETE, &i->complete},
+                {CL_PRUNED, &i->pruned},     {CL_FAILED, &i->failed},
+                {CL_LOST, &i->lost},         {CL_PREEMPTED, &i->preempted},
+                {CL_DIVERGED, &i->diverged}, {CL_INFEASIBLE, &i->infeasible}};
+  for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++)
+    *counts[k].to = cl_study_count(s, counts[k].state);
+}
+
+static void fill_numbers(struct clade_study_info *i, const struct cl_study *s) {
+  static const char *const reasons[] = {"", "budget", "exhausted", "target", "failures", "human"};
+  static const char *const reductions[] = {"last", "best", "mean"};
+  const struct cl_settings *settings = cl_study_settings(s);
+  const struct cl_study_head *head = cl_study_head(s);
+  int reason = cl_study_reason(s);
+  i->state = head->open ? "open" : "finished";
+  i->reason = head->open || reason < 1 || reason > 5 ? NULL : reasons[reason];
+  i->goal = settings->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";
+  i->reduce = reductions[settings->objectives[0].reduce];
+  i->n_objectives = settings->n_objectives;
+  i->parallel = settings->parallel;
+  i->lag = settings->lag;
+  i->seed = cl_study_seed(s);
+  i->created_ms = cl_study_created_ms(s);
+  i->position = head->position;
+  i->trials = head->trials;
+  i->counted = head->counted;
+  i->budget = head->budget;
+  i->slots = cl_study_slots(s);
+  for (int w = 1; w <= cl_study_workers(s); w++) {
+    const struct cl_worker_info *info = cl_study_worker(s, w);
+    i->workers += info != NULL && info->slots > 0;
+  }
+}
+
+struct notes {
+  struct cl_arena *arena;
+  const char **items;
+  size_t n, capacity;
+  struct cl_err *e;
+};
+
+static int take_note(void *ctx, const struct cl_event *ev) {
+  struct notes *n = ctx;
+  static const char *const words[] = {"", "", "tag ", "tag removed: "};
+  if (ev->kind != CL_EVENT_NOTE || ev->subject != 0) return 0;
+  if (cl_grow(&n->items, &n->capacity, n->n + 1, sizeof *n->items) < 0) return CL_FAIL_NOMEM(n->e);
+  int what = ev->u.note.what >= 1 && ev->u.note.what <= 3 ? (int)ev->u.note.what : 0;
+  const char *name = ev->u.note.name == NULL ? "" : ev->u.note.name, *text = ev->u.note.text;
+  const char *note = cl_arena_format(n->arena, "%s%s%s%s", words[what], name,
+                                     name[0] != '\0' && text != NULL ? "=" : "", text == NULL ? "" : text);
+  if (note == NULL) return CL_FAIL_NOMEM(n->e);
+  n->items[n->n++] = note;
+  return 0;
+}
+
+static int fill_notes(struct result *r, struct clade_reader *reader, struct cl_err *e) {
+  struct notes notes = {.arena = &r->arena, .e = e};
+  struct cl_read own = {.trial_lo = CL_NO_TRIALS, .trial_hi = CL_NO_TRIALS};
+  int status = cl_store_read(reader->store, cl_reader_id(reader->reader), &own, take_note, &notes, e);
+  const char **items = cl_arena_array(&r->arena, notes.n, sizeof *items);
+  if (status >= 0 && items == NULL) status = CL_FAIL_NOMEM(e);
+  if (status >= 0 && notes.n > 0) memcpy(items, notes.items, notes.n * sizeof *items);
+  r->info.notes = items;
+  r->info.n_notes = notes.n;
+  cl_free(notes.items);
+  return status < 0 ? status : 0;
+}
+
+int clade_study_read(struct clade_reader *reader, struct clade_study_info **ret, struct cl_err *e) {
+  const struct cl_study *s = NULL;
+  CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
+  struct result *r = cl_alloc(sizeof *r);
+  if (r == NULL) return CL_FAIL_NOMEM(e);
+  int status = fill_texts(r, reader, s, e);
+  if (status >= 0) status = fill_space(r, s, e);
+  if (status >= 0) status = fill_notes(r, reader, e);
+  if (status < 0) {
+    clade_study_free(&r->info);
+    return status;
+  }
+  fill_counts(&r->info, s);
+  fill_numbers(&r->info, s);
+  *ret = &r->info;
+  return 0;
+}

@@ -1,0 +1,269 @@
+/* All about a trial, and why it has its values. */
+#include <math.h>
+#include <string.h>
+
+#include "api/handles.h"
+#include "base/alloc.h"
+#include "query/sentence.h"
+#include "query/story.h"
+#include "query/verify.h"
+#include "search/searcher.h"
+
+struct result {
+  struct clade_trial_info info; /* first: a pointer to it is one to the whole */
+  struct cl_arena arena;
+};
+
+struct filling {
+  struct result *r;
+  struct clade_reader *reader;
+  const struct cl_study *study;
+  const struct cl_trial *trial;
+  const struct cl_story *story;
+  struct cl_err *e;
+};
+
+void clade_trial_free(struct clade_trial_info *info) {
+  struct result *r = (struct result *)info;
+  if (r == NULL) return;
+  cl_arena_done(&r->arena);
+  cl_free(r);
+}
+
+static int keep(struct filling *f, const char *text, const char **ret) {
+  return cl_api_keep_text(&f->r->arena, text, ret, f->e);
+}
+
+static int find_parent(struct filling *f, int64_t *ret) {
+  int64_t donor = cl_trial_donor(f->trial);
+  *ret = 0;
+  return donor == 0 ? 0 : cl_reader_snapshot_trial(f->reader->reader, donor, ret, f->e);
+}
+
+static int fill_head(struct filling *f) {
+  struct clade_trial_info *i = &f->r->info;
+  const struct cl_settings *settings = cl_study_settings(f->study);
+  const struct cl_trial *t = f->trial;
+  i->number = t->number;
+  i->state = cl_state_name(t->head.state);
+  i->role = cl_role_name((enum cl_role)t->head.role);
+  i->of = t->of;
+  i->repeat = t->repeat;
+  i->seed = (int64_t)cl_trial_seed(f->study, t);
+  i->attempts = t->head.attempt;
+  i->value = t->value;
+  i->goal = settings->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";
+  i->started_ms = cl_api_wall_ms(f->study, t->started_ms);
+  i->ended_ms = cl_state_is_pending(t->head.state) ? -1 : cl_api_wall_ms(f->study, t->ended_ms);
+  CL_TRY(keep(f, cl_study_name(f->study), &i->study));
+  CL_TRY(keep(f, settings->objectives[0].name, &i->metric));
+  CL_TRY(keep(f, settings->step, &i->step_unit));
+  i->directory = cl_arena_format(&f->r->arena, "%s/%s/%lld", cl_study_directory(f->study), i->study,
+                                 (long long)t->number);
+  if (i->directory == NULL) return CL_FAIL_NOMEM(f->e);
+  CL_TRY(find_parent(f, &i->parent));
+  return cl_api_values(&f->r->arena, f->study, t, &i->values, &i->n_values, f->e);
+}
+
+static int name_metrics(struct filling *f, const struct cl_story_report *report,
+                        const struct clade_named_value **ret) {
+  struct clade_named_value *m = cl_arena_array(&f->r->arena, (size_t)report->n_metrics, sizeof *m);
+  if (m == NULL) return CL_FAIL_NOMEM(f->e);
+  for (int k = 0; k < report->n_metrics; k++) {
+    CL_TRY(keep(f, report->metrics[k].name, &m[k].name));
+    m[k].value = (struct clade_value){.kind = CLADE_REAL, .as.real = report->metrics[k].value};
+  }
+  *ret = m;
+  return 0;
+}
+
+static int fill_reports(struct filling *f) {
+  struct clade_trial_info *i = &f->r->info;
+  struct clade_report *reports = cl_arena_array(&f->r->arena, f->story->n_reports, sizeof *reports);
+  if (reports == NULL) return CL_FAIL_NOMEM(f->e);
+  for (size_t k = 0; k < f->story->n_reports; k++) {
+    const struct cl_story_report *own = &f->story->reports[k];
+    reports[k] = (struct clade_report){.time_ms = cl_api_wall_ms(f->study, own->time_ms),
+                                       .attempt = own->attempt,
+                                       .step = own->step,
+                                       .counts = !own->late && !own->is_void,
+                                       .n_metrics = (size_t)own->n_metrics};
+    CL_TRY(name_metrics(f, own, &reports[k].metrics));
+    if (own->position != f->trial->record) continue;
+    i->metrics = reports[k].metrics;
+    i->n_metrics = reports[k].n_metrics;
+  }
+  i->reports = reports;
+  i->n_reports = f->story->n_reports;
+  return 0;
+}
+
+static int describe_end(struct filling *f, const struct cl_story_attempt *a, const char **ret) {
+  struct cl_arena *arena = &f->r->arena;
+  if (!a->ended)
+    *ret = a->done ? "done" : "running";
+  else if (a->lost)
+    *ret = "lost";
+  else if (!a->known)
+    *ret = "status unknown";
+  else
+    *ret = cl_arena_format(arena, "%s %d", a->signal != 0 ? "signal" : "status",
+                           a->signal != 0 ? a->signal : a->status);
+  return *ret == NULL ? CL_FAIL_NOMEM(f->e) : 0;
+}
+
+static int take_saved(void *ctx, const struct cl_event *ev) {
+  struct clade_attempt *a = ctx;
+  if (ev->kind != CL_EVENT_SAVED) return 0;
+  a->from_trial = ev->subject;
+  a->from_step = ev->u.saved.step;
+  return 0;
+}
+
+static int fill_attempts(struct filling *f) {
+  struct clade_trial_info *i = &f->r->info;
+  struct clade_attempt *attempts = cl_arena_array(&f->r->arena, f->story->n_attempts, sizeof *attempts);
+  if (attempts == NULL) return CL_FAIL_NOMEM(f->e);
+  for (size_t k = 0; k < f->story->n_attempts; k++) {
+    const struct cl_story_attempt *own = &f->story->attempts[k];
+    const struct cl_worker_info *w = cl_study_worker(f->study, own->worker);
+    attempts[k] = (struct clade_attempt){.number = own->number,
+                                         .worker = own->worker,
+                                         .started_ms = cl_api_wall_ms(f->study, own->started_ms),
+                                         .ended_ms = cl_api_wall_ms(f->study, own->ended_ms),
+                                         .from_step = NAN,
+                                         .reports = own->reports,
+                                         .last_step = own->last_step};
+    CL_TRY(keep(f, w == NULL ? NULL : w->host, &attempts[k].host));
+    CL_TRY(describe_end(f, own, &attempts[k].end));
+    struct cl_read one = {.after = own->from - 1, .until = own->from};
+    if (own->from != 0)
+      CL_TRY(cl_store_read(f->reader->store, cl_reader_id(f->reader->reader), &one, take_saved, &attempts[k],
+                           f->e));
+  }
+  i->attempt_list = attempts;
+  i->n_attempt_list = f->story->n_attempts;
+  return 0;
+}
+
+static int fill_changes(struct filling *f) {
+  struct clade_trial_info *i = &f->r->info;
+  const struct cl_space *space = cl_study_space(f->study);
+  struct clade_change *changes = cl_arena_array(&f->r->arena, f->story->n_changes, sizeof *changes);
+  if (changes == NULL) return CL_FAIL_NOMEM(f->e);
+  for (size_t k = 0; k < f->story->n_changes; k++) {
+    const struct cl_story_change *own = &f->story->changes[k];
+    if (own->kind == CL_EVENT_PROPOSED || own->kind == CL_EVENT_IMPORTED) continue;
+    struct clade_change *c = &changes[i->n_changes++];
+    *c = (struct clade_change){.position = own->position,
+                               .time_ms = cl_api_wall_ms(f->study, own->time_ms),
+                               .cause = own->cause == CL_CAUSE_HUMAN   ? "a person"
+                                        : own->cause != CL_CAUSE_NONE  ? cl_cause_name(own->cause)
+                                        : own->kind == CL_EVENT_VOIDED ? "taken back"
+                                                                       : cl_kind_name(own->kind),
+                               .step = own->step,
+                               .by = own->by};
+    CL_TRY(keep(f, space->items[own->index].name, &c->name));
+    CL_TRY(cl_api_keep_value(&f->r->arena, own->before, &c->before, f->e));
+    CL_TRY(cl_api_keep_value(&f->r->arena, own->after, &c->after, f->e));
+  }
+  i->changes = changes;
+  return 0;
+}
+
+int clade_trial_read(struct clade_reader *reader, int64_t trial, struct clade_trial_info **ret,
+                     struct cl_err *e) {
+  if (trial < 1)
+    return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
+  struct cl_story story = {0};
+  struct filling f = {.reader = reader, .story = &story, .e = e};
+  CL_TRY(cl_story_read(reader->reader, trial, &story, e));
+  int status = (f.r = cl_alloc(sizeof *f.r)) == NULL ? CL_FAIL_NOMEM(e) : 0;
+  if (status >= 0) status = cl_reader_need(reader->reader, trial, trial, &f.study, e);
+  if (status >= 0) f.trial = cl_study_trial(f.study, trial);
+  if (status >= 0) status = fill_head(&f);
+  if (status >= 0) status = fill_reports(&f);
+  if (status >= 0) status = fill_attempts(&f);
+  if (status >= 0) status = fill_changes(&f);
+  cl_story_done(&story);
+  if (status >= 0)
+    *ret = &f.r->info;
+  else if (f.r != NULL)
+    clade_trial_free(&f.r->info);
+  return status < 0 ? status : 0;
+}
+
+/* Why. */
+
+struct why {
+  struct clade_reason reason; /* first */
+  struct cl_arena arena;
+};
+
+void clade_reason_free(struct clade_reason *reason) {
+  struct why *w = (struct why *)reason;
+  if (w == NULL) return;
+  cl_arena_done(&w->arena);
+  cl_free(w);
+}
+
+static int keep_written(struct cl_arena *a, struct cl_text *text, const char **ret, struct cl_err *e) {
+  int status = text->failed ? CL_FAIL_NOMEM(e) : cl_api_keep_text(a, cl_text_get(text), ret, e);
+  cl_text_done(text);
+  return status;
+}
+
+static int fill_reason(struct why *w, const struct cl_event *ev, const struct cl_study *study,
+                       struct cl_err *e) {
+  struct clade_reason *r = &w->reason;
+  struct cl_text text = {0};
+  r->position = ev->position;
+  r->as_of = ev->as_of;
+  r->by = ev->by;
+  if (ev->kind == CL_EVENT_IMPORTED)
+    cl_text_format(&text, "imported from %s", ev->u.imported.origin);
+  else if (ev->cause == CL_CAUSE_NONE)
+    cl_text_add(&text, cl_role_name(ev->u.proposed.role));
+  else
+    cl_cause_write(ev, &text);
+  CL_TRY(keep_written(&w->arena, &text, &r->cause, e));
+  bool proposed = ev->kind == CL_EVENT_PROPOSED;
+  cl_assigned_write(proposed ? &ev->u.proposed.values : &ev->u.imported.values, study, &text);
+  CL_TRY(keep_written(&w->arena, &text, &r->values, e));
+  if (proposed) CL_TRY(cl_searcher_explain(ev, study, &text, e));
+  CL_TRY(keep_written(&w->arena, &text, &r->explanation, e));
+  return cl_api_keep_text(&w->arena, ev->args, &r->args, e);
+}
+
+static int fill_audit(struct why *w, struct cl_reader *r, const struct cl_event *ev, struct cl_err *e) {
+  struct cl_text text = {0};
+  int status = cl_verify_proposal(r, ev, &text, e);
+  if (status < 0) {
+    cl_text_done(&text);
+    return status;
+  }
+  w->reason.verified = text.length == 0;
+  return text.length == 0 ? 0 : keep_written(&w->arena, &text, &w->reason.difference, e);
+}
+
+int clade_reason_read(struct clade_reader *reader, int64_t trial, bool verify, struct clade_reason **ret,
+                      struct cl_err *e) {
+  if (trial < 1)
+    return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
+  struct cl_story story = {0};
+  const struct cl_study *study = NULL;
+  CL_TRY(cl_story_read(reader->reader, trial, &story, e));
+  struct why *w = cl_alloc(sizeof *w);
+  int status = w == NULL ? CL_FAIL_NOMEM(e) : 0;
+  if (status >= 0) status = cl_reader_need(reader->reader, trial, trial, &study, e);
+  if (status >= 0 && story.birth == NULL)
+    status = CL_FAIL(e, CLADE_ECORRUPT, "the log does not say where trial %lld came from", (long long)trial);
+  if (status >= 0) status = fill_reason(w, story.birth, study, e);
+  if (status >= 0 && verify) status = fill_audit(w, reader->reader, story.birth, e);
+  cl_story_done(&story);
+  if (status >= 0)
+    *ret = &w->reason;
+  else if (w != NULL)
+    clade_reason_free(&w->reason);
+  return status < 0 ? status : 0;
+}

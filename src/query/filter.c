@@ -1,0 +1,236 @@
+#include "query/filter.h"
+
+#include <assert.h>
+#include <regex.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum operation {
+  OP_EQUAL = 1,
+  OP_DIFFERENT,
+  OP_LESS,
+  OP_LESS_EQUAL,
+  OP_GREATER,
+  OP_GREATER_EQUAL,
+  OP_REGEX,
+  OP_EXISTS
+};
+
+static const struct {
+  const char *text;
+  enum operation op;
+} operators[] = {/* longer ones first */
+                 {":regex:", OP_REGEX}, {":exists:", OP_EXISTS},  {"==", OP_EQUAL},
+                 {"<=", OP_LESS_EQUAL}, {">=", OP_GREATER_EQUAL}, {"!=", OP_DIFFERENT},
+                 {"<>", OP_DIFFERENT},  {"=", OP_EQUAL},          {"<", OP_LESS},
+                 {">", OP_GREATER}};
+
+struct condition {
+  struct cl_column column;
+  enum operation op;
+  struct cl_value value;
+  regex_t *regex;
+};
+
+struct cl_filter {
+  char *text; /* a copy: names and values point into it */
+  size_t n, capacity;
+  struct condition *items;
+};
+
+void cl_filter_destroy(struct cl_filter *f) {
+  if (f == NULL) return;
+  for (size_t i = 0; i < f->n; i++) {
+    if (f->items[i].regex != NULL) regfree(f->items[i].regex);
+    cl_free(f->items[i].regex);
+  }
+  cl_free(f->items);
+  cl_free(f->text);
+  cl_free(f);
+}
+
+/* Without blanks and one pair of quotes around it; in place. */
+static char *trim(char *text, bool *ret_quoted) {
+  while (*text == ' ') text++;
+  size_t n = strlen(text);
+  while (n > 0 && text[n - 1] == ' ') text[--n] = '\0';
+  bool quoted = n >= 2 && (text[0] == '\'' || text[0] == '"') && text[n - 1] == text[0];
+  if (ret_quoted != NULL) *ret_quoted = quoted;
+  if (!quoted) return text;
+  text[n - 1] = '\0';
+  return text + 1;
+}
+
+/* The first operator outside of quotes; null if there is none. */
+static char *find_operator(char *text, size_t *ret_which) {
+  char quote = '\0';
+  for (char *p = text; *p != '\0'; p++) {
+    if (quote != '\0') {
+      if (*p == quote) quote = '\0';
+      continue;
+    }
+    if (*p == '\'' || *p == '"') quote = *p;
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+      if (strncmp(p, operators[i].text, strlen(operators[i].text)) != 0) continue;
+      *ret_which = i;
+      return p;
+    }
+  }
+  return NULL;
+}
+
+/* Cut the text at the first " and " outside of quotes; what follows, or null. */
+static char *cut_at_and(char *text) {
+  char quote = '\0';
+  for (char *p = text; *p != '\0'; p++) {
+    if (quote != '\0') {
+      if (*p == quote) quote = '\0';
+    } else if (*p == '\'' || *p == '"') {
+      quote = *p;
+    } else if (strncmp(p, " and ", 5) == 0) {
+      *p = '\0';
+      return p + 5;
+    }
+  }
+  return NULL;
+}
+
+static struct cl_value parse_value(char *text) {
+  bool quoted = false;
+  char *word = trim(text, &quoted);
+  if (quoted) return cl_value_text(word);
+  if (strcmp(word, "$none") == 0) return (struct cl_value){.kind = CL_NULL};
+  if (strcmp(word, "$true") == 0 || strcmp(word, "$exists") == 0) return cl_value_bool(true);
+  if (strcmp(word, "$false") == 0) return cl_value_bool(false);
+  if (strcmp(word, "$empty") == 0) return cl_value_text("");
+  return cl_value_parse(word);
+}
+
+static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
+  c->regex = cl_alloc(sizeof *c->regex);
+  if (c->regex == NULL) return CL_FAIL_NOMEM(e);
+  int code = regcomp(c->regex, pattern, REG_EXTENDED | REG_NOSUB);
+  if (code == 0) return 0;
+  char why[200];
+  (void)regerror(code, c->regex, why, sizeof why);
+  cl_free(c->regex); /* regcomp has left nothing to free in it */
+  c->regex = NULL;
+  return CL_FAIL(e, CLADE_EINVAL, "'%.200s' is not a regular expression: %s", pattern, why);
+}
+
+static int parse_condition(char *text, const struct cl_study *study, const struct cl_metric_names *metrics,
+                           struct condition *ret, struct cl_err *e) {
+  size_t which = 0;
+  char *op = find_operator(text, &which);
+  if (op == NULL)
+    return CL_FAIL(e, CLADE_EINVAL,
+                   "'%.200s' is no condition: write NAME OPERATOR VALUE, such as lr<0.01; the "
+                   "operators are = < <= > >= != :regex: :exists:",
+                   text);
+  *op = '\0';
+  char *name = trim(text, NULL), *value = op + strlen(operators[which].text);
+  const char *nearest = NULL;
+  if (cl_column_find(study, metrics, name, &ret->column, &nearest) != 1)
+    return CL_FAIL(e, CLADE_EINVAL, "there is nothing named '%.100s' to compare%s%.100s%s", name,
+                   nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                   nearest == NULL ? "" : "'?");
+  ret->op = operators[which].op;
+  if (ret->op == OP_REGEX) return compile(ret, trim(value, NULL), e);
+  ret->value = parse_value(value);
+  if (ret->op == OP_EXISTS && ret->value.kind != CL_BOOL) ret->value = cl_value_bool(true);
+  if (ret->column.type == CL_COLUMN_STATE && ret->value.kind == CL_TEXT) { /* any case */
+    int state = cl_state_find(ret->value.as.text);
+    if (state != 0) ret->value.as.text = cl_state_name(state);
+  }
+  return 0;
+}
+
+int cl_filter_parse(const char *text, const struct cl_study *study, const struct cl_metric_names *metrics,
+                    struct cl_filter **ret, struct cl_err *e) {
+  int status = 0;
+  struct cl_filter *f = cl_alloc(sizeof *f);
+  if (f == NULL || (f->text = cl_copy_text(text)) == NULL) {
+    cl_filter_destroy(f);
+    return CL_FAIL_NOMEM(e);
+  }
+  for (char *next = f->text; next != NULL && status == 0;) {
+    char *condition = next;
+    next = cut_at_and(condition);
+    if (cl_grow(&f->items, &f->capacity, f->n + 1, sizeof *f->items) < 0) {
+      status = CL_FAIL_NOMEM(e);
+      break;
+    }
+    f->items[f->n] = (struct condition){0};
+    status = parse_condition(condition, study, metrics, &f->items[f->n++], e);
+  }
+  if (status < 0) {
+    cl_filter_destroy(f);
+    return status;
+  }
+  *ret = f;
+  return 0;
+}
+
+bool cl_filter_needs_metrics(const struct cl_filter *f) {
+  for (size_t i = 0; i < f->n; i++) {
+    const struct cl_column *c = &f->items[i].column;
+    if (c->kind == CL_COLUMN_METRIC || (c->kind == CL_COLUMN_STANDARD && c->index == CL_TRIAL_COLUMN_STEP))
+      return true;
+  }
+  return false;
+}
+
+static bool is_blank(struct cl_value v) {
+  return v.kind == CL_ABSENT || v.kind == CL_NULL;
+}
+
+static double number_of(struct cl_value v) {
+  return v.kind == CL_BOOL ? (double)v.as.truth : cl_value_number(v);
+}
+
+/* -1, 0, 1; 2 where there is no order: a number and a text, or NaN. */
+static int order_of(struct cl_value a, struct cl_value b) {
+  if ((a.kind == CL_TEXT) != (b.kind == CL_TEXT)) return 2;
+  if (a.kind == CL_TEXT) {
+    int order = cl_text_compare_natural(a.as.text, b.as.text);
+    return (order > 0) - (order < 0);
+  }
+  double x = number_of(a), y = number_of(b);
+  return x < y ? -1 : x > y ? 1 : x == y ? 0 : 2;
+}
+
+static bool regex_holds(const struct condition *c, struct cl_value cell) {
+  struct cl_text text = {0};
+  cl_value_write(&text, cell);
+  bool holds =
+      cell.kind != CL_ABSENT && !text.failed && regexec(c->regex, cl_text_get(&text), 0, NULL, 0) == 0;
+  cl_text_done(&text);
+  return holds;
+}
+
+static bool condition_holds(const struct condition *c, struct cl_value cell) {
+  if (c->op == OP_REGEX) return regex_holds(c, cell);
+  if (c->op == OP_EXISTS) return (cell.kind != CL_ABSENT) == c->value.as.truth;
+  if (is_blank(c->value))
+    return c->op == OP_EQUAL ? is_blank(cell) : c->op == OP_DIFFERENT && !is_blank(cell);
+  int order = is_blank(cell) ? 2 : order_of(cell, c->value);
+  switch (c->op) {
+  case OP_EQUAL: return order == 0;
+  case OP_DIFFERENT: return order != 0;
+  case OP_LESS: return order < 0;
+  case OP_LESS_EQUAL: return order <= 0;
+  case OP_GREATER: return order == 1;
+  case OP_GREATER_EQUAL: return order == 0 || order == 1;
+  case OP_REGEX:
+  case OP_EXISTS: break;
+  }
+  return false;
+}
+
+bool cl_filter_holds(const struct cl_filter *f, const struct cl_study *study, const struct cl_trial_row *row,
+                     const struct cl_value *values) {
+  for (size_t i = 0; i < f->n; i++)
+    if (!condition_holds(&f->items[i], cl_column_cell(&f->items[i].column, study, row, values))) return false;
+  return true;
+}

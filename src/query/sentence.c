@@ -1,0 +1,228 @@
+#include "query/sentence.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static void write_name(int id, const struct cl_study *study, struct cl_text *ret) {
+  int index = study == NULL ? -1 : cl_space_find_id(cl_study_space(study), id);
+  if (index >= 0)
+    cl_text_add(ret, cl_study_space(study)->items[index].name);
+  else
+    cl_text_format(ret, "h%d", id);
+}
+
+void cl_assigned_write(const struct cl_assigned_list *values, const struct cl_study *study,
+                       struct cl_text *ret) {
+  bool first = true;
+  for (int i = 0; i < values->n; i++) {
+    if (values->items[i].value.kind == CL_ABSENT) continue;
+    if (!first) cl_text_add_char(ret, ' ');
+    first = false;
+    write_name(values->items[i].id, study, ret);
+    cl_text_add_char(ret, '=');
+    cl_value_write(ret, values->items[i].value);
+  }
+}
+
+/* Causes. */
+
+static const char *text_arg(const json_t *args, const char *name) {
+  return json_string_value(json_object_get(args, name));
+}
+
+void cl_cause_write(const struct cl_event *ev, struct cl_text *ret) {
+  if (ev->cause == CL_CAUSE_NONE) return;
+  json_t *args = ev->args == NULL ? NULL : json_loads(ev->args, 0, NULL);
+  const char *detail = text_arg(args, "method");
+  if (detail == NULL) detail = text_arg(args, "rule");
+  if (detail == NULL) detail = text_arg(args, "text");
+  if (detail == NULL) detail = text_arg(args, "which");
+  cl_text_add(ret, ev->cause == CL_CAUSE_HUMAN ? "a person" : cl_cause_name(ev->cause));
+  if (detail != NULL) cl_text_format(ret, " (%s)", detail);
+  json_decref(args);
+}
+
+/* Events. */
+
+static void write_step(double step, struct cl_text *ret) {
+  if (isnan(step)) return;
+  cl_text_add(ret, " until step ");
+  cl_text_add_number(ret, step);
+}
+
+static void write_because(const struct cl_event *ev, struct cl_text *ret) {
+  if (ev->cause == CL_CAUSE_NONE) return;
+  cl_text_add(ret, ", because of ");
+  cl_cause_write(ev, ret);
+}
+
+static void write_created(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  cl_text_format(ret, "study %s created", ev->u.created.name);
+  if (study == NULL) return;
+  const struct cl_settings *s = cl_study_settings(study);
+  cl_text_format(ret, ": %s, %s %s, %" PRId64 " trials, seed %" PRId64, s->method,
+                 s->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize", s->objectives[0].name,
+                 s->trials, ev->u.created.seed);
+}
+
+static void write_worker(const struct cl_event *ev, struct cl_text *ret) {
+  static const char *const words[] = {"", "joined", "changed", "gone"};
+  int state = ev->u.worker.state >= 1 && ev->u.worker.state <= 3 ? (int)ev->u.worker.state : 0;
+  cl_text_format(ret, "worker %d %s", ev->u.worker.worker, words[state]);
+  if (ev->u.worker.state == CL_WORKER_GONE) return;
+  cl_text_format(ret, ": %s, %d slot%s", ev->u.worker.host == NULL ? "?" : ev->u.worker.host,
+                 ev->u.worker.slots, ev->u.worker.slots == 1 ? "" : "s");
+}
+
+static void write_note(const struct cl_event *ev, struct cl_text *ret) {
+  static const char *const words[] = {"", "note", "tag", "tag removed"};
+  int what = ev->u.note.what >= 1 && ev->u.note.what <= 3 ? (int)ev->u.note.what : 0;
+  cl_text_add(ret, words[what]);
+  if (ev->u.note.name != NULL) cl_text_format(ret, " %s", ev->u.note.name);
+  if (ev->u.note.text != NULL) cl_text_format(ret, ": %s", ev->u.note.text);
+}
+
+static void write_proposed(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  cl_text_add(ret, "proposed by ");
+  if (ev->cause == CL_CAUSE_NONE)
+    cl_text_add(ret, cl_role_name(ev->u.proposed.role));
+  else
+    cl_cause_write(ev, ret);
+  if (ev->u.proposed.of != 0) cl_text_format(ret, ", of trial %" PRId64, ev->u.proposed.of);
+  if (ev->u.proposed.infeasible) cl_text_add(ret, ", infeasible");
+  cl_text_add(ret, ": ");
+  cl_assigned_write(&ev->u.proposed.values, study, ret);
+}
+
+static void write_imported(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  cl_text_format(ret, "imported from trial %" PRId64 " of %s, %s: ", ev->u.imported.trial,
+                 ev->u.imported.origin, cl_state_name(ev->u.imported.state));
+  cl_assigned_write(&ev->u.imported.values, study, ret);
+}
+
+static void write_started(const struct cl_event *ev, struct cl_text *ret) {
+  cl_text_format(ret, "attempt %d started on worker %d", ev->attempt, ev->u.started.worker);
+  if (ev->u.started.from != 0) cl_text_format(ret, " from snapshot %" PRId64, ev->u.started.from);
+  write_step(ev->u.started.until, ret);
+}
+
+static void write_metrics(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  for (int i = 0; i < ev->u.reported.metrics.n; i++) {
+    const struct cl_metric *m = &ev->u.reported.metrics.items[i];
+    const char *name = m->name != NULL ? m->name : study == NULL ? NULL : cl_study_metric_name(study, m->id);
+    if (name != NULL)
+      cl_text_format(ret, " %s=", name);
+    else
+      cl_text_format(ret, " m%d=", m->id);
+    cl_text_add_number(ret, m->value);
+  }
+}
+
+static void write_reported(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  const char *unit = study == NULL ? NULL : cl_study_settings(study)->step;
+  cl_text_format(ret, "reported %s ", unit == NULL ? "step" : unit);
+  cl_text_add_number(ret, ev->u.reported.step);
+  cl_text_add_char(ret, ':');
+  write_metrics(ev, study, ret);
+}
+
+static void write_exploited(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  cl_text_format(ret, "takes over snapshot %" PRId64, ev->u.exploited.snapshot);
+  if (ev->u.exploited.with != 0) cl_text_format(ret, " with trial %" PRId64, ev->u.exploited.with);
+  write_because(ev, ret);
+  cl_text_add(ret, ": ");
+  cl_assigned_write(&ev->u.exploited.values, study, ret);
+}
+
+static void write_held(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  cl_text_add(ret, ev->u.held.on ? "held:" : "released:");
+  for (int i = 0; i < ev->u.held.ids.n; i++) {
+    cl_text_add_char(ret, ' ');
+    write_name((int)ev->u.held.ids.items[i], study, ret);
+  }
+}
+
+static void write_saved(const struct cl_event *ev, struct cl_text *ret) {
+  static const char *const ways[] = {"?", "directory", "region", "fork", "copy"};
+  int way = ev->u.saved.way >= 1 && ev->u.saved.way <= 4 ? (int)ev->u.saved.way : 0;
+  cl_text_add(ret, "snapshot at step ");
+  cl_text_add_number(ret, ev->u.saved.step);
+  cl_text_format(ret, " (%s, %" PRId64 " bytes)", ways[way], ev->u.saved.bytes);
+}
+
+static void write_ended(const struct cl_event *ev, struct cl_text *ret) {
+  cl_text_format(ret, "attempt %d ended", ev->attempt);
+  if (!ev->u.ended.known)
+    cl_text_add(ret, ", status unknown");
+  else if (ev->u.ended.signal != 0)
+    cl_text_format(ret, ", killed by signal %d", ev->u.ended.signal);
+  else
+    cl_text_format(ret, " with status %d", ev->u.ended.status);
+  for (int i = 0; i < ev->u.ended.objectives.n; i++) {
+    cl_text_add(ret, i == 0 ? ", value " : " ");
+    cl_text_add_number(ret, ev->u.ended.objectives.items[i]);
+  }
+}
+
+static void write_study_event(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  static const char *const reasons[] = {
+      "", "budget used up", "space used up", "target reached", "too many failures", "by a person"};
+  int reason = ev->u.finished.reason >= 1 && ev->u.finished.reason <= 5 ? (int)ev->u.finished.reason : 0;
+  switch (ev->kind) {
+  case CL_EVENT_CREATED: write_created(ev, study, ret); break;
+  case CL_EVENT_UPDATED: cl_text_format(ret, "settings changed: %s", ev->u.updated.settings); break;
+  case CL_EVENT_FINISHED: cl_text_format(ret, "finished: %s", reasons[reason]); break;
+  case CL_EVENT_CLOCK: cl_text_format(ret, "clock: %.3f s", ev->u.clock.seconds); break;
+  case CL_EVENT_CHOSEN: cl_text_format(ret, "%s chose %s", ev->u.chosen.method, ev->u.chosen.what); break;
+  case CL_EVENT_WORKER: write_worker(ev, ret); break;
+  default: cl_text_add(ret, cl_kind_name(ev->kind));
+  }
+}
+
+static void write_decision(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  switch (ev->kind) {
+  case CL_EVENT_STARTED: write_started(ev, ret); return;
+  case CL_EVENT_EXPLOITED: write_exploited(ev, study, ret); return;
+  case CL_EVENT_HELD: write_held(ev, study, ret); return;
+  case CL_EVENT_CONTINUED:
+    cl_text_add(ret, "continued");
+    write_step(ev->u.continued.until, ret);
+    break;
+  case CL_EVENT_SET:
+    cl_text_add(ret, "set ");
+    cl_assigned_write(&ev->u.set.values, study, ret);
+    break;
+  case CL_EVENT_VOIDED: cl_text_format(ret, "change %" PRId64 " taken back", ev->u.voided.change); break;
+  case CL_EVENT_DELETED: cl_text_format(ret, "snapshot %" PRId64 " deleted", ev->u.deleted.snapshot); break;
+  case CL_EVENT_RETRIED: cl_text_format(ret, "to be tried again (%d)", ev->u.retried.count); break;
+  case CL_EVENT_LOST: cl_text_format(ret, "attempt %d lost", ev->attempt); break;
+  default: cl_text_add(ret, cl_kind_name(ev->kind));
+  }
+  write_because(ev, ret);
+}
+
+void cl_event_write(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  switch (ev->kind) {
+  case CL_EVENT_NOTE: write_note(ev, ret); break;
+  case CL_EVENT_PROPOSED: write_proposed(ev, study, ret); break;
+  case CL_EVENT_IMPORTED: write_imported(ev, study, ret); break;
+  case CL_EVENT_ADOPTED:
+    cl_text_format(ret, "attempt %d taken over by worker %d", ev->attempt, ev->u.adopted.worker);
+    break;
+  case CL_EVENT_CONNECTED: cl_text_format(ret, "connected, can %s", ev->u.connected.capabilities); break;
+  case CL_EVENT_REPORTED: write_reported(ev, study, ret); break;
+  case CL_EVENT_SAVED: write_saved(ev, ret); break;
+  case CL_EVENT_LOADED:
+    cl_text_format(ret, "snapshot %" PRId64 " loaded", ev->u.loaded.snapshot);
+    if (ev->u.loaded.error != NULL) cl_text_format(ret, " with an error: %s", ev->u.loaded.error);
+    break;
+  case CL_EVENT_ENDED: write_ended(ev, ret); break;
+  default:
+    if (ev->subject == 0)
+      write_study_event(ev, study, ret);
+    else
+      write_decision(ev, study, ret);
+  }
+  if (ev->late) cl_text_add(ret, " (late: it counts for nothing)");
+}

@@ -1,0 +1,250 @@
+#include "query/story.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+struct begin { /* of an attempt: what was reported before, above the step of `from`, is void */
+  int64_t from;
+  size_t reports;
+};
+
+struct telling { /* a story while it is read */
+  struct cl_story *story;
+  struct cl_reader *reader;
+  const struct cl_space *space;
+  struct cl_value *values; /* current ones, by index */
+  double step;
+  size_t n_begins, cap_begins;
+  struct begin *begins;
+  struct cl_err *e;
+};
+
+void cl_story_done(struct cl_story *s) {
+  cl_free(s->attempts);
+  cl_free(s->reports);
+  cl_free(s->changes);
+  cl_free(s->birth_copy);
+  cl_arena_done(&s->arena);
+  *s = (struct cl_story){0};
+}
+
+static int keep_value(struct cl_story *s, struct cl_value *v, struct cl_err *e) {
+  if (v->kind != CL_TEXT) return 0;
+  v->as.text = cl_arena_text(&s->arena, v->as.text);
+  return v->as.text == NULL ? CL_FAIL_NOMEM(e) : 0;
+}
+
+static int add_change(struct telling *t, const struct cl_event *ev, int index, struct cl_value after) {
+  struct cl_story *s = t->story;
+  if (cl_value_equal(t->values[index], after)) return 0;
+  CL_TRY(keep_value(s, &after, t->e));
+  if (cl_grow(&s->changes, &s->cap_changes, s->n_changes + 1, sizeof *s->changes) < 0)
+    return CL_FAIL_NOMEM(t->e);
+  s->changes[s->n_changes++] = (struct cl_story_change){.position = ev->position,
+                                                        .time_ms = ev->time_ms,
+                                                        .kind = ev->kind,
+                                                        .cause = ev->cause,
+                                                        .by = ev->by,
+                                                        .index = index,
+                                                        .step = t->step,
+                                                        .before = t->values[index],
+                                                        .after = after};
+  t->values[index] = after;
+  return 0;
+}
+
+static const struct cl_assigned *find_assigned(const struct cl_assigned_list *values, int id) {
+  for (int i = 0; i < values->n; i++)
+    if (values->items[i].id == id) return &values->items[i];
+  return NULL;
+}
+
+/* `whole`: what is not named becomes inactive. */
+static int change_values(struct telling *t, const struct cl_event *ev, const struct cl_assigned_list *values,
+                         bool whole) {
+  for (int i = 0; i < t->space->n; i++) {
+    const struct cl_assigned *named = find_assigned(values, t->space->items[i].id);
+    if (named != NULL)
+      CL_TRY(add_change(t, ev, i, named->value));
+    else if (whole)
+      CL_TRY(add_change(t, ev, i, (struct cl_value){0}));
+  }
+  return 0;
+}
+
+/* Each value last written by the voided change returns to what stood there before. */
+static int void_change(struct telling *t, const struct cl_event *ev) {
+  size_t n = t->story->n_changes;
+  for (size_t i = 0; i < n; i++) {
+    struct cl_story_change *c = &t->story->changes[i];
+    if (c->position != ev->u.voided.change) continue;
+    bool last = true;
+    for (size_t k = i + 1; k < n; k++) last = last && t->story->changes[k].index != c->index;
+    if (last) CL_TRY(add_change(t, ev, c->index, c->before));
+  }
+  return 0;
+}
+
+static struct cl_story_attempt *find_attempt(struct cl_story *s, int number) {
+  for (size_t i = s->n_attempts; i > 0; i--)
+    if (s->attempts[i - 1].number == number) return &s->attempts[i - 1];
+  return NULL;
+}
+
+static int begin_attempt(struct telling *t, const struct cl_event *ev) {
+  struct cl_story *s = t->story;
+  if (cl_grow(&t->begins, &t->cap_begins, t->n_begins + 1, sizeof *t->begins) < 0) return CL_FAIL_NOMEM(t->e);
+  t->begins[t->n_begins++] = (struct begin){ev->u.started.from, s->n_reports};
+  struct cl_story_attempt *again = find_attempt(s, ev->attempt);
+  if (again != NULL) return 0; /* its process was kept */
+  if (cl_grow(&s->attempts, &s->cap_attempts, s->n_attempts + 1, sizeof *s->attempts) < 0)
+    return CL_FAIL_NOMEM(t->e);
+  s->attempts[s->n_attempts++] = (struct cl_story_attempt){.number = ev->attempt,
+                                                           .worker = ev->u.started.worker,
+                                                           .started_ms = ev->time_ms,
+                                                           .ended_ms = -1,
+                                                           .from = ev->u.started.from,
+                                                           .last_step = NAN};
+  return 0;
+}
+
+static int add_report(struct telling *t, const struct cl_event *ev) {
+  struct cl_story *s = t->story;
+  const struct cl_metric_list *list = &ev->u.reported.metrics;
+  struct cl_metric *metrics = cl_arena_array(&s->arena, (size_t)list->n, sizeof *metrics);
+  if (metrics == NULL || cl_grow(&s->reports, &s->cap_reports, s->n_reports + 1, sizeof *s->reports) < 0)
+    return CL_FAIL_NOMEM(t->e);
+  for (int i = 0; i < list->n; i++) {
+    metrics[i] = list->items[i];
+    metrics[i].name = cl_arena_text(&s->arena, list->items[i].name);
+    if (metrics[i].name == NULL && list->items[i].name != NULL) return CL_FAIL_NOMEM(t->e);
+  }
+  s->reports[s->n_reports++] = (struct cl_story_report){.position = ev->position,
+                                                        .time_ms = ev->time_ms,
+                                                        .attempt = ev->attempt,
+                                                        .step = ev->u.reported.step,
+                                                        .late = ev->late,
+                                                        .n_metrics = list->n,
+                                                        .metrics = metrics};
+  struct cl_story_attempt *a = find_attempt(s, ev->attempt);
+  if (a != NULL) {
+    a->reports++;
+    a->last_step = ev->u.reported.step;
+  }
+  if (!ev->late) t->step = ev->u.reported.step;
+  return 0;
+}
+
+static void end_attempt(struct telling *t, const struct cl_event *ev) {
+  struct cl_story_attempt *a = find_attempt(t->story, ev->attempt);
+  if (a == NULL) return;
+  if (ev->kind == CL_EVENT_DONE) {
+    a->done = true;
+    return;
+  }
+  a->ended = true;
+  a->ended_ms = ev->time_ms;
+  a->lost = ev->kind == CL_EVENT_LOST;
+  if (a->lost) return;
+  a->status = ev->u.ended.status;
+  a->signal = ev->u.ended.signal;
+  a->known = ev->u.ended.known;
+}
+
+static int be_born(struct telling *t, const struct cl_event *ev, const struct cl_assigned_list *values) {
+  t->story->birth_copy = cl_event_copy(ev);
+  if (t->story->birth_copy == NULL) return CL_FAIL_NOMEM(t->e);
+  t->story->birth = t->story->birth_copy;
+  return change_values(t, ev, values, false);
+}
+
+static int tell(void *ctx, const struct cl_event *ev) {
+  struct telling *t = ctx;
+  switch (ev->kind) {
+  case CL_EVENT_PROPOSED: return be_born(t, ev, &ev->u.proposed.values);
+  case CL_EVENT_IMPORTED: return be_born(t, ev, &ev->u.imported.values);
+  case CL_EVENT_STARTED: return begin_attempt(t, ev);
+  case CL_EVENT_REPORTED: return add_report(t, ev);
+  case CL_EVENT_EXPLOITED: return change_values(t, ev, &ev->u.exploited.values, true);
+  case CL_EVENT_SET: return change_values(t, ev, &ev->u.set.values, false);
+  case CL_EVENT_VOIDED: return void_change(t, ev);
+  case CL_EVENT_LOST:
+  case CL_EVENT_DONE:
+  case CL_EVENT_ENDED: end_attempt(t, ev); return 0;
+  default: return 0;
+  }
+}
+
+static int take_step(void *ctx, const struct cl_event *ev) {
+  double *step = ctx;
+  if (ev->kind == CL_EVENT_SAVED) *step = ev->u.saved.step;
+  return 0;
+}
+
+/* After the reading, because a store is not read inside of a reading. */
+static int void_reports(const struct telling *t) {
+  for (size_t i = 0; i < t->n_begins; i++) {
+    double from = -INFINITY;
+    int64_t position = t->begins[i].from;
+    struct cl_read one = {.after = position - 1, .until = position};
+    if (position != 0)
+      CL_TRY(
+          cl_store_read(cl_reader_store(t->reader), cl_reader_id(t->reader), &one, take_step, &from, t->e));
+    for (size_t k = 0; k < t->begins[i].reports; k++)
+      if (t->story->reports[k].step > from) t->story->reports[k].is_void = true;
+  }
+  return 0;
+}
+
+int cl_story_read(struct cl_reader *r, int64_t trial, struct cl_story *ret, struct cl_err *e) {
+  const struct cl_study *study = NULL;
+  struct cl_study_head head;
+  assert(trial >= 1);
+  CL_TRY(cl_reader_head(r, &head, e));
+  CL_TRY(cl_reader_need(r, trial <= head.trials ? trial : CL_NO_TRIALS,
+                        trial <= head.trials ? trial : CL_NO_TRIALS, &study, e));
+  if (cl_study_trial(study, trial) == NULL)
+    return CL_FAIL(e, CLADE_ENOTFOUND, "%s has no trial %lld: its trials are 1 to %lld", cl_study_name(study),
+                   (long long)trial, (long long)head.trials);
+  struct cl_story story = {0};
+  struct telling t = {.story = &story, .reader = r, .space = cl_study_space(study), .step = NAN, .e = e};
+  t.values = cl_alloc_array((size_t)t.space->n, sizeof *t.values);
+  if (t.values == NULL) return CL_FAIL_NOMEM(e);
+  struct cl_read what = {.trial_lo = trial, .trial_hi = trial, .only_trials = true};
+  int status = cl_store_read(cl_reader_store(r), cl_reader_id(r), &what, tell, &t, e);
+  if (status >= 0) status = void_reports(&t);
+  cl_free(t.begins);
+  cl_free(t.values);
+  if (status < 0)
+    cl_story_done(&story);
+  else
+    *ret = story;
+  return status < 0 ? status : 0;
+}
+
+int cl_story_curve(const struct cl_story *s, int metric, double **ret_x, double **ret_y, size_t *ret_n,
+                   struct cl_err *e) {
+  double *x = cl_alloc_array(s->n_reports, sizeof *x), *y = cl_alloc_array(s->n_reports, sizeof *y);
+  if (x == NULL || y == NULL) {
+    cl_free(x);
+    cl_free(y);
+    return CL_FAIL_NOMEM(e);
+  }
+  size_t n = 0;
+  for (size_t i = 0; i < s->n_reports; i++) {
+    const struct cl_story_report *r = &s->reports[i];
+    if (r->late || r->is_void) continue;
+    for (int k = 0; k < r->n_metrics; k++) {
+      if (r->metrics[k].id != metric) continue;
+      x[n] = r->step;
+      y[n++] = r->metrics[k].value;
+    }
+  }
+  *ret_x = x;
+  *ret_y = y;
+  *ret_n = n;
+  return 0;
+}

@@ -1,0 +1,56 @@
+/* Everything that happened to one trial: attempts, reports, changes of its values. Read from the log by its
+ * index. */
+#ifndef CL_STORY_H
+#define CL_STORY_H
+
+#include "base/arena.h"
+#include "query/reader.h"
+
+struct cl_story_attempt {
+  int number, worker;
+  int64_t started_ms, ended_ms; /* since the study was created; -1 = not (yet) */
+  int64_t from;                 /* snapshot (position), 0 = the beginning */
+  int64_t reports;
+  double last_step;   /* NaN = none */
+  int status, signal; /* once ended */
+  bool known, lost, done, ended;
+};
+
+struct cl_story_report {
+  int64_t position, time_ms;
+  int attempt;
+  double step;
+  bool late, is_void; /* does not count: a superseded attempt's, or a later attempt began below its step */
+  int n_metrics;
+  const struct cl_metric *metrics; /* with names */
+};
+
+struct cl_story_change { /* of one value */
+  int64_t position, time_ms;
+  enum cl_kind kind; /* proposed, exploited, set, voided */
+  enum cl_cause cause;
+  int by, index; /* writer; hyperparameter in the space */
+  double step;   /* last step reported when it was decided; NaN = none */
+  struct cl_value before, after;
+};
+
+struct cl_story {
+  const struct cl_event *birth; /* its `proposed` or `imported` */
+  size_t n_attempts, n_reports, n_changes, cap_attempts, cap_reports, cap_changes;
+  struct cl_story_attempt *attempts;
+  struct cl_story_report *reports;
+  struct cl_story_change *changes;
+  struct cl_arena arena;
+  struct cl_event *birth_copy;
+};
+
+/* Cost O(events of the trial). CLADE_ENOTFOUND when there is no such trial. Free with cl_story_done. */
+int cl_story_read(struct cl_reader *r, int64_t trial, struct cl_story *ret, struct cl_err *e);
+void cl_story_done(struct cl_story *s); /* all zero is allowed */
+
+/* A curve of the reports that count: the metric of that id over the step. Gives both arrays (*ret_n each);
+ * free with cl_free. */
+int cl_story_curve(const struct cl_story *s, int metric, double **ret_x, double **ret_y, size_t *ret_n,
+                   struct cl_err *e);
+
+#endif
