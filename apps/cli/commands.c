@@ -3,11 +3,23 @@
 
 #include "cli/cli.h"
 
+extern const struct cl_cli_command cl_command_list;
+extern const struct cl_cli_command cl_command_show;
+extern const struct cl_cli_command cl_command_best;
+extern const struct cl_cli_command cl_command_log;
+extern const struct cl_cli_command cl_command_export;
+extern const struct cl_cli_command cl_command_delete;
 extern const struct cl_cli_command cl_command_help;
 extern const struct cl_cli_command cl_command_version;
 extern const struct cl_cli_command cl_command_describe;
 
-static const struct cl_cli_command *const commands[] = {&cl_command_help,     //
+static const struct cl_cli_command *const commands[] = {&cl_command_list,     //
+                                                        &cl_command_show,     //
+                                                        &cl_command_best,     //
+                                                        &cl_command_log,      //
+                                                        &cl_command_export,   //
+                                                        &cl_command_delete,   //
+                                                        &cl_command_help,     //
                                                         &cl_command_version,  //
                                                         &cl_command_describe, //
                                                         NULL};

@@ -1,0 +1,200 @@
+/* clade best [STUDY] */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "cli/pairs.h"
+#include "cli/rows.h"
+#include "view/number.h"
+#include "view/safe.h"
+
+struct options {
+  bool history;
+};
+
+static void add_json_interval(struct clade_text *t, double lo, double hi) {
+  clade_text_add_char(t, '[');
+  clade_text_add_json_number(t, lo);
+  clade_text_add(t, ", ");
+  clade_text_add_json_number(t, hi);
+  clade_text_add_char(t, ']');
+}
+
+static void add_json_confirmed(struct clade_text *t, const struct clade_confirmed *c) {
+  if (c->n == 0) {
+    clade_text_add(t, "null");
+    return;
+  }
+  clade_text_format(t, "{\"n\": %" PRId64 ", \"mean\": ", c->n);
+  clade_text_add_json_number(t, c->mean);
+  clade_text_add(t, ", \"sd\": ");
+  clade_text_add_json_number(t, c->sd);
+  clade_text_add(t, ", \"interval\": ");
+  if (isnan(c->lo))
+    clade_text_add(t, "null");
+  else
+    add_json_interval(t, c->lo, c->hi);
+  clade_text_add_char(t, '}');
+}
+
+static void write_json(struct clade_text *t, const struct clade_best *b) {
+  clade_text_format(t, "{\"trial\": %" PRId64 ", \"values\": ", b->trial);
+  cl_cli_add_json_values(t, b->values, b->n_values);
+  clade_text_add(t, ", \"value\": ");
+  clade_text_add_json_number(t, b->value);
+  clade_text_add(t, ", \"estimate\": ");
+  clade_text_add_json_number(t, b->has_estimate ? b->estimate : (double)NAN);
+  clade_text_format(t, ", \"repeats\": %" PRId64 ", \"interval\": ", b->repeats);
+  if (b->has_estimate)
+    add_json_interval(t, b->lo, b->hi);
+  else
+    clade_text_add(t, "null");
+  clade_text_add(t, ", \"confirmed\": ");
+  add_json_confirmed(t, &b->confirmed);
+  clade_text_add(t, "}\n");
+}
+
+static void write_values(struct cl_cli *cli, const struct clade_best *b) {
+  struct cl_cli_pairs pairs;
+  cl_cli_pairs_init(&pairs);
+  for (size_t i = 0; i < b->n_values; i++)
+    cl_cli_pairs_add_value(&pairs, b->values[i].name, b->values[i].value);
+  cl_cli_pairs_write(cli, &pairs);
+}
+
+/* Enough decimals to tell the interval from the estimate. */
+static int decimals_for(double width, double value) {
+  struct cl_view_range range = {0};
+  cl_view_range_add(&range, value);
+  if (width > 0) cl_view_range_add(&range, width);
+  int decimals = cl_view_decimals(&range);
+  return decimals == 0 && width > 0 && width < 10 ? 3 : decimals;
+}
+
+static const char *runs(int64_t n, char *buffer) {
+  (void)snprintf(buffer, CL_VIEW_NUMBER_MAX, "%" PRId64 " run%s", n, n == 1 ? "" : "s");
+  return buffer;
+}
+
+static void write_estimate(struct clade_text *t, const struct clade_best *b, bool utf8) {
+  char x[CL_VIEW_NUMBER_MAX], y[CL_VIEW_NUMBER_MAX], n[CL_VIEW_NUMBER_MAX];
+  double half = (b->hi - b->lo) / 2;
+  int decimals = decimals_for(half, b->estimate);
+  clade_text_format(t, "estimate   %s %s %s (95 %%), from %s of this configuration\n",
+                    cl_view_number(b->estimate, decimals, x), utf8 ? "±" : "+-",
+                    cl_view_number(half, decimals, y), runs(b->repeats, n));
+  clade_text_format(
+      t, "           a single score varies by %s (standard deviation, from %" PRId64 " repeats in all)\n",
+      cl_view_short(b->noise_sd, 2, x), b->df);
+}
+
+static void write_confirmed(struct clade_text *t, const struct clade_best *b, bool utf8) {
+  char x[CL_VIEW_NUMBER_MAX], y[CL_VIEW_NUMBER_MAX], n[CL_VIEW_NUMBER_MAX];
+  const struct clade_confirmed *c = &b->confirmed;
+  double half = (c->hi - c->lo) / 2;
+  int decimals = decimals_for(half, c->mean);
+  clade_text_format(t, "confirmed  %s", cl_view_number(c->mean, decimals, x));
+  if (isfinite(half))
+    clade_text_format(t, " %s %s (95 %%)", utf8 ? "±" : "+-", cl_view_number(half, decimals, y));
+  clade_text_format(t, ", the mean of %s on fresh seeds\n", runs(c->n, n));
+}
+
+static void write_text(struct cl_cli *cli, const struct clade_best *b, const char *study) {
+  struct clade_text *t = &cli->text;
+  char buffer[CL_VIEW_NUMBER_MAX];
+  cl_view_tone_begin(t, &cli->out, CL_TONE_STRONG);
+  cl_view_add_safe(t, study, &cli->out);
+  clade_text_format(t, "/%" PRId64 "  ", b->trial);
+  cl_view_add_safe(t, b->metric, &cli->out);
+  clade_text_format(t, " %s", cl_view_short(b->value, 6, buffer));
+  cl_view_tone_end(t, &cli->out, CL_TONE_STRONG);
+  clade_text_format(t, " (%s)\n\n", b->goal);
+  write_values(cli, b);
+  clade_text_add_char(t, '\n');
+  if (b->has_estimate) write_estimate(t, b, cli->out.utf8);
+  if (b->confirmed.n > 0) write_confirmed(t, b, cli->out.utf8);
+  if (!b->has_estimate && b->confirmed.n == 0) {
+    clade_text_add(t, "One score cannot tell luck from merit: the best of many is usually a lucky one.\n");
+    clade_text_add(t, "Run it again on fresh seeds to know what it is worth: clade confirm ");
+    cl_view_add_safe(t, study, &cli->out);
+    clade_text_add_char(t, '\n');
+  }
+  if (b->assessments > 0)
+    clade_text_format(t, "test set seen %" PRId64 " time%s\n", b->assessments,
+                      b->assessments == 1 ? "" : "s");
+}
+
+static int write_history(struct cl_cli *cli, struct clade_reader *reader, const struct clade_best *b) {
+  struct clade_curve curve = {0};
+  struct clade_text title = {0};
+  struct cl_err e = {0};
+  if (clade_best_history_read(reader, &curve, &e) < 0) return cl_cli_fail(cli, &e);
+  clade_text_format(&title, "best %s so far", b->metric);
+  cl_cli_write_curve(cli, &curve, clade_text_get(&title), "finished trials", true);
+  clade_text_done(&title);
+  clade_curve_done(&curve);
+  return CL_EXIT_DONE;
+}
+
+static int show_best(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
+  struct clade_best *b = NULL;
+  struct cl_err e = {0};
+  int status = CL_EXIT_DONE;
+  if (clade_best_read(reader, &b, &e) < 0) return cl_cli_fail(cli, &e);
+  if (b->trial == 0)
+    status = cl_cli_complain(cli, CL_EXIT_NOTHING,
+                             "%s has no best trial yet: none has finished with a finite value",
+                             clade_reader_study(reader));
+  else if (cli->json)
+    write_json(&cli->text, b);
+  else
+    write_text(cli, b, clade_reader_study(reader));
+  if (status == 0 && o->history && !cli->json) status = write_history(cli, reader, b);
+  clade_best_free(b);
+  return status;
+}
+
+static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
+  (void)rest;
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  struct cl_err e = {0};
+  int noun = cl_cli_skip_noun(argc, argv, false), status;
+  const char *address = argc > noun ? argv[noun] : NULL;
+  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
+  if (clade_reader_open(store, address, &reader, &e) < 0)
+    status = cl_cli_fail(cli, &e);
+  else
+    status = show_best(cli, options, reader);
+  clade_reader_close(reader);
+  clade_store_close(store);
+  return status;
+}
+
+static const struct cl_cli_option options[] = {{CL_OPTION_FLAG, "history", '\0',
+                                                offsetof(struct options, history), NULL,
+                                                "also draw the best value so far over the trials"},
+                                               {CL_OPTION_END}};
+
+static const struct cl_cli_example examples[] = {
+    {"clade best", "The best trial of the latest study."},
+    {"clade best mnist --history", "The best of mnist, and how it was found."},
+    {"clade best mnist --json", "Values, score, estimate and interval for a program."},
+    {0}};
+
+extern const struct cl_cli_command cl_command_best;
+const struct cl_cli_command cl_command_best = {
+    .name = "best",
+    .summary = "show the best trial, and what its score is worth",
+    .usage = "[STUDY]",
+    .description =
+        "Shows the trial of the configuration with the best estimate. The best of many noisy scores is usually a lucky "
+        "one; where configurations were run more than once, their scores are shrunk by the noise between equal runs "
+        "(empirical Bayes), and an interval says what is known. Without repeats only the best score can be shown; "
+        "clade confirm runs the winners again on fresh seeds.",
+    .options = options,
+    .options_size = sizeof(struct options),
+    .examples = examples,
+    .n_most = 2,
+    .run = run,
+};

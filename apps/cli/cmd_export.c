@@ -1,0 +1,100 @@
+/* clade export STUDY */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/rows.h"
+
+struct options {
+  const char *format, *output;
+  bool reports;
+  struct cl_cli_list_options list;
+};
+
+static const char *const columns[] = {"trial",  "state",    "role",    "hparams.*", "metrics.*",
+                                      "parent", "attempts", "started", "ended"};
+
+static enum cl_cli_rows_form form_of(const char *format, const char *output) {
+  const char *ending = output == NULL ? NULL : strrchr(output, '.');
+  if (format == NULL && ending != NULL) format = ending + 1;
+  if (format == NULL) return CL_ROWS_CSV;
+  if (strcmp(format, "json") == 0) return CL_ROWS_JSON;
+  return strcmp(format, "jsonl") == 0 ? CL_ROWS_LINES : CL_ROWS_CSV;
+}
+
+static int export_rows(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
+  struct cl_cli_query q;
+  struct clade_table *t = NULL;
+  struct cl_err e = {0};
+  int status = cl_cli_query_make(cli, &o->list, true, &q);
+  if (status != 0) return status;
+  bool nested = !o->reports && q.options.n_columns == 0;
+  if (nested) {
+    q.options.columns = columns;
+    q.options.n_columns = sizeof columns / sizeof columns[0];
+  }
+  status = o->reports ? clade_reports_list(reader, &q.options, &t, &e)
+                      : clade_trials_list(reader, &q.options, &t, &e);
+  status =
+      status < 0 ? cl_cli_fail(cli, &e) : cl_cli_write_rows(cli, t, form_of(o->format, o->output), nested);
+  clade_table_free(t);
+  cl_cli_query_done(&q);
+  return status;
+}
+
+/* Everything goes to stdout; --output puts a file in its place. */
+static int open_output(struct cl_cli *cli, const char *path) {
+  if (path == NULL || freopen(path, "w", stdout) != NULL) return 0;
+  return cl_cli_complain(cli, CL_EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
+}
+
+static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
+  (void)rest;
+  const struct options *o = options;
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  struct cl_err e = {0};
+  int noun = cl_cli_skip_noun(argc, argv, false), status;
+  const char *address = argc > noun ? argv[noun] : NULL;
+  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
+  if (clade_reader_open(store, address, &reader, &e) < 0)
+    status = cl_cli_fail(cli, &e);
+  else
+    status = open_output(cli, o->output);
+  if (status == 0) status = export_rows(cli, o, reader);
+  clade_reader_close(reader);
+  clade_store_close(store);
+  return status;
+}
+
+static const struct cl_cli_option options[] = {
+    {CL_OPTION_CHOICE, "format", 'f', offsetof(struct options, format), NULL,
+     "default: the ending of the output's name, else csv", "csv|json|jsonl"},
+    {CL_OPTION_TEXT, "output", 'o', offsetof(struct options, output), "FILE",
+     "write to this file (default: stdout)"},
+    {CL_OPTION_FLAG, "reports", '\0', offsetof(struct options, reports), NULL,
+     "every report of the trials instead of a row per trial"},
+    CL_CLI_LIMIT_OPTIONS(struct options, list),
+    CL_CLI_COLUMN_OPTIONS(struct options, list),
+    {CL_OPTION_END}};
+
+static const struct cl_cli_example examples[] = {
+    {"clade export mnist -o mnist.csv", "All trials, to open in a spreadsheet."},
+    {"clade export mnist --reports --format jsonl", "Every report, an object per line."},
+    {"clade export mnist/best --format json", "The best trial as JSON."},
+    {0}};
+
+extern const struct cl_cli_command cl_command_export;
+const struct cl_cli_command cl_command_export = {
+    .name = "export",
+    .summary = "write trials or reports as CSV or JSON",
+    .usage = "[STUDY[/TRIALS]]",
+    .description =
+        "Writes a row per trial (or per report), never cut by a limit that was not typed. CSV follows RFC 4180: fields "
+        "are quoted where they must be, lines end in CR LF, values that are not finite are empty. In JSON they are null.",
+    .options = options,
+    .options_size = sizeof(struct options),
+    .examples = examples,
+    .n_most = 2,
+    .run = run,
+};
