@@ -278,10 +278,12 @@ static int check_when(const struct cl_definitions *all, struct cl_definition *d,
 static int check_tuned(const struct cl_reader *r, struct cl_definition *d, struct cl_err *e) {
   if (d->h.tuned.kind == CL_ABSENT) return 0;
   struct cl_value converted;
-  if (cl_space_convert(&d->h, d->h.tuned, &converted, e) == 0) {
+  int status = cl_space_convert(&d->h, d->h.tuned, &converted, d->lenient ? NULL : e);
+  if (status == 0) {
     d->h.tuned = converted;
     return 0;
   }
+  if (status == CLADE_ENOMEM) return CL_FAIL_NOMEM(e);
   if (!d->lenient) return cl_source_blame(d->source, d->at_tuned, "a value that the search could choose", e);
   struct cl_reader there = *r;
   there.source = d->source;

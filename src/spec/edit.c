@@ -96,25 +96,30 @@ bool cl_path_find_section(const struct cl_section *s, const char *path, size_t *
 /* --- changes --- */
 
 /* May this stand as it is, in a block as well as between brackets? Otherwise it becomes a quoted text. */
-static bool is_safe_value(const char *value) {
+static int check_value(const char *value, bool *ret_safe, struct cl_err *e) {
+  *ret_safe = false;
+  if (value[0] == '\0' || strpbrk(value, "\r\n") != NULL) return 0;
   struct cl_arena arena = {0};
   char *text = cl_arena_format(&arena, "[%s]", value);
-  struct cl_source s = {.name = "", .text = text, .n = strlen(value) + 2};
+  struct cl_source s = {.name = "a value", .text = text, .n = strlen(value) + 2};
   struct cl_node *root = NULL;
-  bool safe = text != NULL && strpbrk(value, "\r\n") == NULL &&
-              cl_tree_parse(&s, &arena, false, &root, NULL) == 0 && root != NULL &&
-              root->kind == CL_SEQUENCE && root->n == 1;
-  const struct cl_node *item = safe ? root->first : NULL;
-  safe = safe && item->start == 1 && item->end == s.n - 1 && !(item->kind == CL_MAPPING && value[0] != '{');
+  int status = text == NULL ? CL_FAIL_NOMEM(e) : cl_tree_parse(&s, &arena, false, &root, e);
+  if (status == 0 && root != NULL && root->kind == CL_SEQUENCE && root->n == 1) {
+    const struct cl_node *item = root->first;
+    *ret_safe = item->start == 1 && item->end == s.n - 1 && !(item->kind == CL_MAPPING && value[0] != '{');
+  }
   cl_arena_done(&arena);
-  return safe;
+  return status == CLADE_ENOMEM ? status : 0;
 }
 
-static void write_value(struct cl_text *t, const char *value) {
-  if (value[0] != '\0' && is_safe_value(value))
+static int write_value(struct cl_text *t, const char *value, struct cl_err *e) {
+  bool safe = false;
+  CL_TRY(check_value(value, &safe, e));
+  if (safe)
     cl_text_add(t, value);
   else
     cl_text_add_json(t, value);
+  return 0;
 }
 
 static void write_key(struct cl_text *t, const char *key, size_t n) {
@@ -144,7 +149,7 @@ static int write_missing(struct cl_text *t, const char *rest, const char *value,
     if (*rest++ == '\0') break;
     cl_text_add_char(t, '{');
   }
-  write_value(t, value);
+  CL_TRY(write_value(t, value, e));
   for (; depth > 0; depth--) cl_text_add_char(t, '}');
   return 0;
 }
@@ -207,10 +212,9 @@ static int replace_node(const struct cl_source *s, const struct cl_node *node, c
     if (end < start) end = start;
     cl_text_add_char(t, ' ');
   }
-  write_value(t, value);
   ret->at = start;
   ret->removed = end - start;
-  return 0;
+  return write_value(t, value, e);
 }
 
 static int not_a_mapping(const struct cl_node *node, const char *path, const char *rest, const char *shown,
@@ -233,7 +237,7 @@ int cl_change_make(const struct cl_spec *s, const char *path, const char *value,
   const struct cl_node *meant = node == NULL ? NULL : cl_node_resolve(node);
   if (cl_path_find_section(&s->section, path, &start, &end) && end > start) {
     change = (struct cl_change_text){.at = start, .removed = end - start};
-    write_value(&t, value);
+    status = write_value(&t, value, e);
   } else if (s->section.n > 0 && match_name(path, "hyperparameters") != NULL)
     status = CL_FAIL(e, CLADE_ESPEC,
                      "--set %s: in a runspec, hyperparameters.NAME.tuned_value and the list of values "

@@ -127,7 +127,7 @@ static int read_scale(const struct cl_reader *r, const struct cl_node *body, str
   if (step != NULL) CL_TRY(cl_read_number(r, step, "step", expects("step"), &d->h.step, e));
   if (step != NULL && d->h.step <= 0) return cl_read_wrong(r, step, "step", expects("step"), e);
   bool on = false;
-  if (zero != NULL && cl_read_bool(r, zero, "zero", NULL, &on, NULL) == 0)
+  if (zero != NULL && cl_read_is_bool(zero, &on))
     d->h.zero = on ? ZERO_SHARE : 0;
   else if (zero != NULL)
     CL_TRY(cl_read_number(r, zero, "zero", expects("zero"), &d->h.zero, e));

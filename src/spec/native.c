@@ -155,7 +155,7 @@ static int read_limits(struct cl_draft *d, const struct cl_node *node, struct cl
 /* --- the other keys --- */
 
 static int read_ordered(struct cl_draft *d, const struct cl_node *node, struct cl_err *e) {
-  if (cl_read_bool(&d->r, node, "ordered", NULL, &d->ordered, NULL) == 0) return 0;
+  if (cl_read_is_bool(node, &d->ordered)) return 0;
   CL_TRY(cl_read_int(&d->r, node, "ordered", expects("ordered"), 1, SLOTS_MAX, &d->lag, e));
   d->ordered = true;
   return 0;

@@ -197,6 +197,7 @@ struct command {
 
 static int add_word(struct command *c, struct cl_text *word, struct cl_err *e) {
   if (word->failed || cl_grow(&c->words, &c->cap, c->n + 2, sizeof *c->words) < 0) return CL_FAIL_NOMEM(e);
+  c->words[c->n] = NULL;
   char *text = cl_copy_bytes(cl_text_get(word), word->length);
   if (text == NULL) return CL_FAIL_NOMEM(e);
   c->words[c->n++] = text;

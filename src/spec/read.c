@@ -115,12 +115,16 @@ int cl_read_number(const struct cl_reader *r, const struct cl_node *node, const 
   return 0;
 }
 
+bool cl_read_is_bool(const struct cl_node *node, bool *ret) {
+  struct cl_value v;
+  if (!node_value(node, &v) || v.kind != CL_BOOL) return false;
+  *ret = v.as.truth;
+  return true;
+}
+
 int cl_read_bool(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *expects,
                  bool *ret, struct cl_err *e) {
-  struct cl_value v;
-  if (!node_value(node, &v) || v.kind != CL_BOOL) return cl_read_wrong(r, node, key, expects, e);
-  *ret = v.as.truth;
-  return 0;
+  return cl_read_is_bool(node, ret) ? 0 : cl_read_wrong(r, node, key, expects, e);
 }
 
 int cl_read_word(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *words,

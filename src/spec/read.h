@@ -46,6 +46,7 @@ int cl_read_int(const struct cl_reader *r, const struct cl_node *node, const cha
                 int64_t lo, int64_t hi, int64_t *ret, struct cl_err *e);
 int cl_read_number(const struct cl_reader *r, const struct cl_node *node, const char *key,
                    const char *expects, double *ret, struct cl_err *e); /* finite */
+bool cl_read_is_bool(const struct cl_node *node, bool *ret);            /* where other kinds are right, too */
 int cl_read_bool(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *expects,
                  bool *ret, struct cl_err *e);
 /* One of the words "a|b|c"; *ret_index counts from 0. */

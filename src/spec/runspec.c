@@ -34,28 +34,26 @@ static int read_count(struct cl_draft *d, const struct cl_node *launcher, const 
 /* 0, 1, true or false. */
 static int read_enabled(struct cl_draft *d, const struct cl_node *launcher, bool *ret, struct cl_err *e) {
   const struct cl_node *node = cl_node_find(launcher, "enabled");
-  if (node == NULL || cl_read_bool(&d->r, node, "enabled", NULL, ret, NULL) == 0) return 0;
+  if (node == NULL || cl_read_is_bool(node, ret)) return 0;
   int64_t number = 0;
   CL_TRY(cl_read_int(&d->r, node, "enabled", expects("enabled"), 0, 1, &number, e));
   *ret = number == 1;
   return 0;
 }
 
+/* Bayesian is hyperopt's TPE, random until three runs are finished. A runspec's grid counts like an odometer,
+ * which the method does by the origin of the study. */
 static json_t *make_search(int method) {
-  switch (method) {
-  case 1: return json_pack("{s:s}", "method", "random");
-  case 2: return json_pack("{s:s, s:s, s:b}", "method", "grid", "order", "listed", "repeat", 1);
-  case 3: return json_pack("{s:s}", "method", "dgd");
-  default: break;
-  }
-  return json_pack("{s:s, s:i}", "method", "tpe", "startup", 3);
+  static const char *const names[] = {"random", "random", "grid", "dgd", "tpe"};
+  if (method == 4) return json_pack("{s:s, s:i}", "method", names[method], "startup", 3);
+  return json_pack("{s:s}", "method", names[method]);
 }
 
 static int read_tuning(struct cl_draft *d, const struct cl_node *launcher, struct cl_err *e) {
   const struct cl_node *node = cl_node_find(launcher, "hp_tuning");
   int method = 0;
   bool truth = false;
-  if (node != NULL && !(cl_read_bool(&d->r, node, "hp_tuning", NULL, &truth, NULL) == 0 && !truth))
+  if (node != NULL && !(cl_read_is_bool(node, &truth) && !truth))
     CL_TRY(cl_read_word(&d->r, node, "hp_tuning", "false|random|grid|dgd|bayesian", &method, e));
   if (method == 0) {
     d->repeats = true;
@@ -140,8 +138,7 @@ static int read_trainer(struct cl_draft *d, struct cl_err *e) {
                           "the hyperparameters of a runspec are found by the first line that begins with "
                           "`hyperparameters:`, and this is not it");
   bool on = false;
-  if (log != NULL && cl_read_bool(&d->r, log, "log_to_tensorboard", NULL, &on, NULL) == 0)
-    d->tensorboard = on;
+  if (log != NULL && cl_read_is_bool(log, &on)) d->tensorboard = on;
   if (path != NULL) CL_TRY(cl_read_text(&d->r, path, "experiment_path", "a directory", &d->directory, e));
   if (!d->repeats && d->launched && !has_word(d->s->source->text, "randint"))
     CL_TRY(cl_note_add(

@@ -132,6 +132,7 @@ const char *cl_spec_text(const struct cl_spec *s) {
 /* Byte of the deepest part of `path` that stands in the file. */
 static size_t place_of(const struct cl_spec *s, const char *path) {
   size_t start = 0, end = 0;
+  if (s->kind == CL_SPEC_RUNSPEC && strncmp(path, "search", 6) == 0) path = "job_launcher.hp_tuning";
   const char *rest = path;
   if (cl_path_find_section(&s->section, path, &start, &end)) return start;
   if (s->root == NULL) return 0;

@@ -88,7 +88,9 @@ static void set_place(struct builder *b, struct cl_node *node, struct fy_event *
       is_quote(b->s, node->end)) {
     node->start--;
     node->end++;
-  }
+  } else if (node->kind == CL_SCALAR &&
+             node->quoted) /* block scalar: the mark is behind the next indentation */
+    while (node->end > node->start && b->s->text[node->end - 1] == ' ') node->end--;
   if (node->kind == CL_ALIAS && node->start > 0 && b->s->text[node->start - 1] == '*') node->start--;
   assert(node->start <= node->end && node->end <= b->s->n);
   b->here = node->end;
