@@ -257,7 +257,7 @@ static int add_values(struct command *c, struct cl_text *word, struct cl_err *e)
 
 static int fill_command(struct command *c, struct cl_text *word, struct cl_err *e) {
   const struct cl_settings *s = c->s;
-  bool after = strcmp(s->values_to, "after-script") == 0;
+  bool after = s->values_to != NULL && strcmp(s->values_to, "after-script") == 0;
   size_t script = after ? cl_program_script((size_t)s->n_program, s->program) : 0;
   for (size_t i = 0; i < (size_t)s->n_program; i++) {
     bool gone = false, alone = false;

@@ -1,5 +1,5 @@
-/* What a trainer is started with: its arguments and its environment (contracts.md 1 and 2). Pure functions of
- * the settings and the values; no files. */
+/* The environment a trainer is started with (contracts.md 1), and params.json. Pure functions of the settings
+ * and the values; no files. Its arguments are made by spec/spec.h. */
 #ifndef CL_COMMAND_H
 #define CL_COMMAND_H
 
@@ -10,17 +10,6 @@ struct cl_words {
   size_t n, capacity;
 };
 void cl_words_done(struct cl_words *w);
-
-/* The program with {name} replaced by values, {spec} by the path of the resolved copy, {{ and }} by braces;
- * with values_to "after-script" `--name=value` for every active hyperparameter stands behind the script. An
- * inactive one is the empty text. `values`: space->n. Appends to *ret. CLADE_ESPEC: an unknown {name} (lists
- * the known ones), a brace that is not closed; CLADE_ENOMEM. */
-int cl_command_arguments(const struct cl_settings *s, const struct cl_value *values, const char *spec,
-                         struct cl_words *ret, struct cl_err *e);
-
-/* Index in the program of the first argument behind the script: `python -u train.py --x` gives 3, `./train
- * --x` 1. */
-size_t cl_command_script_end(const char *const *program, size_t n);
 
 struct cl_command_place { /* texts borrow; null where there is none */
   const char *study;

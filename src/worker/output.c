@@ -83,6 +83,10 @@ void cl_output_destroy(struct cl_output *o) {
   cl_free(o);
 }
 
+void cl_output_use(struct cl_output *o, const struct cl_output_rules *rules) {
+  o->rules = rules;
+}
+
 int64_t cl_output_reports(const struct cl_output *o) {
   return o->found;
 }

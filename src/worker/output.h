@@ -27,6 +27,9 @@ int cl_output_create(const struct cl_output_rules *rules, const char *directory,
                      const struct cl_output_sink *sink, struct cl_output **ret, struct cl_err *e);
 void cl_output_destroy(struct cl_output *o); /* null is allowed */
 
+/* Other rules from here (the settings have changed). Keeps `rules`. */
+void cl_output_use(struct cl_output *o, const struct cl_output_rules *rules);
+
 #define CL_OUTPUT_TURN         (1 << 20) /* bytes of each stream read in one call at most */
 #define CL_OUTPUT_REPORTS_TURN 1000
 

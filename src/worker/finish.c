@@ -1,0 +1,217 @@
+/* The output of attempts, and their ends: the last reports first, then what they come to, in one event. */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "worker/worker_impl.h"
+
+/* Output. */
+
+static void told_output(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_attempt *a = ctx;
+  a->puts--;
+  if (result->status < 0 && result->status != CLADE_EREFUSED) {
+    struct cl_err e;
+    (void)CL_FAIL(&e, result->status, "report %lld of trial %lld could not be recorded: %s",
+                  (long long)ev->u.reported.ordinal, (long long)a->trial, clade_error_text(result->status));
+    cl_worker_fail(a->worker, &e);
+  }
+  if (a->phase == CL_PHASE_DRAINING) cl_worker_hurry(a->worker);
+}
+
+/* A name more than the store can keep would fail the commit of everybody: it is left out. */
+static int known_metrics(const struct cl_study *s, struct cl_metric *metrics, int n) {
+  int known = cl_study_metrics(s), kept = 0;
+  for (int i = 0; i < n; i++) {
+    bool is_new = cl_study_metric_find(s, metrics[i].name) == 0;
+    if (is_new && known >= CL_METRICS_MAX) continue;
+    known += is_new;
+    metrics[kept++] = metrics[i];
+  }
+  return kept;
+}
+
+static int on_report(void *ctx, int64_t ordinal, double step, const struct cl_metric *metrics, int n,
+                     struct cl_err *e) {
+  struct cl_attempt *a = ctx;
+  struct cl_metric kept[CL_METRICS_MAX];
+  assert(n <= CL_METRICS_MAX);
+  memcpy(kept, metrics, (size_t)n * sizeof *kept);
+  struct cl_event ev = {.kind = CL_EVENT_REPORTED};
+  ev.u.reported.ordinal = ordinal;
+  ev.u.reported.step = step;
+  ev.u.reported.metrics.n = known_metrics(a->worker->study, kept, n);
+  ev.u.reported.metrics.items = kept;
+  return cl_attempt_put(a, &ev, told_output, e);
+}
+
+static void on_note(void *ctx, const char *text) {
+  struct cl_attempt *a = ctx;
+  cl_worker_say(a->worker, a->trial, "%s", text);
+}
+
+int cl_attempt_follow(struct cl_attempt *a, int64_t recorded, struct cl_err *e) {
+  struct cl_worker *w = a->worker;
+  struct cl_output_sink sink = {on_report, on_note, a};
+  assert(a->output == NULL);
+  char *directory = cl_attempt_path(w->study, a->trial, a->number, NULL);
+  int status = directory == NULL ? CL_FAIL_NOMEM(e)
+                                 : cl_output_create(w->rules, directory, recorded, &sink, &a->output, e);
+  if (status == 0 && w->inotify >= 0) a->watching = inotify_add_watch(w->inotify, directory, IN_MODIFY);
+  a->output_ready = status == 0;
+  cl_free(directory);
+  return status;
+}
+
+void cl_attempt_unfollow(struct cl_attempt *a) {
+  if (a->watching >= 0) (void)inotify_rm_watch(a->worker->inotify, a->watching);
+  a->watching = -1;
+  a->output_ready = false;
+  cl_output_destroy(a->output);
+  a->output = NULL;
+}
+
+void cl_finish_notified(struct cl_worker *w) {
+  union {
+    struct inotify_event event;
+    char bytes[16384];
+  } room;
+  for (ssize_t n; (n = read(w->inotify, room.bytes, sizeof room.bytes)) > 0;) {
+    for (ssize_t at = 0; at < n;) {
+      struct inotify_event ev;
+      memcpy(&ev, room.bytes + at, sizeof ev);
+      at += (ssize_t)(sizeof ev + ev.len);
+      bool overflow = ev.mask & IN_Q_OVERFLOW;
+      for (size_t i = 0; i < w->n_all; i++)
+        if (overflow || w->all[i]->watching == ev.wd) w->all[i]->output_ready = w->all[i]->output != NULL;
+    }
+  }
+}
+
+/* The end. */
+
+/* Is it the trial's open attempt, whoever its worker was? */
+static bool is_open(const struct cl_attempt *a) {
+  const struct cl_trial *t = cl_attempt_trial(a);
+  return t->head.attempt == a->number && (t->head.flags & CL_ATTEMPT_OPEN);
+}
+
+/* A computed objective that the program did not report itself is reported for it, once, with its last step.
+ */
+static int report_computed(struct cl_attempt *a, bool *ret_put, struct cl_err *e) {
+  const struct cl_trial *t = cl_attempt_trial(a);
+  double value;
+  *ret_put = false;
+  if (a->computed_put || !is_open(a) || a->exit.status != 0 || a->exit.signal != 0) return 0;
+  a->computed_put = true;
+  int status = cl_computed_value(a->worker->log, t, &value, e);
+  if (status != 0) return status < 0 ? status : 0;
+  struct cl_metric metric = {.name = cl_study_settings(a->worker->study)->objectives[0].name, .value = value};
+  *ret_put = true;
+  return on_report(a, t->head.reports + 1, t->head.step, &metric, 1, e);
+}
+
+/* Objectives of a trial as its `ended` states them: none when nothing was reported; cut behind the last one
+ * known. */
+static int objectives_of(const struct cl_study *s, const struct cl_trial *t, double *ret) {
+  int n = cl_study_settings(s)->n_objectives, kept = 0;
+  bool scored = t->rollup != NULL && t->rollup->count > 0;
+  if (!scored) return 0;
+  for (int i = 0; i < n; i++) {
+    ret[i] = cl_trial_objective(t, i);
+    if (i > 0 && isnan(ret[i]) && !(t->head.flags & CL_FLAG_DIVERGED)) break; /* never reported */
+    kept++;
+  }
+  return kept;
+}
+
+static void read_limit(struct cl_attempt *a) {
+  char *path = cl_attempt_path(a->worker->study, a->trial, a->number, "limit"), *text = NULL;
+  if (a->limit[0] == '\0' && path != NULL && cl_file_read(path, sizeof a->limit - 1, &text, NULL, NULL) == 0)
+    (void)snprintf(a->limit, sizeof a->limit, "%s", text);
+  cl_free(text);
+  cl_free(path);
+}
+
+static void told_end(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_attempt *a = ctx;
+  a->puts--;
+  a->phase = CL_PHASE_OVER;
+  cl_worker_hurry(a->worker);
+  if (ev->kind == CL_EVENT_LOST && result->status == CLADE_ECONFLICT &&
+      cl_attempt_trial(a)->head.attempt == a->number)
+    a->phase = CL_PHASE_LEAVING; /* looked at again with its newer state */
+}
+
+static int put_end(struct cl_attempt *a, struct cl_err *e) {
+  const struct cl_trial *t = cl_attempt_trial(a);
+  double objectives[CL_OBJECTIVES_MAX];
+  char usage[400];
+  if (a->adopted) read_limit(a);
+  cl_exit_usage(&a->exit, usage, 300);
+  size_t n = strlen(usage);
+  (void)snprintf(usage + n, sizeof usage - n, "%s%s}", a->limit[0] == '\0' ? "" : ",", a->limit);
+  struct cl_event ev = {.kind = CL_EVENT_ENDED};
+  ev.u.ended.status = a->exit.status;
+  ev.u.ended.signal = a->exit.signal;
+  ev.u.ended.known = a->exit_known;
+  ev.u.ended.usage = a->exit_known ? usage : NULL;
+  if (t->head.attempt == a->number) {
+    ev.u.ended.record = t->record;
+    ev.u.ended.objectives.n = objectives_of(a->worker->study, t, objectives);
+    ev.u.ended.objectives.items = objectives;
+  }
+  a->phase = CL_PHASE_CLOSING;
+  return cl_attempt_put(a, &ev, told_end, e);
+}
+
+int cl_attempt_read(struct cl_attempt *a, struct cl_err *e) {
+  a->output_ready = false;
+  if (a->output != NULL) {
+    int status = cl_output_read(a->output, e);
+    if (status < 0) return status;
+    if (status == CLADE_BUSY) {
+      a->output_ready = true;
+      cl_worker_hurry(a->worker);
+      return 0;
+    }
+  }
+  if (a->phase != CL_PHASE_DRAINING) return 0;
+  if (a->output != NULL) CL_TRY(cl_output_finish(a->output, e));
+  if (a->puts > 0) return 0; /* its last reports come first: told_output comes back here */
+  bool more = false;
+  if (cl_study_settings(a->worker->study)->computed != NULL) CL_TRY(report_computed(a, &more, e));
+  return more ? 0 : put_end(a, e);
+}
+
+int cl_attempt_ended(struct cl_attempt *a, const struct cl_exit *x, struct cl_err *e) {
+  const struct cl_trial *t = cl_attempt_trial(a);
+  cl_life_unwatch(a);
+  a->phase = CL_PHASE_DRAINING;
+  a->deadline_us = 0;
+  a->exit_known = x != NULL;
+  if (x != NULL) a->exit = *x;
+  cl_worker_hurry(a->worker);
+  bool silent = is_open(a) && !(t->head.flags & CL_CONNECTED_ONCE);
+  if (a->output == NULL && silent) return cl_attempt_follow(a, t->head.reports, e);
+  return 0;
+}
+
+int cl_attempt_lost(struct cl_attempt *a, const char *lock, const char *why, struct cl_err *e) {
+  struct cl_text args = {0};
+  cl_text_format(&args, "{\"attempt\": %d, \"lock\": \"%s\", \"why\": ", a->number, lock);
+  cl_text_add_json(&args, why);
+  cl_text_add(&args, "}");
+  struct cl_event ev = {.kind = CL_EVENT_LOST, .cause = CL_CAUSE_RESUME, .args = cl_text_get(&args)};
+  cl_life_unwatch(a);
+  a->phase = CL_PHASE_CLOSING;
+  int status = args.failed ? CL_FAIL_NOMEM(e) : cl_attempt_put(a, &ev, told_end, e);
+  cl_text_done(&args);
+  return status;
+}

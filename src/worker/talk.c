@@ -1,0 +1,777 @@
+/* The worker's side of the trainer protocol (events.md section 6). Every question is first recorded, then
+ * answered from the state of the replica at that moment; so an answer can be given again, by this worker or
+ * the next, and is right each time. */
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "worker/worker_impl.h"
+
+/* Sending. */
+
+void cl_talk_error(struct cl_session *s, bool fatal, const char *field, const char *limit, const char *format,
+                   ...) {
+  char text[CLADE_ERR_TEXT];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  if (!cl_text_is_utf8(text, strlen(text))) (void)snprintf(text, sizeof text, "the message is not UTF-8");
+  struct cl_message m = {
+      .type = CL_MESSAGE_ERROR, .text = text, .field = field, .limit = limit, .fatal = fatal};
+  s->open = s->held = false;
+  cl_session_send(s, &m);
+  if (fatal) cl_session_close(s);
+}
+
+static void send_answer(struct cl_session *s, const struct cl_message *m) {
+  s->open = s->held = false;
+  cl_session_send(s, m);
+}
+
+static void send_go(struct cl_session *s) {
+  struct cl_message m = {.type = CL_MESSAGE_GO};
+  send_answer(s, &m);
+}
+
+static bool can(const struct cl_session *s, unsigned what) {
+  return (s->can & what) == what;
+}
+
+/* Values. */
+
+static struct cl_wire_value wire_value(struct cl_value v) {
+  struct cl_wire_value ret = {.kind = CL_WIRE_NULL};
+  switch (v.kind) {
+  case CL_BOOL:
+    ret.kind = CL_WIRE_BOOL;
+    ret.boolean = v.as.truth;
+    break;
+  case CL_INT:
+    ret.kind = CL_WIRE_INT;
+    ret.integer = v.as.integer;
+    break;
+  case CL_REAL:
+    ret.kind = CL_WIRE_FLOAT;
+    ret.number = v.as.real;
+    break;
+  case CL_TEXT:
+    ret.kind = CL_WIRE_TEXT;
+    ret.text = v.as.text;
+    break;
+  default: break;
+  }
+  return ret;
+}
+
+enum which { ALL, CHANGED, CHANGED_LIVE };
+
+/* Fill the worker's pairs with the trial's values; what is given is remembered as known to the trainer. */
+static int give_values(struct cl_session *s, enum which which, struct cl_message *m, struct cl_err *e) {
+  struct cl_worker *w = s->worker;
+  const struct cl_space *space = cl_study_space(w->study);
+  CL_TRY(cl_worker_room(w, e));
+  if (s->n_given < space->n) {
+    uint64_t *given = cl_resize(s->given, (size_t)space->n * sizeof *given);
+    if (given == NULL) return CL_FAIL_NOMEM(e);
+    for (int i = s->n_given; i < space->n; i++) given[i] = 0;
+    s->given = given;
+    s->n_given = space->n;
+  }
+  cl_trial_values(w->study, cl_attempt_trial(s->attempt), w->values);
+  size_t n = 0;
+  for (int i = 0; i < space->n; i++) {
+    uint64_t hash = cl_value_hash(w->values[i], 1);
+    bool differs = hash != s->given[i], live = space->items[i].change == CL_LIVE;
+    if (w->values[i].kind == CL_ABSENT) continue;
+    if ((which != ALL && !differs) || (which == CHANGED_LIVE && !live)) continue;
+    s->given[i] = hash;
+    w->pairs[n++] = (struct cl_wire_pair){space->items[i].name, wire_value(w->values[i])};
+  }
+  m->values = w->pairs;
+  m->n_values = n;
+  return 0;
+}
+
+/* States. */
+
+static char *checkpoint_path(const struct cl_session *s, double step, const char *end) {
+  char number[CL_NUMBER_TEXT], name[80];
+  (void)snprintf(name, sizeof name, "checkpoints/%d-%s%s", s->number, cl_number_text(step, number), end);
+  return cl_attempt_path(s->worker->study, s->trial, 0, name);
+}
+
+/* A path that a trainer says it has saved to must be one that it was given: an unpublished name of its
+ * attempt. */
+static bool is_own_path(const struct cl_session *s, const char *path) {
+  char begin[40];
+  char *directory = cl_attempt_path(s->worker->study, s->trial, 0, "checkpoints/");
+  size_t n = directory == NULL ? 0 : strlen(directory), length = strlen(path);
+  (void)snprintf(begin, sizeof begin, "%d-", s->number);
+  bool own = directory != NULL && strncmp(path, directory, n) == 0 && strchr(path + n, '/') == NULL &&
+             strncmp(path + n, begin, strlen(begin)) == 0 && length > 4 &&
+             strcmp(path + length - 4, ".new") == 0;
+  cl_free(directory);
+  return own;
+}
+
+static bool wants_save(const struct cl_session *s) {
+  const struct cl_attempt *a = s->attempt;
+  return can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !(a->saved_step == s->step);
+}
+
+/* Answers. */
+
+static void no_memory(struct cl_session *s, const struct cl_err *e) {
+  cl_worker_fail(s->worker, e);
+  cl_session_close(s);
+}
+
+/* pause or stop; with a state saved first when that is wanted and can be had. */
+static void answer_end(struct cl_session *s, enum cl_message_type type, bool save) {
+  struct cl_err e;
+  char *path = save && wants_save(s) ? checkpoint_path(s, s->step, ".new") : NULL;
+  struct cl_message m = {.type = type, .save = path};
+  if (save && wants_save(s) && path == NULL) {
+    (void)CL_FAIL_NOMEM(&e);
+    no_memory(s, &e);
+    return;
+  }
+  s->told_to_end = true;
+  s->farewell = s->saving = path != NULL;
+  if (path == NULL && s->attempt != NULL) cl_life_urge(s->attempt, CL_URGE_SOON);
+  send_answer(s, &m);
+  cl_free(path);
+}
+
+static void answer_save(struct cl_session *s) {
+  struct cl_err e;
+  char *path = checkpoint_path(s, s->step, ".new");
+  struct cl_message m = {.type = CL_MESSAGE_SAVE, .way = CL_MESSAGE_WAY_DIRECTORY, .path = path};
+  if (path == NULL) {
+    (void)CL_FAIL_NOMEM(&e);
+    no_memory(s, &e);
+    return;
+  }
+  s->saving = true;
+  send_answer(s, &m);
+  cl_free(path);
+}
+
+/* The step at which a state will be wanted: that at which the scheduler asks. */
+static int announce(struct cl_session *s, struct cl_message *m, char **ret_path, struct cl_err *e) {
+  double until = cl_attempt_trial(s->attempt)->head.until;
+  if (!isfinite(until) || !can(s, CL_MESSAGE_CAN_SAVE) || (s->report != 0 && s->step >= until)) return 0;
+  *ret_path = checkpoint_path(s, until, ".new");
+  if (*ret_path == NULL) return CL_FAIL_NOMEM(e);
+  m->has_save_at = true;
+  m->save_at = until;
+  m->way = CL_MESSAGE_WAY_DIRECTORY;
+  m->path = *ret_path;
+  return 0;
+}
+
+static void answer_go(struct cl_session *s) {
+  struct cl_message m = {.type = CL_MESSAGE_GO};
+  struct cl_err e;
+  char *path = NULL;
+  int status = give_values(s, CHANGED_LIVE, &m, &e);
+  if (status == 0) status = announce(s, &m, &path, &e);
+  if (m.n_values > 0) m.change = s->attempt->changed;
+  if (status < 0)
+    no_memory(s, &e);
+  else
+    send_answer(s, &m);
+  cl_free(path);
+}
+
+static const struct cl_snapshot *pending_load(const struct cl_session *s) {
+  const struct cl_worker *w = s->worker;
+  const struct cl_trial *t = cl_attempt_trial(s->attempt);
+  return t->head.load == 0 ? NULL : cl_study_snapshot(w->study, cl_trial_resume_from(w->study, t));
+}
+
+static void answer_load(struct cl_session *s, const struct cl_snapshot *from) {
+  struct cl_err e;
+  char *path = cl_attempt_path(s->worker->study, 0, 0, from->path);
+  struct cl_message m = {.type = CL_MESSAGE_LOAD,
+                         .change = cl_attempt_trial(s->attempt)->head.load,
+                         .way = CL_MESSAGE_WAY_DIRECTORY,
+                         .path = path};
+  int status = path == NULL ? CL_FAIL_NOMEM(&e) : give_values(s, CHANGED, &m, &e);
+  if (status < 0)
+    no_memory(s, &e);
+  else
+    send_answer(s, &m);
+  cl_free(path);
+}
+
+/* Must the report wait for a decision (events.md 1, `until`)? */
+static bool must_wait(const struct cl_session *s, const struct cl_trial *t) {
+  return s->report != 0 && !isnan(t->head.until) && s->step >= t->head.until &&
+         s->attempt->released < s->report;
+}
+
+static void answer_running(struct cl_session *s, const struct cl_trial *t) {
+  struct cl_attempt *a = s->attempt;
+  const struct cl_snapshot *load = pending_load(s);
+  if ((t->head.flags & CL_FLAG_PREEMPTING) || a->urge != CL_URGE_NONE) {
+    answer_end(s, CL_MESSAGE_STOP, true);
+  } else if (a->preempting_put) {
+    s->held = true;
+  } else if (load != NULL && load->path != NULL && can(s, CL_MESSAGE_CAN_LOAD)) {
+    answer_load(s, load);
+  } else if (a->asked != 0 && s->report != 0 && can(s, CL_MESSAGE_CAN_SAVE)) {
+    if (wants_save(s))
+      answer_save(s);
+    else
+      a->asked = 0;
+    if (a->asked == 0) answer_running(s, t);
+  } else if (must_wait(s, t)) {
+    s->held = true;
+  } else {
+    answer_go(s);
+  }
+}
+
+void cl_talk_answer(struct cl_session *s) {
+  assert(s->open);
+  struct cl_attempt *a = s->attempt;
+  if (a == NULL || !cl_attempt_is_current(a)) {
+    answer_end(s, CL_MESSAGE_STOP, false);
+    return;
+  }
+  if (s->farewell) {
+    s->farewell = false;
+    cl_life_urge(a, CL_URGE_SOON);
+    send_go(s);
+    return;
+  }
+  const struct cl_trial *t = cl_attempt_trial(a);
+  switch (t->head.state) {
+  case CL_RUNNING: answer_running(s, t); break;
+  case CL_PAUSED: answer_end(s, CL_MESSAGE_PAUSE, true); break;
+  case CL_WAITING: /* continued before it heard of the pause: its start is put, unless this worker ends */
+    if (a->worker->shutdown != 0)
+      answer_end(s, CL_MESSAGE_PAUSE, true);
+    else
+      s->held = true;
+    break;
+  default: answer_end(s, CL_MESSAGE_STOP, false);
+  }
+}
+
+/* Recording. */
+
+/* Count down, and say whether the session can still be answered. */
+static bool is_told(struct cl_session *s, const struct cl_append *result) {
+  s->puts--;
+  if (s->closing) return false;
+  if (result->status >= 0 || result->status == CLADE_EREFUSED || result->status == CLADE_ECONFLICT)
+    return true;
+  cl_session_close(s); /* not recorded: it comes again and repeats its question */
+  return false;
+}
+
+static int put(struct cl_session *s, struct cl_event *ev, cl_log_told *told, struct cl_err *e) {
+  ev->subject = s->trial;
+  ev->attempt = s->number;
+  CL_TRY(cl_worker_put(s->worker, ev, told, s, e));
+  s->holds++;
+  s->puts++;
+  return 0;
+}
+
+static void put_or_fail(struct cl_session *s, struct cl_event *ev, cl_log_told *told) {
+  struct cl_err e;
+  if (put(s, ev, told, &e) < 0) no_memory(s, &e);
+}
+
+/* Legal in itself and in the trial's state? An event that is not would fail the commit of everybody. */
+static int check(const struct cl_session *s, const struct cl_event *ev, struct cl_err *e) {
+  struct cl_event copy = *ev;
+  bool late;
+  copy.subject = s->trial;
+  copy.attempt = s->number;
+  CL_TRY(cl_event_check(&copy, e));
+  return cl_head_admit(cl_study_head(s->worker->study), &cl_study_trial(s->worker->study, s->trial)->head,
+                       &copy, &late, e);
+}
+
+/* hello. */
+
+static void send_start(struct cl_session *s) {
+  struct cl_attempt *a = s->attempt;
+  struct cl_worker *w = s->worker;
+  const struct cl_trial *t = cl_attempt_trial(a);
+  struct cl_message m = {.type = CL_MESSAGE_START,
+                         .seed = (int64_t)cl_trial_seed(w->study, t),
+                         .change = a->started,
+                         .reports = t->head.reports};
+  struct cl_err e;
+  char *path = NULL, *load = NULL;
+  const struct cl_snapshot *from = a->from == 0 || a->loaded ? NULL : cl_study_snapshot(w->study, a->from);
+  int status = give_values(s, ALL, &m, &e);
+  if (status == 0) status = announce(s, &m, &path, &e);
+  if (status == 0 && from != NULL && from->path != NULL && t->head.reports == 0 &&
+      can(s, CL_MESSAGE_CAN_LOAD)) {
+    load = cl_attempt_path(w->study, 0, 0, from->path);
+    if (load == NULL) status = CL_FAIL_NOMEM(&e);
+    m.load = load;
+  }
+  if (status < 0)
+    no_memory(s, &e);
+  else
+    send_answer(s, &m);
+  cl_free(path);
+  cl_free(load);
+}
+
+/* A program that says hello for the first time when its trial has been decided about already ends at once. */
+static bool ends_at_hello(const struct cl_session *s, const struct cl_trial *t) {
+  if (!cl_attempt_is_current(s->attempt)) return true;
+  return s->ordinal == 0 && t->head.reports == 0 && t->head.state != CL_RUNNING &&
+         t->head.state != CL_WAITING;
+}
+
+static void told_hello(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  (void)ev;
+  if (is_told(s, result)) {
+    if (s->attempt == NULL || ends_at_hello(s, cl_attempt_trial(s->attempt)))
+      cl_talk_answer(s);
+    else
+      send_start(s);
+  }
+  cl_session_release(s);
+}
+
+static void write_capabilities(unsigned can_do, char ret[60]) {
+  size_t n = 0;
+  ret[0] = '\0';
+#define CL_X(id, bit, word) \
+  if (can_do & (1u << (bit))) n += (size_t)snprintf(ret + n, 60 - n, "%s%s", n > 0 ? " " : "", word);
+  CL_MESSAGE_CAN_MAP(CL_X)
+#undef CL_X
+}
+
+/* Who is it? An attempt in hand; or one whose token its directory confirms: outdated. */
+static int find_speaker(struct cl_session *s, const char *token, struct cl_err *e) {
+  struct cl_worker *w = s->worker;
+  struct cl_attempt_probe probe;
+  int64_t trial;
+  int number;
+  if (!cl_token_parse(token, &trial, &number) || cl_study_trial(w->study, trial) == NULL)
+    return CL_FAIL(e, CLADE_ESTALE, "no attempt has this token");
+  struct cl_attempt *a = cl_attempts_find(w, trial, number);
+  if (a == NULL || strcmp(a->token, token) != 0) {
+    CL_TRY(cl_attempt_look(w->study, trial, number, &probe, e));
+    if (!probe.found || strcmp(probe.token, token) != 0)
+      return CL_FAIL(e, CLADE_ESTALE, "no attempt has this token");
+  }
+  if (a != NULL && a->phase != CL_PHASE_SPAWNING && a->phase != CL_PHASE_RUNNING) return CLADE_BUSY;
+  const struct cl_trial *t = cl_study_trial(w->study, trial);
+  if (a == NULL && t->head.attempt == number && (t->head.flags & CL_ATTEMPT_OPEN)) return CLADE_BUSY;
+  s->trial = trial;
+  s->number = (int32_t)number;
+  s->attempt = a;
+  return 0;
+}
+
+static void hear_hello(struct cl_session *s, const struct cl_message *m) {
+  struct cl_err e;
+  char capabilities[60];
+  if (m->protocol != CL_MESSAGE_PROTOCOL) {
+    cl_talk_error(s, true, "protocol", "1",
+                  "protocol %lld is not spoken here; update clade or the trainer's library",
+                  (long long)m->protocol);
+    return;
+  }
+  int status = find_speaker(s, m->token, &e);
+  if (status ==
+      CLADE_BUSY) { /* about to be adopted, or another worker's: it comes again, by its socket file */
+    cl_session_close(s);
+    return;
+  }
+  if (status < 0) {
+    cl_talk_error(s, true, "token", NULL, "%s", e.text);
+    return;
+  }
+  s->open = true;
+  s->question = CL_MESSAGE_HELLO;
+  s->can = m->can;
+  s->ordinal = m->reports;
+  if (s->attempt == NULL) {
+    cl_talk_answer(s);
+    return;
+  }
+  struct cl_session *old = s->attempt->session;
+  s->attempt->session = s;
+  if (old != NULL) cl_session_close(old);
+  cl_attempt_unfollow(s->attempt); /* from here it reports itself */
+  write_capabilities(m->can, capabilities);
+  struct cl_event ev = {.kind = CL_EVENT_CONNECTED};
+  ev.u.connected.protocol = (int)m->protocol;
+  ev.u.connected.capabilities = capabilities;
+  put_or_fail(s, &ev, told_hello);
+}
+
+/* report. */
+
+static struct cl_rollup rollup_with(const struct cl_session *s, const struct cl_metric *metrics, int n) {
+  const struct cl_trial *t = cl_attempt_trial(s->attempt);
+  const struct cl_objective *o = &cl_study_settings(s->worker->study)->objectives[0];
+  struct cl_rollup r = t->rollup == NULL ? (struct cl_rollup){0} : *t->rollup;
+  for (int i = 0; i < n; i++)
+    if (strcmp(metrics[i].name, o->name) == 0) cl_rollup_add(&r, o, metrics[i].value);
+  return r;
+}
+
+static void told_report(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  if (is_told(s, result)) {
+    s->saving = false;
+    s->ordinal = ev->u.reported.ordinal;
+    s->step = ev->u.reported.step;
+    if (result->status == 0 || result->status == CLADE_REPEATED) s->report = result->position;
+    cl_talk_answer(s); /* refused only when the attempt has ended meanwhile: stop */
+  }
+  cl_session_release(s);
+}
+
+static void told_nothing(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  (void)ev;
+  (void)result;
+  s->puts--;
+  cl_session_release(s);
+}
+
+static void put_note(struct cl_session *s, const char *name, const char *text) {
+  struct cl_event ev = {.kind = CL_EVENT_NOTE};
+  ev.u.note.what = CL_NOTE_TEXT;
+  ev.u.note.name = name;
+  ev.u.note.text = text;
+  if (cl_event_check(&ev, NULL) == 0) put_or_fail(s, &ev, told_nothing);
+  cl_worker_say(s->worker, s->trial, "%s: %s", name, text);
+}
+
+static struct cl_event saved_event(const struct cl_published *p, const char *path, const char *host,
+                                   double step) {
+  struct cl_event ev = {.kind = CL_EVENT_SAVED};
+  ev.u.saved.step = step;
+  ev.u.saved.way = CL_WAY_DIRECTORY;
+  ev.u.saved.bytes = p->bytes;
+  ev.u.saved.hash = p->hash;
+  ev.u.saved.path = path;
+  ev.u.saved.host = host;
+  return ev;
+}
+
+static int keep_published(struct cl_session *s, const struct cl_published *p, double step, int64_t report,
+                          struct cl_rollup rollup, cl_log_told *told, struct cl_err *e) {
+  char path[120], number[CL_NUMBER_TEXT];
+  (void)snprintf(path, sizeof path, "%lld/checkpoints/%d-%s", (long long)s->trial, s->number,
+                 cl_number_text(step, number));
+  struct cl_event ev = saved_event(p, path, s->worker->host, step);
+  ev.u.saved.report = report;
+  ev.u.saved.rollup = rollup;
+  return put(s, &ev, told, e);
+}
+
+static int known_limit(const struct cl_session *s, const struct cl_message *m, struct cl_err *e) {
+  int known = cl_study_metrics(s->worker->study);
+  for (size_t i = 0; i < m->n_metrics; i++)
+    if (cl_study_metric_find(s->worker->study, m->metrics[i].name) == 0 && ++known > CL_METRICS_MAX)
+      return CL_FAIL(e, CLADE_ELIMIT, "the metric '%s' is one too many: a study keeps %d", m->metrics[i].name,
+                     CL_METRICS_MAX);
+  return 0;
+}
+
+/* The report as an event; its metrics stand in `room`. */
+static int make_report(const struct cl_message *m, struct cl_metric *room, struct cl_event *ret,
+                       struct cl_err *e) {
+  if (m->n_metrics > CL_METRICS_MAX)
+    return CL_FAIL(e, CLADE_ELIMIT, "the report has %zu metrics, the limit is %d", m->n_metrics,
+                   CL_METRICS_MAX);
+  for (size_t i = 0; i < m->n_metrics; i++)
+    room[i] = (struct cl_metric){.name = m->metrics[i].name,
+                                 .value = m->metrics[i].value == 0 ? 0 : m->metrics[i].value};
+  *ret = (struct cl_event){.kind = CL_EVENT_REPORTED};
+  ret->u.reported.ordinal = m->ordinal;
+  ret->u.reported.step = m->step == 0 ? 0 : m->step;
+  ret->u.reported.metrics.n = (int)m->n_metrics;
+  ret->u.reported.metrics.items = room;
+  return 0;
+}
+
+static void refuse_report(struct cl_session *s, const struct cl_message *m, const struct cl_err *e) {
+  const struct cl_head *h = &cl_study_trial(s->worker->study, s->trial)->head;
+  char limit[80];
+  if (m->ordinal > h->reports + 1) {
+    (void)snprintf(limit, sizeof limit, "%lld", (long long)h->reports + 1);
+    cl_talk_error(s, false, "ordinal", limit, "%s", e->text);
+  } else if (!isnan(h->step) && m->step < h->step) {
+    char number[CL_NUMBER_TEXT];
+    (void)snprintf(limit, sizeof limit, "at least %s", cl_number_text(h->step, number));
+    cl_talk_error(s, false, "step", limit, "%s", e->text);
+  } else {
+    cl_talk_error(s, false, "metrics", NULL, "%s", e->text);
+  }
+}
+
+/* Everything is legal: record it, with the state that was saved for it. */
+static void record_report(struct cl_session *s, const struct cl_message *m, const struct cl_published *p) {
+  struct cl_metric room[CL_METRICS_MAX];
+  struct cl_event ev;
+  struct cl_err e;
+  int status = make_report(m, room, &ev, &e);
+  if (status == 0 && (status = known_limit(s, m, &e)) == 0) status = check(s, &ev, &e);
+  if (status < 0) {
+    refuse_report(s, m, &e);
+    return;
+  }
+  status = put(s, &ev, told_report, &e);
+  if (status == 0 && p != NULL && s->attempt != NULL)
+    status = keep_published(s, p, ev.u.reported.step, 0, rollup_with(s, room, ev.u.reported.metrics.n),
+                            told_nothing, &e);
+  if (status < 0) no_memory(s, &e);
+}
+
+/* The message's texts are gone when a publishing is through: it is parsed again from s->path, which keeps the
+ * line. */
+static void on_report_published(void *ctx, const struct cl_published *p) {
+  struct cl_session *s = ctx;
+  struct cl_message m;
+  if (!s->closing) {
+    if (p->status < 0) put_note(s, "state not saved", p->error.text);
+    if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
+      cl_session_close(s); /* no memory: it comes again */
+    else
+      record_report(s, &m, p->status < 0 ? NULL : p);
+  }
+  cl_session_release(s);
+}
+
+static int publish(struct cl_session *s, const char *path, double step,
+                   void (*done)(void *ctx, const struct cl_published *p), struct cl_err *e) {
+  char *to = checkpoint_path(s, step, "");
+  int status = to == NULL ? CL_FAIL_NOMEM(e) : cl_publish(s->worker->loop, path, to, done, s, e);
+  if (status == 0) s->holds++;
+  s->saving = status == 0;
+  cl_free(to);
+  return status;
+}
+
+static void hear_report(struct cl_session *s, const struct cl_message *m, const char *line, size_t n) {
+  struct cl_metric room[CL_METRICS_MAX];
+  struct cl_event ev;
+  struct cl_err e;
+  if (m->path == NULL || m->error != NULL || s->attempt == NULL) {
+    if (m->error != NULL) put_note(s, "state not saved", m->error);
+    record_report(s, m, NULL);
+    return;
+  }
+  if (!is_own_path(s, m->path)) {
+    cl_talk_error(s, false, "path", "one that was announced",
+                  "the report names a state that was not asked for");
+    return;
+  }
+  int status = make_report(m, room, &ev, &e);
+  if (status == 0) status = check(s, &ev, &e);
+  if (status < 0) {
+    refuse_report(s, m, &e);
+    return;
+  }
+  cl_text_clear(&s->path);
+  cl_text_add_bytes(&s->path, line, n);
+  status =
+      s->path.failed ? CL_FAIL_NOMEM(&e) : publish(s, m->path, ev.u.reported.step, on_report_published, &e);
+  if (status < 0) no_memory(s, &e);
+}
+
+/* saved. */
+
+static void told_saved(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  (void)ev;
+  if (is_told(s, result)) {
+    s->saving = false;
+    if (s->attempt != NULL && result->position > s->attempt->asked) s->attempt->asked = 0;
+    cl_talk_answer(s);
+  }
+  cl_session_release(s);
+}
+
+static void go_on_unsaved(struct cl_session *s, const char *why) {
+  put_note(s, "state not saved", why);
+  if (s->closing) return;
+  s->saving = false;
+  if (s->attempt != NULL) {
+    s->attempt->asked = 0;
+    s->attempt->saved_step = s->step; /* not asked for again at this step */
+  }
+  cl_talk_answer(s);
+}
+
+static void on_saved_published(void *ctx, const struct cl_published *p) {
+  struct cl_session *s = ctx;
+  struct cl_err e;
+  if (!s->closing && p->status < 0) {
+    go_on_unsaved(s, p->error.text);
+  } else if (!s->closing && s->attempt != NULL) {
+    struct cl_rollup rollup = rollup_with(s, NULL, 0);
+    if (keep_published(s, p, s->step, s->report, rollup, told_saved, &e) < 0) no_memory(s, &e);
+  } else if (!s->closing) {
+    cl_talk_answer(s);
+  }
+  cl_session_release(s);
+}
+
+static void hear_saved(struct cl_session *s, const struct cl_message *m) {
+  struct cl_err e;
+  if (s->attempt == NULL) {
+    cl_talk_answer(s);
+  } else if (m->error != NULL) {
+    go_on_unsaved(s, m->error);
+  } else if (m->path == NULL || !is_own_path(s, m->path)) {
+    cl_talk_error(s, false, "path", "one that was asked for", "a state was saved that was not asked for");
+  } else {
+    const struct cl_head *h = &cl_attempt_trial(s->attempt)->head;
+    if (s->report == 0) { /* a new connection: the report it belongs to was the last one */
+      s->report = s->attempt->report;
+      s->ordinal = h->reports;
+    }
+    s->step = m->step;
+    if (publish(s, m->path, m->step, on_saved_published, &e) < 0) no_memory(s, &e);
+  }
+}
+
+/* loaded, done. */
+
+static void told_loaded(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  if (is_told(s, result)) {
+    if (s->attempt != NULL && ev->u.loaded.change == s->attempt->started) s->attempt->loaded = true;
+    cl_talk_answer(s);
+  }
+  cl_session_release(s);
+}
+
+static void hear_loaded(struct cl_session *s, const struct cl_message *m) {
+  struct cl_event ev = {.kind = CL_EVENT_LOADED};
+  struct cl_err e;
+  struct cl_attempt *a = s->attempt;
+  if (a == NULL) {
+    cl_talk_answer(s);
+    return;
+  }
+  const struct cl_trial *t = cl_attempt_trial(a);
+  bool of_start = m->change == a->started && a->from != 0;
+  if (!of_start && m->change != t->head.load && m->change != a->changed) {
+    cl_talk_error(s, false, "change", NULL, "no load belongs to the change %lld", (long long)m->change);
+    return;
+  }
+  ev.u.loaded.change = m->change;
+  ev.u.loaded.snapshot = of_start ? a->from : cl_trial_resume_from(s->worker->study, t);
+  ev.u.loaded.missing.n = (int)m->n_missing;
+  ev.u.loaded.missing.items = m->missing;
+  ev.u.loaded.error = m->error;
+  if (m->error != NULL) cl_worker_say(s->worker, s->trial, "a state could not be loaded: %s", m->error);
+  int status = check(s, &ev, &e);
+  if (status < 0)
+    cl_talk_error(s, false, "change", NULL, "%s", e.text);
+  else
+    put_or_fail(s, &ev, told_loaded);
+}
+
+static void told_done(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  (void)ev;
+  if (is_told(s, result)) {
+    s->told_to_end = true;
+    send_go(s);
+  }
+  cl_session_release(s);
+}
+
+/* The computed objective is a report of its own, before the trial is complete. */
+static int put_computed(struct cl_session *s, struct cl_err *e) {
+  struct cl_worker *w = s->worker;
+  struct cl_attempt *a = s->attempt;
+  const struct cl_trial *t = cl_attempt_trial(a);
+  double value;
+  if (cl_study_settings(w->study)->computed == NULL || a->computed_put || !cl_attempt_is_current(a)) return 0;
+  a->computed_put = true;
+  int status = cl_computed_value(w->log, t, &value, e);
+  if (status != 0) return status < 0 ? status : 0;
+  struct cl_metric metric = {.name = cl_study_settings(w->study)->objectives[0].name, .value = value};
+  struct cl_event ev = {.kind = CL_EVENT_REPORTED};
+  ev.u.reported.ordinal = t->head.reports + 1;
+  ev.u.reported.step = t->head.step;
+  ev.u.reported.metrics.n = 1;
+  ev.u.reported.metrics.items = &metric;
+  return put(s, &ev, told_nothing, e);
+}
+
+static void hear_done(struct cl_session *s) {
+  struct cl_event ev = {.kind = CL_EVENT_DONE};
+  struct cl_err e;
+  if (s->attempt == NULL) {
+    cl_talk_answer(s);
+    return;
+  }
+  int status = check(s, &ev, &e);
+  if (status < 0) {
+    cl_talk_error(s, false, NULL, NULL, "%s", e.text);
+    return;
+  }
+  if (status == 0) status = put_computed(s, &e);
+  if (status < 0)
+    no_memory(s, &e);
+  else
+    put_or_fail(s, &ev, told_done);
+}
+
+/* Lines. */
+
+static void hear(struct cl_session *s, const struct cl_message *m, const char *line, size_t n) {
+  s->open = true;
+  s->question = m->type;
+  switch (m->type) {
+  case CL_MESSAGE_REPORT: hear_report(s, m, line, n); break;
+  case CL_MESSAGE_SAVED: hear_saved(s, m); break;
+  case CL_MESSAGE_LOADED: hear_loaded(s, m); break;
+  case CL_MESSAGE_DONE: hear_done(s); break;
+  default:
+    cl_talk_error(s, false, "type", "hello, report, saved, loaded or done", "'%s' is said by the worker only",
+                  cl_message_type_text(m->type));
+  }
+}
+
+void cl_talk_line(struct cl_session *s, const char *line, size_t n) {
+  struct cl_message m;
+  struct cl_err e;
+  if (s->open) {
+    cl_talk_error(s, true, NULL, NULL,
+                  "a second question came before the first was answered: one is open at a time");
+    return;
+  }
+  if (cl_message_parse(line, n, &s->memory, &m, &e) < 0) {
+    cl_talk_error(s, false, NULL, NULL, "%s", e.text);
+  } else if (s->trial == 0 && m.type != CL_MESSAGE_HELLO) {
+    cl_talk_error(s, true, "type", "hello", "the first message was '%s'", cl_message_type_text(m.type));
+  } else if (s->trial == 0) {
+    hear_hello(s, &m);
+  } else if (m.type == CL_MESSAGE_HELLO) {
+    cl_talk_error(s, false, "type", "said once", "hello was said already on this connection");
+  } else {
+    hear(s, &m, line, n);
+  }
+}

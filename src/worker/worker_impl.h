@@ -1,0 +1,256 @@
+/* What the files of the worker share: the worker, the attempts it has in hand, the conversations with
+ * trainers.
+ *
+ *   worker.c     joins, turns, leaves; hears the log        claim.c    takes waiting trials, spawns
+ *   attempts.c   the table of attempts in hand              life.c     processes: signals, limits, ends
+ *   finish.c     drains the output, records the end         recover.c  judges what other workers left
+ *   server.c     the socket and its connections             talk.c     questions and answers
+ *   publish.c    makes a saved state durable                computed.c the objective that is computed
+ *
+ * Callbacks of the loop and of the log cannot return an error: they leave it in worker->failure, and the next
+ * turn returns it.
+ */
+#ifndef CL_WORKER_IMPL_H
+#define CL_WORKER_IMPL_H
+
+#include "wire/lines.h"
+#include "wire/message.h"
+#include "worker/attempt.h"
+#include "worker/command.h"
+#include "worker/exit.h"
+#include "worker/keeper_link.h"
+#include "worker/output.h"
+#include "worker/worker.h"
+
+enum cl_phase {
+  CL_PHASE_CLAIMED = 1, /* `started` (or `adopted`) is put, not committed */
+  CL_PHASE_SPAWNING,    /* the keeper has been asked */
+  CL_PHASE_RUNNING,
+  CL_PHASE_LEAVING,  /* another's child: it is gone, or its lock is held by nobody named; look until that is
+                        clear */
+  CL_PHASE_DRAINING, /* ended: its output is read to the end */
+  CL_PHASE_CLOSING,  /* `ended` or `lost` is put */
+  CL_PHASE_OVER
+};
+
+/* How far an attempt has been urged to end. */
+enum cl_urge { CL_URGE_NONE = 0, CL_URGE_SOON /* SIGTERM at the deadline */, CL_URGE_TERM, CL_URGE_KILL };
+
+struct cl_session;
+
+struct cl_attempt {
+  struct cl_worker *worker;
+  struct cl_attempt *next; /* with the same hash */
+  int64_t trial;
+  int32_t number;
+  int slot;
+  enum cl_phase phase;
+  int puts;        /* events about it that were put and not told */
+  bool attention;  /* a decision about it has been applied */
+  bool adopted;    /* by this worker; its process is another keeper's child */
+  bool reclaiming; /* `started` of the open attempt is put */
+  char token[CL_TOKEN_SIZE];
+
+  int lock; /* until the keeper has it; -1 */
+  char **arguments;
+  struct cl_words environment;
+
+  int64_t started, from; /* positions: of `started`, of the snapshot it begins from */
+  int64_t released;      /* of the last decision that lets a held report go */
+  int64_t changed;       /* of the last event that wrote its values */
+  int64_t asked;         /* of the last `checkpoint asked` */
+  int64_t report;        /* of its last report, 0 = none */
+  double saved_step;     /* of its last snapshot, NaN = none */
+  bool loaded;           /* the snapshot of its start */
+  bool kill;             /* the decision that stopped it wants no waiting for a report */
+  bool stopping_put, preempting_put, computed_put;
+
+  pid_t pid; /* 0 = not spawned */
+  int64_t start;
+  pid_t keeper;
+  int64_t keeper_start;
+  uv_poll_t *watch; /* on a pidfd, of an adopted one */
+  bool exit_known;
+  struct cl_exit exit;
+  char limit[120]; /* `"limit":"memory",…`: why it was killed; empty */
+  int64_t started_ms, started_us, resident_bytes;
+
+  enum cl_urge urge;
+  int64_t deadline_us; /* of the next urge; 0 = none */
+
+  struct cl_output *output; /* null: not followed (connected) */
+  int watching;             /* inotify descriptor, -1 = none */
+  bool output_ready;
+  struct cl_session *session; /* its connection, or null */
+};
+
+/* One connection. Freed when it is closed and nothing holds it. */
+struct cl_session {
+  struct cl_worker *worker;
+  struct cl_session *next, *previous;
+  uv_poll_t poll;
+  int fd;
+  int holds; /* who will call back: events put, a publishing */
+  int puts;  /* of them, the events */
+  bool closing, closed;
+  struct cl_text unsent; /* what the trainer has not taken yet */
+  struct cl_lines lines;
+  struct cl_message_memory memory;
+
+  int64_t trial; /* 0 until hello */
+  int32_t number;
+  struct cl_attempt *attempt; /* null: outdated, or not said hello */
+  unsigned can;
+
+  bool open;   /* a question waits for its answer */
+  bool held;   /* … until a decision */
+  bool saving; /* a state is being written or published */
+  enum cl_message_type question;
+  int64_t ordinal, report; /* of the last report; its position, 0 = none */
+  double step;
+  struct cl_text path; /* being published: where it was saved */
+  bool farewell;       /* pause or stop with save was answered: what comes next is the end */
+  bool told_to_end;
+  uint64_t *given; /* hashes of the values as the trainer has them, per hyperparameter */
+  int n_given;
+};
+
+#define CL_ATTEMPT_BUCKETS 1024
+
+struct cl_worker {
+  struct cl_worker_options options; /* texts are copies */
+  struct cl_log *log;
+  const struct cl_study *study;
+  uv_loop_t *loop;
+  int number, lock, slots;
+  char host[256], boot[64];
+  char *store;
+  char **gpus;
+
+  struct cl_keeper *keeper;
+  uv_poll_t *server;
+  int listener, spare;
+  char *socket_directory, *socket;
+  uv_timer_t *beat;  /* while attempts are in hand */
+  uv_idle_t *hurry;  /* active while something is left to do without waiting */
+  uv_poll_t *notify; /* inotify */
+  int inotify;
+  int n_handles; /* not closed yet; the last one frees the worker */
+  bool destroying;
+
+  struct cl_output_rules *rules;
+  struct cl_attempt *buckets[CL_ATTEMPT_BUCKETS];
+  struct cl_attempt **all;
+  size_t n_all, cap_all;
+  struct cl_session *sessions;
+  struct cl_wire_pair *pairs; /* room for the values of a message */
+  size_t cap_pairs;
+  struct cl_value *values; /* room for an assignment */
+  size_t cap_values;
+  struct cl_text text; /* room for a message */
+  char bytes[65536];   /* room for a read */
+
+  enum cl_shutdown shutdown; /* 0 = none */
+  int signal;
+  bool attention; /* of some attempt, or strays */
+  int64_t claim_after_us;
+  int claim_failures;
+  int64_t next_sample_us, next_look_us;
+  struct stray {
+    int64_t trial;
+    int32_t attempt;
+  } * strays; /* attempts started in this worker's name that it does not have */
+  size_t n_strays, cap_strays;
+  struct cl_err failure;
+};
+
+/* worker.c */
+void cl_worker_say(struct cl_worker *w, int64_t trial, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void cl_worker_fail(struct cl_worker *w, const struct cl_err *e); /* keeps the first failure */
+void cl_worker_hurry(struct cl_worker *w);                        /* come back without waiting */
+double cl_worker_grace(const struct cl_worker *w);
+int cl_worker_room(struct cl_worker *w, struct cl_err *e); /* w->values and w->pairs fit the space */
+/* Put about a trial: `by` and, for decisions, `as_of` and `seen` are filled in. */
+int cl_worker_put(struct cl_worker *w, struct cl_event *ev, cl_log_told *told, void *ctx, struct cl_err *e);
+bool cl_worker_is_dead(const struct cl_worker *w,
+                       int number); /* a worker of this host that lives no longer */
+
+/* attempts.c */
+struct cl_attempt *cl_attempts_find(const struct cl_worker *w, int64_t trial, int32_t number);
+struct cl_attempt *cl_attempts_first(const struct cl_worker *w,
+                                     int64_t trial); /* any of the trial, or null */
+int cl_attempts_add(struct cl_worker *w, int64_t trial, int32_t number, struct cl_attempt **ret,
+                    struct cl_err *e);
+void cl_attempts_remove(struct cl_worker *w, struct cl_attempt *a); /* frees it */
+int cl_attempts_free_slot(const struct cl_worker *w);               /* lowest free one */
+const struct cl_trial *cl_attempt_trial(const struct cl_attempt *a);
+/* Is it the trial's current attempt, open, and this worker's? */
+bool cl_attempt_is_current(const struct cl_attempt *a);
+void cl_attempt_note(struct cl_attempt *a, const struct cl_event *ev); /* an event of its trial was applied */
+int cl_attempt_put(struct cl_attempt *a, struct cl_event *ev, cl_log_told *told, struct cl_err *e);
+
+/* claim.c */
+int cl_worker_claim(struct cl_worker *w, struct cl_err *e);
+void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why); /* no claim for a while */
+/* Paused and continued before its process has noticed: its open attempt goes on, if it may. */
+int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e);
+int cl_attempt_write_socket(struct cl_attempt *a, struct cl_err *e);
+
+/* life.c */
+int cl_life_open_keeper(struct cl_worker *w, struct cl_err *e);
+int cl_life_adopt(struct cl_attempt *a, struct cl_err *e); /* watch its process */
+void cl_life_unwatch(struct cl_attempt *a);
+void cl_life_urge(struct cl_attempt *a, enum cl_urge urge); /* raises it; acts at once */
+int cl_life_beat(struct cl_worker *w, struct cl_err *e);    /* deadlines and limits */
+int cl_life_obey(struct cl_attempt *a, struct cl_err *e);   /* carry out what was decided about it */
+int cl_life_preempt(struct cl_attempt *a, struct cl_err *e);
+
+/* finish.c */
+int cl_attempt_follow(struct cl_attempt *a, int64_t recorded,
+                      struct cl_err *e); /* begin to read its output */
+void cl_attempt_unfollow(struct cl_attempt *a);
+int cl_attempt_read(struct cl_attempt *a,
+                    struct cl_err *e); /* what it has written; goes on when it has ended */
+int cl_attempt_ended(struct cl_attempt *a, const struct cl_exit *x,
+                     struct cl_err *e); /* null: nobody saw how */
+int cl_attempt_lost(struct cl_attempt *a, const char *lock, const char *why, struct cl_err *e);
+void cl_finish_notified(struct cl_worker *w); /* inotify is readable */
+
+/* recover.c */
+int cl_recover_look(struct cl_attempt *a,
+                    struct cl_err *e); /* judge an attempt whose process is not a child */
+
+/* server.c */
+int cl_server_open(struct cl_worker *w, struct cl_err *e);
+void cl_server_close(struct cl_worker *w);
+void cl_session_send(struct cl_session *s, const struct cl_message *m);
+void cl_session_close(struct cl_session *s);
+void cl_session_release(struct cl_session *s); /* one hold less */
+
+/* talk.c */
+void cl_talk_line(struct cl_session *s, const char *line, size_t n);
+void cl_talk_answer(struct cl_session *s); /* the open question, as things stand now */
+void cl_talk_error(struct cl_session *s, bool fatal, const char *field, const char *limit, const char *format,
+                   ...) __attribute__((format(printf, 5, 6)));
+
+/* publish.c */
+struct cl_published {
+  int status;
+  struct cl_err error;
+  int64_t bytes;
+  char hash[33];
+};
+/* Sync everything in `from`, rename it to `to`, sync the directory; when `from` is gone and `to` is there,
+ * that was done before. In a thread; then `done` is called from the loop. CLADE_ENOMEM. */
+int cl_publish(uv_loop_t *loop, const char *from, const char *to,
+               void (*done)(void *ctx, const struct cl_published *p), void *ctx, struct cl_err *e);
+/* The same, here and now. */
+void cl_publish_now(const char *from, const char *to, struct cl_published *ret);
+
+/* computed.c */
+/* Mean over all counting reports of the first metric of the last stage (origins A13). CLADE_EMPTY without
+ * one. */
+int cl_computed_value(struct cl_log *log, const struct cl_trial *t, double *ret, struct cl_err *e);
+
+#endif

@@ -1,0 +1,761 @@
+/* The worker's side of the trainer protocol, spoken to by a scripted trainer line by line. The trial's
+ * process only waits; the test connects in its place. */
+#include "world.h"
+
+#include <sys/socket.h>
+
+/* A study with one running trial, and its trainer connected. */
+static void begin(struct world *w, struct client *c, const char *can) {
+  world_begin(w, world_patient, "");
+  world_propose(w, 2.385);
+  world_work(w, 1);
+  WORLD_UNTIL(w, world_has(w, 1, 1, "env"));
+  if (c != NULL) (void)client_hello(w, c, 1, 1, can);
+}
+
+/* As begin; the first reports at or above `until` wait for a decision. */
+static void begin_until(struct world *w, struct client *c, double until, const char *can) {
+  world_begin(w, world_patient, "");
+  w->until = until;
+  world_propose(w, 2.385);
+  world_work(w, 1);
+  WORLD_UNTIL(w, world_has(w, 1, 1, "env"));
+  (void)client_hello(w, c, 1, 1, can);
+}
+
+static void end(struct world *w, struct client *c) {
+  if (c != NULL) client_close(c);
+  world_touch(w, 1, 1, "end", "0");
+  WORLD_UNTIL(w, world_is_idle(w));
+  world_end(w);
+}
+
+static void send_report(struct client *c, int ordinal, double step, double loss) {
+  client_send(c, "{\"type\":\"report\",\"ordinal\":%d,\"step\":%g,\"metrics\":{\"loss\":%.17g}}", ordinal,
+              step, loss);
+}
+
+static const char *report(struct world *w, struct client *c, int ordinal, double step, double loss) {
+  send_report(c, ordinal, step, loss);
+  return client_hear(w, c);
+}
+
+static void assert_has(const char *line, const char *part) {
+  if (strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
+}
+
+static const char go[] = "{\"type\":\"go\"}";
+
+static int64_t set_lr(struct world *w, double lr, enum cl_cause cause, double until) {
+  struct cl_assigned value = {1, cl_value_real(lr)};
+  struct cl_event ev = {.kind = CL_EVENT_SET, .cause = cause};
+  ev.u.set.values = (struct cl_assigned_list){1, &value};
+  ev.u.set.until = until;
+  return world_decide(w, 1, ev);
+}
+
+static void hello_is_answered_with_the_values(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, NULL, "");
+  const char *line = client_hello(&w, &c, 1, 1, "save load");
+  char seed[60];
+  (void)snprintf(seed, sizeof seed, "\"seed\":%lld", (long long)cl_trial_seed(w.s, world_trial(&w, 1)));
+  assert_has(line, "{\"type\":\"start\"");
+  assert_has(line, seed);
+  assert_has(line, "\"lr\":2.385");
+  assert_has(line, "\"opt\":\"sgd\"");
+  assert_null(strstr(line, "save_at"));
+  json_t *ev = world_last(&w, 1, CL_EVENT_CONNECTED);
+  assert_string_equal(json_string_value(world_field(ev, "capabilities")), "save load");
+  json_decref(ev);
+  end(&w, &c);
+}
+
+static void a_report_is_recorded_before_it_is_answered(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  assert_string_equal(report(&w, &c, 1, 0.5, 0.75), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
+  assert_true(world_trial(&w, 1)->value == 0.75);
+  assert_string_equal(report(&w, &c, 2, 0.5, 0.25), go); /* the step may stay */
+  assert_true(world_trial(&w, 1)->value == 0.25);
+  end(&w, &c);
+}
+
+static void nothing_is_answered_before_the_commit(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  struct cl_err e;
+  begin(&w, &c, "");
+  send_report(&c, 1, 1, 0.5);
+  while (!cl_log_has_put(w.log)) (void)uv_run(&w.loop, UV_RUN_ONCE);
+  (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+  char byte;
+  assert_int_equal(recv(c.fd, &byte, 1, MSG_PEEK), -1);
+  assert_int_equal(cl_log_commit(w.log, &e), 0);
+  assert_string_equal(client_hear(&w, &c), go);
+  end(&w, &c);
+}
+
+static void numbers_that_are_not_finite_are_values(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  client_send(
+      &c, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"other\":\"-inf\",\"loss\":\"nan\"}}");
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_true(world_trial(&w, 1)->head.flags & CL_FLAG_DIVERGED);
+  end(&w, &c);
+}
+
+static void a_change_comes_with_the_next_answer_and_once(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  int64_t position = set_lr(&w, 0.125, CL_CAUSE_HUMAN, CL_NO_STEP);
+  char wanted[100];
+  (void)snprintf(wanted, sizeof wanted, "{\"type\":\"go\",\"change\":%lld,\"values\":{\"lr\":0.125}}",
+                 (long long)position);
+  assert_string_equal(report(&w, &c, 2, 2, 0.5), wanted);
+  assert_string_equal(report(&w, &c, 3, 3, 0.5), go);
+  end(&w, &c);
+}
+
+static void a_report_at_until_waits_for_the_scheduler(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  struct cl_slot_view view;
+  begin_until(&w, &c, 2, "");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  send_report(&c, 2, 2, 0.25);
+  assert_true(client_is_silent(&w, &c));
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 2); /* recorded all the same */
+  assert_int_equal(cl_worker_views(w.worker, &view, 1), 1);
+  assert_int_equal(view.phase, CL_SLOT_HELD);
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
+  ev.u.continued.until = 4;
+  (void)world_decide(&w, 1, ev);
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(report(&w, &c, 3, 3, 0.5), go);
+  end(&w, &c);
+}
+
+static void a_person_does_not_release_what_waits_for_the_scheduler(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_until(&w, &c, 2, "");
+  send_report(&c, 1, 2, 0.25);
+  assert_true(client_is_silent(&w, &c));
+  (void)set_lr(&w, 0.5, CL_CAUSE_HUMAN, 2);
+  assert_true(client_is_silent(&w, &c));
+  (void)set_lr(&w, 0.75, CL_CAUSE_EXPLORE, CL_NO_STEP); /* the scheduler's own */
+  assert_has(client_hear(&w, &c), "\"values\":{\"lr\":0.75}");
+  end(&w, &c);
+}
+
+static void every_report_may_ask(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_until(&w, &c, -INFINITY, "save");
+  for (int i = 1; i <= 2; i++) {
+    send_report(&c, i, i, 0.5);
+    assert_true(client_is_silent(&w, &c));
+    struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_STOP_RULE};
+    ev.u.continued.until = -INFINITY;
+    (void)world_decide(&w, 1, ev);
+    assert_string_equal(client_hear(&w, &c), go);
+  }
+  end(&w, &c);
+}
+
+static void an_announced_state_is_published_with_its_report(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_until(&w, &c, 2, "save load");
+  const char *line = report(&w, &c, 1, 1, 0.5);
+  char path[300];
+  char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
+  (void)snprintf(path, sizeof path, "\"path\":\"%s\"", own);
+  assert_has(line, "\"save_at\":2.0");
+  assert_has(line, path);
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  world_touch(&w, 1, 0, "checkpoints/1-2.new/weights", "12345678901");
+  client_send(&c,
+              "{\"type\":\"report\",\"ordinal\":2,\"step\":2.5,\"metrics\":{\"loss\":0.25}, %s,\"bytes\":11}",
+              path);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_SAVED) == 1);
+  assert_true(world_has(&w, 1, 0, "checkpoints/1-2.5/weights"));
+  assert_false(world_has(&w, 1, 0, "checkpoints/1-2.new"));
+  json_t *ev = world_last(&w, 1, CL_EVENT_SAVED);
+  const struct cl_snapshot *n = cl_study_snapshot(w.s, json_integer_value(world_field(ev, "position")));
+  assert_non_null(n);
+  assert_string_equal(n->path, "1/checkpoints/1-2.5");
+  assert_int_equal(n->bytes, 11);
+  assert_true(n->step == 2.5);
+  assert_int_equal(strlen(n->hash), 32);
+  const struct cl_rollup *r = world_trial(&w, 1)->rollup; /* predicted by the worker, in the same commit */
+  assert_true(n->rollup.last == r->last && n->rollup.best == r->best && n->rollup.sum == r->sum);
+  assert_int_equal(n->rollup.count, r->count);
+  assert_int_equal(n->position, world_trial(&w, 1)->record + 1);
+  json_decref(ev);
+  assert_true(client_is_silent(&w, &c)); /* the report waits for the scheduler */
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
+  assert_string_equal(client_hear(&w, &c), "{\"type\":\"pause\"}"); /* its state is there already */
+  cl_free(own);
+  end(&w, &c);
+}
+
+static void a_state_is_saved_when_asked(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  const char *line = report(&w, &c, 2, 2, 0.25);
+  char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
+  assert_has(line, "{\"type\":\"save\"");
+  assert_has(line, own);
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  world_touch(&w, 1, 0, "checkpoints/1-2.new/weights", "x");
+  client_send(&c, "{\"type\":\"saved\",\"step\":2,\"path\":\"%s\",\"bytes\":1}", own);
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
+  json_t *ev = world_last(&w, 1, CL_EVENT_SAVED);
+  assert_int_equal(json_integer_value(world_field(ev, "report")), world_trial(&w, 1)->record);
+  json_decref(ev);
+  assert_string_equal(report(&w, &c, 3, 3, 0.25), go);
+  cl_free(own);
+  end(&w, &c);
+}
+
+static void a_state_that_could_not_be_saved_is_noted_and_training_goes_on(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(&w, &c, 1, 1, 0.25), "save");
+  client_send(&c, "{\"type\":\"saved\",\"step\":1,\"error\":\"disk full\"}");
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 0);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 1);
+  assert_non_null(strstr(cl_text_get(&w.said), "disk full"));
+  end(&w, &c);
+}
+
+static void a_pause_saves_and_ends(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
+  const char *line = report(&w, &c, 2, 2, 0.25);
+  char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
+  assert_has(line, "{\"type\":\"pause\",\"save\":");
+  assert_has(line, own);
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  client_send(&c, "{\"type\":\"saved\",\"step\":2,\"path\":\"%s\"}", own);
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "75");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_PAUSED);
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_HUMAN};
+  ev.u.continued.until = CL_NO_STEP;
+  (void)world_decide(&w, 1, ev);
+  WORLD_UNTIL(&w, world_has(&w, 1, 2, "env"));
+  char *env = world_read(&w, 1, 2, "env"), *resume = world_path(&w, 1, 0, "checkpoints/1-2");
+  assert_has(env, "CLADE_RESUME_FROM=");
+  assert_has(env, resume);
+  line = client_hello(&w, &c, 1, 2, "save load");
+  assert_has(line, "\"load\":");
+  assert_has(line, resume);
+  json_t *start = json_loads(line, 0, NULL);
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld}",
+              (long long)json_integer_value(json_object_get(start, "change")));
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_LOADED), 1);
+  json_decref(start);
+  assert_string_equal(report(&w, &c, 1, 3, 0.125), go);
+  assert_true(world_trial(&w, 1)->rollup->count == 3); /* goes on from the roll-up of the snapshot */
+  client_close(&c);
+  world_touch(&w, 1, 2, "end", "0");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  cl_free(env);
+  cl_free(resume);
+  cl_free(own);
+  world_end(&w);
+}
+
+static void a_stop_is_the_next_answer(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_RUNG});
+  assert_string_equal(report(&w, &c, 2, 2, 0.25), "{\"type\":\"stop\"}");
+  assert_true(world_trial(&w, 1)->value == 0.5); /* late */
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "76");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_PRUNED);
+  world_end(&w);
+}
+
+static void shutting_down_saves_at_the_next_report(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  cl_worker_shutdown(w.worker, CL_SHUTDOWN_ASK, 2);
+  world_turn(&w);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);
+  const char *line = report(&w, &c, 2, 2, 0.25);
+  char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
+  assert_has(line, "{\"type\":\"stop\",\"save\":");
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  client_send(&c, "{\"type\":\"saved\",\"step\":2,\"path\":\"%s\"}", own);
+  assert_string_equal(client_hear(&w, &c), go);
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "76");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_PREEMPTED);
+  assert_true(cl_trial_resume_from(w.s, world_trial(&w, 1)) != 0);
+  cl_free(own);
+  world_end(&w);
+}
+
+static void a_pause_that_is_taken_back_in_time_is_never_noticed(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_HUMAN};
+  ev.u.continued.until = CL_NO_STEP;
+  (void)world_decide(&w, 1, ev);
+  assert_int_equal(world_state(&w, 1), CL_RUNNING);
+  assert_int_equal(world_trial(&w, 1)->head.attempt, 1);
+  assert_string_equal(report(&w, &c, 2, 2, 0.5), go);
+  end(&w, &c);
+}
+
+static int64_t exploit(struct world *w, int64_t snapshot) {
+  struct cl_assigned values[] = {{1, cl_value_real(0.125)}, {2, cl_value_text("adam")}};
+  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
+  ev.u.exploited.snapshot = snapshot;
+  ev.u.exploited.values = (struct cl_assigned_list){2, values};
+  ev.u.exploited.until = CL_NO_STEP;
+  return world_decide(w, 1, ev);
+}
+
+static void an_exploit_is_loaded_by_a_running_trainer(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(&w, &c, 1, 1, 0.5), "save");
+  char *own = world_path(&w, 1, 0, "checkpoints/1-1.new"),
+       *published = world_path(&w, 1, 0, "checkpoints/1-1");
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
+  assert_string_equal(client_hear(&w, &c), go);
+  json_t *saved = world_last(&w, 1, CL_EVENT_SAVED);
+  int64_t snapshot = json_integer_value(world_field(saved, "position")), change = exploit(&w, snapshot);
+  json_decref(saved);
+  const char *line = report(&w, &c, 2, 5, 0.75);
+  char wanted[60];
+  (void)snprintf(wanted, sizeof wanted, "{\"type\":\"load\",\"change\":%lld", (long long)change);
+  assert_has(line, wanted);
+  assert_has(line, published);
+  assert_has(line, "\"lr\":0.125");
+  assert_has(line, "\"opt\":\"adam\"");
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"missing\":[\"momentum\"]}", (long long)change);
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_trial(&w, 1)->head.load, 0);
+  assert_string_equal(report(&w, &c, 3, 2, 0.5), go); /* the step goes back with the state */
+  cl_free(own);
+  cl_free(published);
+  end(&w, &c);
+}
+
+static void done_completes_the_trial(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  client_send(&c, "{\"type\":\"done\"}");
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_state(&w, 1), CL_COMPLETE);
+  client_send(&c, "{\"type\":\"done\"}"); /* again: answered like the first, recorded once */
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_DONE), 1);
+  assert_string_equal(report(&w, &c, 2, 2, 0.25), "{\"type\":\"stop\"}");
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "1"); /* how it ends does not matter any more */
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_COMPLETE);
+  world_end(&w);
+}
+
+static void a_computed_objective_is_recorded_before_done(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  world_begin(&w, world_patient,
+              ",\"computed\":\"hpmax\",\"objectives\":[{\"name\":\"hpmax\",\"goal\":\"maximize\"}]");
+  world_propose(&w, 2.385);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
+  (void)client_hello(&w, &c, 1, 1, "");
+  assert_string_equal(report(&w, &c, 1, 1, 3), go);
+  assert_string_equal(report(&w, &c, 2, 2, 6), go);
+  client_send(&c, "{\"type\":\"done\"}");
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_state(&w, 1), CL_COMPLETE);
+  assert_true(world_trial(&w, 1)->value == 4.5);
+  end(&w, &c);
+}
+
+static void a_trainer_that_comes_back_repeats_its_question(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  send_report(&c, 2, 2, 0.25); /* its answer is never read */
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 2);
+  client_close(&c);
+  assert_has(client_hello(&w, &c, 1, 1, ""), "\"reports\":2");
+  assert_string_equal(report(&w, &c, 2, 2, 0.25), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 2);
+  assert_string_equal(report(&w, &c, 3, 3, 0.5), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_CONNECTED), 1);
+  end(&w, &c);
+}
+
+static void a_held_report_stays_held_over_a_reconnection(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_until(&w, &c, 2, "");
+  send_report(&c, 1, 2, 0.25);
+  assert_true(client_is_silent(&w, &c));
+  client_close(&c);
+  (void)client_hello(&w, &c, 1, 1, "");
+  send_report(&c, 1, 2, 0.25);
+  assert_true(client_is_silent(&w, &c));
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
+  ev.u.continued.until = CL_NO_STEP;
+  (void)world_decide(&w, 1, ev);
+  assert_string_equal(client_hear(&w, &c), go);
+  end(&w, &c);
+}
+
+static void a_saved_state_may_be_told_again(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(&w, &c, 1, 1, 0.25), "save");
+  char *own = world_path(&w, 1, 0, "checkpoints/1-1.new");
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_SAVED) == 1);
+  client_close(&c);
+  (void)client_hello(&w, &c, 1, 1, "save");
+  client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
+  cl_free(own);
+  end(&w, &c);
+}
+
+static void the_newer_connection_of_an_attempt_counts(void **state) {
+  (void)state;
+  struct world w;
+  struct client c, second;
+  begin(&w, &c, "");
+  assert_has(client_hello(&w, &second, 1, 1, ""), "start");
+  assert_string_equal(client_hear(&w, &c), "");
+  assert_string_equal(report(&w, &second, 1, 1, 0.5), go);
+  client_close(&second);
+  end(&w, &c);
+}
+
+static void one_shot_connections_continue_the_count(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, NULL, "");
+  for (int i = 1; i <= 3; i++) { /* as `clade report` does */
+    char wanted[40];
+    (void)snprintf(wanted, sizeof wanted, "\"reports\":%d", i - 1);
+    const char *line = client_hello(&w, &c, 1, 1, "");
+    if (i > 1) assert_has(line, wanted);
+    assert_string_equal(report(&w, &c, i, i, 0.5), go);
+    client_close(&c);
+  }
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 3);
+  end(&w, NULL);
+}
+
+static void output_is_not_read_from_a_program_that_connects(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  world_begin(
+      &w,
+      "cd \"$CLADE_DIR\"; touch ready; while [ ! -e more ]; do sleep 0.01; done; echo loss=9; touch told; "
+      "while [ ! -e end ]; do sleep 0.01; done",
+      "");
+  world_propose(&w, 2.385);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_has(&w, 1, 0, "ready"));
+  (void)client_hello(&w, &c, 1, 1, "");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  world_touch(&w, 1, 0, "more", "");
+  WORLD_UNTIL(&w, world_has(&w, 1, 0, "told"));
+  client_close(&c);
+  world_touch(&w, 1, 0, "end", "");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
+  assert_true(world_trial(&w, 1)->value == 0.5);
+  world_end(&w);
+}
+
+static void an_outdated_attempt_is_told_to_stop_and_its_reports_are_late(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char old[CL_TOKEN_SIZE];
+  begin(&w, &c, "");
+  world_token(&w, 1, 1, old);
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  client_close(&c);
+  struct cl_event ev = {.kind = CL_EVENT_LOST, .attempt = 1, .cause = CL_CAUSE_RESUME};
+  (void)world_decide(&w, 1, ev);
+  ev = (struct cl_event){.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
+  ev.u.retried.count = 1;
+  (void)world_decide(&w, 1, ev);
+  WORLD_UNTIL(&w, world_has(&w, 1, 2, "env"));
+  client_open(&w, &c);
+  client_send(&c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"reports\":1}", old);
+  assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}");
+  assert_string_equal(report(&w, &c, 2, 2, 0.125), "{\"type\":\"stop\"}");
+  json_t *last = world_last(&w, 1, CL_EVENT_REPORTED);
+  assert_int_equal(json_integer_value(world_field(last, "attempt")), 1);
+  assert_true(json_is_true(world_field(last, "late")));
+  json_decref(last);
+  client_send(&c, "{\"type\":\"done\"}");
+  assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}");
+  client_close(&c);
+  world_end(&w);
+}
+
+/* What is refused is refused with a sentence and changes nothing; the conversation goes on. */
+static void wrong_reports_are_refused_naming_the_rule(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  assert_string_equal(report(&w, &c, 1, 5, 0.5), go);
+  const char *line = report(&w, &c, 3, 6, 0.5);
+  assert_has(line, "\"field\":\"ordinal\",\"limit\":\"2\"");
+  line = report(&w, &c, 2, 4, 0.5);
+  assert_has(line, "\"type\":\"error\"");
+  assert_has(line, "steps never decrease");
+  assert_has(line, "\"field\":\"step\",\"limit\":\"at least 5\"");
+  assert_null(strstr(line, "fatal"));
+  struct cl_text t = {0};
+  cl_text_add(&t, "{\"type\":\"report\",\"ordinal\":2,\"step\":6,\"metrics\":{");
+  for (int i = 0; i < 201; i++) cl_text_format(&t, "%s\"m%d\":1", i > 0 ? ", " : "", i);
+  cl_text_add(&t, "}}");
+  client_send(&c, "%s", cl_text_get(&t));
+  assert_has(client_hear(&w, &c), "the limit is 200");
+  cl_text_clear(&t);
+  for (int i = 0; i < 201; i++) cl_text_add(&t, "n");
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":2,\"step\":6,\"metrics\":{\"%s\":1}}", cl_text_get(&t));
+  assert_has(client_hear(&w, &c), "\"type\":\"error\"");
+  cl_text_done(&t);
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":2,\"metrics\":{}");
+  assert_has(client_hear(&w, &c), "\"type\":\"error\"");
+  client_send(&c, "{\"type\":\"go\"}");
+  assert_has(client_hear(&w, &c), "\"field\":\"type\"");
+  client_send(&c, "{\"type\":\"loaded\",\"change\":77}");
+  assert_has(client_hear(&w, &c), "no load belongs to the change 77");
+  client_send(&c, "{\"type\":\"saved\",\"step\":6,\"path\":\"/etc\"}");
+  assert_has(client_hear(&w, &c), "not asked for");
+  client_send(&c, "{\"type\":\"saved\",\"step\":6,\"path\":\"%s/1/checkpoints/../../1-6.new\"}",
+              cl_study_directory(w.s));
+  assert_has(client_hear(&w, &c), "not asked for");
+  client_send(&c, "{\"type\":\"hello\",\"token\":\"x\",\"protocol\":1}");
+  assert_has(client_hear(&w, &c), "hello was said already");
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
+  assert_string_equal(report(&w, &c, 2, 6, 0.5), go);
+  end(&w, &c);
+}
+
+static void who_cannot_be_understood_is_hung_up_on(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char token[CL_TOKEN_SIZE];
+  begin(&w, NULL, "");
+  world_token(&w, 1, 1, token);
+  const char *cases[] = {
+      "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":1}}",
+      "{\"type\":\"hello\",\"token\":\"1.1.0123456789abcdef0123456789abcdef\",\"protocol\":1}",
+      "{\"type\":\"hello\",\"token\":\"99.1.0123456789abcdef0123456789abcdef\",\"protocol\":1}",
+      "{\"type\":\"hello\",\"token\":\"../../etc\",\"protocol\":1}"};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    client_open(&w, &c);
+    client_send(&c, "%s", cases[i]);
+    assert_has(client_hear(&w, &c), "\"fatal\":true");
+    assert_string_equal(client_hear(&w, &c), "");
+    client_close(&c);
+  }
+  client_open(&w, &c);
+  client_send(&c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":2}", token);
+  assert_has(client_hear(&w, &c), "protocol 2 is not spoken here");
+  client_close(&c);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_CONNECTED), 0);
+  end(&w, NULL);
+}
+
+static void a_second_question_ends_the_conversation(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  send_report(&c, 1, 1, 0.5);
+  send_report(&c, 2, 2, 0.5);
+  assert_has(client_hear(&w, &c), "one is open at a time");
+  assert_string_equal(client_hear(&w, &c), "");
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 1); /* the first was understood */
+  end(&w, &c);
+}
+
+static void a_line_without_end_is_cut_off(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char bytes[4096];
+  begin(&w, &c, "");
+  memset(bytes, 'x', sizeof bytes);
+  for (int i = 0; i < 17; i++) {
+    assert_true(send(c.fd, bytes, sizeof bytes, MSG_NOSIGNAL) > 0);
+    world_turn(&w);
+    (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+  }
+  assert_has(client_hear(&w, &c), "\"fatal\":true");
+  end(&w, &c);
+}
+
+static void a_trainer_that_never_reads_does_not_block_others(void **state) {
+  (void)state;
+  struct world w;
+  struct client c, other;
+  world_begin(&w, world_patient, "");
+  world_propose(&w, 2.385);
+  world_propose(&w, 0.5);
+  world_work(&w, 2);
+  WORLD_UNTIL(&w, world_has(&w, 1, 1, "env") && world_has(&w, 2, 1, "env"));
+  (void)client_hello(&w, &c, 1, 1, "");
+  (void)client_hello(&w, &other, 2, 1, "");
+  int room = 4608;
+  assert_int_equal(setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+  bool alive = true;
+  for (int i = 1; i <= 40000 && alive; i++) { /* asks, and lets the answers lie */
+    char line[120];
+    int n = snprintf(line, sizeof line, "{\"type\":\"nonsense %d\"}\n", i);
+    alive = send(c.fd, line, (size_t)n, MSG_NOSIGNAL) == n;
+    (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+    world_turn(&w);
+  }
+  assert_false(alive); /* hung up on when 256 KiB of answers lay about */
+  assert_string_equal(report(&w, &other, 1, 1, 0.5), go);
+  client_close(&c);
+  client_close(&other);
+  world_end(&w);
+}
+
+static void all_that_comes_in_one_turn_is_one_commit(void **state) {
+  (void)state;
+  struct world w;
+  struct client c[4];
+  world_begin(&w, world_patient, "");
+  for (int i = 0; i < 4; i++) world_propose(&w, i);
+  world_work(&w, 4);
+  for (int i = 1; i <= 4; i++) WORLD_UNTIL(&w, world_has(&w, i, 1, "env"));
+  for (int i = 0; i < 4; i++) (void)client_hello(&w, &c[i], i + 1, 1, "");
+  for (int i = 0; i < 4; i++) send_report(&c[i], 1, 1, 0.5);
+  int64_t before = cl_log_position(w.log);
+  while (!cl_log_has_put(w.log)) (void)uv_run(&w.loop, UV_RUN_ONCE);
+  assert_int_equal(cl_log_commit(w.log, NULL), 0);
+  assert_int_equal(cl_log_position(w.log) - before, 4);
+  for (int i = 0; i < 4; i++) {
+    assert_string_equal(client_hear(&w, &c[i]), go);
+    client_close(&c[i]);
+  }
+  world_end(&w);
+}
+
+#define TEST(name) cmocka_unit_test(name)
+
+int main(int argc, char **argv) {
+  WORLD_MAIN_BEGIN(argc, argv);
+  const struct CMUnitTest tests[] = {TEST(hello_is_answered_with_the_values),
+                                     TEST(a_report_is_recorded_before_it_is_answered),
+                                     TEST(nothing_is_answered_before_the_commit),
+                                     TEST(numbers_that_are_not_finite_are_values),
+                                     TEST(a_change_comes_with_the_next_answer_and_once),
+                                     TEST(a_report_at_until_waits_for_the_scheduler),
+                                     TEST(a_person_does_not_release_what_waits_for_the_scheduler),
+                                     TEST(every_report_may_ask),
+                                     TEST(an_announced_state_is_published_with_its_report),
+                                     TEST(a_state_is_saved_when_asked),
+                                     TEST(a_state_that_could_not_be_saved_is_noted_and_training_goes_on),
+                                     TEST(a_pause_saves_and_ends),
+                                     TEST(a_stop_is_the_next_answer),
+                                     TEST(shutting_down_saves_at_the_next_report),
+                                     TEST(a_pause_that_is_taken_back_in_time_is_never_noticed),
+                                     TEST(an_exploit_is_loaded_by_a_running_trainer),
+                                     TEST(done_completes_the_trial),
+                                     TEST(a_computed_objective_is_recorded_before_done),
+                                     TEST(a_trainer_that_comes_back_repeats_its_question),
+                                     TEST(a_held_report_stays_held_over_a_reconnection),
+                                     TEST(a_saved_state_may_be_told_again),
+                                     TEST(the_newer_connection_of_an_attempt_counts),
+                                     TEST(one_shot_connections_continue_the_count),
+                                     TEST(output_is_not_read_from_a_program_that_connects),
+                                     TEST(an_outdated_attempt_is_told_to_stop_and_its_reports_are_late),
+                                     TEST(wrong_reports_are_refused_naming_the_rule),
+                                     TEST(who_cannot_be_understood_is_hung_up_on),
+                                     TEST(a_second_question_ends_the_conversation),
+                                     TEST(a_line_without_end_is_cut_off),
+                                     TEST(a_trainer_that_never_reads_does_not_block_others),
+                                     TEST(all_that_comes_in_one_turn_is_one_commit)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
