@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 
-PATIENCE = 20  # seconds after which a silent trainer is a failure; nothing waits that long when all is well
+PATIENCE = 60  # seconds after which a silent trainer is a failure; nothing waits that long when all is well
 
 
 class Peer:
