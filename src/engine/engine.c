@@ -275,6 +275,7 @@ void cl_engine_destroy(struct cl_engine *g) {
   if (g == NULL) return;
   if (g->deciding)
     (void)cl_store_lease_release(cl_log_store(g->options.log), cl_log_id(g->options.log), &g->lease, NULL);
+  cl_log_unlisten(g->options.log, on_event, g);
   cl_searcher_destroy(g->searcher);
   cl_free(g->attention);
   cl_free(g->holder);

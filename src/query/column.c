@@ -87,7 +87,7 @@ static void consider(struct nearest *n, const char *name) {
 
 static const char *find_nearest(const struct cl_space *space, const struct cl_metric_names *metrics,
                                 const char *name) {
-  struct nearest n = {.wanted = name, .distance = (int)strlen(name) / 2 + 2};
+  struct nearest n = {.wanted = name, .distance = (int)strlen(name) / 3 + 1};
   for (int i = 1; i < CL_TRIAL_COLUMNS; i++) consider(&n, standard[i].name);
   for (int i = 0; i < space->n; i++) consider(&n, space->items[i].name);
   for (size_t id = 1; id < metrics->n; id++)

@@ -62,6 +62,11 @@ static char *trim(char *text, bool *ret_quoted) {
   return text + 1;
 }
 
+/* A quote begins where a word does: the one in na'me is a letter. */
+static bool begins_quote(const char *text, const char *p) {
+  return (*p == '\'' || *p == '"') && (p == text || strchr(" <>=!:", p[-1]) != NULL);
+}
+
 /* The first operator outside of quotes; null if there is none. */
 static char *find_operator(char *text, size_t *ret_which) {
   char quote = '\0';
@@ -70,7 +75,7 @@ static char *find_operator(char *text, size_t *ret_which) {
       if (*p == quote) quote = '\0';
       continue;
     }
-    if (*p == '\'' || *p == '"') quote = *p;
+    if (begins_quote(text, p)) quote = *p;
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
       if (strncmp(p, operators[i].text, strlen(operators[i].text)) != 0) continue;
       *ret_which = i;
@@ -86,7 +91,7 @@ static char *cut_at_and(char *text) {
   for (char *p = text; *p != '\0'; p++) {
     if (quote != '\0') {
       if (*p == quote) quote = '\0';
-    } else if (*p == '\'' || *p == '"') {
+    } else if (begins_quote(text, p)) {
       quote = *p;
     } else if (strncmp(p, " and ", 5) == 0) {
       *p = '\0';
@@ -136,6 +141,9 @@ static int parse_condition(char *text, const struct cl_study *study, const struc
                    nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
                    nearest == NULL ? "" : "'?");
   ret->op = operators[which].op;
+  if (value[0] != '\0' && strchr("<>=!", value[0]) != NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "'%.20s%.100s' has two operators; quote a value that begins with one",
+                   operators[which].text, value);
   if (ret->op == OP_REGEX) return compile(ret, trim(value, NULL), e);
   ret->value = parse_value(value);
   if (ret->op == OP_EXISTS && ret->value.kind != CL_BOOL) ret->value = cl_value_bool(true);

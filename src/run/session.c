@@ -235,13 +235,13 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   if (status == 0) status = run_loop(&s, e);
   if (s.view != NULL && s.worker != NULL && s.engine != NULL)
     cl_run_view_progress(s.view, s.worker, cl_engine_is_decider(s.engine));
-  cl_engine_destroy(s.engine);
   cl_worker_destroy(s.worker);
+  cl_engine_destroy(s.engine);
   close_loop(&s);
   if (s.view != NULL) cl_run_view_result(s.view, ret);
   ret->signal = s.signal;
-  cl_log_close(s.log);
   cl_run_view_destroy(s.view);
+  cl_log_close(s.log);
   cl_store_close(s.store);
   return status;
 }

@@ -105,6 +105,7 @@ int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *cal
 
 void cl_run_view_destroy(struct cl_run_view *v) {
   if (v == NULL) return;
+  cl_log_unlisten(v->log, on_event, v);
   cl_free(v->known);
   cl_free(v->room);
   cl_text_done(&v->text);

@@ -16,8 +16,10 @@
  * Trials count for the drawing from their proposal on, for the estimate with their result. A trial without a
  * score (FAILED, DIVERGED, INFEASIBLE) has the worst score seen when its result came.
  *
- * All configurations with a score lie in two heaps by mean, those with one run apart. The estimate is never
- * above max(mean, mu0), so the search for the best goes down a heap only where that can still win.
+ * Every run changes mu0 and v0, and so the estimate of every configuration. They lie in a heap by the
+ * estimate they had under an earlier prior; how far any of them can have moved since is bounded, so the
+ * search for the best goes down the heap only as far as that lets a configuration win. When this has cost as
+ * much as computing all estimates anew, that is done. The answer is exact and does not depend on the heap.
  */
 #include <assert.h>
 #include <math.h>
@@ -36,13 +38,21 @@ struct set {
   int64_t count; /* trials, pending ones included */
   int64_t n;     /* scored runs */
   double mean, m2;
+  double key;     /* estimate under the heap's prior */
   bool finished;  /* has a result, scored or not */
-  uint32_t place; /* in its heap */
+  uint32_t place; /* in the heap, if n > 0 */
 };
 
+struct prior {
+  double mean, variance;
+};
+
+/* Numbers of the sets with a score; a parent's key is not below its children's. */
 struct heap {
-  uint32_t *items; /* numbers of sets; a parent's mean is not below its children's */
+  uint32_t *items;
   size_t n, cap;
+  struct prior prior; /* of the keys */
+  size_t visited;     /* since the keys were computed */
 };
 
 struct dgd_state {
@@ -53,55 +63,77 @@ struct dgd_state {
   struct cl_configs configs;
   struct set *sets; /* one per configuration */
   size_t cap;
-  struct heap singles, several; /* sets with one scored run, with more */
-  int64_t n;                    /* scored runs in all: the prior */
-  double mu0, m2, worst;
+  struct heap heap;
+  int64_t n;                        /* scored runs in all: the prior */
+  double mu0, m2, worst, top;       /* worst and top: least and greatest score */
   uint32_t *levels, *centre_levels; /* room, space->n each */
   struct cl_value *centre, *room;   /* room */
 };
 
-/* --- heaps --- */
+/* --- the estimate --- */
 
-static double mean_at(const struct dgd_state *s, const struct heap *h, size_t place) {
-  return s->sets[h->items[place]].mean;
+static struct prior prior_now(const struct dgd_state *s) {
+  return (struct prior){s->mu0, s->n < 2 ? 0 : s->m2 / (double)(s->n - 1)};
 }
 
-static void swap_places(struct dgd_state *s, struct heap *h, size_t a, size_t b) {
-  uint32_t swap = h->items[a];
-  h->items[a] = h->items[b];
-  h->items[b] = swap;
-  s->sets[h->items[a]].place = (uint32_t)a;
-  s->sets[h->items[b]].place = (uint32_t)b;
+static double estimate(const struct dgd_state *s, const struct set *set, struct prior p) {
+  if (s->xt) return set->mean;
+  double n = (double)set->n, s2 = set->n < 2 ? 0 : set->m2 / (n - 1);
+  double v = (p.variance + (n - 1) * s2) / n, total = v + n * p.variance;
+  return total > 0 ? (v * p.mean + n * p.variance * set->mean) / total : set->mean;
 }
 
-static void sift(struct dgd_state *s, struct heap *h, size_t place) {
-  while (place > 0 && mean_at(s, h, (place - 1) / 2) < mean_at(s, h, place)) {
-    swap_places(s, h, place, (place - 1) / 2);
-    place = (place - 1) / 2;
-  }
+/* How far any estimate can be from its key: it is w mean + (1 - w) mu0 with 0 <= w <= 1, and w changes by no
+ * larger a factor than v0 does. All means lie between the worst and the top score. */
+static double drift(const struct dgd_state *s, struct prior now) {
+  if (s->xt) return 0;
+  const struct prior *then = &s->heap.prior;
+  double ratio = then->variance > 0 ? fabs(now.variance / then->variance - 1) : INFINITY;
+  double range = s->top - s->worst, rounding = 1e-12 * (fabs(s->top) + fabs(s->worst));
+  return fabs(now.mean - then->mean) + (range > 0 ? range * ratio : 0) + rounding;
+}
+
+/* --- the heap --- */
+
+static double key_at(const struct dgd_state *s, size_t place) {
+  return s->sets[s->heap.items[place]].key;
+}
+
+static void swap_places(struct dgd_state *s, size_t a, size_t b) {
+  uint32_t *items = s->heap.items, swap = items[a];
+  items[a] = items[b];
+  items[b] = swap;
+  s->sets[items[a]].place = (uint32_t)a;
+  s->sets[items[b]].place = (uint32_t)b;
+}
+
+static void sift_down(struct dgd_state *s, size_t place) {
   for (;;) {
     size_t child = 2 * place + 1;
-    if (child >= h->n) return;
-    if (child + 1 < h->n && mean_at(s, h, child + 1) > mean_at(s, h, child)) child++;
-    if (mean_at(s, h, child) <= mean_at(s, h, place)) return;
-    swap_places(s, h, place, child);
+    if (child >= s->heap.n) return;
+    if (child + 1 < s->heap.n && key_at(s, child + 1) > key_at(s, child)) child++;
+    if (key_at(s, child) <= key_at(s, place)) return;
+    swap_places(s, place, child);
     place = child;
   }
 }
 
-static int heap_add(struct dgd_state *s, struct heap *h, uint32_t set, struct cl_err *e) {
-  if (cl_grow(&h->items, &h->cap, h->n + 1, sizeof *h->items) < 0) return CL_FAIL_NOMEM(e);
-  h->items[h->n] = set;
-  s->sets[set].place = (uint32_t)h->n++;
-  sift(s, h, h->n - 1);
-  return 0;
+static void sift(struct dgd_state *s, size_t place) {
+  while (place > 0 && key_at(s, (place - 1) / 2) < key_at(s, place)) {
+    swap_places(s, place, (place - 1) / 2);
+    place = (place - 1) / 2;
+  }
+  sift_down(s, place);
 }
 
-static void heap_remove(struct dgd_state *s, struct heap *h, size_t place) {
-  assert(place < h->n);
-  swap_places(s, h, place, h->n - 1);
-  h->n--;
-  if (place < h->n) sift(s, h, place);
+static void compute_keys(struct dgd_state *s) {
+  s->heap.prior = prior_now(s);
+  s->heap.visited = 0;
+  for (size_t i = 0; i < s->heap.n; i++) {
+    struct set *set = &s->sets[s->heap.items[i]];
+    set->key = estimate(s, set, s->heap.prior);
+  }
+  for (size_t i = s->heap.n / 2; i-- > 0;) sift_down(s, i);
 }
 
 /* --- being told --- */
@@ -120,6 +152,7 @@ static void add_to_prior(struct dgd_state *s, double score) {
   s->mu0 += delta / (double)s->n;
   s->m2 += delta * (score - s->mu0);
   if (s->n == 1 || score < s->worst) s->worst = score;
+  if (s->n == 1 || score > s->top) s->top = score;
 }
 
 /* Squares of sums of scores stay finite. */
@@ -131,23 +164,19 @@ static int put_result(struct dgd_state *s, uint32_t number, double score, struct
   struct set *set = &s->sets[number];
   if (!set->finished) s->finished++;
   set->finished = true;
-  if (!isnan(score))
-    add_to_prior(s, score = limit(score));
-  else if (s->n > 0)
-    score = s->worst;
-  else
-    return 0; /* nothing to compare with yet */
+  if (isnan(score) && s->n == 0) return 0; /* nothing to compare with yet */
+  bool scored = !isnan(score);
+  score = scored ? limit(score) : s->worst;
+  if (scored) add_to_prior(s, score);
   if (set->n == 0) {
-    add_run(set, score);
-    return heap_add(s, &s->singles, number, e);
-  }
-  if (set->n == 1) {
-    heap_remove(s, &s->singles, set->place);
-    add_run(set, score);
-    return heap_add(s, &s->several, number, e);
+    struct heap *h = &s->heap;
+    if (cl_grow(&h->items, &h->cap, h->n + 1, sizeof *h->items) < 0) return CL_FAIL_NOMEM(e);
+    set->place = (uint32_t)h->n;
+    h->items[h->n++] = number;
   }
   add_run(set, score);
-  sift(s, &s->several, set->place);
+  set->key = estimate(s, set, s->heap.prior);
+  sift(s, set->place);
   return 0;
 }
 
@@ -168,17 +197,6 @@ static int dgd_tell(void *st, const struct cl_told_trial *t, struct cl_err *e) {
 
 /* --- the centre --- */
 
-static double prior_variance(const struct dgd_state *s) {
-  return s->n < 2 ? 0 : s->m2 / (double)(s->n - 1);
-}
-
-static double estimate(const struct dgd_state *s, const struct set *set) {
-  if (s->xt) return set->mean;
-  double n = (double)set->n, v0 = prior_variance(s), s2 = set->n < 2 ? 0 : set->m2 / (n - 1);
-  double v = (v0 + (n - 1) * s2) / n, total = v + n * v0;
-  return total > 0 ? (v * s->mu0 + n * v0 * set->mean) / total : set->mean;
-}
-
 struct leader {
   int64_t set; /* -1: none yet */
   double estimate;
@@ -191,35 +209,22 @@ static bool leads(const struct dgd_state *s, uint32_t number, double value, cons
   return earlier != s->xt;
 }
 
-/* No estimate below a node can exceed this, rounding included. */
-static double bound(const struct dgd_state *s, double mean) {
-  if (s->xt) return mean;
-  double most = fmax(mean, s->mu0);
-  return most + 1e-12 * (fabs(mean) + fabs(s->mu0));
-}
-
-/* With one run each the estimate is half-way between mean and mu0. */
-static double bound_single(const struct dgd_state *s, double mean) {
-  if (s->xt || prior_variance(s) <= 0) return mean;
-  return (mean + s->mu0) / 2 + 1e-12 * (fabs(mean) + fabs(s->mu0));
-}
-
-static void look_below(const struct dgd_state *s, const struct heap *h, size_t place, struct leader *l) {
-  if (place >= h->n) return;
-  uint32_t number = h->items[place];
-  double mean = s->sets[number].mean;
-  double most = h == &s->singles ? bound_single(s, mean) : bound(s, mean);
-  if (l->set >= 0 && most < l->estimate) return;
-  double value = estimate(s, &s->sets[number]);
+static void look_below(struct dgd_state *s, size_t place, struct prior now, double slack, struct leader *l) {
+  if (place >= s->heap.n) return;
+  uint32_t number = s->heap.items[place];
+  if (l->set >= 0 && s->sets[number].key + slack < l->estimate) return;
+  double value = estimate(s, &s->sets[number], now);
   if (leads(s, number, value, l)) *l = (struct leader){number, value};
-  look_below(s, h, 2 * place + 1, l);
-  look_below(s, h, 2 * place + 2, l);
+  s->heap.visited++;
+  look_below(s, 2 * place + 1, now, slack, l);
+  look_below(s, 2 * place + 2, now, slack, l);
 }
 
-static struct leader find_centre(const struct dgd_state *s) {
+static struct leader find_centre(struct dgd_state *s) {
   struct leader l = {-1, 0};
-  look_below(s, &s->singles, 0, &l);
-  look_below(s, &s->several, 0, &l);
+  struct prior now = prior_now(s);
+  if (s->heap.visited > s->heap.n) compute_keys(s);
+  look_below(s, 0, now, drift(s, now), &l);
   return l;
 }
 
@@ -387,8 +392,7 @@ static void dgd_done(void *st) {
   struct dgd_state *s = st;
   cl_configs_done(&s->configs);
   cl_free(s->sets);
-  cl_free(s->singles.items);
-  cl_free(s->several.items);
+  cl_free(s->heap.items);
   cl_free(s->levels);
   cl_free(s->centre_levels);
   cl_free(s->centre);
@@ -401,19 +405,19 @@ struct listing {
   const json_t *weights;
   const struct cl_space *space;
   struct cl_text *text;
-  json_int_t total;
-  size_t index;
+  json_int_t total, index, chosen;
 };
 
 static void list_weight(struct listing *l, const char *name, struct cl_value v) {
-  json_int_t weight = json_integer_value(json_array_get(l->weights, l->index++));
+  json_int_t weight = json_integer_value(json_array_get(l->weights, (size_t)l->index));
   cl_text_format(l->text, "  %5.1f %%  weight %lld  %s", 100.0 * (double)weight / (double)l->total,
                  (long long)weight, name);
   if (v.kind != CL_ABSENT) {
     cl_text_add(l->text, " = ");
     cl_value_write(l->text, v);
   }
-  cl_text_add(l->text, "\n");
+  cl_text_add(l->text, l->index == l->chosen ? "  <- chosen\n" : "\n");
+  l->index++;
 }
 
 static int list_neighbour(void *ctx, const struct cl_value *values, int changed) {
@@ -422,45 +426,66 @@ static int list_neighbour(void *ctx, const struct cl_value *values, int changed)
   return 0;
 }
 
-/* The neighbours with their names; false when the study cannot name them (space changed, too many). */
-static bool list_neighbours(struct listing *l, const struct cl_study *study, int64_t centre, bool xt) {
-  const struct cl_trial *t = study == NULL ? NULL : cl_study_trial(study, centre);
-  if (t == NULL) return false;
-  l->space = cl_study_space(study);
-  size_t n = (size_t)l->space->n, before = l->text->length;
-  struct cl_value *values = cl_alloc_array(n, sizeof *values), *room = cl_alloc_array(n, sizeof *room);
-  if (values != NULL && room != NULL) {
-    cl_trial_values(study, t, values);
-    list_weight(l, "the centre again", (struct cl_value){0});
-    (void)cl_space_neighbours(l->space, values, xt, room, list_neighbour, l);
+static void list_values(const struct cl_space *space, const struct cl_value *values, struct cl_text *ret) {
+  const char *comma = " (";
+  for (int i = 0; i < space->n; i++) {
+    if (values[i].kind == CL_ABSENT || !cl_space_is_searched(&space->items[i])) continue;
+    cl_text_format(ret, "%s%s = ", comma, space->items[i].name);
+    cl_value_write(ret, values[i]);
+    comma = ", ";
   }
-  cl_free(values);
-  cl_free(room);
-  if (l->index == json_array_size(l->weights) || l->text->failed) return true;
-  l->text->length = before;
-  if (l->text->bytes != NULL) l->text->bytes[before] = '\0';
-  return false;
+  if (comma[0] == ',') cl_text_add(ret, ")");
+}
+
+static bool is_xt(const struct cl_study *study) {
+  const char *variant = json_string_value(json_object_get(cl_study_settings(study)->search, "variant"));
+  return variant != NULL && strcmp(variant, "xt") == 0;
+}
+
+static void cut(struct cl_text *t, size_t length) {
+  if (t->bytes == NULL || t->length <= length) return;
+  t->length = length;
+  t->bytes[length] = '\0';
+}
+
+/* The neighbours by name, or by nothing when the study cannot tell (its space has changed, or there are too
+ * many). */
+static void list_neighbours(struct listing *l, const struct cl_study *study, const struct cl_value *values,
+                            struct cl_value *room) {
+  size_t before = l->text->length;
+  if (values != NULL) {
+    l->space = cl_study_space(study);
+    list_weight(l, "the centre again", (struct cl_value){0});
+    (void)cl_space_neighbours(l->space, values, is_xt(study), room, list_neighbour, l);
+    if ((size_t)l->index == json_array_size(l->weights)) return;
+    cut(l->text, before);
+    l->index = 0;
+  }
+  for (size_t i = 0; i < json_array_size(l->weights); i++)
+    list_weight(l, i == 0 ? "the centre again" : "a neighbour", (struct cl_value){0});
 }
 
 static void dgd_explain(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
   const json_t *weights = json_object_get(args, "weights");
   json_int_t centre = json_integer_value(json_object_get(args, "centre"));
-  if (weights == NULL) return;
-  cl_text_format(ret, "dgd: centre is the configuration of trial %lld, estimate ", (long long)centre);
+  json_int_t count = json_integer_value(json_object_get(args, "count"));
+  const struct cl_trial *t = study == NULL ? NULL : cl_study_trial(study, centre);
+  size_t n = t == NULL ? 0 : (size_t)cl_study_space(study)->n;
+  struct cl_value *values = cl_alloc_array(2 * n, sizeof *values);
+  if (values == NULL) ret->failed = true;
+  bool known = t != NULL && values != NULL;
+  if (known) cl_trial_values(study, t, values);
+  cl_text_format(ret, "dgd: centre is the configuration of trial %lld", (long long)centre);
+  if (known) list_values(cl_study_space(study), values, ret);
+  cl_text_add(ret, ", estimate ");
   cl_text_add_number(ret, json_number_value(json_object_get(args, "estimate")));
-  cl_text_format(ret, ", %lld trials so far; chosen: number %lld of these\n",
-                 (long long)json_integer_value(json_object_get(args, "count")),
-                 (long long)json_integer_value(json_object_get(args, "chosen")) + 1);
+  cl_text_format(ret, ", %lld trial%s\n", (long long)count, count == 1 ? "" : "s");
   struct listing l = {.weights = weights, .text = ret};
+  l.chosen = json_integer_value(json_object_get(args, "chosen"));
   for (size_t i = 0; i < json_array_size(weights); i++)
     l.total += json_integer_value(json_array_get(weights, i));
-  bool xt =
-      study != NULL && json_is_string(json_object_get(cl_study_settings(study)->search, "variant")) &&
-      strcmp(json_string_value(json_object_get(cl_study_settings(study)->search, "variant")), "xt") == 0;
-  if (l.total <= 0 || list_neighbours(&l, study, centre, xt)) return;
-  l.index = 0;
-  for (size_t i = 0; i < json_array_size(weights); i++)
-    list_weight(&l, i == 0 ? "the centre again" : "a neighbour", (struct cl_value){0});
+  if (l.total > 0) list_neighbours(&l, study, known ? values : NULL, known ? values + n : NULL);
+  cl_free(values);
 }
 
 static const struct cl_option dgd_options[] = {

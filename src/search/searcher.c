@@ -173,11 +173,9 @@ void cl_searcher_destroy(struct cl_searcher *s) {
   cl_free(s);
 }
 
-int cl_searcher_apply(struct cl_searcher *s, const struct cl_event *ev, struct cl_err *e) {
-  if (ev->kind == CL_EVENT_CREATED || ev->kind == CL_EVENT_UPDATED) return make_method(s, e);
-  if (ev->subject == 0 || s->stale || s->env.ops->tell == NULL) return 0;
-  const struct cl_trial *t = cl_study_trial(s->study, ev->subject);
-  if (t == NULL) return 0;
+/* An event on trial t, whose method looks at trials. */
+static int tell_event(struct cl_searcher *s, const struct cl_trial *t, const struct cl_event *ev,
+                      struct cl_err *e) {
   if (ev->kind == CL_EVENT_IMPORTED) {
     bool early = cl_study_head(s->study)->counted == 0;
     return early || !is_ordered(s) ? tell(s, t, CL_TOLD_RESULT, e) : 0;
@@ -190,6 +188,15 @@ int cl_searcher_apply(struct cl_searcher *s, const struct cl_event *ev, struct c
   if (ev->kind == CL_EVENT_PROPOSED) CL_TRY(tell(s, t, CL_TOLD_PENDING, e));
   bool new_result = t->result == ev->position;
   return new_result && !is_ordered(s) ? tell(s, t, CL_TOLD_RESULT, e) : 0;
+}
+
+int cl_searcher_apply(struct cl_searcher *s, const struct cl_event *ev, struct cl_err *e) {
+  if (ev->kind == CL_EVENT_CREATED || ev->kind == CL_EVENT_UPDATED) return make_method(s, e);
+  if (ev->subject == 0 || s->stale || s->env.ops->tell == NULL) return 0;
+  const struct cl_trial *t = cl_study_trial(s->study, ev->subject);
+  int status = t == NULL ? 0 : tell_event(s, t, ev, e);
+  if (status < 0) s->stale = true; /* half told */
+  return status;
 }
 
 /* --- asking --- */

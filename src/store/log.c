@@ -183,6 +183,13 @@ int cl_log_listen(struct cl_log *l, cl_log_listener *fn, void *ctx, struct cl_er
   return 0;
 }
 
+void cl_log_unlisten(struct cl_log *l, cl_log_listener *fn, void *ctx) {
+  int kept = 0;
+  for (int i = 0; i < l->n_listeners; i++)
+    if (l->listeners[i].fn != fn || l->listeners[i].ctx != ctx) l->listeners[kept++] = l->listeners[i];
+  l->n_listeners = kept;
+}
+
 /* Following. Events are taken out of the store first and shown afterwards, so that a listener may use the
  * store, and none that is slow holds a read transaction open. */
 

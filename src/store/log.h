@@ -32,6 +32,8 @@ int64_t cl_log_now_ms(const struct cl_log *log); /* ms since the study was creat
 /* Listener: called for every event applied by commit or follow, after the replica took it. */
 typedef void cl_log_listener(void *ctx, const struct cl_event *ev);
 int cl_log_listen(struct cl_log *log, cl_log_listener *fn, void *ctx, struct cl_err *e); /* at most 8 */
+void cl_log_unlisten(struct cl_log *log, cl_log_listener *fn,
+                     void *ctx); /* not from within a listener; unknown: nothing */
 
 /* Told once the commit that held the event is through (or refused): `result->status` as in struct cl_append,
  * or a negative error of the whole commit. */

@@ -128,13 +128,13 @@ int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, int64_t trial, const 
   return cl_sqlite_run(s, row, e);
 }
 
-int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study,
+int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
                           int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
                           struct cl_err *e) {
   sqlite3_stmt *row = NULL;
   CL_TRY(cl_sqlite_get(s, SQL_HEADS, &row, e));
-  (void)sqlite3_bind_int64(row, 1, place_of(study, 0));
-  (void)sqlite3_bind_int64(row, 2, place_of(study + 1, 0) - 1);
+  (void)sqlite3_bind_int64(row, 1, place_of(study, lo - 1));
+  (void)sqlite3_bind_int64(row, 2, place_of(study, hi));
   int status;
   while ((status = cl_sqlite_step(s, row, e)) == 1) {
     struct cl_head head;
@@ -152,7 +152,7 @@ int cl_sqlite_heads(void *state, int64_t study, struct cl_study_head *ret,
   struct cl_sqlite *s = state;
   CL_TRY(cl_sqlite_run_one(s, SQL_BEGIN_READ, e));
   int status = cl_sqlite_head(s, study, ret, e);
-  if (status == 0) status = cl_sqlite_visit_heads(s, study, visit, ctx, e);
+  if (status == 0) status = cl_sqlite_visit_heads(s, study, 1, ret->trials, visit, ctx, e);
   cl_sqlite_end_read(s);
   return status;
 }

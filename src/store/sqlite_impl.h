@@ -24,8 +24,9 @@
 
 #define CL_SQLITE_APPLICATION 0x436C6164 /* "Clad" */
 #define CL_SQLITE_SCHEMA      1
-#define CL_SQLITE_COLUMNS_MAX 1900 /* hyperparameters that a study can ever have: SQLite holds 2000 columns \
-                                    */
+#define CL_SQLITE_COLUMNS_MAX \
+  1900 /* hyperparameters that a study can ever have: SQLite holds 2000 columns \
+        */
 #define CL_SQLITE_POSITIONS (INT64_C(1) << 40) /* positions of a study are below; studies below 2^23 */
 
 enum cl_sqlite_table { TRIALS, REPORTS, DECISIONS, ATTEMPTS, SNAPSHOTS, NOTES, TABLES };
@@ -249,9 +250,10 @@ int cl_sqlite_trial_head(void *state, int64_t study, int64_t trial, struct cl_he
 int cl_sqlite_heads(void *state, int64_t study, struct cl_study_head *ret,
                     int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
                     struct cl_err *e);
-int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study,
+/* Those of the trials lo…hi, ascending; inside a transaction. */
+int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
                           int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
-                          struct cl_err *e); /* inside a transaction */
+                          struct cl_err *e);
 /* As cl_sqlite_head, and how many rows of `names` there are. */
 int cl_sqlite_look(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret, int64_t *ret_names,
                    struct cl_err *e);

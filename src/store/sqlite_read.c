@@ -35,9 +35,11 @@ struct reader {
   int n_cursors;
   struct cl_sqlite_row row;
   struct cl_head head;       /* that a summary points to */
-  struct summary *summaries; /* by trial, or null */
+  struct summary *summaries; /* by trial - first_summary, or null */
   size_t n_summaries;
-  int64_t *positions; /* of the reports to read, ascending; null: walk over all */
+  int64_t first_summary;
+  int64_t last_decision, last_attempt; /* filtered: behind these positions nothing more is to be found */
+  int64_t *positions;                  /* of the reports to read, ascending; null: walk over all */
   size_t n_positions, cap_positions, at_position;
 };
 
@@ -45,9 +47,15 @@ static bool is_filtered(const struct reader *r) {
   return r->what->trial_lo > 0;
 }
 
+/* Null when the trial has none. */
+static struct summary *summary_of(const struct reader *r, int64_t trial) {
+  int64_t i = trial - r->first_summary;
+  return i < 0 || (size_t)i >= r->n_summaries || r->summaries[i].state == 0 ? NULL : &r->summaries[i];
+}
+
 static bool wants_report(const struct reader *r, int64_t trial) {
   if (is_filtered(r) && (trial < r->what->trial_lo || trial > r->what->trial_hi)) return false;
-  return (size_t)trial >= r->n_summaries || r->summaries[trial].state == 0;
+  return summary_of(r, trial) == NULL;
 }
 
 /* Statements. */
@@ -207,9 +215,11 @@ static int open_reports(struct reader *r, struct cursor *c, struct cl_err *e) {
 }
 
 static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
-  int64_t after = r->after, base = r->id * CL_SQLITE_POSITIONS;
+  int64_t after = r->after, until = r->until, base = r->id * CL_SQLITE_POSITIONS;
   CL_TRY(prepare_walk(r, c, e));
   if (c->walk == WALK_TRIALS) {
+    if (c->table == DECISIONS && r->last_decision < until) until = r->last_decision;
+    if (c->table == ATTEMPTS && r->last_attempt < until) until = r->last_attempt;
     int64_t proposed = 0;
     CL_TRY(position_of_trial(r, r->what->trial_lo, &proposed, e));
     if (proposed > r->until) proposed = r->until;
@@ -218,7 +228,7 @@ static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
     (void)sqlite3_bind_int64(c->statement, 4, r->what->trial_hi);
   }
   (void)sqlite3_bind_int64(c->statement, 1, base + after);
-  (void)sqlite3_bind_int64(c->statement, 2, base + r->until);
+  (void)sqlite3_bind_int64(c->statement, 2, base + until);
   return 0;
 }
 
@@ -310,16 +320,10 @@ static void note_unfinished(struct finding *f, int64_t trial) {
 static int summarise(void *ctx, int64_t trial, const struct cl_head *h) {
   struct finding *f = ctx;
   struct reader *r = f->r;
-  size_t old = r->n_summaries;
-  if ((size_t)trial >= old) {
-    size_t cap = old;
-    if (cl_grow(&r->summaries, &cap, (size_t)r->trials + 1, sizeof *r->summaries) < 0)
-      return CL_FAIL_NOMEM(f->e);
-    memset(r->summaries + old, 0, (cap - old) * sizeof *r->summaries);
-    r->n_summaries = cap;
-  }
+  assert(trial >= r->first_summary && (size_t)(trial - r->first_summary) < r->n_summaries);
   if (cl_head_is_summed(h))
-    r->summaries[trial] = (struct summary){h->step, h->furthest, h->reports, h->flags, h->state};
+    r->summaries[trial - r->first_summary] =
+        (struct summary){h->step, h->furthest, h->reports, h->flags, h->state};
   else
     note_unfinished(f, trial);
   return 0;
@@ -333,28 +337,60 @@ static int leave_out_open_ends(struct reader *r, struct finding *f, struct cl_er
   (void)sqlite3_bind_int64(row, 2, (r->id + 1) * CL_SQLITE_POSITIONS);
   int status;
   while ((status = cl_sqlite_step(r->s, row, e)) == 1) {
-    int64_t trial = sqlite3_column_int64(row, 0);
-    if ((size_t)trial >= r->n_summaries || r->summaries[trial].state == 0) continue;
-    r->summaries[trial].state = 0;
-    note_unfinished(f, trial);
+    struct summary *m = summary_of(r, sqlite3_column_int64(row, 0));
+    if (m == NULL) continue;
+    m->state = 0;
+    note_unfinished(f, sqlite3_column_int64(row, 0));
   }
   return status;
 }
 
+/* The trials that are looked at: [lo, hi], empty when lo > hi. */
+static void span_of(const struct reader *r, int64_t *ret_lo, int64_t *ret_hi) {
+  *ret_lo = is_filtered(r) ? r->what->trial_lo : 1;
+  *ret_hi = is_filtered(r) && r->what->trial_hi < r->trials ? r->what->trial_hi : r->trials;
+}
+
 static int find_summaries(struct reader *r, struct cl_err *e) {
   struct finding f = {.r = r, .e = e};
+  int64_t lo = 0, hi = 0;
+  span_of(r, &lo, &hi);
+  if (lo > hi) return 0;
+  r->summaries = cl_alloc_array((size_t)(hi - lo + 1), sizeof *r->summaries);
+  if (r->summaries == NULL) return CL_FAIL_NOMEM(e);
+  r->first_summary = lo;
+  r->n_summaries = (size_t)(hi - lo + 1);
   sqlite3_stmt **any = &r->study->any_report;
   CL_TRY(prepare_positions(r, "reports", "LIMIT 1", any, e));
   int status = cl_sqlite_step(r->s, *any, e);
   (void)sqlite3_reset(*any);
   if (status <= 0) return status; /* nothing to leave out */
-  CL_TRY(cl_sqlite_visit_heads(r->s, r->id, summarise, &f, e));
+  CL_TRY(cl_sqlite_visit_heads(r->s, r->id, lo, hi, summarise, &f, e));
   CL_TRY(leave_out_open_ends(r, &f, e));
   if (is_filtered(r) || f.n_unfinished > LISTED_MAX) return 0;
   status = 0;
   for (int i = 0; i < f.n_unfinished && status == 0; i++)
     status = list_positions(r, f.unfinished[i], f.unfinished[i], e);
   return settle_positions(r, status, e);
+}
+
+/* Every decision raises the version of its trial, and so does the end of the only attempt: nothing of these
+ * trials stands behind. A trial with several attempts may still get late facts of the old ones. */
+static int bound_one(void *ctx, int64_t trial, const struct cl_head *h) {
+  struct reader *r = ctx;
+  (void)trial;
+  if (h->version > r->last_decision) r->last_decision = h->version;
+  bool open = h->attempt > 1 || (h->flags & CL_ATTEMPT_OPEN) || cl_state_is_pending(h->state);
+  int64_t last = open ? INT64_MAX : h->version;
+  if (last > r->last_attempt) r->last_attempt = last;
+  return 0;
+}
+
+static int find_bounds(struct reader *r, struct cl_err *e) {
+  int64_t lo = 0, hi = 0;
+  span_of(r, &lo, &hi);
+  r->last_decision = r->last_attempt = 0;
+  return lo > hi ? 0 : cl_sqlite_visit_heads(r->s, r->id, lo, hi, bound_one, r, e);
 }
 
 static int choose_reports(struct reader *r, int64_t head, struct cl_err *e) {
@@ -375,9 +411,8 @@ static struct cursor *next_cursor(struct reader *r) {
 static void add_summary(struct reader *r) {
   struct cl_event *ev = &r->row.ev;
   if (ev->kind != CL_EVENT_STOPPED && ev->kind != CL_EVENT_DONE && ev->kind != CL_EVENT_ENDED) return;
-  if ((size_t)ev->subject >= r->n_summaries) return;
-  const struct summary *m = &r->summaries[ev->subject];
-  if (m->state == 0) return;
+  const struct summary *m = summary_of(r, ev->subject);
+  if (m == NULL) return;
   r->head = (struct cl_head){.attempt = 1,
                              .reports = m->reports,
                              .step = m->step,
@@ -421,7 +456,9 @@ static int prepare_read(struct reader *r, struct cl_err *e) {
   CL_TRY(cl_sqlite_study(r->s, r->id, n_names, &r->study, e));
   r->trials = head.trials;
   r->until = r->what->until == 0 || r->what->until > head.position ? head.position : r->what->until;
-  return r->until > r->after ? choose_reports(r, head.position, e) : 0;
+  if (r->until <= r->after) return 0;
+  if (is_filtered(r)) CL_TRY(find_bounds(r, e));
+  return choose_reports(r, head.position, e);
 }
 
 int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_event_visit *visit, void *ctx,

@@ -276,6 +276,45 @@ static void the_best_is_run_again_and_again(void **state) {
   driver_end(&d);
 }
 
+/* The highest posterior mean by looking at all runs of all configurations. */
+static double full_scan(const struct driver *d, const double *scores, int trials) {
+  double mu0 = 0, v0 = 0, best = -INFINITY;
+  for (int i = 0; i < trials; i++) mu0 += scores[i] / trials;
+  for (int i = 0; i < trials; i++) v0 += pow(scores[i] - mu0, 2) / (trials - 1);
+  for (int64_t t = 1; t <= trials; t++) {
+    int64_t first = 0;
+    double n = 0, sum = 0, squares = 0;
+    assert_int_equal(cl_study_configuration(d->study, t, &first, NULL), 0);
+    if (first != t) continue;
+    for (int64_t k = t; k != 0; k = cl_study_next_repeat(d->study, k)) {
+      n++;
+      sum += scores[k - 1];
+      squares += scores[k - 1] * scores[k - 1];
+    }
+    double mean = sum / n, s2 = n > 1 ? fmax(0, (squares - n * mean * mean) / (n - 1)) : 0;
+    double var = (v0 + (n - 1) * s2) / n;
+    best = fmax(best, (var * mu0 + n * v0 * mean) / (var + n * v0));
+  }
+  return best;
+}
+
+static void the_centre_is_that_of_a_full_scan(void **state) {
+  (void)state;
+  struct driver d =
+      driver_begin(unimodal, ", \"trials\": 2000, \"search\": {\"method\": \"dgd\", \"startup\": 10}", 5);
+  struct cl_rng r = cl_rng_stream(3, CL_RNG_USER, 0, 0);
+  double scores[500];
+  for (int i = 0; i < 500; i++) {
+    struct cl_value v[5];
+    assert_int_equal(driver_ask(&d, v), 0);
+    scores[i] =
+        0.1 * separable(v) + 3 * cl_rng_normal(&r) + (i % 100 == 50 ? 40 : 0); /* now and then far off */
+    driver_finish(&d, i + 1, scores[i]);
+    if (i >= 20) assert_true(fabs(next_number(&d, "estimate") - full_scan(&d, scores, i + 1)) < 1e-9);
+  }
+  driver_end(&d);
+}
+
 static void repeats_name_the_first_trial_of_their_configuration(void **state) {
   (void)state;
   struct driver d = driver_begin(pair, dgd1, 3);
@@ -378,6 +417,7 @@ int main(void) {
       cmocka_unit_test(continuous_hyperparameters_are_refused),
       cmocka_unit_test(without_noise_it_climbs_to_the_optimum),
       cmocka_unit_test(the_best_is_run_again_and_again),
+      cmocka_unit_test(the_centre_is_that_of_a_full_scan),
       cmocka_unit_test(repeats_name_the_first_trial_of_their_configuration),
       cmocka_unit_test(every_proposal_can_be_recomputed),
       cmocka_unit_test(ordered_mode_does_not_depend_on_the_order_of_results),

@@ -1,0 +1,193 @@
+/* The best and its estimate, against numbers computed apart from it (tests/query/best.py). */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "query/best.h"
+#include "query/reader.h"
+#include "query/tales.h"
+
+/* Printed by best.py. */
+#define BEST_ESTIMATE 1.8869938119876406
+#define BEST_LO       1.7714449224078448
+#define BEST_HI       2.0025427015674366
+#define BEST_NOISE    0.05949280577846316
+
+#define NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-12)
+
+struct told {
+  struct cl_store *store;
+  struct cl_reader *reader;
+  const struct cl_study *study;
+};
+
+static struct told tell(void (*teller)(struct cl_store *s)) {
+  struct told t = {.store = tale_store("memory:")};
+  struct cl_err e = {0};
+  teller(t.store);
+  assert_int_equal(cl_reader_open(t.store, 1, &t.reader, &e), 0);
+  assert_int_equal(cl_reader_need(t.reader, 0, 0, &t.study, &e), 0);
+  return t;
+}
+
+static void forget(struct told *t) {
+  cl_reader_close(t->reader);
+  cl_store_close(t->store);
+}
+
+static void estimate_is_the_empirical_bayes_one(void **state) {
+  (void)state;
+  struct told t = tell(tell_repeats);
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_true(b.has_estimate);
+  assert_int_equal(b.trial, 5);
+  assert_int_equal(b.repeats, 1);
+  assert_int_equal(b.df, 11);
+  assert_int_equal(b.configurations, 10);
+  NEAR(b.value, 1.9);
+  NEAR(b.estimate, BEST_ESTIMATE);
+  NEAR(b.lo, BEST_LO);
+  NEAR(b.hi, BEST_HI);
+  NEAR(b.noise_sd, BEST_NOISE);
+  assert_int_equal(b.confirmed.n, 0);
+  forget(&t);
+}
+
+static void tell_confirmed(struct cl_store *s) {
+  tell_repeats(s);
+  struct tale t = {.store = s, .study = 1, .time_ms = 1000000};
+  for (int i = 0; i < 4; i++) {
+    struct cl_value x = cl_value_int(14);
+    struct tale_proposal how = {.role = CL_ROLE_CONFIRM, .cause = CL_CAUSE_CONFIRM, .of = 5, .repeat = i + 1};
+    tale_run(&t, &how, 1, &x, "score", 0.91 + 0.07 * i);
+  }
+}
+
+static void confirming_runs_correct_a_lucky_score(void **state) {
+  (void)state;
+  struct told t = tell(tell_confirmed);
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_int_not_equal(b.trial, 5);
+  assert_int_equal(b.df, 15);
+  assert_true(b.estimate < 1.6);
+  forget(&t);
+}
+
+static void without_repeats_the_best_value_stands_without_estimate(void **state) {
+  (void)state;
+  struct told t = tell(tell_mnist);
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_int_equal(b.trial, 5);
+  assert_false(b.has_estimate);
+  assert_true(isnan(b.estimate) && isnan(b.lo) && isnan(b.hi));
+  assert_int_equal(b.repeats, 1);
+  assert_int_equal(b.df, 0);
+  forget(&t);
+}
+
+static void minimized_objective_has_the_smallest_value_as_best(void **state) {
+  (void)state;
+  struct told t = tell(tell_pbt);
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_int_equal(b.trial, 1);
+  NEAR(b.value, 0.125);
+  forget(&t);
+}
+
+static void study_without_result_has_no_best(void **state) {
+  (void)state;
+  struct told t = tell(tell_empty);
+  struct cl_best b;
+  double *x = NULL, *y = NULL;
+  int64_t *trials = NULL;
+  size_t n = 99;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_int_equal(b.trial, 0);
+  assert_true(isnan(b.value));
+  assert_int_equal(cl_best_history(t.study, &x, &y, &trials, &n, NULL), 0);
+  assert_int_equal(n, 0);
+  cl_free(x);
+  cl_free(y);
+  cl_free(trials);
+  forget(&t);
+}
+
+static void tell_equal(struct cl_store *s) {
+  struct tale t =
+      tale_begin(s, "equal",
+                 "\"objectives\": [{\"name\": \"score\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+                 "\"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"int\", \"lo\": 1, \"hi\": "
+                 "100, \"step\": 1}],\"search\": {\"method\": \"random\"}, \"trials\": 100, \"parallel\": 1");
+  static const double scores[] = {0, 1, 2, 3, 1, 2,
+                                  3, 0, 2, 3, 0, 1}; /* every configuration has the mean 1.5 */
+  for (int i = 0; i < 12; i++) {
+    struct cl_value x = cl_value_int(1 + i / 4);
+    tale_run(&t, NULL, 1, &x, "score", scores[i]);
+  }
+}
+
+static void configurations_that_noise_explains_are_all_worth_the_mean(void **state) {
+  (void)state;
+  struct told t = tell(tell_equal);
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_true(b.has_estimate);
+  NEAR(b.estimate, 1.5);
+  NEAR(b.noise_sd * b.noise_sd, 15.0 / 9);
+  NEAR(b.hi - b.estimate, 1.96 * sqrt(15.0 / 9 / 12));
+  forget(&t);
+}
+
+static void history_has_a_point_per_improvement_and_the_end(void **state) {
+  (void)state;
+  struct told t = tell(tell_mnist);
+  double *x = NULL, *y = NULL;
+  int64_t *trials = NULL;
+  size_t n = 0;
+  assert_int_equal(cl_best_history(t.study, &x, &y, &trials, &n, NULL), 0);
+  assert_int_equal(n, 3);
+  assert_int_equal(trials[0], 1);
+  assert_int_equal(trials[1], 5);
+  assert_int_equal(trials[2], 5);
+  NEAR(x[1], 5);
+  assert_true(y[1] > y[0]);
+  NEAR(y[2], y[1]);
+  cl_free(x);
+  cl_free(y);
+  cl_free(trials);
+  forget(&t);
+}
+
+static void student_quantiles_are_those_of_the_tables(void **state) {
+  (void)state;
+  static const struct {
+    int64_t df;
+    double t;
+  } table[] = {{1, 12.706205}, {4, 2.776445},  {10, 2.228139},  {11, 2.200985},
+               {20, 2.085963}, {60, 2.000298}, {1000, 1.962339}};
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+    assert_true(fabs(cl_student_975(table[i].df) / table[i].t - 1) < 1e-4);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(estimate_is_the_empirical_bayes_one),
+      cmocka_unit_test(confirming_runs_correct_a_lucky_score),
+      cmocka_unit_test(without_repeats_the_best_value_stands_without_estimate),
+      cmocka_unit_test(minimized_objective_has_the_smallest_value_as_best),
+      cmocka_unit_test(study_without_result_has_no_best),
+      cmocka_unit_test(configurations_that_noise_explains_are_all_worth_the_mean),
+      cmocka_unit_test(history_has_a_point_per_improvement_and_the_end),
+      cmocka_unit_test(student_quantiles_are_those_of_the_tables),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,276 @@
+/* Listings of trials: order, limits, filters, columns, and how little is read for them. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "query/reports.h"
+#include "query/studies.h"
+#include "query/tales.h"
+#include "query/trials.h"
+
+static struct cl_store *store;
+
+static int setup(void **state) {
+  (void)state;
+  store = tale_store("memory:");
+  tell_mnist(store);
+  tell_pbt(store);
+  tell_many(store, "many", 250);
+  tell_hostile(store);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  cl_store_close(store);
+  return 0;
+}
+
+static int read_table(const char *address, const struct cl_trials_options *options, struct cl_table *ret,
+                      struct cl_err *e) {
+  struct cl_selection selection = {0};
+  struct cl_reader *r = NULL;
+  int64_t study = 0;
+  struct cl_trials_options o = *options;
+  int status = cl_address_resolve(store, address, &study, &selection, e);
+  o.selection = &selection;
+  if (status >= 0) status = cl_reader_open(store, study, &r, e);
+  if (status >= 0) status = cl_trials_read(r, &o, ret, e);
+  cl_reader_close(r);
+  cl_selection_done(&selection);
+  return status;
+}
+
+static void add_cell(struct cl_text *text, struct cl_value v) {
+  if (v.kind == CL_ABSENT)
+    cl_text_add_char(text, '-');
+  else
+    cl_value_write(text, v);
+}
+
+/* Cells of all rows, "1 COMPLETE|2 PRUNED", or the name of the error. */
+static const char *rows(const char *address, struct cl_trials_options options) {
+  static struct cl_text text;
+  struct cl_table t = {0};
+  struct cl_err e = {0};
+  cl_text_clear(&text);
+  int status = read_table(address, &options, &t, &e);
+  if (status < 0) cl_text_add(&text, clade_error_name(status));
+  for (size_t r = 0; r < t.n_rows; r++)
+    for (size_t c = 0; c < t.n_columns; c++) {
+      if (r + c > 0) cl_text_add(&text, c == 0 ? "|" : " ");
+      add_cell(&text, t.cells[r * t.n_columns + c]);
+    }
+  cl_table_done(&t);
+  static char copy[4000];
+  (void)snprintf(copy, sizeof copy, "%s", cl_text_get(&text));
+  cl_text_done(&text);
+  return copy;
+}
+
+static const char *const only_trial[] = {"trial"};
+#define TRIALS .n_columns = 1, .columns = only_trial
+
+static void order_is_by_number_or_ascending_by_column(void **state) {
+  (void)state;
+  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS}), "1|2|3|4");
+  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .reverse = true}), "4|3|2|1");
+  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "lr"}), "4|2|1|3");
+  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "hparams.opt"}),
+                      "4|1|3|2");
+  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "metrics.loss"}),
+                      "1|2|3|4");
+  assert_string_equal(
+      rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "status", .reverse = true}), "4|3|2|1");
+}
+
+static void best_is_last_whatever_the_goal(void **state) {
+  (void)state;
+  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .sort = "best"}),
+                      "11|12|7|3|4|9|10|2|8|1|6|5");
+  assert_string_equal(rows("pbt", (struct cl_trials_options){TRIALS, .sort = "best"}), "4|3|2|1");
+}
+
+static void limits_cut_the_ordered_rows(void **state) {
+  (void)state;
+  struct cl_trials_options last = {TRIALS, .limit = CL_LIMIT_LAST, .n = 2};
+  assert_string_equal(rows("mnist", last), "11|12");
+  last.sort = "best";
+  assert_string_equal(rows("mnist", last), "6|5");
+  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .limit = CL_LIMIT_FIRST, .n = 3}),
+                      "1|2|3");
+  assert_string_equal(rows("mnist/2,5-7", (struct cl_trials_options){TRIALS, .limit = CL_LIMIT_LAST, .n = 2}),
+                      "6|7");
+  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .limit = CL_LIMIT_LAST, .n = 0}), "");
+}
+
+static void long_lists_show_the_last_hundred_and_say_how_many_there_are(void **state) {
+  (void)state;
+  struct cl_table t = {0};
+  struct cl_err e = {0};
+  assert_int_equal(read_table("many", &(struct cl_trials_options){0}, &t, &e), 0);
+  assert_int_equal(t.n_rows, 100);
+  assert_int_equal(t.total, 250);
+  assert_int_equal(t.cells[0].as.integer, 151);
+  cl_table_done(&t);
+  assert_int_equal(read_table("many", &(struct cl_trials_options){.limit = CL_LIMIT_ALL}, &t, &e), 0);
+  assert_int_equal(t.n_rows, 250);
+  assert_int_equal(t.total, 250);
+  cl_table_done(&t);
+}
+
+static void filters_keep_what_holds(void **state) {
+  (void)state;
+  static const struct {
+    const char *filter, *trials;
+  } cases[] = {{"lr < 0.001", "2|4|9|12"},
+               {"lr<=0.00063", "2|4|9|12"},
+               {"layers = 3", "3|6|9|12"},
+               {"layers != 3", "1|2|4|5|7|8|10|11"},
+               {"opt == sgd", "2|6|10"},
+               {"opt <> sgd", "1|3|4|5|7|8|9|11|12"},
+               {"opt = $none", "4|8|12"},
+               {"opt :exists:", "1|2|3|4|5|6|7|8|9|10|11|12"},
+               {"loss :exists: $false", "11|12"},
+               {"opt :regex: ^s", "2|6|10"},
+               {"state = failed", "9"},
+               {"'state' = 'FAILED'", "9"},
+               {"val_accuracy > 0.93", "5|6"},
+               {"value > 0.93 and lr < 0.01", "5"},
+               {"attempts = 0", "12"},
+               {"lr = adam", ""},
+               {"opt < 3", ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct cl_trials_options o = {TRIALS, .n_filters = 1, .filters = &cases[i].filter};
+    assert_string_equal(rows("mnist", o), cases[i].trials);
+  }
+  static const char *const two[] = {"layers=2", "opt=sgd"};
+  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .n_filters = 2, .filters = two}), "2");
+}
+
+static void record_is_the_last_report_with_the_objective(void **state) {
+  (void)state;
+  static const char *const columns[] = {"trial", "step", "metrics.*", "parent", "attempts"};
+  struct cl_trials_options o = {.n_columns = 5, .columns = columns};
+  assert_string_equal(rows("pbt/1,4", o), "1 7.0 0.125 - 2|4 6.0 0.3383333333333334 2 1");
+  assert_string_equal(rows("mnist/7", o), "7 6.5 nan inf - 1");
+}
+
+static void columns_are_found_by_every_name(void **state) {
+  (void)state;
+  static const char *const columns[] = {"run", "status=State", "hparams.l*", "lr=Rate:.5f", "job"};
+  struct cl_table t = {0};
+  struct cl_err e = {0};
+  struct cl_trials_options o = {.n_columns = 5, .columns = columns};
+  assert_int_equal(read_table("mnist/1", &o, &t, &e), 0);
+  assert_int_equal(t.n_columns, 6);
+  static const char *const headers[] = {"trial", "State", "lr", "layers", "Rate", "study"};
+  for (size_t i = 0; i < 6; i++) assert_string_equal(t.columns[i].header, headers[i]);
+  assert_string_equal(t.columns[4].format, ".5f");
+  cl_table_done(&t);
+  static const char *const unknown[] = {"momentun"};
+  assert_int_equal(
+      read_table("mnist/1", &(struct cl_trials_options){.n_columns = 1, .columns = unknown}, &t, &e),
+      CLADE_EINVAL);
+  assert_non_null(strstr(e.text, "did you mean 'momentum'"));
+}
+
+static void standard_names_win_over_hyperparameters_of_the_same_name(void **state) {
+  (void)state;
+  static const char *const columns[] = {"trial", "hparams.trial"};
+  const char *address = "we/ird 'na\"me \xE6\xBC\xA2/2";
+  assert_string_equal(rows(address, (struct cl_trials_options){.n_columns = 2, .columns = columns}), "2 2");
+  static const char *const texts[] = {"hparams.na'me", "metrics.los\ns"};
+  assert_string_equal(rows(address, (struct cl_trials_options){.n_columns = 2, .columns = texts}),
+                      "\x1b[31mred 0.4383");
+}
+
+static void few_rows_open_few_trials(void **state) {
+  (void)state;
+  struct cl_reader *r = NULL;
+  const struct cl_study *study = NULL;
+  struct cl_table t = {0};
+  struct cl_err e = {0};
+  int64_t id = 0;
+  assert_int_equal(cl_store_find(store, "many", &id, &e), 0);
+  assert_int_equal(cl_reader_open(store, id, &r, &e), 0);
+  struct cl_trials_options last = {TRIALS, .limit = CL_LIMIT_LAST, .n = 10};
+  assert_int_equal(cl_trials_read(r, &last, &t, &e), 0);
+  assert_int_equal(t.n_rows, 10);
+  assert_int_equal(cl_reader_need(r, CL_NO_TRIALS, CL_NO_TRIALS, &study, &e), 0);
+  assert_null(cl_study_trial(study, 240)); /* was never read */
+  assert_non_null(cl_study_trial(study, 241));
+  cl_table_done(&t);
+  cl_reader_close(r);
+}
+
+static void reports_are_listed_with_what_became_of_them(void **state) {
+  (void)state;
+  struct cl_reader *r = NULL;
+  struct cl_selection selection = {0};
+  struct cl_table t = {0};
+  struct cl_err e = {0};
+  int64_t id = 0;
+  assert_int_equal(cl_address_resolve(store, "pbt/1", &id, &selection, &e), 0);
+  assert_int_equal(cl_reader_open(store, id, &r, &e), 0);
+  assert_int_equal(
+      cl_reports_read(r, &(struct cl_trials_options){.selection = &selection, .limit = CL_LIMIT_ALL}, &t, &e),
+      0);
+  assert_int_equal(t.n_rows, 7);
+  assert_int_equal(t.n_columns, 6);
+  const struct cl_value *sixth = &t.cells[5 * 6], *seventh = &t.cells[6 * 6];
+  assert_true(sixth[2].as.real == 6.0 &&
+              !sixth[4].as.truth); /* above the snapshot the next attempt began from */
+  assert_true(seventh[2].as.real == 7.0 && seventh[4].as.truth && seventh[1].as.integer == 2);
+  cl_table_done(&t);
+  cl_selection_done(&selection);
+  cl_reader_close(r);
+}
+
+static void studies_are_listed_by_pattern_and_order(void **state) {
+  (void)state;
+  struct cl_table t = {0};
+  struct cl_err e = {0};
+  assert_int_equal(cl_studies_read(store, NULL, &(struct cl_trials_options){0}, &t, &e), 0);
+  assert_int_equal(t.n_rows, 4);
+  assert_string_equal(t.cells[0].as.text, "mnist");
+  cl_table_done(&t);
+  assert_int_equal(
+      cl_studies_read(store, "m*", &(struct cl_trials_options){.sort = "trials", .reverse = true}, &t, &e),
+      0);
+  assert_int_equal(t.n_rows, 2);
+  assert_string_equal(t.cells[0].as.text, "many");
+  cl_table_done(&t);
+}
+
+static void texts_are_ordered_naturally(void **state) {
+  (void)state;
+  assert_true(cl_text_compare_natural("run2", "run10") < 0);
+  assert_true(cl_text_compare_natural("run10", "run10.1") < 0);
+  assert_true(cl_text_compare_natural("a007", "a7") == 0);
+  assert_true(cl_text_compare_natural("b", "a10") > 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(order_is_by_number_or_ascending_by_column),
+      cmocka_unit_test(best_is_last_whatever_the_goal),
+      cmocka_unit_test(limits_cut_the_ordered_rows),
+      cmocka_unit_test(long_lists_show_the_last_hundred_and_say_how_many_there_are),
+      cmocka_unit_test(filters_keep_what_holds),
+      cmocka_unit_test(record_is_the_last_report_with_the_objective),
+      cmocka_unit_test(columns_are_found_by_every_name),
+      cmocka_unit_test(standard_names_win_over_hyperparameters_of_the_same_name),
+      cmocka_unit_test(few_rows_open_few_trials),
+      cmocka_unit_test(reports_are_listed_with_what_became_of_them),
+      cmocka_unit_test(studies_are_listed_by_pattern_and_order),
+      cmocka_unit_test(texts_are_ordered_naturally),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
