@@ -106,6 +106,10 @@ void cl_cli_write_overview(const struct cl_cli *cli, struct clade_text *ret);
 
 /* Look at the terminal and the environment. */
 void cl_cli_look(struct cl_cli *cli);
+void cl_cli_measure(struct cl_cli *cli); /* again, for the size alone: it may have changed */
+
+/* A word so that a shell reads it back. */
+void cl_cli_add_word(struct clade_text *t, const char *word);
 
 /* "clade: " and the sentence on stderr; lines stay lines. Returns `status`. */
 int cl_cli_complain(const struct cl_cli *cli, int status, const char *format, ...)

@@ -3,6 +3,12 @@
 
 #include "cli/cli.h"
 
+extern const struct cl_cli_command cl_command_run;
+extern const struct cl_cli_command cl_command_resume;
+extern const struct cl_cli_command cl_command_work;
+extern const struct cl_cli_command cl_command_init;
+extern const struct cl_cli_command cl_command_check;
+extern const struct cl_cli_command cl_command_report;
 extern const struct cl_cli_command cl_command_list;
 extern const struct cl_cli_command cl_command_show;
 extern const struct cl_cli_command cl_command_best;
@@ -13,7 +19,13 @@ extern const struct cl_cli_command cl_command_help;
 extern const struct cl_cli_command cl_command_version;
 extern const struct cl_cli_command cl_command_describe;
 
-static const struct cl_cli_command *const commands[] = {&cl_command_list,     //
+static const struct cl_cli_command *const commands[] = {&cl_command_run,
+                                                        &cl_command_resume,
+                                                        &cl_command_work,
+                                                        &cl_command_init,     //
+                                                        &cl_command_check,    //
+                                                        &cl_command_report,   //
+                                                        &cl_command_list,     //
                                                         &cl_command_show,     //
                                                         &cl_command_best,     //
                                                         &cl_command_log,      //

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clade/run.h"
 #include "cli/options.h"
 
 static int complain_unknown(const struct cl_cli *cli, const char *name) {
@@ -55,6 +56,8 @@ static const char *take_command(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  int kept = clade_keeper_main(argc, argv);
+  if (kept >= 0) return kept;
   struct cl_cli cli = {0};
   cl_cli_look(&cli);
   const char *name = take_command(argc, argv);

@@ -245,8 +245,8 @@ static int check_count(const struct parser *p) {
   if (p->line->common.help) return 0;
   if (n < c->n_least) return fail(p->e, "clade %s wants more: clade %s %s", c->name, c->name, c->usage);
   if (c->n_most >= 0 && n > c->n_most)
-    return fail(p->e, "'%.60s' is one argument too many: clade %s %s", p->line->argv[c->n_most], c->name,
-                c->usage);
+    return fail(p->e, "'%.60s' is one argument too many: clade %s %s%s", p->line->argv[c->n_most], c->name,
+                c->usage, c->passes_rest ? ". What belongs to your program stands behind --" : "");
   return 0;
 }
 

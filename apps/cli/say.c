@@ -42,6 +42,13 @@ static struct cl_view_style style_of(int fd, bool terminal, bool utf8) {
                                 .utf8 = utf8};
 }
 
+void cl_cli_measure(struct cl_cli *cli) {
+  bool color = cli->err.color;
+  if (!cli->err_terminal) return;
+  cli->err = style_of(STDERR_FILENO, true, cli->locale_utf8);
+  cli->err.color = color;
+}
+
 void cl_cli_look(struct cl_cli *cli) {
   const char *term = get_variable("TERM");
   cli->in_terminal = isatty(STDIN_FILENO) == 1;
@@ -157,4 +164,19 @@ int cl_cli_skip_noun(int argc, const char **argv, bool alone) {
   for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++)
     if (strcmp(argv[0], nouns[i]) == 0) return 1;
   return 0;
+}
+
+void cl_cli_add_word(struct clade_text *t, const char *word) {
+  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%+,-./:=@_";
+  if (word[0] != '\0' && strspn(word, plain) == strlen(word)) {
+    clade_text_add(t, word);
+    return;
+  }
+  clade_text_add_char(t, '\'');
+  for (const char *c = word; *c != '\0'; c++)
+    if (*c == '\'')
+      clade_text_add(t, "'\\''");
+    else
+      clade_text_add_char(t, *c);
+  clade_text_add_char(t, '\'');
 }

@@ -28,10 +28,11 @@ struct clade_slot_progress {
   const char *phase;  /* "running", "saving", … static */
   double step, value; /* of its last report; NaN = none */
   double elapsed_s;
+  const char *values; /* "lr=0.01 momentum=0.9", as they are now; null = free */
 };
 
 struct clade_progress {
-  const char *study, *metric, *step_unit; /* step_unit: null if not named */
+  const char *study, *method, *metric, *step_unit; /* step_unit: null if not named */
   bool maximize;
   double elapsed_s; /* since this call began */
   double eta_s;     /* until the last trial ends, by the pace so far; NaN = not known yet */
@@ -40,7 +41,8 @@ struct clade_progress {
   int64_t complete, pruned, failed, diverged, infeasible, running, waiting, lost;
   int64_t best_trial; /* 0 = none yet */
   double best_value;
-  bool deciding; /* this process holds the decider's lease */
+  const char *best_values; /* as those of a slot; null = none yet */
+  bool deciding;           /* this process holds the decider's lease */
   int n_slots;
   const struct clade_slot_progress *slots;
 };
@@ -91,6 +93,7 @@ struct clade_run_options {
 
 struct clade_run_result {
   char study[256];
+  char store[4096]; /* address; "" when nothing was stored (`once`) */
   const char *
       reason; /* why it is over: "budget", "exhausted", "target", "failures", "human"; "" if it is not over */
   int signal; /* interrupted by this signal; 0 = not */
@@ -99,6 +102,8 @@ struct clade_run_result {
   double best_value;
   int64_t failed_trial;     /* with reason "failures": the last one, whose stderr explains */
   char failed_stderr[4096]; /* path */
+  bool once;                /* the spec asks for one run with the tuned values, and this was it … */
+  int once_status;          /* … with this exit status; nothing else above is filled in */
 };
 
 /* Create the study and run it. SIGINT and SIGTERM are handled while it runs (contracts.md 4) unless a handler
@@ -107,15 +112,35 @@ struct clade_run_result {
 CLADE_API int clade_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
                         struct clade_run_result *ret, struct cl_err *e);
 
-/* What clade_run would do, without a store: the resolved settings as JSON (gives; free with clade_free) and
- * notes. */
-CLADE_API int clade_run_plan(const struct clade_run_options *options,
-                             const struct clade_run_callbacks *callbacks, char **ret_settings,
-                             struct cl_err *e);
+/* What clade_run would do. */
+struct clade_plan {
+  const char *study, *store, *cwd; /* store: its address */
+  const char *method, *schedule;   /* schedule: null = none */
+  const char *metric, *goal;       /* "loss", "minimize"; of the first objective; null with `once` */
+  int64_t trials;
+  int parallel;
+  bool once; /* one run with the tuned values in the foreground, without a store */
+  int n_hyperparameters, n_constraints;
+  const char *space;    /* a line per hyperparameter */
+  const char *command;  /* of a trial with the tuned values, quoted for a shell; null = there is no program */
+  const char *settings; /* all of it as a JSON object */
+};
 
-/* One run with the tuned values in the foreground, outside of any store; its exit status. */
+/* The plan of clade_run for these options, and its notes through the callbacks (which may be null); nothing is
+ * created. Gives *ret; free with clade_plan_free. The errors of clade_run that come before a study is created. */
+CLADE_API int clade_run_plan(const struct clade_run_options *options,
+                             const struct clade_run_callbacks *callbacks, struct clade_plan **ret,
+                             struct cl_err *e);
+CLADE_API void clade_plan_free(struct clade_plan *plan); /* null is allowed */
+
+/* One run with the tuned values in the foreground, outside of any store: its exit status, 128 + n if killed by
+ * signal n. `begin` is told the values, a "name: value" in each line, in the place of the space. */
 CLADE_API int clade_run_once(const struct clade_run_options *options,
                              const struct clade_run_callbacks *callbacks, int *ret_status, struct cl_err *e);
+
+/* A commented first spec for a program: options of a Python program's argparse become hyperparameters with
+ * guessed ranges. Gives *ret; free with clade_free. CLADE_ENOTFOUND, CLADE_EIO, CLADE_ELIMIT, CLADE_ENOMEM. */
+CLADE_API int clade_spec_init(const char *program, char **ret, struct cl_err *e);
 
 struct clade_resume_options {
   const char *store; /* as above */

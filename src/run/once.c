@@ -15,12 +15,6 @@
 
 extern char **environ;
 
-/* Tuned values, else the middle of the range. */
-static void choose_values(const struct cl_space *space, struct cl_value *ret) {
-  for (int i = 0; i < space->n; i++) ret[i] = space->items[i].tuned;
-  cl_space_settle(space, ret, NULL);
-}
-
 static void set_environment(const struct cl_space *space, const struct cl_value *values,
                             const char *spec_path) {
   if (spec_path != NULL) (void)setenv("CLADE_SPEC", spec_path, 1);
@@ -79,30 +73,50 @@ static int write_copy(const struct cl_settings *s, const struct cl_value *values
   return status < 0 ? status : 0;
 }
 
-int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
-                int *ret_status, struct cl_err *e) {
-  struct cl_plan plan;
-  struct cl_value *values = NULL;
+static void tell_values(const struct cl_settings *s, const struct cl_value *values,
+                        const struct clade_run_callbacks *callbacks) {
+  struct cl_text lines = {0};
+  if (callbacks == NULL || callbacks->begin == NULL) return;
+  for (int i = 0; i < s->space.n; i++) {
+    if (values[i].kind == CL_ABSENT) continue;
+    cl_text_format(&lines, "%s%s: ", lines.length > 0 ? "\n" : "", s->space.items[i].name);
+    cl_value_write(&lines, values[i]);
+  }
+  callbacks->begin(callbacks->ctx, s->study, 1, 1, cl_text_get(&lines));
+  cl_text_done(&lines);
+}
+
+int cl_plan_run_once(const struct cl_plan *p, const struct clade_run_callbacks *callbacks, int *ret_status,
+                     struct cl_err *e) {
+  const struct cl_settings *s = p->settings;
+  struct cl_value *values = cl_alloc_array((size_t)s->space.n + 1, sizeof *values);
   char **words = NULL;
   char path[64] = "";
   int n = 0;
-  int status = cl_plan_make(options, &plan, e);
+  int status = values == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status < 0) goto out;
-  cl_plan_tell(&plan, callbacks);
-  const struct cl_settings *s = plan.settings;
-  values = cl_alloc_array((size_t)s->space.n + 1, sizeof *values);
-  if (values == NULL) status = CL_FAIL_NOMEM(e);
-  if (status < 0) goto out;
-  choose_values(&s->space, values);
+  cl_plan_tuned(&s->space, values);
   status = write_copy(s, values, path, e);
   if (status == 0) status = cl_spec_command(s, values, path[0] == '\0' ? NULL : path, &n, &words, e);
   if (status < 0) goto out;
+  tell_values(s, values, callbacks);
   set_environment(&s->space, values, path[0] == '\0' ? NULL : path);
   status = run_words(s, words, ret_status, e);
 out:
   if (path[0] != '\0') (void)unlink(path);
   cl_spec_command_free(words);
   cl_free(values);
+  return status;
+}
+
+int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
+                int *ret_status, struct cl_err *e) {
+  struct cl_plan plan;
+  int status = cl_plan_make(options, true, &plan, e);
+  if (status == 0) {
+    cl_plan_tell(&plan, callbacks);
+    status = cl_plan_run_once(&plan, callbacks, ret_status, e);
+  }
   cl_plan_done(&plan);
   return status;
 }

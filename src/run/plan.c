@@ -61,7 +61,7 @@ static int check_methods(struct cl_plan *p, struct cl_err *e) {
   return 0;
 }
 
-int cl_plan_make(const struct clade_run_options *options, struct cl_plan *ret, struct cl_err *e) {
+int cl_plan_make(const struct clade_run_options *options, bool once, struct cl_plan *ret, struct cl_err *e) {
   struct cl_objective objectives[2];
   memset(ret, 0, sizeof *ret);
   ret->here = cl_working_directory();
@@ -78,6 +78,7 @@ int cl_plan_make(const struct clade_run_options *options, struct cl_plan *ret, s
                                 .objectives = objectives,
                                 .method = options->method,
                                 .hp_config = options->hp_config,
+                                .once = once,
                                 .n_set = options->n_set,
                                 .set = options->set,
                                 .max_failures = options->max_failures,
@@ -101,6 +102,11 @@ void cl_plan_done(struct cl_plan *p) {
   cl_free(p->here);
   cl_free(p->store);
   memset(p, 0, sizeof *p);
+}
+
+void cl_plan_tuned(const struct cl_space *space, struct cl_value *ret) {
+  for (int i = 0; i < space->n; i++) ret[i] = space->items[i].tuned;
+  cl_space_settle(space, ret, NULL);
 }
 
 void cl_plan_tell(const struct cl_plan *p, const struct clade_run_callbacks *callbacks) {

@@ -14,11 +14,18 @@ struct cl_plan {
   char *store; /* address; a path is absolute */
 };
 
-/* Fills *ret (done with cl_plan_done, also after a failure). CLADE_ESPEC with a complaint about a place, and
- * the errors of cl_spec_resolve; CLADE_EUNSUPPORTED for a target or a schedule that this version does not
- * have. */
-int cl_plan_make(const struct clade_run_options *options, struct cl_plan *ret, struct cl_err *e);
+/* Fills *ret (done with cl_plan_done, also after a failure). `once`: a run with the tuned values is asked
+ * for. CLADE_ESPEC with a complaint about a place, and the errors of cl_spec_resolve; CLADE_EUNSUPPORTED for
+ * a target or a schedule that this version does not have. */
+int cl_plan_make(const struct clade_run_options *options, bool once, struct cl_plan *ret, struct cl_err *e);
 void cl_plan_done(struct cl_plan *p);
+
+/* Tuned values where they are given, else the middle of the range. `ret`: room for space->n; texts borrow. */
+void cl_plan_tuned(const struct cl_space *space, struct cl_value *ret);
+
+/* The run with the tuned values that the plan asks for. */
+int cl_plan_run_once(const struct cl_plan *p, const struct clade_run_callbacks *callbacks, int *ret_status,
+                     struct cl_err *e);
 
 /* The address of the store: typed, CLADE_STORE, the spec's (may be null), clade.db. Paths become absolute.
  * Gives. */

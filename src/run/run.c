@@ -121,9 +121,14 @@ int cl_run(const struct clade_run_options *options, const struct clade_run_callb
   struct cl_plan plan;
   struct cl_store *store = NULL;
   int64_t study = 0;
-  int status = cl_plan_make(options, &plan, e);
+  int status = cl_plan_make(options, false, &plan, e);
   if (status < 0) goto out;
   cl_plan_tell(&plan, callbacks);
+  ret->once = plan.result.once;
+  if (ret->once) {
+    status = cl_plan_run_once(&plan, callbacks, &ret->once_status, e);
+    goto out;
+  }
   struct cl_store_options o = {.mode = CL_STORE_CREATE,
                                .sync = options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
   status = cl_store_open(plan.store, &o, &store, e);
@@ -140,19 +145,6 @@ int cl_run(const struct clade_run_options *options, const struct clade_run_callb
                                        .callbacks = callbacks};
   status = cl_session_run(&session, ret, e);
 out:
-  cl_plan_done(&plan);
-  return status;
-}
-
-int cl_run_plan(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
-                char **ret_settings, struct cl_err *e) {
-  struct cl_plan plan;
-  int status = cl_plan_make(options, &plan, e);
-  if (status == 0) {
-    cl_plan_tell(&plan, callbacks);
-    *ret_settings = plan.result.settings;
-    plan.result.settings = NULL;
-  }
   cl_plan_done(&plan);
   return status;
 }

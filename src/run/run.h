@@ -7,7 +7,8 @@
 int cl_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
            struct clade_run_result *ret, struct cl_err *e);
 int cl_run_plan(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
-                char **ret_settings, struct cl_err *e);
+                struct clade_plan **ret, struct cl_err *e);
+void cl_run_plan_free(struct clade_plan *plan);
 int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
                 int *ret_status, struct cl_err *e);
 int cl_resume(const struct clade_resume_options *options, const struct clade_run_callbacks *callbacks,

@@ -239,6 +239,7 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   cl_engine_destroy(s.engine);
   close_loop(&s);
   if (s.view != NULL) cl_run_view_result(s.view, ret);
+  (void)snprintf(ret->store, sizeof ret->store, "%s", options->address);
   ret->signal = s.signal;
   cl_run_view_destroy(s.view);
   cl_log_close(s.log);

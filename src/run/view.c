@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "worker/attempt.h"
 
 enum { SLOTS_SHOWN = 64 };
 
@@ -16,7 +17,7 @@ struct cl_run_view {
   size_t cap_known, n_known;
   int64_t began_us, results_at_begin;
   struct cl_value *room;
-  struct cl_text text;
+  struct cl_text text, shown; /* shown: values of the slots and of the best, one after the other */
 };
 
 static const struct cl_study *study_of(const struct cl_run_view *v) {
@@ -35,21 +36,23 @@ static int64_t count_results(const struct cl_study *s) {
 }
 
 /* "lr=0.01 momentum=0.9": the active values of a trial. */
-static void write_values(struct cl_run_view *v, const struct cl_trial *t) {
+static void write_values(struct cl_run_view *v, const struct cl_trial *t, struct cl_text *ret) {
   const struct cl_space *space = cl_study_space(study_of(v));
-  cl_text_clear(&v->text);
+  bool first = true;
   cl_trial_values(study_of(v), t, v->room);
   for (int i = 0; i < space->n; i++) {
     if (v->room[i].kind == CL_ABSENT) continue;
-    cl_text_format(&v->text, "%s%s=", v->text.length > 0 ? " " : "", space->items[i].name);
-    cl_value_write(&v->text, v->room[i]);
+    cl_text_format(ret, "%s%s=", first ? "" : " ", space->items[i].name);
+    cl_value_write(ret, v->room[i]);
+    first = false;
   }
 }
 
 static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
   const struct cl_study *s = study_of(v);
   if (v->callbacks.result == NULL) return;
-  write_values(v, t);
+  cl_text_clear(&v->text);
+  write_values(v, t, &v->text);
   struct clade_result_news news = {
       .trial = t->number,
       .state = cl_state_name(t->head.state),
@@ -109,6 +112,7 @@ void cl_run_view_destroy(struct cl_run_view *v) {
   cl_free(v->known);
   cl_free(v->room);
   cl_text_done(&v->text);
+  cl_text_done(&v->shown);
   cl_free(v);
 }
 
@@ -155,11 +159,47 @@ static void fill_counts(const struct cl_study *s, struct clade_progress *p) {
   p->best_value = best == NULL ? NAN : best->value;
 }
 
+/* The values of a trial as one more text in v->shown, ended by a zero byte: where it begins. */
+static size_t show_values(struct cl_run_view *v, int64_t number) {
+  const struct cl_trial *t = cl_study_trial(study_of(v), number);
+  size_t at = v->shown.length;
+  if (t != NULL) write_values(v, t, &v->shown);
+  cl_text_add_char(&v->shown, '\0');
+  return at;
+}
+
+static const char *shown_at(const struct cl_run_view *v, int64_t trial, size_t at) {
+  return trial == 0 || v->shown.failed ? NULL : v->shown.bytes + at;
+}
+
+static void fill_slots(struct cl_run_view *v, const struct cl_worker *w, struct clade_progress *p,
+                       struct clade_slot_progress slots[SLOTS_SHOWN]) {
+  struct cl_slot_view views[SLOTS_SHOWN];
+  size_t at[SLOTS_SHOWN + 1];
+  int n = cl_worker_views(w, views, SLOTS_SHOWN);
+  p->n_slots = n < SLOTS_SHOWN ? n : SLOTS_SHOWN;
+  cl_text_clear(&v->shown);
+  for (int i = 0; i < p->n_slots; i++) at[i] = show_values(v, views[i].trial);
+  at[p->n_slots] = show_values(v, p->best_trial);
+  for (int i = 0; i < p->n_slots; i++)
+    slots[i] = (struct clade_slot_progress){.trial = views[i].trial,
+                                            .attempt = views[i].attempt,
+                                            .phase = phase_name(views[i].phase),
+                                            .step = views[i].step,
+                                            .value = views[i].value,
+                                            .elapsed_s =
+                                                (double)(cl_log_now_ms(v->log) - views[i].started_ms) / 1000,
+                                            .values = shown_at(v, views[i].trial, at[i])};
+  p->slots = slots;
+  p->best_values = shown_at(v, p->best_trial, at[p->n_slots]);
+}
+
 void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool deciding) {
   const struct cl_study *s = study_of(v);
   if (v->callbacks.progress == NULL) return;
   const struct cl_objective *objective = &cl_study_settings(s)->objectives[0];
   struct clade_progress p = {.study = cl_study_name(s),
+                             .method = cl_study_settings(s)->method,
                              .metric = objective->name,
                              .step_unit = cl_study_settings(s)->step,
                              .maximize = objective->goal == CL_MAXIMIZE,
@@ -169,19 +209,8 @@ void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool
   fill_counts(s, &p);
   int64_t fresh = p.results - v->results_at_begin;
   if (fresh > 0) p.eta_s = p.elapsed_s / (double)fresh * (double)(p.trials - p.results);
-  struct cl_slot_view views[SLOTS_SHOWN];
   struct clade_slot_progress slots[SLOTS_SHOWN];
-  int n = cl_worker_views(w, views, SLOTS_SHOWN);
-  p.n_slots = n < SLOTS_SHOWN ? n : SLOTS_SHOWN;
-  for (int i = 0; i < p.n_slots; i++)
-    slots[i] = (struct clade_slot_progress){.trial = views[i].trial,
-                                            .attempt = views[i].attempt,
-                                            .phase = phase_name(views[i].phase),
-                                            .step = views[i].step,
-                                            .value = views[i].value,
-                                            .elapsed_s =
-                                                (double)(cl_log_now_ms(v->log) - views[i].started_ms) / 1000};
-  p.slots = slots;
+  fill_slots(v, w, &p, slots);
   v->callbacks.progress(v->callbacks.ctx, &p);
 }
 
@@ -194,6 +223,14 @@ static int64_t last_failed(const struct cl_study *s) {
   for (int64_t i = cl_study_trials(s); i >= 1; i--)
     if (cl_study_trial(s, i)->head.state == CL_FAILED) return i;
   return 0;
+}
+
+static void name_stderr(const struct cl_study *s, int64_t trial, struct clade_run_result *ret) {
+  const struct cl_trial *t = cl_study_trial(s, trial);
+  char *path =
+      t == NULL || t->head.attempt == 0 ? NULL : cl_attempt_path(s, trial, t->head.attempt, "stderr");
+  if (path != NULL) (void)snprintf(ret->failed_stderr, sizeof ret->failed_stderr, "%s", path);
+  cl_free(path);
 }
 
 void cl_run_view_result(const struct cl_run_view *v, struct clade_run_result *ret) {
@@ -213,4 +250,5 @@ void cl_run_view_result(const struct cl_run_view *v, struct clade_run_result *re
   ret->best_value = p.best_value;
   if (p.failed == 0 || (cl_study_reason(s) != CL_REASON_FAILURES && p.failed < p.results)) return;
   ret->failed_trial = last_failed(s);
+  name_stderr(s, ret->failed_trial, ret);
 }

@@ -1,0 +1,267 @@
+#include "cli/outcome.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clade/query.h"
+#include "cli/rows.h"
+#include "view/number.h"
+#include "view/plot.h"
+#include "view/safe.h"
+
+#define STDERR_LINES 20
+#define STDERR_BYTES 16384
+#define CURVE_WIDTH  72
+#define CURVE_HEIGHT 10
+
+/* Would a command find the store without --store? */
+static bool is_usual_store(const char *store) {
+  const char *variable = getenv("CLADE_STORE");
+  const char *usual = variable != NULL && variable[0] != '\0' ? variable : "clade.db";
+  char a[PATH_MAX], b[PATH_MAX];
+  if (strcmp(store, usual) == 0) return true;
+  return realpath(usual, a) != NULL && realpath(store, b) != NULL && strcmp(a, b) == 0;
+}
+
+/* `clade best mnist`, with --store where it needs one. */
+static void add_command(const struct cl_cli *cli, struct clade_text *t, const char *begin,
+                        const struct clade_run_result *r, const char *end) {
+  clade_text_format(t, "clade %s ", begin);
+  cl_cli_add_word(t, r->study);
+  clade_text_add(t, end);
+  if (r->store[0] == '\0' || is_usual_store(r->store)) return;
+  clade_text_add(t, " --store ");
+  cl_cli_add_word(t, cli->store_typed != NULL ? cli->store_typed : r->store);
+}
+
+/* The last lines of a file as they are; nothing if it cannot be read. */
+static void add_tail(struct clade_text *t, const char *path, const struct cl_view_style *style) {
+  char bytes[STDERR_BYTES + 1];
+  FILE *file = path[0] == '\0' ? NULL : fopen(path, "rbe");
+  if (file == NULL) return;
+  if (fseek(file, -STDERR_BYTES, SEEK_END) != 0) rewind(file);
+  size_t n = fread(bytes, 1, STDERR_BYTES, file), begin = n, lines = 0;
+  (void)fclose(file);
+  while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r')) n--;
+  for (begin = n; begin > 0; begin--)
+    if (bytes[begin - 1] == '\n' && ++lines == STDERR_LINES) break;
+  bytes[n] = '\0';
+  for (char *line = bytes + begin, *end; n > begin && line != NULL; line = end) {
+    end = strchr(line, '\n');
+    if (end != NULL) *end++ = '\0';
+    clade_text_add(t, "  | ");
+    cl_view_add_safe(t, line, style);
+    clade_text_add_char(t, '\n');
+  }
+}
+
+/* "47 complete, 3 failed" */
+static void add_counts(struct clade_text *t, const struct clade_run_result *r) {
+  const struct {
+    int64_t n;
+    const char *word;
+  } parts[] = {{r->complete, "complete"},
+               {r->pruned, "pruned"},
+               {r->failed, "failed"},
+               {r->diverged, "diverged"},
+               {r->infeasible, "infeasible"}};
+  bool first = true;
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    if (parts[i].n == 0) continue;
+    clade_text_format(t, "%s%" PRId64 " %s", first ? "" : ", ", parts[i].n, parts[i].word);
+    first = false;
+  }
+}
+
+static const char *say_reason(const char *reason) {
+  static const char *const words[][2] = {{"budget", "is finished"},
+                                         {"exhausted", "is finished, every point was tried"},
+                                         {"target", "is finished, the target is reached"},
+                                         {"failures", "was given up"},
+                                         {"human", "was ended by a person"}};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strcmp(reason, words[i][0]) == 0) return words[i][1];
+  return "is not finished";
+}
+
+static void add_headline(struct cl_cli_live *l, const struct clade_run_result *r) {
+  struct clade_text *t = &l->cli->text;
+  const struct cl_view_style *style = &l->cli->out;
+  char buffer[CL_VIEW_NUMBER_MAX];
+  if (l->cli->out_terminal && !l->cli->quiet) clade_text_add_char(t, '\n');
+  cl_view_tone_begin(t, style, CL_TONE_STRONG);
+  cl_view_add_safe(t, r->study, style);
+  clade_text_format(t, " %s",
+                    r->signal != 0 && r->reason[0] == '\0' ? "was interrupted" : say_reason(r->reason));
+  cl_view_tone_end(t, style, CL_TONE_STRONG);
+  clade_text_format(t, ": %" PRId64, r->results);
+  if (r->results != r->trials && r->trials < CL_CLI_ENDLESS) clade_text_format(t, " of %" PRId64, r->trials);
+  clade_text_format(t, " trial%s in %s", r->trials == 1 ? "" : "s", cl_view_duration(l->elapsed_s, buffer));
+  if (r->results > 0) clade_text_add(t, " (");
+  add_counts(t, r);
+  clade_text_add(t, r->results > 0 ? ")\n" : "\n");
+}
+
+static void add_best(struct cl_cli_live *l, const struct clade_run_result *r) {
+  struct clade_text *t = &l->cli->text;
+  const struct cl_view_style *style = &l->cli->out;
+  char buffer[CL_VIEW_NUMBER_MAX];
+  if (r->best_trial == 0) return;
+  clade_text_add(t, "best: ");
+  cl_view_tone_begin(t, style, CL_TONE_GOOD);
+  cl_view_add_safe(t, l->metric.length > 0 ? clade_text_get(&l->metric) : "value", style);
+  clade_text_format(t, " %s", cl_view_short(r->best_value, 6, buffer));
+  cl_view_tone_end(t, style, CL_TONE_GOOD);
+  clade_text_format(t, " in trial %" PRId64 "\n", r->best_trial);
+  if (l->best_values.length == 0) return;
+  clade_text_add(t, "      ");
+  cl_view_add_safe(t, clade_text_get(&l->best_values), style);
+  clade_text_add_char(t, '\n');
+}
+
+/* The history of the best, where there is one to see. */
+static void add_curve(struct cl_cli_live *l, const struct clade_run_result *r) {
+  struct clade_text title = {0};
+  struct cl_view_style style = l->cli->out;
+  struct cl_view_curve curve = {l->x, l->y, l->n};
+  if (!l->cli->out_terminal || l->n < 3 || l->n >= l->capacity) return;
+  l->x[l->n] = (double)r->results; /* the last best holds until now */
+  l->y[l->n] = l->y[l->n - 1];
+  curve.n++;
+  clade_text_add_char(&l->cli->text, '\n');
+  clade_text_format(&title, "%s, best so far", clade_text_get(&l->metric));
+  struct cl_view_plot plot = {.curves = &curve,
+                              .n_curves = 1,
+                              .title = clade_text_get(&title),
+                              .x_label = "trials",
+                              .width =
+                                  style.width > 0 && style.width < CURVE_WIDTH ? style.width : CURVE_WIDTH,
+                              .height = CURVE_HEIGHT,
+                              .steps = true};
+  if (plot.width >= 20) cl_view_plot_write(&plot, &style, &l->cli->text);
+  clade_text_done(&title);
+}
+
+static void add_next(struct cl_cli_live *l, enum cl_cli_part part, const struct clade_run_result *r) {
+  struct clade_text *t = &l->cli->text;
+  struct clade_text lines[2] = {{0}, {0}};
+  const char *why[2] = {"how good is it, and how much of that is luck?", "all trials, the best last"};
+  bool open = r->reason[0] == '\0';
+  if (open) {
+    add_command(l->cli, &lines[0], "resume", r, "");
+    why[0] =
+        part == CL_PART_WORK ? "if no other engine runs it" : "goes on where it stopped; nothing is lost";
+  } else if (r->best_trial > 0)
+    add_command(l->cli, &lines[0], "best", r, "");
+  add_command(l->cli, &lines[1], "list trials", r, r->best_trial > 0 ? " --sort best" : "");
+  if (r->best_trial == 0) why[1] = "all trials";
+  size_t width = lines[0].length > lines[1].length ? lines[0].length : lines[1].length;
+  clade_text_add(t, "\nnext:\n");
+  for (size_t i = 0; i < 2; i++) {
+    if (lines[i].length == 0) continue;
+    clade_text_add(t, "  ");
+    cl_view_add_safe(t, clade_text_get(&lines[i]), &l->cli->out);
+    clade_text_add_repeat(t, " ", width - lines[i].length + 2);
+    cl_view_tone_begin(t, &l->cli->out, CL_TONE_DIM);
+    clade_text_format(t, "%s\n", why[i]);
+    cl_view_tone_end(t, &l->cli->out, CL_TONE_DIM);
+  }
+  clade_text_done(&lines[0]);
+  clade_text_done(&lines[1]);
+}
+
+/* For programs. */
+
+static void add_json_best(struct clade_text *t, const struct clade_run_result *r) {
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  struct clade_trial_info *trial = NULL;
+  clade_text_format(t, "{\"trial\": %" PRId64 ", \"value\": ", r->best_trial);
+  clade_text_add_json_number(t, r->best_value);
+  clade_text_add(t, ", \"values\": ");
+  int status = clade_store_open(r->store, &store, NULL);
+  if (status == 0) status = clade_reader_open(store, r->study, &reader, NULL);
+  if (status == 0) status = clade_trial_read(reader, r->best_trial, &trial, NULL);
+  if (status == 0)
+    cl_cli_add_json_values(t, trial->values, trial->n_values);
+  else
+    clade_text_add(t, "null");
+  clade_text_add_char(t, '}');
+  clade_trial_free(trial);
+  clade_reader_close(reader);
+  clade_store_close(store);
+}
+
+static void write_json(struct cl_cli_live *l, const struct clade_run_result *r) {
+  struct clade_text *t = &l->cli->text;
+  const struct {
+    const char *name;
+    int64_t n;
+  } counts[] = {{"trials", r->trials},        {"results", r->results}, {"complete", r->complete},
+                {"pruned", r->pruned},        {"failed", r->failed},   {"diverged", r->diverged},
+                {"infeasible", r->infeasible}};
+  clade_text_add(t, "{\"study\": ");
+  clade_text_add_json(t, r->study);
+  clade_text_add(t, ", \"store\": ");
+  clade_text_add_json(t, r->store);
+  clade_text_format(t, ", \"state\": \"%s\", \"reason\": ", r->reason[0] == '\0' ? "open" : "finished");
+  clade_text_add_json(t, r->reason[0] == '\0' ? NULL : r->reason);
+  clade_text_add(t, ", \"signal\": ");
+  if (r->signal != 0)
+    clade_text_format(t, "%d", r->signal);
+  else
+    clade_text_add(t, "null");
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+    clade_text_format(t, ", \"%s\": %" PRId64, counts[i].name, counts[i].n);
+  clade_text_add(t, ", \"best\": ");
+  if (r->best_trial > 0)
+    add_json_best(t, r);
+  else
+    clade_text_add(t, "null");
+  clade_text_add(t, "}\n");
+}
+
+/* Failures: why, as the trial itself said it. */
+static void explain_failures(const struct cl_cli_live *l, const struct clade_run_result *r) {
+  struct clade_text tail = {0};
+  bool given_up = strcmp(r->reason, "failures") == 0;
+  if (r->failed_trial == 0) return;
+  (void)cl_cli_complain(l->cli, 0,
+                        given_up ? "the first %" PRId64
+                                   " trials failed, so the study was given up; repair the program, "
+                                   "then start anew with --again (--max-failures N waits for more)"
+                                 : "none of the %" PRId64 " trials came to a result",
+                        r->results);
+  add_tail(&tail, r->failed_stderr, &l->cli->err);
+  if (tail.length > 0) {
+    (void)fprintf(stderr, "The last lines that trial %" PRId64 " wrote to stderr:\n", r->failed_trial);
+    (void)fwrite(clade_text_get(&tail), 1, tail.length, stderr);
+    (void)fprintf(stderr, "all of it: %s\n", r->failed_stderr);
+  } else
+    (void)fprintf(stderr, "Trial %" PRId64 " wrote nothing to stderr; its directory is that of %s\n",
+                  r->failed_trial, r->failed_stderr[0] != '\0' ? r->failed_stderr : "the study");
+  clade_text_done(&tail);
+}
+
+int cl_cli_outcome(struct cl_cli_live *l, enum cl_cli_part part, int status,
+                   const struct clade_run_result *result, const struct cl_err *e) {
+  cl_cli_live_end(l);
+  if (status < 0) return cl_cli_fail(l->cli, e);
+  if (result->once) return result->once_status;
+  explain_failures(l, result);
+  if (l->cli->json)
+    write_json(l, result);
+  else {
+    add_headline(l, result);
+    add_best(l, result);
+    if (!l->cli->quiet) add_curve(l, result);
+    if (!l->cli->quiet) add_next(l, part, result);
+  }
+  if (strcmp(result->reason, "failures") == 0) return CL_EXIT_FAILED;
+  return result->signal != 0 && result->reason[0] == '\0' ? 128 + result->signal : CL_EXIT_DONE;
+}

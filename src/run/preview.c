@@ -1,0 +1,100 @@
+/* What a run would do, in words. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "run/plan.h"
+#include "run/run.h"
+#include "spec/words.h"
+
+struct preview {
+  struct clade_plan plan; /* first: the caller holds its address */
+  struct cl_arena arena;
+};
+
+/* The text's copy in the arena; null without memory. */
+static const char *keep_text(struct preview *p, struct cl_text *t) {
+  const char *copy = t->failed ? NULL : cl_arena_text(&p->arena, cl_text_get(t));
+  cl_text_done(t);
+  return copy;
+}
+
+static const char *describe_space(struct preview *p, const struct cl_space *space) {
+  struct cl_text t = {0};
+  for (int i = 0; i < space->n; i++) {
+    if (i > 0) cl_text_add_char(&t, '\n');
+    cl_space_describe(&space->items[i], space, &t);
+  }
+  return keep_text(p, &t);
+}
+
+static int write_command(struct preview *p, const struct cl_settings *s, struct cl_err *e) {
+  struct cl_value *values = cl_alloc_array((size_t)s->space.n + 1, sizeof *values);
+  char **words = NULL;
+  int n = 0, status = values == NULL ? CL_FAIL_NOMEM(e) : 0;
+  if (status == 0) {
+    cl_plan_tuned(&s->space, values);
+    status = cl_spec_command(s, values, "{spec}", &n, &words, e);
+  }
+  if (status == 0) {
+    struct cl_text t = {0};
+    for (int i = 0; i < n; i++) {
+      if (i > 0) cl_text_add_char(&t, ' ');
+      cl_word_quote(&t, words[i]);
+    }
+    p->plan.command = keep_text(p, &t);
+    if (p->plan.command == NULL) status = CL_FAIL_NOMEM(e);
+  }
+  cl_spec_command_free(words);
+  cl_free(values);
+  return status;
+}
+
+static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e) {
+  const struct cl_settings *s = from->settings;
+  struct cl_arena *a = &p->arena;
+  struct clade_plan *to = &p->plan;
+  const json_t *schedule = json_object_get(s->schedule, "method");
+  to->study = cl_arena_text(a, s->study);
+  to->store = cl_arena_text(a, from->store);
+  to->cwd = cl_arena_text(a, s->cwd);
+  to->method = cl_arena_text(a, s->method);
+  to->schedule = cl_arena_text(a, json_string_value(schedule));
+  to->metric = cl_arena_text(a, s->objectives[0].name);
+  to->goal = s->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";
+  to->trials = s->trials;
+  to->parallel = s->parallel;
+  to->once = from->result.once;
+  to->n_hyperparameters = s->space.n;
+  to->n_constraints = s->space.n_constraints;
+  to->space = describe_space(p, &s->space);
+  to->settings = cl_arena_text(a, from->result.settings);
+  if (to->study == NULL || to->store == NULL || to->space == NULL || to->settings == NULL)
+    return CL_FAIL_NOMEM(e);
+  return s->n_program > 0 ? write_command(p, s, e) : 0;
+}
+
+int cl_run_plan(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
+                struct clade_plan **ret, struct cl_err *e) {
+  struct cl_plan plan;
+  struct preview *p = cl_alloc(sizeof *p);
+  int status = cl_plan_make(options, false, &plan, e);
+  if (p == NULL && status == 0) status = CL_FAIL_NOMEM(e);
+  if (status == 0) {
+    cl_plan_tell(&plan, callbacks);
+    status = fill(p, &plan, e);
+  }
+  cl_plan_done(&plan);
+  if (status == 0)
+    *ret = &p->plan;
+  else if (p != NULL)
+    cl_run_plan_free(&p->plan);
+  return status;
+}
+
+void cl_run_plan_free(struct clade_plan *plan) {
+  struct preview *p = (struct preview *)plan;
+  if (p == NULL) return;
+  cl_arena_done(&p->arena);
+  cl_free(p);
+}
