@@ -151,6 +151,12 @@ int cl_space_perturb(const struct cl_space *s, uint64_t seed, uint64_t trial, ui
 bool cl_space_equal(const struct cl_space *s, const struct cl_value *a, const struct cl_value *b);
 uint64_t cl_space_hash(const struct cl_space *s, const struct cl_value *values);
 
+struct cl_neighbour {
+  const struct cl_value *values; /* space->n; until the visit returns */
+  int changed;                   /* the hyperparameter that took a step … */
+  int64_t level;                 /* … and its level now */
+};
+
 /* All assignments that differ from `values` in exactly one step of one hyperparameter: ordered and numeric
  * levels one down or up, unordered any other value (with `unordered_steps` only the ones beside it in the
  * list, as XT does); continuous, constant and drawn ones have none. A change of a parent settles its children
@@ -158,8 +164,8 @@ uint64_t cl_space_hash(const struct cl_space *s, const struct cl_value *values);
  * the order of the space, lower levels first; stops when it returns non-zero, and returns that. `room`:
  * space->n values of scratch. Cost O(neighbours * n). */
 int cl_space_neighbours(const struct cl_space *s, const struct cl_value *values, bool unordered_steps,
-                        struct cl_value *room,
-                        int (*visit)(void *ctx, const struct cl_value *values, int changed), void *ctx);
+                        struct cl_value *room, int (*visit)(void *ctx, const struct cl_neighbour *neighbour),
+                        void *ctx);
 
 /* The grid: all assignments of levels, counting only active subtrees; constraints are not looked at, drawn
  * ones are left absent (cl_space_draw fills them in). A continuous hyperparameter takes `continuous` levels

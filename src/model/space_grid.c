@@ -130,7 +130,7 @@ struct walk {
   const struct cl_space *s;
   const struct cl_value *values;
   struct cl_value *room;
-  int (*visit)(void *ctx, const struct cl_value *values, int changed);
+  int (*visit)(void *ctx, const struct cl_neighbour *neighbour);
   void *ctx;
 };
 
@@ -140,12 +140,12 @@ static int try_level(const struct walk *w, int index, int64_t level) {
   w->room[index] = cl_space_level_value(&s->items[index], level);
   if (is_parent(s, index)) cl_space_settle(s, w->room, w->values);
   if (!cl_space_constraints_hold(s, w->room, NULL)) return 0;
-  return w->visit(w->ctx, w->room, index);
+  return w->visit(w->ctx, &(struct cl_neighbour){w->room, index, level});
 }
 
 int cl_space_neighbours(const struct cl_space *s, const struct cl_value *values, bool unordered_steps,
-                        struct cl_value *room,
-                        int (*visit)(void *ctx, const struct cl_value *values, int changed), void *ctx) {
+                        struct cl_value *room, int (*visit)(void *ctx, const struct cl_neighbour *neighbour),
+                        void *ctx) {
   struct walk w = {s, values, room, visit, ctx};
   for (int i = 0; i < s->n; i++) {
     const struct cl_hyperparameter *h = &s->items[i];

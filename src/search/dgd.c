@@ -239,32 +239,32 @@ struct walk {
   struct cl_value *chosen;
 };
 
-static int64_t count_of(struct dgd_state *s, const struct cl_value *values) {
+static int64_t count_of(struct dgd_state *s, const struct cl_neighbour *neighbour) {
   const struct cl_space *space = s->env->space;
+  const struct cl_value *values = neighbour->values;
   for (int i = 0; i < space->n; i++) { /* mostly those of the centre */
     const struct cl_hyperparameter *h = &space->items[i];
-    s->levels[i] = s->centre_levels[i];
-    if (h->domain == CL_CONSTANT || h->drawn || cl_value_equal(values[i], s->centre[i])) continue;
+    s->levels[i] = i == neighbour->changed ? (uint32_t)neighbour->level : s->centre_levels[i];
+    if (i == neighbour->changed || !cl_space_is_searched(h) || cl_value_equal(values[i], s->centre[i]))
+      continue;
     s->levels[i] = values[i].kind == CL_ABSENT ? CL_LEVEL_NONE : (uint32_t)cl_space_level_of(h, values[i]);
   }
   int64_t number = cl_configs_find(&s->configs, s->levels);
   return number < 0 ? 0 : s->sets[number].count;
 }
 
-static int measure(void *ctx, const struct cl_value *values, int changed) {
-  (void)changed;
+static int measure(void *ctx, const struct cl_neighbour *neighbour) {
   struct walk *w = ctx;
-  int64_t count = count_of(w->s, values);
+  int64_t count = count_of(w->s, neighbour);
   if (count > w->most) w->most = count;
   return 0;
 }
 
 /* Weights in the order of the walk, the centre first; takes the one in which the running sum passes target.
  */
-static int weigh(void *ctx, const struct cl_value *values, int changed) {
-  (void)changed;
+static int weigh(void *ctx, const struct cl_neighbour *neighbour) {
   struct walk *w = ctx;
-  int64_t weight = w->most + 1 - count_of(w->s, values);
+  int64_t weight = w->most + 1 - count_of(w->s, neighbour);
   assert(weight >= 1);
   if (w->n < WEIGHTS_LISTED) cl_text_format(w->args, "%s%lld", w->n > 0 ? ", " : "", (long long)weight);
   w->n++;
@@ -272,21 +272,20 @@ static int weigh(void *ctx, const struct cl_value *values, int changed) {
   return 0;
 }
 
-static int pick(void *ctx, const struct cl_value *values, int changed) {
-  (void)changed;
+static int pick(void *ctx, const struct cl_neighbour *neighbour) {
   struct walk *w = ctx;
-  w->target -= w->most + 1 - count_of(w->s, values);
+  w->target -= w->most + 1 - count_of(w->s, neighbour);
   if (w->target >= 0) {
     w->left++;
     return 0;
   }
-  memcpy(w->chosen, values, (size_t)w->s->env->space->n * sizeof *values);
+  memcpy(w->chosen, neighbour->values, (size_t)w->s->env->space->n * sizeof *w->chosen);
   return 1;
 }
 
-static int for_each(struct walk *w, int (*visit)(void *ctx, const struct cl_value *values, int changed)) {
+static int for_each(struct walk *w, int (*visit)(void *ctx, const struct cl_neighbour *neighbour)) {
   struct dgd_state *s = w->s;
-  int status = visit(w, s->centre, -1);
+  int status = visit(w, &(struct cl_neighbour){s->centre, -1, 0});
   if (status != 0) return status;
   return cl_space_neighbours(s->env->space, s->centre, s->xt, s->room, visit, w);
 }
@@ -316,6 +315,9 @@ static void choose(struct dgd_state *s, const struct leader *l, struct cl_propos
   for (int i = 0; i < s->env->space->n; i++) /* settling has filled in some */
     if (s->env->space->items[i].drawn) p->values[i] = (struct cl_value){0};
   cl_text_format(p->args, "], \"chosen\": %lld", (long long)w.left);
+  if (w.n > WEIGHTS_LISTED)
+    cl_text_format(p->args, ", \"unlisted\": %lld, \"total\": %lld", (long long)(w.n - WEIGHTS_LISTED),
+                   (long long)w.total);
 }
 
 static void note_repeat(struct dgd_state *s, struct cl_proposal *p) {
@@ -420,9 +422,9 @@ static void list_weight(struct listing *l, const char *name, struct cl_value v) 
   l->index++;
 }
 
-static int list_neighbour(void *ctx, const struct cl_value *values, int changed) {
+static int list_neighbour(void *ctx, const struct cl_neighbour *neighbour) {
   struct listing *l = ctx;
-  list_weight(l, l->space->items[changed].name, values[changed]);
+  list_weight(l, l->space->items[neighbour->changed].name, neighbour->values[neighbour->changed]);
   return 0;
 }
 
@@ -484,7 +486,10 @@ static void dgd_explain(const json_t *args, const struct cl_study *study, struct
   l.chosen = json_integer_value(json_object_get(args, "chosen"));
   for (size_t i = 0; i < json_array_size(weights); i++)
     l.total += json_integer_value(json_array_get(weights, i));
+  json_int_t unlisted = json_integer_value(json_object_get(args, "unlisted"));
+  if (unlisted > 0) l.total = json_integer_value(json_object_get(args, "total"));
   if (l.total > 0) list_neighbours(&l, study, known ? values : NULL, known ? values + n : NULL);
+  if (unlisted > 0) cl_text_format(ret, "  and %lld more\n", (long long)unlisted);
   cl_free(values);
 }
 

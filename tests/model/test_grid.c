@@ -98,11 +98,14 @@ struct seen {
   int n;
 };
 
-static int note(void *ctx, const struct cl_value *values, int changed) {
+static int note(void *ctx, const struct cl_neighbour *neighbour) {
   struct seen *seen = ctx;
-  assert_int_equal(cl_space_check(seen->space, values, NULL), 0);
-  cl_text_format(&seen->text, "%s=", seen->space->items[changed].name);
-  cl_value_write(&seen->text, values[changed]);
+  assert_int_equal(cl_space_check(seen->space, neighbour->values, NULL), 0);
+  const struct cl_hyperparameter *h = &seen->space->items[neighbour->changed];
+  struct cl_value v = neighbour->values[neighbour->changed];
+  assert_int_equal(cl_space_level_of(h, v), neighbour->level);
+  cl_text_format(&seen->text, "%s=", h->name);
+  cl_value_write(&seen->text, v);
   cl_text_add_char(&seen->text, ' ');
   seen->n++;
   return 0;
@@ -145,9 +148,8 @@ static void neighbours_that_break_a_constraint_are_left_out(void **state) {
   cl_settings_destroy(s);
 }
 
-static int stop_at_second(void *ctx, const struct cl_value *values, int changed) {
-  (void)values;
-  (void)changed;
+static int stop_at_second(void *ctx, const struct cl_neighbour *neighbour) {
+  (void)neighbour;
   return ++*(int *)ctx == 2 ? 17 : 0;
 }
 
@@ -162,8 +164,9 @@ static void a_visit_can_stop_the_walk(void **state) {
   cl_settings_destroy(s);
 }
 
-static int note_child(void *ctx, const struct cl_value *values, int changed) {
-  if (changed == 0 && values[1].kind != CL_ABSENT) *(struct cl_value *)ctx = values[1];
+static int note_child(void *ctx, const struct cl_neighbour *neighbour) {
+  const struct cl_value *values = neighbour->values;
+  if (neighbour->changed == 0 && values[1].kind != CL_ABSENT) *(struct cl_value *)ctx = values[1];
   return 0;
 }
 

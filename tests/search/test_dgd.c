@@ -174,6 +174,27 @@ static void unordered_values_are_all_neighbours(void **state) {
   driver_end(&d);
 }
 
+static void a_very_long_list_is_walked_not_searched(void **state) {
+  (void)state;
+  struct cl_text t = {0};
+  cl_text_add(&t, "{\"id\": 1, \"name\": \"u\", \"domain\": \"unordered\", \"values\": [0");
+  for (int i = 1; i < 50000; i++) cl_text_format(&t, ", %d", i);
+  cl_text_add(&t, "]}");
+  struct driver d = driver_begin(cl_text_get(&t), dgd1, 1);
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(driver_ask(&d, NULL), 0);
+    driver_finish(&d, driver_trials(&d), i);
+  }
+  assert_non_null(strstr(d.log[d.n - 3]->args, "\"unlisted\": 49000, \"total\": "));
+  struct cl_text why = {0};
+  assert_int_equal(cl_searcher_explain(d.log[d.n - 3], d.study, &why, NULL), 0);
+  assert_non_null(strstr(cl_text_get(&why), "and 49000 more\n"));
+  driver_verify_all(&d);
+  driver_end(&d);
+  cl_text_done(&why);
+  cl_text_done(&t);
+}
+
 static void the_xt_variant_follows_the_raw_mean_and_the_latest(void **state) {
   (void)state;
   struct driver d =
@@ -412,6 +433,7 @@ int main(void) {
       cmocka_unit_test(failures_count_with_the_worst_score_seen),
       cmocka_unit_test(enormous_scores_do_no_harm),
       cmocka_unit_test(unordered_values_are_all_neighbours),
+      cmocka_unit_test(a_very_long_list_is_walked_not_searched),
       cmocka_unit_test(the_xt_variant_follows_the_raw_mean_and_the_latest),
       cmocka_unit_test(it_starts_at_random_with_a_fifth_of_the_budget),
       cmocka_unit_test(continuous_hyperparameters_are_refused),
