@@ -420,6 +420,18 @@ static int check_ids(const struct cl_settings *old, const struct cl_settings *ne
   return 0;
 }
 
+/* Values, ranks and the first metrics of a study are about its objectives. */
+static int check_objectives(const struct cl_settings *old, const struct cl_settings *new, struct cl_err *e) {
+  bool same = old->n_objectives == new->n_objectives;
+  for (int i = 0; i < old->n_objectives && same; i++) {
+    const struct cl_objective *a = &old->objectives[i], *b = &new->objectives[i];
+    same = strcmp(a->name, b->name) == 0 && a->goal == b->goal && a->reduce == b->reduce;
+  }
+  if (same) return 0;
+  return CL_FAIL(e, CLADE_ESPEC,
+                 "the objectives of a study stay as they were when it was created: begin another study");
+}
+
 int cl_settings_update(const struct cl_settings *old, const char *changes, struct cl_settings **ret,
                        struct cl_err *e) {
   json_t *patch = NULL;
@@ -438,6 +450,7 @@ int cl_settings_update(const struct cl_settings *old, const char *changes, struc
   CL_TRY(from_json(merged, &s, e));
   s->space.version = old->space.version + (space ? 1 : 0);
   int status = check_ids(old, s, e);
+  if (status == 0) status = check_objectives(old, s, e);
   if (status < 0)
     cl_settings_destroy(s);
   else

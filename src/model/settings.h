@@ -80,8 +80,8 @@ int cl_settings_parse(const char *json, struct cl_settings **ret, struct cl_err 
 
 /* `changes` holds only the keys that change (`updated`), null removes one. Gives a new object; its space
  * version is one higher when hyperparameters or constraints are among the keys. An id keeps its name, and a
- * new hyperparameter gets an id above all that were ever used (key `last_id` remembers them): else
- * CLADE_ESPEC. */
+ * new hyperparameter gets an id above all that were ever used (key `last_id` remembers them), and the
+ * objectives stay as they are: else CLADE_ESPEC. */
 int cl_settings_update(const struct cl_settings *old, const char *changes, struct cl_settings **ret,
                        struct cl_err *e);
 void cl_settings_destroy(struct cl_settings *s); /* null is allowed */

@@ -17,14 +17,14 @@
 
 struct cl_snapshot {
   int64_t position, trial;
-  int32_t attempt, pins; /* exploits that wait for their load */
+  int32_t attempt, pins; /* trials that are about to begin from it (cl_head.source): it must not be deleted */
   double step;
   enum cl_way way;
-  bool usable; /* not deleted */
+  bool usable, late; /* not deleted; saved by an attempt that was not the current one any more */
   int64_t bytes;
   char *path, *hash, *host;
   struct cl_rollup rollup;
-  bool diverged;
+  bool diverged; /* what was reported up to it adds up to no finite number */
 };
 
 struct cl_worker_info {
@@ -84,7 +84,8 @@ bool cl_study_is_newer(const struct cl_study *s);  /* met an unknown kind: must 
 const struct cl_trial *cl_study_trial(const struct cl_study *s, int64_t number);
 /* Its values, unpacked into ret[space->n]; texts borrow from the replica. */
 void cl_trial_values(const struct cl_study *s, const struct cl_trial *t, struct cl_value *ret);
-/* Objective i (0…): reduced value, NaN if none. */
+/* Objective i (0…): reduced value, NaN if none. The first one runs along the lineage; a snapshot has no
+ * roll-up of the others, so they are of the present segment. */
 double cl_trial_objective(const struct cl_trial *t, int i);
 /* The seed the trial is trained with: from study seed, its configuration's repeat and number, never from the
  * method. */
@@ -92,7 +93,8 @@ uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t);
 /* The snapshot (position) its next start begins from: an exploit's, else its own last usable one, else its
  * parent's; 0. */
 int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t);
-/* The snapshot (position, of any trial) that its state came from when it was last exploited, else proposed; 0. */
+/* The snapshot (position, of any trial) that its state came from when it was last exploited, else proposed;
+ * 0. */
 int64_t cl_trial_donor(const struct cl_trial *t);
 /* Is hyperparameter `index` held by a person in this trial? */
 bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index);
@@ -107,8 +109,9 @@ int64_t cl_study_first_waiting(const struct cl_study *s); /* oldest of the queue
 /* The one behind `trial` (which is WAITING) in the queue, 0 = none. Cost O(log) and what is skipped. */
 int64_t cl_study_next_waiting(const struct cl_study *s, int64_t trial);
 int64_t cl_study_enqueued(const struct cl_study *s); /* points of settings.enqueue already proposed */
-int64_t cl_study_failures_in_a_row(
-    const struct cl_study *s); /* from the start of the study; -1 once one did better */
+/* Searched and enqueued trials that are FAILED for good, since the study was created or opened again; -1 once
+ * one of them has had another result. */
+int64_t cl_study_failures_in_a_row(const struct cl_study *s);
 
 /* Metrics by id (1…; objectives first). */
 int cl_study_metrics(const struct cl_study *s);
@@ -118,11 +121,11 @@ int cl_study_metric_find(const struct cl_study *s, const char *name); /* id, 0 i
 int cl_study_name_metric(struct cl_study *s, int id, const char *name, struct cl_err *e);
 
 /* Configurations: trials with equal active values (cl_space_equal). The index is built when first asked for,
- * O(trials), and extended later; CLADE_ENOMEM. `configuration` of a trial = number of the first trial that
- * has it. */
+ * O(trials), extended for new trials, and built again after the space or the values of a trial in it have
+ * changed; CLADE_ENOMEM. `configuration` of a trial = number of the first trial that has it. */
 int cl_study_configuration(struct cl_study *s, int64_t number, int64_t *ret, struct cl_err *e);
 /* The next trial after `number` with the same configuration, 0 = none. After cl_study_configuration(…) of any
- * trial. */
+ * trial, with no event applied in between. */
 int64_t cl_study_next_repeat(const struct cl_study *s, int64_t number);
 
 /* Trial with the best value (finite, role search or enqueued, COMPLETE or PRUNED; ties: lower number); 0 =

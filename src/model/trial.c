@@ -33,13 +33,18 @@ bool cl_state_is_pending(int state) {
   return state == CL_WAITING || state == CL_RUNNING || state == CL_PAUSED;
 }
 
+bool cl_head_wants_load(const struct cl_head *h) {
+  return h->load != 0 && h->source != 0;
+}
+
 bool cl_head_may_retry(const struct cl_study_head *s, const struct cl_head *h) {
+  if (h->role == CL_ROLE_FOREIGN) return false;
   if (h->state == CL_FAILED) return h->failures < s->retries && !(h->flags & CL_ATTEMPT_OPEN);
   return (h->state == CL_LOST || h->state == CL_PREEMPTED) && h->tries < CL_TRIES_MAX;
 }
 
 bool cl_state_is_result(const struct cl_study_head *s, const struct cl_head *h) {
-  if (h->state == CL_FAILED) return h->failures >= s->retries;
+  if (h->state == CL_FAILED) return h->failures >= s->retries || h->role == CL_ROLE_FOREIGN;
   return cl_state_is_final(h->state) || h->state == CL_DIVERGED || h->state == CL_INFEASIBLE;
 }
 
@@ -121,15 +126,21 @@ static int state_after_end(const struct cl_head *h, const struct cl_event *ev) {
 
 /* Judging: study. */
 
-/* The settings that appends are judged by; absent keys leave what is there. */
-static void take_settings(struct cl_study_head *s, const char *settings) {
+/* The settings that appends are judged by. Keys that are absent leave what is there; `limits` are replaced as
+ * a whole, as cl_settings_update does. */
+static int take_settings(struct cl_study_head *s, const char *settings, struct cl_err *e) {
   json_t *node = settings == NULL ? NULL : json_loads(settings, 0, NULL);
+  if (!json_is_object(node)) {
+    json_decref(node);
+    return CL_FAIL(e, CLADE_EREFUSED, "the settings of a study must be a JSON object");
+  }
   const json_t *trials = json_object_get(node, "trials"), *objectives = json_object_get(node, "objectives");
-  const json_t *retries = json_object_get(json_object_get(node, "limits"), "retries");
+  const json_t *limits = json_object_get(node, "limits");
   if (json_is_integer(trials)) s->budget = json_integer_value(trials);
   if (json_is_array(objectives)) s->objectives = (int32_t)json_array_size(objectives);
-  if (json_is_integer(retries)) s->retries = (int32_t)json_integer_value(retries);
+  if (limits != NULL) s->retries = (int32_t)json_integer_value(json_object_get(limits, "retries"));
   json_decref(node);
+  return 0;
 }
 
 static int conflict(const char *subject, int64_t seen, int64_t version, struct cl_err *e) {
@@ -137,29 +148,45 @@ static int conflict(const char *subject, int64_t seen, int64_t version, struct c
                  subject, (long long)seen, (long long)version);
 }
 
+static int judge_update(const struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
+  struct cl_study_head after = *s;
+  CL_TRY(take_settings(&after, ev->u.updated.settings, e));
+  if (after.budget < s->counted)
+    return CL_FAIL(e, CLADE_EREFUSED, "trials cannot be %lld: %lld have been proposed already",
+                   (long long)after.budget, (long long)s->counted);
+  if (after.objectives != s->objectives)
+    return CL_FAIL(e, CLADE_EREFUSED, "a study of %d objectives cannot go on with %d: begin another one",
+                   s->objectives, after.objectives);
+  if (ev->u.updated.space_version == s->space_version || ev->u.updated.space_version == s->space_version + 1)
+    return 0;
+  return CL_FAIL(e, CLADE_EREFUSED, "version %d of the space cannot follow version %d",
+                 ev->u.updated.space_version, s->space_version);
+}
+
+static int judge_worker(const struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
+  int worker = ev->u.worker.worker;
+  if (ev->u.worker.state == CL_WORKER_JOINED) {
+    if (worker == s->workers + 1) return 0;
+    return CL_FAIL(e, CLADE_ECONFLICT, "worker %d cannot join: the next number is %d", worker,
+                   s->workers + 1);
+  }
+  return worker >= 1 && worker <= s->workers
+             ? 0
+             : CL_FAIL(e, CLADE_EREFUSED, "worker %d has never joined", worker);
+}
+
 static int judge_study(const struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
+  if ((cl_kind_flags(ev->kind) & CL_T) && ev->kind != CL_EVENT_NOTE)
+    return CL_FAIL(e, CLADE_EREFUSED, "'%s' needs a trial", cl_kind_name(ev->kind));
   if ((cl_kind_flags(ev->kind) & CL_D) && ev->seen != s->version)
     return conflict("the study", ev->seen, s->version, e);
   switch (ev->kind) {
   case CL_EVENT_CREATED:
     return s->position == 0 ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study has been created already");
-  case CL_EVENT_UPDATED: {
-    struct cl_study_head after = *s;
-    take_settings(&after, ev->u.updated.settings);
-    if (after.budget >= s->counted) return 0;
-    return CL_FAIL(e, CLADE_EREFUSED, "trials cannot be %lld: %lld have been proposed already",
-                   (long long)after.budget, (long long)s->counted);
-  }
+  case CL_EVENT_UPDATED: return judge_update(s, ev, e);
   case CL_EVENT_FINISHED: return s->open ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study is finished already");
   case CL_EVENT_REOPENED: return !s->open ? 0 : CL_FAIL(e, CLADE_EREFUSED, "the study is open already");
-  case CL_EVENT_WORKER:
-    if (ev->u.worker.state == CL_WORKER_JOINED) {
-      if (ev->u.worker.worker == s->workers + 1) return 0;
-      return CL_FAIL(e, CLADE_ECONFLICT, "worker %d cannot join: the next number is %d", ev->u.worker.worker,
-                     s->workers + 1);
-    }
-    if (ev->u.worker.worker >= 1 && ev->u.worker.worker <= s->workers) return 0;
-    return CL_FAIL(e, CLADE_EREFUSED, "worker %d has never joined", ev->u.worker.worker);
+  case CL_EVENT_WORKER: return judge_worker(s, ev, e);
   default: return 0; /* clock, chosen, note */
   }
 }
@@ -175,12 +202,26 @@ static int judge_birth(const struct cl_study_head *s, const struct cl_event *ev,
       return 0;
     return CL_FAIL(e, CLADE_EREFUSED, "a trial cannot be imported in state %s", cl_state_name(state));
   }
-  if (!is_counted((int)ev->u.proposed.role)) return 0;
+  int role = (int)ev->u.proposed.role;
+  if (role < CL_ROLE_SEARCH || role > CL_ROLE_REPLAY || role == CL_ROLE_FOREIGN)
+    return CL_FAIL(e, CLADE_EREFUSED, "trial %lld cannot be proposed with the role %d",
+                   (long long)ev->subject, role);
+  if (ev->u.proposed.of < 0 || ev->u.proposed.of > s->trials)
+    return CL_FAIL(e, CLADE_EREFUSED, "trial %lld cannot be of trial %lld, which does not exist",
+                   (long long)ev->subject, (long long)ev->u.proposed.of);
+  if (!is_counted(role)) return 0;
   if (!s->open) return CL_FAIL(e, CLADE_EBUDGET, "the study is finished: no trial can be added");
   if (s->counted >= s->budget)
     return CL_FAIL(e, CLADE_EBUDGET, "all %lld trials have been proposed; raise `trials` for more",
                    (long long)s->budget);
   return 0;
+}
+
+/* An open attempt goes on where its process waits in a report: with the worker that has it, and not when it
+ * has said done. */
+static bool is_kept(const struct cl_head *h, const struct cl_event *ev) {
+  return (h->flags & CL_ATTEMPT_OPEN) && !(h->flags & CL_ATTEMPT_DONE) && ev->attempt == h->attempt &&
+         ev->u.started.worker == h->worker;
 }
 
 static int judge_start(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
@@ -189,9 +230,13 @@ static int judge_start(const struct cl_study_head *s, const struct cl_head *h, c
   if (!s->open && is_counted(h->role))
     return CL_FAIL(e, CLADE_EREFUSED, "trial %lld cannot start: the study is finished",
                    (long long)ev->subject);
-  if (open ? ev->attempt == h->attempt : ev->attempt == h->attempt + 1) return 0;
-  return CL_FAIL(e, CLADE_EREFUSED, "attempt %d of trial %lld cannot start: attempt %d is %s", ev->attempt,
-                 (long long)ev->subject, h->attempt, open ? "still open" : "the last one");
+  if (open ? is_kept(h, ev) : ev->attempt == h->attempt + 1) return 0;
+  if (!open)
+    return CL_FAIL(e, CLADE_EREFUSED, "attempt %d of trial %lld cannot start: attempt %d is the last one",
+                   ev->attempt, (long long)ev->subject, h->attempt);
+  return CL_FAIL(e, CLADE_EREFUSED,
+                 "attempt %d of trial %lld cannot start: attempt %d is still open at worker %d", ev->attempt,
+                 (long long)ev->subject, h->attempt, h->worker);
 }
 
 static int judge_decision(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
@@ -206,6 +251,15 @@ static int judge_decision(const struct cl_study_head *s, const struct cl_head *h
                    cl_state_name(h->state), cl_kind_name(ev->kind));
   switch (ev->kind) {
   case CL_EVENT_STARTED: return judge_start(s, h, ev, e);
+  case CL_EVENT_EXPLOITED:
+  case CL_EVENT_SET:
+    if (h->role != CL_ROLE_FOREIGN) return 0;
+    return CL_FAIL(e, CLADE_EREFUSED, "trial %lld was imported: nothing trains it here",
+                   (long long)ev->subject);
+  case CL_EVENT_VOIDED:
+    if (h->load != 0 && ev->u.voided.change == h->load) return 0;
+    return CL_FAIL(e, CLADE_EREFUSED, "change %lld of trial %lld cannot be voided: no load of it is pending",
+                   (long long)ev->u.voided.change, (long long)ev->subject);
   case CL_EVENT_LOST:
     if (ev->attempt == h->attempt && (h->flags & CL_ATTEMPT_OPEN)) return 0;
     return CL_FAIL(e, CLADE_EREFUSED, "attempt %d of trial %lld is not open", ev->attempt,
@@ -243,6 +297,8 @@ static int judge_fact(const struct cl_head *h, const struct cl_event *ev, bool *
   }
   switch (ev->kind) {
   case CL_EVENT_REPORTED: return judge_report(h, ev, ret_late, e);
+  case CL_EVENT_LOADED: *ret_late = !open || !cl_state_is_pending(h->state); return 0;
+  case CL_EVENT_ADOPTED: *ret_late = !open; return 0;
   case CL_EVENT_CONNECTED:
     if (h->flags & CL_CONNECTED_ONCE) return CLADE_REPEATED;
     *ret_late = !open;
@@ -261,7 +317,7 @@ static int judge_fact(const struct cl_head *h, const struct cl_event *ev, bool *
       return CL_FAIL(e, CLADE_EREFUSED, "nobody saw how attempt %d of trial %lld ended: it is lost",
                      ev->attempt, (long long)ev->subject);
     return 0;
-  default: return 0; /* adopted, saved, loaded */
+  default: return 0; /* saved: a state is worth keeping, whatever became of its process */
   }
 }
 
@@ -274,6 +330,9 @@ static int judge(const struct cl_study_head *s, const struct cl_head *h, const s
   if (ev->subject == 0) return judge_study(s, ev, e);
   if (h->proposed == 0)
     return CL_FAIL(e, CLADE_EREFUSED, "trial %lld does not exist", (long long)ev->subject);
+  if (!(flags & CL_T) && ev->kind != CL_EVENT_NOTE)
+    return CL_FAIL(e, CLADE_EREFUSED, "'%s' is about the study, not about trial %lld", cl_kind_name(ev->kind),
+                   (long long)ev->subject);
   if (ev->kind == CL_EVENT_NOTE) return 0;
   return flags & CL_D ? judge_decision(s, h, ev, e) : judge_fact(h, ev, ret_late, e);
 }
@@ -294,19 +353,21 @@ static void begin_segment(struct cl_head *h, bool afresh) {
   if (afresh) h->flags &= (uint8_t)~CL_FLAG_SCORED;
 }
 
+static void drop_load(struct cl_head *h) {
+  h->load = h->source = 0;
+}
+
 static void apply_start(struct cl_head *h, const struct cl_event *ev) {
-  bool kept = (h->flags & CL_ATTEMPT_OPEN) && ev->attempt == h->attempt; /* its process waits in a report */
-  if (!kept) {
-    h->flags &= CL_FLAG_SCORED;
-    h->reports = 0;
-  }
+  h->until = ev->u.started.until;
+  h->flags &= (uint8_t)~CL_FLAG_PREEMPTING;
+  if (is_kept(h, ev)) return; /* the same state trains on; a pending load is its next answer */
+  h->flags = (uint8_t)((h->flags & CL_FLAG_SCORED) | CL_ATTEMPT_OPEN);
+  h->reports = 0;
   h->attempt = ev->attempt;
   h->worker = ev->u.started.worker;
-  h->until = ev->u.started.until;
-  h->flags |= CL_ATTEMPT_OPEN;
-  h->flags &= (uint8_t)~CL_FLAG_PREEMPTING;
   h->load = 0;
-  if (!kept) begin_segment(h, ev->u.started.from == 0);
+  h->source = ev->u.started.from;
+  begin_segment(h, ev->u.started.from == 0);
 }
 
 static void apply_report(const struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
@@ -330,9 +391,13 @@ static void apply_end(struct cl_head *h, const struct cl_event *ev) {
     h->flags |= CL_FLAG_SCORED;
     if (!isfinite(ev->u.ended.objectives.items[i])) h->flags |= CL_FLAG_DIVERGED;
   }
+}
+
+/* What a closed attempt was to begin from it has read, or never will; a load of an exploit waits for the next
+ * one. */
+static void close_attempt(struct cl_head *h) {
   h->flags &= (uint8_t)~CL_ATTEMPT_OPEN;
-  h->flags |= CL_ATTEMPT_KNOWN;
-  h->load = 0;
+  if (h->load == 0) h->source = 0;
 }
 
 static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
@@ -342,17 +407,16 @@ static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
   case CL_EVENT_SET: h->until = ev->u.set.until; break;
   case CL_EVENT_EXPLOITED:
     h->until = ev->u.exploited.until;
-    h->load = ev->position;
-    h->flags |= CL_FLAG_SCORED;
+    h->source = ev->u.exploited.snapshot;
+    h->load = h->source == 0 ? 0 : ev->position; /* values alone need no load */
+    if (h->load != 0) h->flags |= CL_FLAG_SCORED;
     break;
   case CL_EVENT_VOIDED:
-    if (h->load == ev->u.voided.change) h->load = 0;
+    drop_load(h);
+    h->until = -INFINITY; /* it asks again */
     break;
   case CL_EVENT_PREEMPTING: h->flags |= CL_FLAG_PREEMPTING; break;
-  case CL_EVENT_LOST:
-    h->flags &= (uint8_t)~CL_ATTEMPT_OPEN;
-    h->load = 0;
-    break;
+  case CL_EVENT_LOST: close_attempt(h); break;
   case CL_EVENT_RETRIED:
     if (h->state == CL_FAILED)
       h->failures++;
@@ -370,11 +434,18 @@ static void apply_fact(const struct cl_study_head *s, struct cl_head *h, const s
   case CL_EVENT_ADOPTED: h->worker = ev->u.adopted.worker; break;
   case CL_EVENT_SAVED: h->tries = 0; break;
   case CL_EVENT_LOADED:
-    if (ev->u.loaded.error == NULL) begin_segment(h, false);
-    if (h->load == ev->u.loaded.change) h->load = 0;
+    h->source = 0;
+    if (ev->u.loaded.error != NULL) break; /* what it was to load can still be voided */
+    begin_segment(h, false);
+    h->load = 0;
     break;
   case CL_EVENT_DONE: h->flags |= CL_ATTEMPT_DONE; break;
-  case CL_EVENT_ENDED: apply_end(h, ev); break;
+  case CL_EVENT_ENDED:
+    h->flags |= CL_ATTEMPT_KNOWN;
+    if (ev->late) break;
+    apply_end(h, ev);
+    close_attempt(h);
+    break;
   default: break;
   }
 }
@@ -386,6 +457,13 @@ static int state_after_fact(const struct cl_head *h, const struct cl_event *ev) 
   return h->state;
 }
 
+/* A trial that has come to its end, and is not tried again, loads nothing any more. */
+static bool is_over(const struct cl_study_head *s, const struct cl_head *h) {
+  return h->state == CL_FAILED
+             ? h->failures >= s->retries
+             : !cl_state_is_pending(h->state) && h->state != CL_LOST && h->state != CL_PREEMPTED;
+}
+
 static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
   bool foreign = ev->kind == CL_EVENT_IMPORTED;
   *h = (struct cl_head){.proposed = ev->position,
@@ -393,6 +471,7 @@ static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct
                         .step = CL_NO_STEP,
                         .furthest = foreign ? ev->u.imported.last_step : CL_NO_STEP,
                         .until = CL_NO_STEP,
+                        .source = foreign ? 0 : ev->u.proposed.parent,
                         .role = (uint8_t)(foreign ? CL_ROLE_FOREIGN : ev->u.proposed.role)};
   if (foreign)
     h->state = (uint8_t)ev->u.imported.state;
@@ -404,15 +483,15 @@ static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct
   if (is_counted(h->role)) s->counted++;
 }
 
-static void apply_to_study(struct cl_study_head *s, const struct cl_event *ev) {
+static int apply_to_study(struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
   switch (ev->kind) {
   case CL_EVENT_CREATED:
     s->open = true;
     s->space_version = 1;
-    take_settings(s, ev->u.created.settings);
+    CL_TRY(take_settings(s, ev->u.created.settings, e));
     break;
   case CL_EVENT_UPDATED:
-    take_settings(s, ev->u.updated.settings);
+    CL_TRY(take_settings(s, ev->u.updated.settings, e));
     s->space_version = ev->u.updated.space_version;
     break;
   case CL_EVENT_FINISHED: s->open = false; break;
@@ -423,6 +502,8 @@ static void apply_to_study(struct cl_study_head *s, const struct cl_event *ev) {
   default: break;
   }
   if (cl_kind_flags(ev->kind) & CL_V) s->version = ev->position;
+  s->position = ev->position;
+  return 0;
 }
 
 /* What the reports that a reader has left out would have done to the head. None of them was the trial's end,
@@ -439,33 +520,36 @@ static void take_summary(struct cl_head *h, const struct cl_event *ev, bool befo
   h->furthest = end->furthest;
 }
 
-int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev, struct cl_err *e) {
+/* Events in a log are those that were admitted, with the same judgement. */
+static int judge_stored(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
+                        struct cl_err *e) {
   bool late = false;
-  int status = judge(s, h, ev, &late, e);
-  if (status != 0 && status != CLADE_REPEATED) {
-    (void)cl_err_prefix(e, "event %lld ('%s') does not fit the log: ", (long long)ev->position,
-                        cl_kind_name(ev->kind));
-    return status == CLADE_ENEWER ? status : CL_FAIL(e, CLADE_ECORRUPT, "%s", e == NULL ? "" : e->text);
-  }
-  if (status == CLADE_REPEATED && !ev->late)
+  struct cl_err why;
+  why.text[0] = '\0';
+  if (ev->position <= s->position)
+    return CL_FAIL(e, CLADE_ECORRUPT, "event %lld follows event %lld", (long long)ev->position,
+                   (long long)s->position);
+  int status = judge(s, h, ev, &late, &why);
+  if (status == CLADE_ENEWER || status == CLADE_ENOMEM) return CL_FAIL(e, status, "%s", why.text);
+  if (status < 0)
+    return CL_FAIL(e, CLADE_ECORRUPT, "event %lld ('%s') does not fit the log: %s", (long long)ev->position,
+                   cl_kind_name(ev->kind), why.text);
+  if (status == CLADE_REPEATED)
     return CL_FAIL(e, CLADE_ECORRUPT, "event %lld ('%s') stands twice in the log", (long long)ev->position,
                    cl_kind_name(ev->kind));
-  assert(ev->position > s->position);
-  s->position = ev->position;
-  if (ev->kind == CL_EVENT_PROPOSED || ev->kind == CL_EVENT_IMPORTED) {
-    apply_birth(s, h, ev);
-    return 0;
-  }
-  if (ev->subject == 0) {
-    apply_to_study(s, ev);
-    return 0;
-  }
-  bool current = (cl_kind_flags(ev->kind) & CL_D) || ev->attempt == h->attempt;
-  if (ev->late && !(current && ev->kind == CL_EVENT_REPORTED) && !(current && ev->kind == CL_EVENT_ENDED))
-    return 0;
+  if (late != ev->late)
+    return CL_FAIL(e, CLADE_ECORRUPT, "event %lld ('%s') is stored as %s, but it is not",
+                   (long long)ev->position, cl_kind_name(ev->kind), late ? "current" : "late");
+  return 0;
+}
+
+static void apply_to_trial(const struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
+  bool decision = cl_kind_flags(ev->kind) & CL_D;
+  if (ev->late && ev->attempt != h->attempt) return;
+  if (ev->late && ev->kind != CL_EVENT_REPORTED && ev->kind != CL_EVENT_ENDED) return;
   int before = h->state;
   take_summary(h, ev, true);
-  if (cl_kind_flags(ev->kind) & CL_D) {
+  if (decision) {
     int after = state_after_decision(h, ev);
     apply_decision(h, ev);
     h->state = (uint8_t)after;
@@ -474,9 +558,24 @@ int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_ev
     if (!ev->late) h->state = (uint8_t)state_after_fact(h, ev);
   }
   if (h->state == CL_WAITING && before != CL_WAITING) h->waiting = ev->position;
+  if (h->state != before && ev->kind != CL_EVENT_EXPLOITED && is_over(s, h)) drop_load(h);
   take_summary(h, ev, false);
   if ((cl_kind_flags(ev->kind) & CL_V) && !ev->late) h->version = ev->position;
   assert(cl_head_check(h, NULL) == 0);
+}
+
+int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev, struct cl_err *e) {
+  CL_TRY(judge_stored(s, h, ev, e));
+  if (ev->kind == CL_EVENT_PROPOSED || ev->kind == CL_EVENT_IMPORTED) {
+    apply_birth(s, h, ev);
+  } else if (ev->subject == 0) {
+    struct cl_study_head after = *s;
+    CL_TRY(apply_to_study(&after, ev, e));
+    *s = after;
+  } else {
+    apply_to_trial(s, h, ev);
+  }
+  s->position = ev->position;
   return 0;
 }
 
@@ -490,7 +589,11 @@ int cl_head_check(const struct cl_head *h, struct cl_err *e) {
   if (h->state == CL_RUNNING && (!open || h->attempt < 1)) broken = "it runs without an open attempt";
   if (h->state == CL_LOST && open) broken = "it is lost with an open attempt";
   if (h->attempt == 0 && open) broken = "an attempt is open that never started";
-  if (h->state == CL_COMPLETE && !(h->flags & CL_FLAG_SCORED)) broken = "it is complete without an objective";
+  if (h->state == CL_RUNNING && (h->flags & CL_ATTEMPT_DONE)) broken = "it runs although it said done";
+  if (h->state == CL_COMPLETE && !(h->flags & CL_FLAG_SCORED) && h->role != CL_ROLE_FOREIGN)
+    broken = "it is complete without an objective";
+  if (cl_state_is_final(h->state) && (h->load != 0 || h->source != 0))
+    broken = "it is final and holds a snapshot";
   if (h->tries > CL_TRIES_MAX) broken = "it was retried more often than allowed";
   if (broken == NULL) return 0;
   return CL_FAIL(e, CLADE_ECORRUPT, "the head of a trial in state %s is wrong: %s", cl_state_name(h->state),

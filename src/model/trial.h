@@ -12,7 +12,8 @@
  *                          └──────────── FAILED LOST PREEMPTED DIVERGED INFEASIBLE
  *
  * Facts that hold in each state (asserted by cl_head_check):
- *   WAITING     no attempt is open; `waiting` is the position that put it into the queue
+ *   WAITING     `waiting` is the position that put it into the queue; an attempt may still be open (continued
+ *               while its process waits in a report: then that attempt is started again, and goes on)
  *   RUNNING     attempt >= 1 and open
  *   PAUSED      its attempt may still be open (blocked in a report or saving)
  *   COMPLETE    an objective was reported (or it was imported, or told in process)
@@ -59,7 +60,8 @@ struct cl_head {
   int64_t version;  /* position of the last V event on it */
   int64_t proposed; /* position of its proposal; 0 = the trial does not exist */
   int64_t waiting;  /* position of the event that made it WAITING last */
-  int64_t load;     /* exploit whose load is pending, 0 = none */
+  int64_t load;     /* exploit that can be voided: neither loaded nor started from; 0 = none */
+  int64_t source;   /* snapshot that it is about to begin from, and that must not be deleted; 0 = none */
   int64_t reports;  /* ordinal of the last report of the current attempt */
   double step;      /* last step in the segment, NaN = none */
   double furthest;  /* highest step of all attempts, NaN = none: what counts as progress */
@@ -86,17 +88,24 @@ struct cl_study_head {
 };
 
 /* Judge an event before it is appended, under the study's lock. `h` is the head of its subject (all zero when
- * the trial does not exist; ignored for the study as subject). 0               append it; *ret_late says
- * whether as a late fact CLADE_REPEATED  a fact that is recorded already: answer as the first time, append
- * nothing CLADE_ECONFLICT the subject has moved on since `seen` (sentence names both versions) CLADE_EBUDGET
- * a proposal, and `trials` are used up, or the study is finished CLADE_EREFUSED  the table of states does not
- * allow it Identity of `saved`, `loaded` and of facts of earlier attempts needs a look into the tables: the
- * store does that itself before it asks here. */
+ * the trial does not exist; ignored for the study as subject).
+ *   0                append it; *ret_late says whether as a late fact
+ *   CLADE_REPEATED   a fact that is recorded already: answer as the first time, append nothing
+ *   CLADE_ECONFLICT  the subject has moved on since `seen` (the sentence names both versions), or the number
+ *                    of a new trial or worker is taken
+ *   CLADE_EBUDGET    a proposal, and `trials` are used up, or the study is finished
+ *   CLADE_EREFUSED   the table of states does not allow it
+ *   CLADE_ENEWER     a kind that this clade does not know
+ * Two things need a look into the tables, and the store does that itself: the identity of `saved`, `loaded`
+ * and facts of earlier attempts; and whether a snapshot that is to be `deleted` is pinned (the source of any
+ * head).
+ */
 int cl_head_admit(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
                   bool *ret_late, struct cl_err *e);
 
 /* The one function that changes a state: apply an appended event (position set) to both heads.
- * CLADE_ECORRUPT when the event is not legal here; heads are then unchanged. */
+ * CLADE_ECORRUPT when the event is not what cl_head_admit let pass here, its late flag included; CLADE_ENEWER
+ * as there. Heads are then unchanged. */
 int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev, struct cl_err *e);
 
 /* The facts of the state hold. For asserts and `clade check`; e names the broken one. */
@@ -110,5 +119,7 @@ bool cl_state_is_pending(int state);  /* WAITING, RUNNING, PAUSED */
 bool cl_state_is_result(const struct cl_study_head *s, const struct cl_head *h);
 /* FAILED, LOST, PREEMPTED that the engine must retry ("R" of the state table), or give up. */
 bool cl_head_may_retry(const struct cl_study_head *s, const struct cl_head *h);
+/* The next answer to its running process is to load `source`. */
+bool cl_head_wants_load(const struct cl_head *h);
 
 #endif

@@ -96,10 +96,9 @@ static struct cl_story_attempt *find_attempt(struct cl_story *s, int number) {
 
 static int begin_attempt(struct telling *t, const struct cl_event *ev) {
   struct cl_story *s = t->story;
+  if (find_attempt(s, ev->attempt) != NULL) return 0; /* its process was kept, and what it reported counts */
   if (cl_grow(&t->begins, &t->cap_begins, t->n_begins + 1, sizeof *t->begins) < 0) return CL_FAIL_NOMEM(t->e);
   t->begins[t->n_begins++] = (struct begin){ev->u.started.from, s->n_reports};
-  struct cl_story_attempt *again = find_attempt(s, ev->attempt);
-  if (again != NULL) return 0; /* its process was kept */
   if (cl_grow(&s->attempts, &s->cap_attempts, s->n_attempts + 1, sizeof *s->attempts) < 0)
     return CL_FAIL_NOMEM(t->e);
   s->attempts[s->n_attempts++] = (struct cl_story_attempt){.number = ev->attempt,

@@ -83,6 +83,32 @@ static int look_up_repetition(struct appending *a, const struct cl_event *ev, bo
   return s->ops->find(s->state, a->study, ev, ret_position, e);
 }
 
+/* Is a snapshot about to be begun from? The heads of this commit stand here, the others in the table. */
+struct pinning {
+  const struct appending *a;
+  int64_t snapshot, trial; /* trial: the first that pins it, 0 = none */
+};
+
+static int note_pin(void *ctx, int64_t trial) {
+  struct pinning *p = ctx;
+  const struct cl_heads_entry *entry = cl_heads_find(&p->a->store->heads, trial);
+  if (entry != NULL && entry->head.source != p->snapshot) return 0;
+  p->trial = trial;
+  return CLADE_STOP;
+}
+
+static int check_pins(struct appending *a, const struct cl_event *ev, struct cl_err *e) {
+  const struct cl_store *s = a->store;
+  struct pinning p = {a, ev->u.deleted.snapshot, 0};
+  for (size_t i = 0; i < s->heads.n_changed && p.trial == 0; i++)
+    if (s->heads.entries[s->heads.changed[i]].head.source == p.snapshot)
+      p.trial = s->heads.entries[s->heads.changed[i]].trial;
+  if (p.trial == 0) CL_TRY(s->ops->pins(s->state, a->study, p.snapshot, note_pin, &p, e));
+  if (p.trial == 0) return 0;
+  return CL_FAIL(e, CLADE_EREFUSED, "snapshot %lld cannot be deleted: trial %lld is about to begin from it",
+                 (long long)p.snapshot, (long long)p.trial);
+}
+
 static int name_metrics(struct appending *a, struct cl_event *ev, struct cl_err *e) {
   const struct cl_store *s = a->store;
   struct cl_metric *items = (struct cl_metric *)ev->u.reported.metrics.items;
@@ -104,6 +130,7 @@ static int judge(struct appending *a, const struct cl_heads_entry *entry, struct
   bool late = false;
   int64_t first = 0;
   int status = cl_head_admit(&a->head, entry == NULL ? &none : &entry->head, ev, &late, e);
+  if (status == 0 && ev->kind == CL_EVENT_DELETED) CL_TRY(check_pins(a, ev, e));
   if (status == CLADE_REPEATED)
     CL_TRY(a->store->ops->find(a->store->state, a->study, ev, &first, e));
   else if (status == 0)
@@ -236,6 +263,9 @@ int cl_store_create(struct cl_store *s, const struct cl_event *created, int64_t 
   if (created->kind != CL_EVENT_CREATED || created->u.created.uuid == NULL)
     return CL_FAIL(e, CLADE_EINVAL, "a log begins with 'created' and a uuid, not with '%s'",
                    cl_kind_name(created->kind));
+  struct cl_settings *settings = NULL; /* with others nobody could open the log */
+  CL_TRY(cl_settings_parse(created->u.created.settings, &settings, e));
+  cl_settings_destroy(settings);
   int64_t study = 0;
   CL_TRY(s->ops->begin(s->state, 0, NULL, e));
   int status = create(s, created, &study, e);

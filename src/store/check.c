@@ -43,6 +43,7 @@ static const char *difference(const struct cl_head *a, const struct cl_head *b) 
   DIFFERS(proposed);
   DIFFERS(waiting);
   DIFFERS(load);
+  DIFFERS(source);
   DIFFERS(reports);
   if (!same(a->step, b->step)) return "step";
   if (!same(a->furthest, b->furthest)) return "furthest";

@@ -245,12 +245,23 @@ int cl_log_follow(struct cl_log *l, int64_t *ret_n, struct cl_err *e) {
 
 /* Putting. */
 
+/* Settings that the replicas could not take would end the study for good. They are judged on the version that
+ * the decision saw: with another one it conflicts. */
+static int check_settings(const struct cl_log *l, const struct cl_event *ev, struct cl_err *e) {
+  struct cl_settings *after = NULL;
+  if (ev->kind != CL_EVENT_UPDATED) return 0;
+  CL_TRY(cl_settings_update(cl_study_settings(l->study), ev->u.updated.settings, &after, e));
+  cl_settings_destroy(after);
+  return 0;
+}
+
 int cl_log_put(struct cl_log *l, const struct cl_event *ev, cl_log_told *told, void *ctx, struct cl_err *e) {
   struct turn *t = &l->turn;
   CL_TRY(check_whole(l, e));
   if (l->options.until != 0)
     return CL_FAIL(e, CLADE_EINVAL, "a log that is read up to event %lld cannot be written",
                    (long long)l->options.until);
+  CL_TRY(check_settings(l, ev, e));
   if (cl_grow(&t->events, &t->cap_events, t->n + 1, sizeof *t->events) < 0 ||
       cl_grow(&t->puts, &t->cap_puts, t->n + 1, sizeof *t->puts) < 0)
     return CL_FAIL_NOMEM(e);

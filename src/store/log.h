@@ -39,7 +39,8 @@ void cl_log_unlisten(struct cl_log *log, cl_log_listener *fn,
  * or a negative error of the whole commit. */
 typedef void cl_log_told(void *ctx, const struct cl_event *ev, const struct cl_append *result);
 
-/* Put an event (copied) into the current turn. time_ms is filled in. `told` may be null. CLADE_ENOMEM. */
+/* Put an event (copied) into the current turn. time_ms is filled in. `told` may be null. CLADE_ENOMEM;
+ * CLADE_ESPEC for an `updated` with settings that are not legal. */
 int cl_log_put(struct cl_log *log, const struct cl_event *ev, cl_log_told *told, void *ctx, struct cl_err *e);
 bool cl_log_has_put(const struct cl_log *log);
 

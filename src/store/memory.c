@@ -116,6 +116,17 @@ static int memory_heads(void *state, int64_t study, struct cl_study_head *ret,
   return 0;
 }
 
+static int memory_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial),
+                       void *ctx, struct cl_err *e) {
+  struct study *s = NULL;
+  CL_TRY(find_study(state, study, &s, e));
+  for (size_t i = 1; i < s->n_subjects; i++) {
+    int status = s->subjects[i].head.source == snapshot ? visit(ctx, (int64_t)i) : 0;
+    if (status != 0) return status;
+  }
+  return 0;
+}
+
 /* Appending. */
 
 static int memory_begin(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
@@ -411,6 +422,7 @@ const struct cl_store_ops cl_store_memory = {
     .trial_head = memory_trial_head,
     .metrics = memory_metrics,
     .heads = memory_heads,
+    .pins = memory_pins,
     .begin = memory_begin,
     .add_study = memory_add_study,
     .name_metric = memory_name_metric,

@@ -270,6 +270,7 @@ const struct cl_store_ops cl_store_sqlite = {
     .trial_head = cl_sqlite_trial_head,
     .metrics = cl_sqlite_metrics,
     .heads = cl_sqlite_heads,
+    .pins = cl_sqlite_pins,
     .begin = cl_sqlite_begin,
     .add_study = cl_sqlite_add_study,
     .name_metric = cl_sqlite_name_metric,

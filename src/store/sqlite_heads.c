@@ -91,7 +91,8 @@ static void fill_trial(sqlite3_stmt *row, struct cl_head *ret) {
                           .flags = (uint8_t)sqlite3_column_int(row, 12),
                           .tries = (uint8_t)sqlite3_column_int(row, 13),
                           .failures = (uint8_t)sqlite3_column_int(row, 14),
-                          .role = (uint8_t)sqlite3_column_int(row, 15)};
+                          .role = (uint8_t)sqlite3_column_int(row, 15),
+                          .source = sqlite3_column_int64(row, 16)};
 }
 
 static int64_t place_of(int64_t study, int64_t number) {
@@ -119,13 +120,30 @@ int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, int64_t trial, const 
   const int64_t before[] = {place_of(study, trial), head->version, head->proposed,
                             head->waiting,          head->load,    head->reports};
   const int64_t after[] = {head->attempt, head->worker,   head->state, head->flags,
-                           head->tries,   head->failures, head->role};
+                           head->tries,   head->failures, head->role,  head->source};
   for (int i = 0; i < 6; i++) (void)sqlite3_bind_int64(row, i + 1, before[i]);
   cl_sqlite_bind_real(row, 7, head->step);
   cl_sqlite_bind_real(row, 8, head->furthest);
   cl_sqlite_bind_real(row, 9, head->until);
-  for (int i = 0; i < 7; i++) (void)sqlite3_bind_int64(row, i + 10, after[i]);
+  for (int i = 0; i < 8; i++) (void)sqlite3_bind_int64(row, i + 10, after[i]);
   return cl_sqlite_run(s, row, e);
+}
+
+int cl_sqlite_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial),
+                   void *ctx, struct cl_err *e) {
+  struct cl_sqlite *s = state;
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_get(s, SQL_PINS, &row, e));
+  (void)sqlite3_bind_int64(row, 1, snapshot);
+  (void)sqlite3_bind_int64(row, 2, place_of(study, 0));
+  (void)sqlite3_bind_int64(row, 3, place_of(study + 1, 0));
+  int status;
+  while ((status = cl_sqlite_step(s, row, e)) == 1) {
+    status = visit(ctx, sqlite3_column_int64(row, 0));
+    if (status != 0) break;
+  }
+  (void)sqlite3_reset(row);
+  return status;
 }
 
 int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,

@@ -54,7 +54,10 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
   X(HEAD, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place = ?1") \
   X(HEADS, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place > ?1 AND place <= ?2 ORDER BY place") \
   X(HEAD_PUT, "INSERT OR REPLACE INTO heads (" CL_SQLITE_TRIAL_HEAD ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, " \
-              "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)") \
+              "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)") \
+  X(PINS, \
+    "SELECT trial FROM heads INDEXED BY heads_sources WHERE source = ?1 AND source > 0 AND place > ?2 AND " \
+    "place < ?3") \
   X(NAMES, "SELECT kind, id, name, plain FROM names WHERE study = ?1 ORDER BY kind <> 'hyperparameter', id") \
   X(NAME_ADD, "INSERT INTO names (study, kind, id, name, plain) VALUES (?1, ?2, ?3, ?4, ?5)") \
   X(ASSIGNED, "SELECT hyperparameter, value FROM assigned WHERE place = ?1 ORDER BY hyperparameter") \
@@ -72,7 +75,7 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
   "head, version, trials, counted, budget, workers, objectives, space_version, retries, open"
 #define CL_SQLITE_TRIAL_HEAD \
   "place, version, proposed, waiting, \"load\", reports, step, furthest, until, attempt, worker, state, " \
-  "flags, tries, failures, role"
+  "flags, tries, failures, role, source"
 
 enum cl_sqlite_statement {
 #define CL_X(name, sql) SQL_##name,
@@ -250,6 +253,8 @@ int cl_sqlite_trial_head(void *state, int64_t study, int64_t trial, struct cl_he
 int cl_sqlite_heads(void *state, int64_t study, struct cl_study_head *ret,
                     int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
                     struct cl_err *e);
+int cl_sqlite_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial),
+                   void *ctx, struct cl_err *e);
 /* Those of the trials lo…hi, ascending; inside a transaction. */
 int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
                           int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,

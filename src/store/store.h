@@ -48,7 +48,8 @@ int cl_store_studies(struct cl_store *s, int (*visit)(void *ctx, const struct cl
                      struct cl_err *e);
 
 /* Begin a log: appends `created` (kind CL_EVENT_CREATED) as position 1. CLADE_EEXISTS when a study of that
- * name or uuid is there (sentence names it). Names differ by more than case. */
+ * name or uuid is there (sentence names it); CLADE_ESPEC when its settings are not legal. Names differ by
+ * more than case. */
 int cl_store_create(struct cl_store *s, const struct cl_event *created, int64_t *ret_study, struct cl_err *e);
 
 /* By exact name, else by name regardless of case. CLADE_ENOTFOUND names the nearest study. */

@@ -5,8 +5,8 @@
  * whether an event may be appended; nothing there knows SQL.
  *
  * Between `begin` and `commit` or `rollback` the store's lock is held. `studies`, `trial_head`, `find`,
- * `count_reports`, `name_metric`, `add_study` and `add` are the only functions called in between; `find` and
- * `count_reports` see what was added since `begin`.
+ * `count_reports`, `pins`, `name_metric`, `add_study` and `add` are the only functions called in between;
+ * `find` and `count_reports` see what was added since `begin`.
  */
 #ifndef CL_STORE_OPS_H
 #define CL_STORE_OPS_H
@@ -39,6 +39,10 @@ struct cl_store_ops {
   int (*heads)(void *state, int64_t study, struct cl_study_head *ret,
                int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
                struct cl_err *e);
+
+  /* The trials whose head, as committed, has this source (cl_head.source): they pin the snapshot. */
+  int (*pins)(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial), void *ctx,
+              struct cl_err *e);
 
   /* Take the writer's lock and begin a commit. Study 0: a study is to be added, `ret` is left alone. */
   int (*begin)(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);

@@ -194,7 +194,7 @@ static void answer_go(struct cl_session *s) {
 static const struct cl_snapshot *pending_load(const struct cl_session *s) {
   const struct cl_worker *w = s->worker;
   const struct cl_trial *t = cl_attempt_trial(s->attempt);
-  return t->head.load == 0 ? NULL : cl_study_snapshot(w->study, cl_trial_resume_from(w->study, t));
+  return cl_head_wants_load(&t->head) ? cl_study_snapshot(w->study, t->head.source) : NULL;
 }
 
 static void answer_load(struct cl_session *s, const struct cl_snapshot *from) {

@@ -54,6 +54,10 @@ static struct cl_head in_state(int state) {
                       .flags = CL_FLAG_SCORED,
                       .role = CL_ROLE_SEARCH};
   if (state == R || state == P) h.flags |= CL_ATTEMPT_OPEN;
+  if (state != C && state != X) {
+    h.load = 80;
+    h.source = 75;
+  }
   return h;
 }
 
@@ -68,6 +72,7 @@ static struct cl_event decision(enum cl_kind kind) {
   if (kind == CL_EVENT_EXPLOITED) ev.u.exploited.until = CL_NO_STEP;
   if (kind == CL_EVENT_SET) ev.u.set.until = CL_NO_STEP;
   if (kind == CL_EVENT_LOST) ev.attempt = 2;
+  if (kind == CL_EVENT_VOIDED) ev.u.voided.change = 80;
   return ev;
 }
 
@@ -120,7 +125,7 @@ static void decisions_follow_the_table_of_states(void **state) {
       {CL_EVENT_EXPLOITED, {REFUSED, W, R, W, REFUSED, REFUSED, W, W, W, W, W}},
       {CL_EVENT_SET, {REFUSED, W, R, P, REFUSED, REFUSED, F, L, E, D, I}},
       {CL_EVENT_HELD, {REFUSED, W, R, P, C, X, F, L, E, D, I}},
-      {CL_EVENT_VOIDED, {REFUSED, W, R, P, C, X, F, L, E, D, I}},
+      {CL_EVENT_VOIDED, {REFUSED, W, R, P, REFUSED, REFUSED, F, L, E, D, I}},
       {CL_EVENT_CHECKPOINT_ASKED, {REFUSED, W, R, P, C, X, F, L, E, D, I}},
       {CL_EVENT_DELETED, {REFUSED, W, R, P, C, X, F, L, E, D, I}},
   };

@@ -27,13 +27,14 @@ static inline void driver_apply(struct driver *d, struct cl_event ev) {
 }
 
 /* `hyperparameters`: the inside of the JSON array; `more`: further keys, each ", \"key\": …". */
-static inline struct driver driver_begin(const char *hyperparameters, const char *more, int64_t seed) {
+static inline struct driver driver_begin_goal(const char *goal, const char *hyperparameters, const char *more,
+                                              int64_t seed) {
   struct driver d = {0};
   struct cl_text t = {0};
   cl_text_format(&t,
-                 "{\"study\": \"s\", \"objectives\": [{\"name\": \"y\", \"goal\": \"maximize\"}], "
+                 "{\"study\": \"s\", \"objectives\": [{\"name\": \"y\", \"goal\": \"%s\"}], "
                  "\"hyperparameters\": [%s]%s}",
-                 hyperparameters, more);
+                 goal, hyperparameters, more);
   assert_int_equal(cl_study_create(&d.study, NULL), 0);
   assert_int_equal(cl_searcher_create(d.study, &d.searcher, NULL), 0);
   struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
@@ -45,6 +46,10 @@ static inline struct driver driver_begin(const char *hyperparameters, const char
   driver_apply(&d, ev);
   cl_text_done(&t);
   return d;
+}
+
+static inline struct driver driver_begin(const char *hyperparameters, const char *more, int64_t seed) {
+  return driver_begin_goal("maximize", hyperparameters, more, seed);
 }
 
 static inline void driver_end(struct driver *d) {

@@ -104,16 +104,19 @@ static void the_estimate_is_the_posterior_mean(void **state) {
 
 static void a_minimised_score_is_turned_around(void **state) {
   (void)state;
-  struct driver d = driver_begin(pair, dgd1, 1);
-  run_pair(&d, 1, 10, 0.5);
-  run_pair(&d, 5, 50, 0.9);
-  struct cl_event ev = {.kind = CL_EVENT_UPDATED, .seen = 1, .cause = CL_CAUSE_HUMAN};
-  ev.u.updated.settings = "{\"objectives\": [{\"name\": \"loss\", \"goal\": \"minimize\"}]}";
-  ev.u.updated.space_version = 1;
-  assert_true(next_number(&d, "centre") == 2 && fabs(next_number(&d, "estimate") - 0.8) < 1e-14);
-  driver_apply(&d, ev);
-  assert_true(next_number(&d, "centre") == 1 && fabs(next_number(&d, "estimate") - 0.6) < 1e-14);
-  driver_end(&d);
+  static const struct {
+    const char *goal;
+    int centre;
+    double estimate;
+  } cases[] = {{"maximize", 2, 0.8}, {"minimize", 1, 0.6}};
+  for (int i = 0; i < 2; i++) {
+    struct driver d = driver_begin_goal(cases[i].goal, pair, dgd1, 1);
+    run_pair(&d, 1, 10, 0.5);
+    run_pair(&d, 5, 50, 0.9);
+    assert_true(next_number(&d, "centre") == cases[i].centre);
+    assert_true(fabs(next_number(&d, "estimate") - cases[i].estimate) < 1e-14);
+    driver_end(&d);
+  }
 }
 
 static void pending_trials_count_but_have_no_score(void **state) {

@@ -77,6 +77,12 @@ static int flaky_heads(void *state, int64_t study, struct cl_study_head *ret,
   return f->inner->heads(f->state, study, ret, visit, ctx, e);
 }
 
+static int flaky_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial),
+                      void *ctx, struct cl_err *e) {
+  struct flaky *f = state;
+  return chance(f, 3) ? drop(e) : f->inner->pins(f->state, study, snapshot, visit, ctx, e);
+}
+
 static int flaky_begin(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
   struct flaky *f = state;
   return chance(f, 11) ? drop(e) : f->inner->begin(f->state, study, ret, e);
@@ -177,9 +183,10 @@ static int flaky_remove(void *state, int64_t study, struct cl_err *e) {
     .abi = sizeof(struct cl_store_ops), .name = word, .summary = "fails now and then", \
     .state_size = sizeof(struct flaky), .open = opener, .close = flaky_close, .studies = flaky_studies, \
     .head = flaky_head, .trial_head = flaky_trial_head, .metrics = flaky_metrics, .heads = flaky_heads, \
-    .begin = flaky_begin, .add_study = flaky_add_study, .name_metric = flaky_name_metric, .add = flaky_add, \
-    .commit = flaky_commit, .rollback = flaky_rollback, .find = flaky_find, .count_reports = flaky_count, \
-    .read = flaky_read, .read_reports = flaky_read_reports, .lease = flaky_lease, .remove = flaky_remove \
+    .pins = flaky_pins, .begin = flaky_begin, .add_study = flaky_add_study, \
+    .name_metric = flaky_name_metric, .add = flaky_add, .commit = flaky_commit, .rollback = flaky_rollback, \
+    .find = flaky_find, .count_reports = flaky_count, .read = flaky_read, \
+    .read_reports = flaky_read_reports, .lease = flaky_lease, .remove = flaky_remove \
   }
 
 const struct cl_store_ops cl_flaky_memory = FLAKY("flaky memory", open_memory);

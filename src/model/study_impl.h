@@ -1,0 +1,93 @@
+/* What the files of the replica share; nobody else includes this. Trials stand in blocks of 1024 that never
+ * move; each value takes 8 bytes (a packed cell). */
+#ifndef CL_STUDY_IMPL_H
+#define CL_STUDY_IMPL_H
+
+#include "model/cell.h"
+#include "model/study.h"
+
+enum { CL_BLOCK = 1024 };
+
+struct cl_block {
+  int width; /* columns when it was made; later columns are absent in it */
+  uint64_t *cells;
+  struct cl_trial trials[CL_BLOCK];
+};
+
+/* A value that an exploit has replaced, and that nothing has written since: what `voided` puts back. */
+struct cl_write {
+  int column;
+  uint64_t before;
+};
+
+struct cl_trial_more {
+  bool has_seed;
+  int64_t seed, parent;
+  int64_t donor;    /* snapshot of its last exploit, 0 = none */
+  int64_t snapshot; /* where its next start begins: last own durable one, or the donor's; 0 = the beginning */
+  int64_t segment;  /* position at which its segment began, 0 = with a start from the beginning */
+  int64_t before_donor, before_snapshot; /* what the exploit that can be voided has replaced */
+  size_t n_writes, cap_writes;
+  struct cl_write *writes;
+  size_t n_held;
+  uint8_t *held;             /* per column, or null */
+  double *objectives;        /* values from index 1 on; null when there is only one */
+  struct cl_rollup *rollups; /* from index 1 on; null when `ended` has summed them up */
+};
+
+struct cl_queued {
+  int64_t position, trial;
+};
+
+struct cl_configuration {
+  uint32_t hash, first, last; /* first 0: an empty slot */
+};
+
+struct cl_study {
+  struct cl_study_head head;
+  struct cl_settings *settings;
+  char *name, *uuid, *spec, *directory, *provenance;
+  int64_t seed, created_ms, reopened; /* reopened: position of the last `reopened` */
+  enum cl_reason reason;
+  bool partial, newer;
+
+  struct cl_block **blocks;
+  size_t n_blocks, cap_blocks;
+  int *columns; /* column → stable id; those of removed hyperparameters stay */
+  size_t n_columns, cap_columns;
+  struct cl_cells cells;
+
+  struct cl_snapshot *snapshots; /* ascending positions */
+  size_t n_snapshots, cap_snapshots;
+  struct cl_worker_info *workers;
+  size_t n_workers, cap_workers;
+  char **metrics; /* by id - 1 */
+  size_t n_metrics, cap_metrics;
+
+  struct cl_queued *queue; /* FIFO; its first entry waits, behind it those whose trial has left are skipped */
+  size_t queue_first, queue_end, cap_queue;
+  int64_t counts[CL_INFEASIBLE + 1], pending, enqueued, best;
+  int64_t failed; /* searched and enqueued trials that are FAILED for good since the study was opened last */
+  bool succeeded; /* one of them has had another result */
+
+  struct cl_configuration *slots; /* open addressing; null until asked for */
+  size_t n_slots, n_used;
+  uint32_t *next_repeat; /* by trial; covers trials up to n_indexed */
+  size_t cap_next;
+  int64_t n_indexed;
+};
+
+/* study_trial.c. `before`: the trial's head before the event. */
+struct cl_trial *cl_study_find(const struct cl_study *s, int64_t number); /* null if it does not exist */
+int cl_study_make_trial(struct cl_study *s, int64_t number, struct cl_trial **ret, struct cl_err *e);
+int cl_study_add_columns(struct cl_study *s, struct cl_err *e); /* of the present space */
+int cl_study_column(const struct cl_study *s, int id);          /* -1 if none */
+int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e);
+int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
+                            const struct cl_head *before, struct cl_err *e);
+void cl_study_destroy_more(struct cl_trial_more *m);
+
+/* study_configs.c. The values of trial `number` are not what was indexed; 0: the space is not. */
+void cl_study_forget_configurations(struct cl_study *s, int64_t number);
+
+#endif
