@@ -123,19 +123,47 @@ static int digits_of(int64_t n) {
   return digits;
 }
 
-/* " 8/50  trial 8   0.02911       11 s  lr=0.0029 momentum=0.88" */
-static void write_result(const struct clade_result_news *r, struct clade_text *ret) {
-  char number[CL_VIEW_NUMBER_MAX], time[CL_VIEW_NUMBER_MAX];
+struct part {
+  enum cl_view_tone tone;
+  struct clade_text text;
+};
+
+/* Parts of a line one after the other; on a terminal the whole is cut at its width. Takes the texts. */
+static void add_parts(struct cl_cli_live *l, struct part *parts, size_t n) {
+  const struct cl_view_style *style = &l->cli->err;
+  size_t room = l->cli->live && style->width >= 4 ? (size_t)style->width : SIZE_MAX;
+  for (size_t i = 0; i < n; i++) {
+    const char *text = clade_text_get(&parts[i].text);
+    if (room < 4 || is_silent(l)) text = "";
+    cl_view_tone_begin(&l->lines, style, parts[i].tone);
+    if (text[0] != '\0') room -= cl_view_add_cut(&l->lines, text, room, style);
+    cl_view_tone_end(&l->lines, style, parts[i].tone);
+    clade_text_done(&parts[i].text);
+  }
+  if (!is_silent(l)) clade_text_add_char(&l->lines, '\n');
+}
+
+/* " 8/50  trial 8     0.02911          11 s  best  lr=0.0029 momentum=0.88" */
+static void add_result(struct cl_cli_live *l, const struct clade_result_news *r) {
+  char buffer[CL_VIEW_NUMBER_MAX];
   bool complete = strcmp(r->state, "COMPLETE") == 0;
+  enum cl_view_tone tone = r->is_best ? CL_TONE_GOOD
+                           : complete ? CL_TONE_PLAIN
+                                      : cl_view_state_tone(r->state);
+  struct part parts[] = {
+      {CL_TONE_PLAIN, {0}}, {tone, {0}}, {CL_TONE_DIM, {0}}, {tone, {0}}, {CL_TONE_PLAIN, {0}}};
   if (r->trials < CL_CLI_ENDLESS)
-    clade_text_format(ret, "%*" PRId64 "/%" PRId64, digits_of(r->trials), r->results, r->trials);
+    clade_text_format(&parts[0].text, "%*" PRId64 "/%" PRId64, digits_of(r->trials), r->results, r->trials);
   else
-    clade_text_format(ret, "%4" PRId64, r->results);
-  clade_text_format(ret, "  trial %-4" PRId64, r->trial);
-  clade_text_format(ret, "  %-10s", complete ? cl_view_short(r->value, 6, number) : r->state);
-  if (!complete && isfinite(r->value)) clade_text_format(ret, "  %s", cl_view_short(r->value, 6, number));
-  clade_text_format(ret, "  %8s  ", cl_view_duration(r->elapsed_s, time));
-  clade_text_add(ret, r->values);
+    clade_text_format(&parts[0].text, "%4" PRId64, r->results);
+  clade_text_format(&parts[0].text, "  trial %-4" PRId64 "  ", r->trial);
+  clade_text_format(&parts[1].text, "%-10s", complete ? cl_view_short(r->value, 6, buffer) : r->state);
+  if (!complete && isfinite(r->value))
+    clade_text_format(&parts[1].text, "  %s", cl_view_short(r->value, 6, buffer));
+  clade_text_format(&parts[2].text, "  %8s  ", cl_view_duration(r->elapsed_s, buffer));
+  clade_text_add(&parts[3].text, r->is_best ? "best  " : "      ");
+  clade_text_add(&parts[4].text, r->values);
+  add_parts(l, parts, sizeof parts / sizeof parts[0]);
 }
 
 static void remember_best(struct cl_cli_live *l, double value) {
@@ -154,23 +182,13 @@ static void remember_best(struct cl_cli_live *l, double value) {
 
 static void on_result(void *ctx, const struct clade_result_news *r) {
   struct cl_cli_live *l = ctx;
-  struct clade_text line = {0};
-  bool complete = strcmp(r->state, "COMPLETE") == 0;
   l->results = r->results;
   l->trials = r->trials;
-  write_result(r, &line);
-  if (r->is_best) {
-    remember_best(l, r->value);
-    clade_text_clear(&l->best_values);
-    clade_text_add(&l->best_values, r->values);
-  }
-  if (r->is_best) clade_text_add(&line, "  best so far");
-  add_line(l, clade_text_get(&line),
-           r->is_best  ? CL_TONE_GOOD
-           : !complete ? cl_view_state_tone(r->state)
-                       : CL_TONE_PLAIN,
-           l->cli->live);
-  clade_text_done(&line);
+  add_result(l, r);
+  if (!r->is_best) return;
+  remember_best(l, r->value);
+  clade_text_clear(&l->best_values);
+  clade_text_add(&l->best_values, r->values);
 }
 
 static void on_note(void *ctx, enum clade_note_kind kind, const char *sentence) {
@@ -242,7 +260,7 @@ static void add_progress_line(struct cl_cli_live *l, const struct clade_progress
   if (p->trials < CL_CLI_ENDLESS) clade_text_format(&line, " of %" PRId64, p->trials);
   clade_text_format(&line, " done, %" PRId64 " running, %s", p->running,
                     cl_view_duration(p->elapsed_s, buffer));
-  if (isfinite(p->eta_s) && p->trials < CL_CLI_ENDLESS)
+  if (isfinite(p->eta_s) && p->results < p->trials && p->trials < CL_CLI_ENDLESS)
     clade_text_format(&line, ", about %s left", cl_view_duration(p->eta_s, buffer));
   if (p->best_trial > 0)
     clade_text_format(&line, ", best %s (trial %" PRId64 ")", cl_view_short(p->best_value, 6, buffer),

@@ -8,7 +8,7 @@
 
 static int complain_unknown(const struct cl_cli *cli, const char *name) {
   const char *best = NULL;
-  int distance = (int)strlen(name) / 3 + 1;
+  int distance = ((int)strlen(name) + 2) / 3 + 1;
   for (const struct cl_cli_command *const *c = cl_cli_commands(); *c != NULL; c++) {
     bool begins = strncmp(name, (*c)->name, strlen(name)) == 0;
     int d = begins ? 0 : clade_text_distance(name, (*c)->name);

@@ -78,7 +78,7 @@ static struct match find_name(const struct parser *p, const char *name, size_t n
 
 static int fail_unknown(const struct parser *p, const char *name) {
   const char *best = NULL, *behind = "";
-  int distance = (int)strlen(name) / 3 + 1;
+  int distance = ((int)strlen(name) + 2) / 3 + 1;
   bool common = false;
   for (const struct cl_cli_option *o = NULL; (o = next_option(p->command, o, &common)) != NULL;) {
     int d = clade_text_distance(name, o->name);

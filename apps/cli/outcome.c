@@ -147,8 +147,30 @@ static void add_curve(struct cl_cli_live *l, const struct clade_run_result *r) {
   clade_text_done(&title);
 }
 
+/* Commands and what they are for: beside each other where that fits. */
+static void add_hints(struct cl_cli *cli, const struct clade_text lines[2], const char *const why[2]) {
+  struct clade_text *t = &cli->text;
+  size_t width = lines[0].length > lines[1].length ? lines[0].length : lines[1].length;
+  size_t all = strlen(why[0]) > strlen(why[1]) ? strlen(why[0]) : strlen(why[1]);
+  size_t room = cli->out.width > 0 ? (size_t)cli->out.width : 80;
+  bool beside = width + all + 4 <= room;
+  clade_text_add(t, "\nnext:\n");
+  for (size_t i = 0; i < 2; i++) {
+    if (lines[i].length == 0) continue;
+    clade_text_add(t, "  ");
+    cl_view_add_safe(t, clade_text_get(&lines[i]), &cli->out);
+    if (beside)
+      clade_text_add_repeat(t, " ", width - lines[i].length + 2);
+    else
+      clade_text_add(t, "\n      ");
+    cl_view_tone_begin(t, &cli->out, CL_TONE_DIM);
+    clade_text_add(t, why[i]);
+    cl_view_tone_end(t, &cli->out, CL_TONE_DIM);
+    clade_text_add_char(t, '\n');
+  }
+}
+
 static void add_next(struct cl_cli_live *l, enum cl_cli_part part, const struct clade_run_result *r) {
-  struct clade_text *t = &l->cli->text;
   struct clade_text lines[2] = {{0}, {0}};
   const char *why[2] = {"how good is it, and how much of that is luck?", "all trials, the best last"};
   bool open = r->reason[0] == '\0';
@@ -160,17 +182,7 @@ static void add_next(struct cl_cli_live *l, enum cl_cli_part part, const struct 
     add_command(l->cli, &lines[0], "best", r, "");
   add_command(l->cli, &lines[1], "list trials", r, r->best_trial > 0 ? " --sort best" : "");
   if (r->best_trial == 0) why[1] = "all trials";
-  size_t width = lines[0].length > lines[1].length ? lines[0].length : lines[1].length;
-  clade_text_add(t, "\nnext:\n");
-  for (size_t i = 0; i < 2; i++) {
-    if (lines[i].length == 0) continue;
-    clade_text_add(t, "  ");
-    cl_view_add_safe(t, clade_text_get(&lines[i]), &l->cli->out);
-    clade_text_add_repeat(t, " ", width - lines[i].length + 2);
-    cl_view_tone_begin(t, &l->cli->out, CL_TONE_DIM);
-    clade_text_format(t, "%s\n", why[i]);
-    cl_view_tone_end(t, &l->cli->out, CL_TONE_DIM);
-  }
+  add_hints(l->cli, lines, why);
   clade_text_done(&lines[0]);
   clade_text_done(&lines[1]);
 }
