@@ -8,10 +8,10 @@
 
 static int complain_unknown(const struct cl_cli *cli, const char *name) {
   const char *best = NULL;
-  int distance = ((int)strlen(name) + 2) / 3 + 1;
+  int distance = 2 * (((int)strlen(name) + 2) / 3 + 1); /* half edits: a wrong first letter counts one more */
   for (const struct cl_cli_command *const *c = cl_cli_commands(); *c != NULL; c++) {
     bool begins = strncmp(name, (*c)->name, strlen(name)) == 0;
-    int d = begins ? 0 : clade_text_distance(name, (*c)->name);
+    int d = begins ? 0 : 2 * clade_text_distance(name, (*c)->name) + (name[0] != (*c)->name[0]);
     if ((*c)->hidden || d >= distance) continue;
     distance = d;
     best = (*c)->name;

@@ -1,4 +1,5 @@
 """What people see while a study runs, on a terminal of 80 x 24 and in a pipe. FAKE_RUN plays the study."""
+import codecs
 import fcntl
 import json
 import os
@@ -80,6 +81,7 @@ class Terminal:
                                         start_new_session=True)
         os.close(slave)
         self.raw = ''
+        self.decoder = codecs.getincrementaldecoder('utf-8')()
         self.screen = Screen(size[0])
 
     def read(self):
@@ -90,7 +92,7 @@ class Terminal:
             data = os.read(self.master, 65536)
         except OSError:
             return False
-        text = data.decode()
+        text = self.decoder.decode(data)
         self.raw += text
         self.screen.feed(text)
         return bool(data)
