@@ -164,6 +164,12 @@ int cl_define_list(const struct cl_reader *r, struct cl_definition *d, struct cl
     return cl_source_fail(r->source, at[CL_LEVELS_MAX], "a `range`, or fewer values", e,
                           "%s has %zu values, more than the %d that a list may have", d->h.name, n,
                           CL_LEVELS_MAX);
+  CL_TRY(cl_read_count(r, d->at, n, e));
+  for (size_t i = 0; i < n; i++)
+    if (values[i].kind == CL_TEXT && strlen(values[i].as.text) > CL_SPEC_VALUE)
+      return cl_source_fail(r->source, at[i], "a short name for it, which the program knows", e,
+                            "this value has %zu bytes, more than the %d that one may have",
+                            strlen(values[i].as.text), CL_SPEC_VALUE);
   CL_TRY(check_no_repeats(r, values, at, n, e));
   bool ordered = order == CL_ORDERED_LIST || (order == CL_ORDER_GUESS && is_monotonic(values, n));
   d->h.domain = n == 1 ? CL_CONSTANT : ordered ? CL_ORDERED : CL_UNORDERED;
@@ -254,15 +260,12 @@ static int unknown_parent(const struct cl_definitions *all, const struct cl_defi
 }
 
 static int check_when(const struct cl_definitions *all, struct cl_definition *d, struct cl_err *e) {
-  const struct cl_definition *parent = cl_definitions_find(all, d->parent);
-  if (parent == NULL) return unknown_parent(all, d, e);
+  const struct cl_definition *parent = d->up;
   size_t depth = 0;
-  for (const struct cl_definition *p = parent; p != NULL; depth++) {
-    if (depth > all->n || p == d)
+  for (const struct cl_definition *p = parent; p != NULL; p = p->up)
+    if (depth++ > all->n || p == d)
       return cl_source_fail(d->source, d->at_when, "a parent that does not depend on its child", e,
                             "%s depends on itself by its `when`", d->h.name);
-    p = p->parent == NULL ? NULL : cl_definitions_find(all, p->parent);
-  }
   if (parent->h.drawn || (parent->h.domain == CL_FLOAT && parent->h.step == 0))
     return cl_source_fail(d->source, d->at_when, "a parent with a list, whole numbers or a `step`", e,
                           "%s never takes an exact value, so nothing can depend on it", parent->h.name);
@@ -337,6 +340,11 @@ int cl_definitions_check(const struct cl_reader *r, struct cl_definitions *all, 
     CL_TRY(finish_alone(r, d, e));
   }
   CL_TRY(check_names(all, e));
+  for (size_t i = 0; i < all->n; i++) {
+    struct cl_definition *d = &all->items[i];
+    d->up = d->parent == NULL ? NULL : cl_definitions_find(all, d->parent);
+    if (d->parent != NULL && d->up == NULL) return unknown_parent(all, d, e);
+  }
   for (size_t i = 0; i < all->n; i++) {
     CL_TRY(check_tuned(r, &all->items[i], e));
     CL_TRY(check_key(all, i, e));

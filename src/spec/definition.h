@@ -6,9 +6,10 @@
 #include "spec/read.h"
 
 struct cl_definition {
-  struct cl_hyperparameter h; /* all memory from the reader's arena; h.parent is not used, `parent` is */
-  const char *parent;         /* name, or null */
-  const char *anchor;         /* by which aliases refer to it, or null */
+  struct cl_hyperparameter h;     /* all memory from the reader's arena; h.parent is not used, `parent` is */
+  const char *parent;             /* name, or null */
+  const struct cl_definition *up; /* the parent, set by cl_definitions_check */
+  const char *anchor;             /* by which aliases refer to it, or null */
   bool has_change, referenced;
   bool lenient;                   /* runspec: the tuned value may stand outside the list (origins A4) */
   const struct cl_source *source; /* set by cl_definitions_add */

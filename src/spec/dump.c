@@ -86,7 +86,7 @@ static int emit_value(struct emitter *m, const struct cl_node *node, int indent,
     return 0;
   }
   const struct cl_node *meant = cl_node_resolve(node);
-  if (meant == NULL || depth > CL_TREE_DEPTH || --m->budget < 0)
+  if (meant == NULL || depth > CL_TREE_DEPTH || --m->budget < 0 || m->out->length > CL_TREE_BYTES)
     return cl_source_fail(m->r->source, node->start, NULL, e,
                           meant == NULL ? "this alias leads to nothing known"
                                         : "aliases make this part too large or endless; write it out");
@@ -124,7 +124,7 @@ static int emit_children(struct emitter *m, const struct cl_node *node, int inde
 
 int cl_dump_template(const struct cl_reader *r, const struct cl_node *node, struct cl_definitions *all,
                      struct cl_text *ret, struct cl_err *e) {
-  struct emitter m = {r, all, ret, CL_TREE_NODES};
+  struct emitter m = {r, all, ret, CL_TREE_BYTES};
   const struct cl_node *meant = cl_node_resolve(node);
   if (meant == NULL || meant->kind == CL_SCALAR)
     return cl_read_wrong(r, node, "trainer", "a mapping or a list that your program reads", e);

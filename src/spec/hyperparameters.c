@@ -9,6 +9,7 @@
 #include "spec/expression.h"
 
 #define ZERO_SHARE 0.1 /* of `zero: true` */
+enum { WHEN_MAX = 1000 };
 
 static const struct cl_key keys[] = {
     {"name", "a name, or an anchor: `- name: lr` or `- name: &lr`"},
@@ -182,6 +183,11 @@ static int read_when(const struct cl_reader *r, const struct cl_node *node, stru
   if (value == NULL || value->kind == CL_MAPPING || (value->kind == CL_SEQUENCE && value->n == 0))
     return cl_read_wrong(r, node, "when", expects("when"), e);
   size_t n = value->kind == CL_SCALAR ? 1 : (size_t)value->n;
+  if (n > WHEN_MAX)
+    return cl_source_fail(r->source, value->start, expects("when"), e,
+                          "%zu values stand here, more than the %d of a "
+                          "`when`",
+                          n, WHEN_MAX);
   d->h.when = cl_arena_array(r->arena, n, sizeof *d->h.when);
   if (d->h.when == NULL) return CL_FAIL_NOMEM(e);
   d->h.n_when = (int)n;

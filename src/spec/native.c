@@ -170,7 +170,7 @@ static int read_args(struct cl_draft *d, const struct cl_node *node, struct cl_e
 
 static int read_gpus(struct cl_draft *d, const struct cl_node *node, struct cl_err *e) {
   const struct cl_node *list = cl_node_resolve(node);
-  if (list == NULL || list->kind != CL_SEQUENCE || list->n == 0)
+  if (list == NULL || list->kind != CL_SEQUENCE || list->n == 0 || list->n > 1000)
     return cl_read_wrong(&d->r, node, "gpus", expects("gpus"), e);
   d->gpus = json_array();
   for (const struct cl_node *item = list->first; item != NULL; item = item->next) {

@@ -149,9 +149,28 @@ static int check_word(const struct cl_program_word *w, struct cl_definitions *al
   return 0;
 }
 
+static int check_size(const struct cl_program *p, struct cl_err *e) {
+  size_t bytes = 0;
+  if (p->n > CL_SPEC_WORDS)
+    return cl_source_fail(p->words[CL_SPEC_WORDS].source, p->words[CL_SPEC_WORDS].at,
+                          "a file that the program reads", e,
+                          "the program has %zu words, more than the %d of one command", p->n, CL_SPEC_WORDS);
+  for (size_t i = 0; i < p->n; i++) {
+    size_t n = strlen(p->words[i].text);
+    bytes += n;
+    if (n > 100000 || bytes > CL_TREE_BYTES)
+      return cl_source_fail(
+          p->words[i].source, p->words[i].at, "a file that the program reads", e,
+          "with this word the command is longer than systems allow (100000 bytes a word, %d in all)",
+          CL_TREE_BYTES);
+  }
+  return 0;
+}
+
 int cl_program_check(const struct cl_program *p, struct cl_definitions *all, bool *ret_any, bool *ret_spec,
                      struct cl_err *e) {
   *ret_any = *ret_spec = false;
+  CL_TRY(check_size(p, e));
   for (size_t i = 0; i < p->n; i++) CL_TRY(check_word(&p->words[i], all, ret_any, ret_spec, e));
   return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 
@@ -51,26 +52,128 @@ const char *cl_read_expects(const struct cl_key *table, const char *name) {
   return NULL;
 }
 
+/* What other systems call it (W&B, Optuna, Ray, NNI, Katib, Ax, XT), so that who comes from there finds the
+ * word. */
+static const char *find_foreign(const struct cl_key *table, const char *name) {
+  static const char *const words[][2] = {
+      {"parameters", "hyperparameters"},
+      {"params", "hyperparameters"},
+      {"hparams", "hyperparameters"},
+      {"searchSpace", "hyperparameters"},
+      {"search_space", "hyperparameters"},
+      {"hyperparameter-distributions", "hyperparameters"},
+      {"space", "hyperparameters"},
+      {"command", "program"},
+      {"trialCommand", "program"},
+      {"script", "program"},
+      {"cmd", "program"},
+      {"run", "program"},
+      {"objective", "metric"},
+      {"objectives", "metric"},
+      {"optimize", "metric"},
+      {"direction", "goal"},
+      {"mode", "goal"},
+      {"optimize_mode", "goal"},
+      {"objectiveMetricName", "name"},
+      {"method", "search"},
+      {"algorithm", "search"},
+      {"tuner", "search"},
+      {"sampler", "search"},
+      {"early_terminate", "schedule"},
+      {"scheduler", "schedule"},
+      {"pruner", "schedule"},
+      {"assessor", "schedule"},
+      {"n_trials", "trials"},
+      {"num_samples", "trials"},
+      {"run_cap", "trials"},
+      {"maxTrialNumber", "trials"},
+      {"maxTrialCount", "trials"},
+      {"total_runs", "trials"},
+      {"max_trials", "trials"},
+      {"budget", "trials"},
+      {"trialConcurrency", "parallel"},
+      {"parallelTrialCount", "parallel"},
+      {"n_jobs", "parallel"},
+      {"concurrent", "parallel"},
+      {"max_concurrent", "parallel"},
+      {"workers", "parallel"},
+      {"name", "study"},
+      {"experimentName", "study"},
+      {"experiment", "study"},
+      {"project", "study"},
+      {"sweep", "study"},
+      {"storage", "store"},
+      {"database", "store"},
+      {"experiment_path", "dir"},
+      {"output", "dir"},
+      {"random_seed", "seed"},
+      {"parameter_constraints", "constraints"},
+      {"points_to_evaluate", "enqueue"},
+      {"timeout", "limits"},
+      {"maxExperimentDuration", "limits"},
+      {"maxFailedTrialCount", "limits"},
+      {"min", "range"},
+      {"max", "range"},
+      {"low", "range"},
+      {"high", "range"},
+      {"lower", "range"},
+      {"upper", "range"},
+      {"bounds", "range"},
+      {"distribution", "scale"},
+      {"log", "scale"},
+      {"log_scale", "scale"},
+      {"q", "step"},
+      {"choices", "values"},
+      {"categories", "values"},
+      {"list", "values"},
+      {"value", "values"},
+      {"options", "values"},
+      {"default", "tuned_value"},
+      {"initial", "tuned_value"},
+      {"tuned", "tuned_value"},
+      {"condition", "when"},
+      {"parent", "when"},
+      {"value_type", "type"},
+      {"parameterType", "type"},
+  };
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (strcasecmp(words[i][0], name) == 0 && cl_read_expects(table, words[i][1]) != NULL) return words[i][1];
+  return NULL;
+}
+
+static int unknown_key(const struct cl_reader *r, const struct cl_node *key, const struct cl_key *table,
+                       const char *what, struct cl_err *e) {
+  const char *names[64];
+  size_t n = 0;
+  struct cl_text known = {0};
+  for (const struct cl_key *k = table; k->name != NULL; k++) {
+    assert(n < sizeof names / sizeof names[0]);
+    cl_text_format(&known, "%s%s", n == 0 ? "one of " : ", ", k->name);
+    names[n++] = k->name;
+  }
+  const char *foreign = find_foreign(table, key->text),
+             *near = foreign != NULL ? foreign : cl_nearest(key->text, names, n);
+  int status = known.failed
+                   ? CL_FAIL_NOMEM(e)
+                   : cl_source_fail(r->source, key->start,
+                                    near != NULL ? cl_read_expects(table, near) : cl_text_get(&known), e,
+                                    "%s has no key `%.80s`%s%s%s", what, key->text,
+                                    near == NULL      ? ""
+                                    : foreign != NULL ? "; here it is called `"
+                                                      : "; did you mean `",
+                                    near == NULL ? "" : near,
+                                    near == NULL      ? ""
+                                    : foreign != NULL ? "`"
+                                                      : "`?");
+  cl_text_done(&known);
+  return status;
+}
+
 int cl_read_keys(const struct cl_reader *r, const struct cl_node *mapping, const struct cl_key *table,
                  const char *what, struct cl_err *e) {
   assert(mapping->kind == CL_MAPPING);
-  const char *names[64];
-  size_t n = 0;
-  for (const struct cl_key *k = table; k->name != NULL; k++) names[n++] = k->name;
-  assert(n < sizeof names / sizeof names[0]);
-  for (const struct cl_node *key = mapping->first; key != NULL; key = key->next->next) {
-    if (cl_read_expects(table, key->text) != NULL) continue;
-    const char *nearest = cl_nearest(key->text, names, n);
-    struct cl_text known = {0};
-    for (size_t i = 0; i < n; i++) cl_text_format(&known, "%s%s", i == 0 ? "one of " : ", ", names[i]);
-    int status = known.failed ? CL_FAIL_NOMEM(e)
-                              : cl_source_fail(r->source, key->start, cl_text_get(&known), e,
-                                               "%s has no key `%.80s`%s%s%s", what, key->text,
-                                               nearest == NULL ? "" : "; did you mean `",
-                                               nearest == NULL ? "" : nearest, nearest == NULL ? "" : "`?");
-    cl_text_done(&known);
-    return status;
-  }
+  for (const struct cl_node *key = mapping->first; key != NULL; key = key->next->next)
+    if (cl_read_expects(table, key->text) == NULL) return unknown_key(r, key, table, what, e);
   return 0;
 }
 
@@ -87,8 +190,18 @@ int cl_read_text(const struct cl_reader *r, const struct cl_node *node, const ch
   const struct cl_node *meant = cl_node_resolve(node);
   if (meant == NULL || meant->kind != CL_SCALAR || cl_node_is_null(meant) || meant->text[0] == '\0')
     return cl_read_wrong(r, node, key, expects, e);
+  if (strlen(meant->text) > CL_SPEC_TEXT)
+    return cl_source_fail(r->source, node->start, expects, e, "`%s` has %zu bytes, more than the %d that fit",
+                          key, strlen(meant->text), CL_SPEC_TEXT);
   *ret = meant->text;
   return 0;
+}
+
+int cl_read_count(const struct cl_reader *r, size_t at, size_t n, struct cl_err *e) {
+  *r->n_values += n;
+  if (*r->n_values <= CL_SPEC_VALUES) return 0;
+  return cl_source_fail(r->source, at, "a `range`, or shorter lists", e,
+                        "with this list all lists together have more than %d values", CL_SPEC_VALUES);
 }
 
 static bool node_value(const struct cl_node *node, struct cl_value *ret) {
@@ -127,23 +240,51 @@ int cl_read_bool(const struct cl_reader *r, const struct cl_node *node, const ch
   return cl_read_is_bool(node, ret) ? 0 : cl_read_wrong(r, node, key, expects, e);
 }
 
+/* The word that was likely meant: the same beginning, or few letters apart. Into buffer; false if there is
+ * none. */
+static bool find_word(const char *text, const char *words, char *buffer, size_t size) {
+  int best = 1 + (int)strlen(text) / 3;
+  bool found = false;
+  for (const char *p = words; *p != '\0';) {
+    char word[40];
+    size_t n = strcspn(p, "|");
+    (void)snprintf(word, sizeof word, "%.*s", (int)n, p);
+    int cost =
+        text[0] != '\0' && strncasecmp(word, text, strlen(text)) == 0 ? 0 : cl_text_distance(word, text);
+    if (cost < best) {
+      best = cost;
+      found = true;
+      (void)snprintf(buffer, size, "%s", word);
+    }
+    p += p[n] == '\0' ? n : n + 1;
+  }
+  return found;
+}
+
+static int wrong_word(const struct cl_reader *r, const struct cl_node *node, const char *key,
+                      const char *words, struct cl_err *e) {
+  char expects[200], near[40];
+  const struct cl_node *meant = cl_node_resolve(node);
+  (void)snprintf(expects, sizeof expects, "one of %s", words);
+  if (meant == NULL || meant->kind != CL_SCALAR || !find_word(meant->text, words, near, sizeof near))
+    return cl_read_wrong(r, node, key, expects, e);
+  return cl_source_fail(r->source, node->start, expects, e, "`%s` is '%.60s'; did you mean %s?", key,
+                        meant->text, near);
+}
+
 int cl_read_word(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *words,
                  int *ret_index, struct cl_err *e) {
   const struct cl_node *meant = cl_node_resolve(node);
-  if (meant != NULL && meant->kind == CL_SCALAR) {
-    const char *text = meant->text, *p = words;
-    for (int i = 0; p != NULL; i++) {
-      size_t n = strcspn(p, "|");
-      if (strlen(text) == n && strncmp(text, p, n) == 0) {
-        *ret_index = i;
-        return 0;
-      }
-      p = p[n] == '\0' ? NULL : p + n + 1;
+  const char *p = words;
+  for (int i = 0; meant != NULL && meant->kind == CL_SCALAR && p != NULL; i++) {
+    size_t n = strcspn(p, "|");
+    if (strlen(meant->text) == n && strncmp(meant->text, p, n) == 0) {
+      *ret_index = i;
+      return 0;
     }
+    p = p[n] == '\0' ? NULL : p + n + 1;
   }
-  char expects[200];
-  (void)snprintf(expects, sizeof expects, "one of %s", words);
-  return cl_read_wrong(r, node, key, expects, e);
+  return wrong_word(r, node, key, words, e);
 }
 
 bool cl_read_duration(const char *text, double *ret_seconds) {
@@ -209,7 +350,8 @@ json_t *cl_json_value(struct cl_value v) {
 static int to_json(const struct cl_reader *r, const struct cl_node *node, int depth, int *budget,
                    json_t **ret, struct cl_err *e) {
   const struct cl_node *meant = cl_node_resolve(node);
-  if (meant == NULL || depth > CL_TREE_DEPTH || --*budget < 0)
+  if (meant != NULL) *budget -= 8 + (meant->kind == CL_SCALAR ? (int)strlen(meant->text) : 0);
+  if (meant == NULL || depth > CL_TREE_DEPTH || *budget < 0)
     return cl_source_fail(r->source, node->start, NULL, e,
                           meant == NULL ? "this alias leads to nothing that can be used here"
                                         : "aliases make this part too large or endless; write it out");
@@ -219,7 +361,10 @@ static int to_json(const struct cl_reader *r, const struct cl_node *node, int de
   int status = made == NULL ? CL_FAIL_NOMEM(e) : 0;
   for (const struct cl_node *child = meant->first; status == 0 && child != NULL; child = child->next) {
     const char *key = meant->kind == CL_MAPPING ? child->text : NULL;
-    if (key != NULL) child = child->next;
+    if (key != NULL) {
+      *budget -= (int)strlen(key);
+      child = child->next;
+    }
     json_t *part = NULL;
     status = to_json(r, child, depth + 1, budget, &part, e);
     if (status < 0) break;
@@ -234,6 +379,6 @@ static int to_json(const struct cl_reader *r, const struct cl_node *node, int de
 }
 
 int cl_read_json(const struct cl_reader *r, const struct cl_node *node, json_t **ret, struct cl_err *e) {
-  int budget = CL_TREE_NODES;
+  int budget = CL_SPEC_JSON;
   return to_json(r, node, 0, &budget, ret, e);
 }

@@ -5,6 +5,13 @@
 #include "spec/spec.h"
 #include "spec/tree.h"
 
+/* Aliases can repeat a long part many times, so what comes out is limited, too. */
+#define CL_SPEC_TEXT   10000    /* bytes of one name, path, line */
+#define CL_SPEC_VALUE  1000     /* bytes of one value in a list */
+#define CL_SPEC_VALUES 1000000  /* values of all lists together */
+#define CL_SPEC_WORDS  10000    /* of a program */
+#define CL_SPEC_JSON   10000000 /* bytes of one part that is taken over as it is */
+
 struct cl_key {
   const char *name;    /* null ends a table */
   const char *expects; /* "a whole number from 1, as in `trials: 50`" */
@@ -15,6 +22,7 @@ struct cl_reader {
   const struct cl_source *source;
   struct cl_arena *arena;
   struct cl_notes *notes;
+  size_t *n_values; /* of all lists so far */
 };
 
 struct cl_notes {
@@ -31,6 +39,9 @@ void cl_notes_done(struct cl_notes *n);
 int cl_read_keys(const struct cl_reader *r, const struct cl_node *mapping, const struct cl_key *table,
                  const char *what, struct cl_err *e);
 const char *cl_read_expects(const struct cl_key *table, const char *name);
+
+/* Count the values of one more list. CLADE_ESPEC above CL_SPEC_VALUES. */
+int cl_read_count(const struct cl_reader *r, size_t at, size_t n, struct cl_err *e);
 
 /* The nearest of the names, null if none is near. */
 const char *cl_nearest(const char *name, const char *const *names, size_t n);
@@ -59,7 +70,7 @@ bool cl_read_duration(const char *text, double *ret_seconds);
 bool cl_read_size(const char *text, int64_t *ret_bytes);
 
 /* A node as JSON (aliases followed). CLADE_ESPEC at an alias that leads nowhere or a result of more than
- * CL_TREE_NODES values. Gives a new reference. */
+ * CL_SPEC_JSON bytes. Gives a new reference. */
 int cl_read_json(const struct cl_reader *r, const struct cl_node *node, json_t **ret, struct cl_err *e);
 json_t *cl_json_value(struct cl_value v); /* new reference, null without memory */
 

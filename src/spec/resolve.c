@@ -12,6 +12,8 @@
 #include "spec/hyperparameters.h"
 #include "spec/spec_impl.h"
 
+enum { ENQUEUED_MAX = 10000, CONSTRAINTS_MAX = 1000 };
+
 /* --- parts that overrides replace --- */
 
 static int read_config(struct cl_draft *d, struct cl_err *e) {
@@ -186,10 +188,29 @@ static bool is_inline(const struct cl_draft *d) {
 
 /* --- program --- */
 
+/* Brackets are expressions on a command line without a file only. */
+static int warn_of_brackets(const struct cl_draft *d, struct cl_err *e) {
+  for (size_t i = 0; i < d->program.n; i++) {
+    const struct cl_program_word *w = &d->program.words[i];
+    const char *equals = strchr(w->text, '='), *value = equals == NULL ? w->text : equals + 1;
+    size_t n = strlen(value);
+    if (n < 2 || value[0] != '[' || value[n - 1] != ']') continue;
+    struct cl_reader r = d->r;
+    r.source = w->source;
+    CL_TRY(cl_note_add(
+        &r, CL_SPEC_WARNING, w->at, e,
+        "'%.60s' looks like a search expression, but beside a file it is passed on as it is; put the "
+        "hyperparameter into the file and {name} here",
+        w->text));
+  }
+  return 0;
+}
+
 static int settle_program(struct cl_draft *d, bool *ret_any, struct cl_err *e) {
   bool spec = false;
   if (d->s->kind != CL_SPEC_INLINE && d->o->n_program > 0)
     CL_TRY(cl_program_take(d->r.arena, d->o->n_program, d->o->program, &d->program, e));
+  if (!is_inline(d) && d->o->n_program > 0) CL_TRY(warn_of_brackets(d, e));
   if (d->program.n == 0 && !d->o->in_process)
     return CL_FAIL(
         e, CLADE_ESPEC,
@@ -244,14 +265,19 @@ static int warn_unreferenced(struct cl_draft *d, bool any_placeholder, struct cl
 
 /* --- budget --- */
 
-static bool is_tuned_active(const struct cl_draft *d, const struct cl_definition *one) {
-  if (one->parent == NULL) return true;
-  const struct cl_definition *parent = cl_definitions_find(&d->definitions, one->parent);
-  assert(parent != NULL);
-  struct cl_value v = parent->h.domain == CL_CONSTANT ? parent->h.values[0] : parent->h.tuned;
+static bool is_admitted(const struct cl_definition *one, struct cl_value v) {
   for (int i = 0; i < one->h.n_when; i++)
-    if (cl_value_equal(one->h.when[i], v)) return is_tuned_active(d, parent);
+    if (cl_value_equal(one->h.when[i], v)) return true;
   return false;
+}
+
+/* Does it exist when all take their tuned values? */
+static bool is_tuned_active(const struct cl_definition *one) {
+  for (; one->up != NULL; one = one->up) {
+    const struct cl_hyperparameter *parent = &one->up->h;
+    if (!is_admitted(one, parent->domain == CL_CONSTANT ? parent->values[0] : parent->tuned)) return false;
+  }
+  return true;
 }
 
 /* Runs without a search take the tuned values, so each must be there. */
@@ -259,7 +285,7 @@ static int check_tuned(const struct cl_draft *d, struct cl_err *e) {
   for (size_t i = 0; i < d->definitions.n; i++) {
     const struct cl_definition *one = &d->definitions.items[i];
     if (one->h.tuned.kind != CL_ABSENT || one->h.domain == CL_CONSTANT || one->h.drawn ||
-        !is_tuned_active(d, one))
+        !is_tuned_active(one))
       continue;
     return cl_source_fail(one->source, one->at, "`tuned_value: v` for each hyperparameter", e,
                           "%s has no tuned value, which a run without a search needs", one->h.name);
@@ -377,6 +403,11 @@ static int check_constraints(const struct cl_draft *d, const struct cl_space *sp
   if (d->constraints == NULL) return 0;
   if (list == NULL || list->kind != CL_SEQUENCE)
     return cl_read_wrong(&d->r, d->constraints, "constraints", form, e);
+  if (list->n > CONSTRAINTS_MAX)
+    return cl_source_fail(d->r.source, d->constraints->start, form, e,
+                          "%d constraints stand here, more than the %d of a "
+                          "study",
+                          list->n, CONSTRAINTS_MAX);
   json_t *texts = json_array();
   if (set(o, "constraints", texts) < 0) return CL_FAIL_NOMEM(e);
   for (const struct cl_node *item = list->first; item != NULL; item = item->next) {
@@ -422,6 +453,9 @@ static int check_enqueue(const struct cl_draft *d, const struct cl_space *space,
   if (list == NULL || list->kind != CL_SEQUENCE)
     return cl_read_wrong(&d->r, d->enqueue, "enqueue", "a list of assignments, as in `enqueue: [{lr: 0.1}]`",
                          e);
+  if (list->n > ENQUEUED_MAX)
+    return cl_source_fail(d->r.source, d->enqueue->start, "`clade enqueue` for more", e,
+                          "%d assignments stand here, more than the %d of a spec", list->n, ENQUEUED_MAX);
   for (const struct cl_node *item = list->first; item != NULL; item = item->next)
     CL_TRY(check_enqueued(d, space, item, e));
   json_t *points = NULL;
@@ -547,7 +581,8 @@ int cl_spec_resolve(const struct cl_spec *s, const struct cl_spec_overrides *o, 
   struct cl_notes notes = {0};
   struct cl_spec_result made = {0};
   struct cl_draft d = {.s = edited != NULL ? edited : s, .o = o, .retries = -1, .max_failures = -1};
-  d.r = (struct cl_reader){d.s->source, &arena, &notes};
+  size_t n_values = 0;
+  d.r = (struct cl_reader){d.s->source, &arena, &notes, &n_values};
   int status = resolve(&d, &made, e);
   if (status == 0)
     *ret = made;

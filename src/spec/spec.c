@@ -69,6 +69,7 @@ int cl_spec_parse(const char *text, size_t n, const char *name, struct cl_spec *
   struct cl_spec *s = cl_alloc(sizeof *s);
   if (s == NULL) return CL_FAIL_NOMEM(e);
   int status = 0;
+  if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3, n -= 3; /* a mark that some editors write */
   if (n > CL_TREE_BYTES)
     status = CL_FAIL(e, CLADE_ELIMIT,
                      "%s has %zu bytes, more than the %d of a spec; move data to files of their own", name, n,

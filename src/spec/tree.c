@@ -227,8 +227,11 @@ static int blame_parser(const struct builder *b, struct fy_diag *diag, struct cl
   size_t at = cl_source_offset(b->s, error->line, error->column);
   const struct cl_node *open = b->open;
   while (open != NULL && !open->flow) open = open->parent;
-  if (open == NULL || find_hint(error->msg) != NULL)
-    return cl_source_fail(b->s, at, find_hint(error->msg), e, "this is not YAML: %s", error->msg);
+  const char *hint = find_hint(error->msg);
+  bool far =
+      open != NULL && at > open->start && memchr(b->s->text + open->start, '\n', at - open->start) != NULL;
+  if (open == NULL || strstr(error->msg, "quoted scalar") != NULL || (hint != NULL && !far))
+    return cl_source_fail(b->s, at, hint, e, "this is not YAML: %s", error->msg);
   int line = 0, column = 0;
   char bracket = open->kind == CL_SEQUENCE ? '[' : '{';
   (void)cl_source_position(b->s, at, &line, &column);
@@ -290,7 +293,8 @@ int cl_tree_parse(const struct cl_source *s, struct cl_arena *a, bool anchors_kn
   int status = CLADE_ENOMEM;
   if (diag != NULL) {
     fy_diag_set_collect_errors(diag, true);
-    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_DISABLE_DEPTH_LIMIT, .diag = diag};
+    struct fy_parse_cfg cfg = {
+        .flags = FYPCF_QUIET | FYPCF_DISABLE_DEPTH_LIMIT | FYPCF_SLOPPY_FLOW_INDENTATION, .diag = diag};
     parser = fy_parser_create(&cfg);
   }
   status = parser == NULL ? CL_FAIL_NOMEM(e) : run_parser(&b, parser, diag, anchors_known, e);

@@ -286,6 +286,71 @@ static void limits_of_size_hold(void **state) {
   cl_free(text);
 }
 
+static void check_refused(const struct cl_text *text, const char *part) {
+  struct help_options h;
+  struct cl_spec_result r;
+  struct cl_err e = {0};
+  help_options_read(&h, "");
+  assert_int_equal(help_resolve(cl_text_get(text), &h, &r, NULL, &e), CLADE_ESPEC);
+  if (strstr(e.text, part) == NULL) fail_msg("%s", e.text);
+  help_options_done(&h);
+}
+
+static void add_long_text(struct cl_text *t, const char *name, int n) {
+  cl_text_format(t, "%s: &long ", name);
+  for (int i = 0; i < n; i++) cl_text_add_char(t, 'x');
+  cl_text_add_char(t, '\n');
+}
+
+static void add_aliases(struct cl_text *t, int n) {
+  cl_text_add_char(t, '[');
+  for (int i = 0; i < n; i++) cl_text_add(t, "*long,");
+  cl_text_add(t, "]\n");
+}
+
+/* A megabyte of text with aliases could stand for terabytes. */
+static void aliases_do_not_blow_up(void **state) {
+  (void)state;
+  struct cl_text t = {0};
+  add_long_text(&t, "step", 9000);
+  cl_text_add(&t, "program: ");
+  add_aliases(&t, 5000);
+  check_refused(&t, "the command is longer than systems allow");
+  cl_text_clear(&t);
+  add_long_text(&t, "step", 9000);
+  cl_text_add(&t, HEAD "trainer: ");
+  add_aliases(&t, 5000);
+  check_refused(&t, "aliases make this part too large");
+  cl_text_clear(&t);
+  add_long_text(&t, "step", 9000);
+  cl_text_add(&t, HEAD "search: {method: random, x: ");
+  add_aliases(&t, 5000);
+  cl_text_add(&t, "}\n");
+  check_refused(&t, "aliases make this part too large");
+  cl_text_clear(&t);
+  cl_text_add(&t, HEAD "hyperparameters:\n  - {name: a, values: &long [1");
+  for (int i = 2; i < 20000; i++) cl_text_format(&t, ",%d", i);
+  cl_text_add(&t, "]}\n");
+  for (int i = 0; i < 60; i++) cl_text_format(&t, "  - {name: b%d, values: *long}\n", i);
+  check_refused(&t, "all lists together have more than 1000000 values");
+  cl_text_done(&t);
+}
+
+static void brackets_may_close_at_the_beginning_of_a_line(void **state) {
+  (void)state;
+  struct cl_settings *s =
+      help_settings("program: [\n  x\n]\nmetric: {\n  name: loss,\n  goal: minimize\n}\ntrials: 3\n", "");
+  assert_int_equal(s->trials, 3);
+  cl_settings_destroy(s);
+}
+
+static void a_mark_of_the_editor_is_skipped(void **state) {
+  (void)state;
+  struct cl_settings *s = help_settings("\xEF\xBB\xBF" HEAD, "");
+  assert_int_equal(s->trials, 7);
+  cl_settings_destroy(s);
+}
+
 static void a_thousand_hyperparameters_are_the_limit(void **state) {
   (void)state;
   struct cl_text text = {0};
@@ -320,6 +385,9 @@ int main(void) {
       cmocka_unit_test(aliases_outside_the_trainer_are_followed),
       cmocka_unit_test(a_file_of_distributions_replaces_the_hyperparameters),
       cmocka_unit_test(limits_of_size_hold),
+      cmocka_unit_test(aliases_do_not_blow_up),
+      cmocka_unit_test(brackets_may_close_at_the_beginning_of_a_line),
+      cmocka_unit_test(a_mark_of_the_editor_is_skipped),
       cmocka_unit_test(a_thousand_hyperparameters_are_the_limit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
