@@ -209,6 +209,7 @@ static int open_database(struct cl_sqlite *s, struct cl_err *e) {
   if (path == NULL) return CL_FAIL_NOMEM(e);
   cl_free(s->path);
   s->path = path;
+  CL_TRY(cl_sqlite_make_functions(s, e));
   (void)sqlite3_busy_handler(s->db, wait_a_little, s);
   (void)sqlite3_wal_hook(s->db, remember_frames, s);
   return 0;

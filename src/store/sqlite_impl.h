@@ -196,26 +196,37 @@ void cl_sqlite_lay_out(struct cl_sqlite *s); /* fills s->layouts */
 int cl_sqlite_add_row(struct cl_sqlite *s, struct cl_sqlite_study *study, const struct cl_event *ev,
                       struct cl_err *e);
 
-/* The event that the row under a statement shows. It borrows from the row (until the next step) and from
- * here. */
+/* The event that the row under a statement shows. It borrows from here. */
 struct cl_sqlite_row {
+  struct cl_sqlite *s;
+  const struct cl_sqlite_study *study;
+  enum cl_sqlite_table table;
   struct cl_event ev;
+  int64_t place;
+  int status; /* CLADE_ENOMEM: the row is not complete */
   struct cl_assigned *values;
   struct cl_metric *metrics;
-  size_t cap_values, cap_metrics;
-  struct cl_text texts; /* of values that were read from `assigned` */
+  size_t n_values, cap_values, n_metrics, cap_metrics;
+  struct cl_text texts; /* copies, one behind another */
+  struct {
+    const char **at;
+    size_t offset;
+  } moving[8]; /* pointers into texts, set when all are there */
+  int n_moving;
   double objective;
+  const char *more_text;
   json_t *more;
   void *memory; /* lists that came from `more` */
 };
 void cl_sqlite_row_done(struct cl_sqlite_row *row);
-/* From a statement whose columns are those of cl_sqlite_columns, cl_sqlite_trial_columns, … */
-int cl_sqlite_fill_shared(struct cl_sqlite *s, sqlite3_stmt *from, enum cl_sqlite_table table,
-                          struct cl_sqlite_row *row, struct cl_err *e);
-int cl_sqlite_fill_trial(const struct cl_sqlite_study *study, sqlite3_stmt *from, struct cl_sqlite_row *row,
-                         struct cl_err *e);
-int cl_sqlite_fill_report(const struct cl_sqlite_study *study, sqlite3_stmt *from, struct cl_sqlite_row *row,
-                          struct cl_err *e);
+
+int cl_sqlite_make_functions(struct cl_sqlite *s, struct cl_err *e);
+/* "SELECT …" of the columns, separated by commas, of a statement whose first parameter is bound by
+ * cl_sqlite_bind_row; a step that gives a row decodes it, cl_sqlite_complete makes the event of it. */
+void cl_sqlite_select(struct cl_text *ret, const char *columns);
+void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row *row, struct cl_sqlite *s,
+                        const struct cl_sqlite_study *study, enum cl_sqlite_table table);
+int cl_sqlite_complete(struct cl_sqlite_row *row, struct cl_err *e);
 int cl_sqlite_more(enum cl_sqlite_table table);               /* column `more` of a shared table */
 const char *cl_sqlite_columns(enum cl_sqlite_table table);    /* of a shared table */
 const char *cl_sqlite_table_name(enum cl_sqlite_table table); /* of a shared table */

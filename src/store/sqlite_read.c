@@ -15,6 +15,7 @@ struct cursor {
   sqlite3_stmt *statement;
   int64_t position; /* of its row; INT64_MAX behind the last */
   bool listed;      /* reports by the list of positions */
+  struct cl_sqlite_row row;
 };
 
 /* What the reports that are left out did to a finished trial. */
@@ -68,12 +69,13 @@ static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
     const char *table = cl_sqlite_table_name(c->table);
     bool has_trial = c->table == ATTEMPTS || c->table == SNAPSHOTS;
     cl_text_clear(t);
-    cl_text_format(t, "SELECT %s FROM %s", cl_sqlite_columns(c->table), table);
+    cl_sqlite_select(t, cl_sqlite_columns(c->table));
+    cl_text_format(t, " FROM %s", table);
     if (c->walk == WALK_STUDY) cl_text_format(t, " INDEXED BY %s_study", table);
-    cl_text_add(t, " WHERE place > ?1 AND place <= ?2");
+    cl_text_add(t, " WHERE place > ?2 AND place <= ?3");
     if (c->walk == WALK_STUDY) cl_text_add(t, " AND subject = 0");
     if (c->walk == WALK_TRIALS)
-      cl_text_format(t, " AND +%s BETWEEN ?3 AND ?4", has_trial ? "trial" : "subject");
+      cl_text_format(t, " AND +%s BETWEEN ?4 AND ?5", has_trial ? "trial" : "subject");
     cl_text_add(t, " ORDER BY place");
     if (t->failed) return CL_FAIL_NOMEM(e);
     CL_TRY(cl_sqlite_prepare(s, cl_text_get(t), statement, e));
@@ -85,16 +87,18 @@ static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
 static int prepare_wide(struct reader *r, bool trials, const char *where, sqlite3_stmt **statement,
                         struct cl_err *e) {
   if (*statement != NULL) return 0;
-  struct cl_text *t = &r->s->scratch;
+  struct cl_text *t = &r->s->scratch, columns = {0};
   cl_text_clear(t);
-  cl_text_add(t, "SELECT ");
   if (trials)
-    cl_sqlite_trial_columns(r->study, t);
+    cl_sqlite_trial_columns(r->study, &columns);
   else
-    cl_sqlite_report_columns(r->study, t);
+    cl_sqlite_report_columns(r->study, &columns);
+  cl_sqlite_select(t, cl_text_get(&columns));
   cl_text_format(t, " FROM %s_%lld WHERE %s", trials ? "trials" : "reports", (long long)r->id, where);
-  if (t->failed) return CL_FAIL_NOMEM(e);
-  return cl_sqlite_prepare(r->s, cl_text_get(t), statement, e);
+  int status =
+      t->failed || columns.failed ? CL_FAIL_NOMEM(e) : cl_sqlite_prepare(r->s, cl_text_get(t), statement, e);
+  cl_text_done(&columns);
+  return status;
 }
 
 /* SELECT position FROM <table>_<study> <rest> */
@@ -147,25 +151,17 @@ static int first_trial(struct reader *r, int64_t *ret, struct cl_err *e) {
 
 /* Cursors. */
 
-static int64_t position_of_row(const struct cursor *c) {
-  switch (c->table) {
-  case TRIALS: return sqlite3_column_int64(c->statement, T_POSITION);
-  case REPORTS: return sqlite3_column_int64(c->statement, R_POSITION);
-  default: return sqlite3_column_int64(c->statement, PLACE) & (CL_SQLITE_POSITIONS - 1);
-  }
-}
-
 static int next_listed(struct reader *r, struct cursor *c, struct cl_err *e) {
   (void)sqlite3_reset(c->statement);
   c->position = INT64_MAX;
   if (r->at_position >= r->n_positions) return 0;
-  (void)sqlite3_bind_int64(c->statement, 1, r->positions[r->at_position++]);
+  (void)sqlite3_bind_int64(c->statement, 2, r->positions[r->at_position++]);
   int status = cl_sqlite_step(r->s, c->statement, e);
   if (status == 0)
     return CL_FAIL(e, CLADE_ECORRUPT, "report %lld of '%s' is in the index, but not in the table",
                    (long long)r->positions[r->at_position - 1], r->s->path);
   CL_TRY(status);
-  c->position = position_of_row(c);
+  c->position = c->row.ev.position;
   return 0;
 }
 
@@ -175,12 +171,12 @@ static int next_row(struct reader *r, struct cursor *c, struct cl_err *e) {
   for (;;) {
     int status = cl_sqlite_step(r->s, c->statement, e);
     if (status <= 0) return status;
-    int64_t position = position_of_row(c);
+    int64_t position = c->row.ev.position;
     if (position > r->until) {
       (void)sqlite3_reset(c->statement);
       return 0;
     }
-    if (c->table == REPORTS && !wants_report(r, sqlite3_column_int64(c->statement, R_TRIAL))) continue;
+    if (c->table == REPORTS && !wants_report(r, c->row.ev.subject)) continue;
     c->position = position;
     return 0;
   }
@@ -190,27 +186,27 @@ static int open_trials(struct reader *r, struct cursor *c, struct cl_err *e) {
   int64_t first = 0, last = is_filtered(r) && r->what->trial_hi < r->trials ? r->what->trial_hi : r->trials;
   CL_TRY(first_trial(r, &first, e));
   if (is_filtered(r) && first < r->what->trial_lo) first = r->what->trial_lo;
-  CL_TRY(prepare_wide(r, true, "trial BETWEEN ?1 AND ?2 ORDER BY trial", &r->study->read_trials, e));
+  CL_TRY(prepare_wide(r, true, "trial BETWEEN ?2 AND ?3 ORDER BY trial", &r->study->read_trials, e));
   c->statement = r->study->read_trials;
-  (void)sqlite3_bind_int64(c->statement, 1, first);
-  (void)sqlite3_bind_int64(c->statement, 2, last);
+  (void)sqlite3_bind_int64(c->statement, 2, first);
+  (void)sqlite3_bind_int64(c->statement, 3, last);
   return 0;
 }
 
 static int open_reports(struct reader *r, struct cursor *c, struct cl_err *e) {
   c->listed = r->positions != NULL;
   if (c->listed) {
-    CL_TRY(prepare_wide(r, false, "position = ?1", &r->study->read_report, e));
+    CL_TRY(prepare_wide(r, false, "position = ?2", &r->study->read_report, e));
     c->statement = r->study->read_report;
     r->at_position = 0;
     while (r->at_position < r->n_positions && r->positions[r->at_position] <= r->after) r->at_position++;
     return 0;
   }
-  CL_TRY(prepare_wide(r, false, "position > ?1 AND position <= ?2 ORDER BY position", &r->study->read_reports,
+  CL_TRY(prepare_wide(r, false, "position > ?2 AND position <= ?3 ORDER BY position", &r->study->read_reports,
                       e));
   c->statement = r->study->read_reports;
-  (void)sqlite3_bind_int64(c->statement, 1, r->after);
-  (void)sqlite3_bind_int64(c->statement, 2, r->until);
+  (void)sqlite3_bind_int64(c->statement, 2, r->after);
+  (void)sqlite3_bind_int64(c->statement, 3, r->until);
   return 0;
 }
 
@@ -224,11 +220,11 @@ static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
     CL_TRY(position_of_trial(r, r->what->trial_lo, &proposed, e));
     if (proposed > r->until) proposed = r->until;
     if (proposed > after) after = proposed;
-    (void)sqlite3_bind_int64(c->statement, 3, r->what->trial_lo);
-    (void)sqlite3_bind_int64(c->statement, 4, r->what->trial_hi);
+    (void)sqlite3_bind_int64(c->statement, 4, r->what->trial_lo);
+    (void)sqlite3_bind_int64(c->statement, 5, r->what->trial_hi);
   }
-  (void)sqlite3_bind_int64(c->statement, 1, base + after);
-  (void)sqlite3_bind_int64(c->statement, 2, base + until);
+  (void)sqlite3_bind_int64(c->statement, 2, base + after);
+  (void)sqlite3_bind_int64(c->statement, 3, base + until);
   return 0;
 }
 
@@ -236,12 +232,15 @@ static int open_cursor(struct reader *r, enum cl_sqlite_table table, enum cl_sql
                        struct cl_err *e) {
   assert(r->n_cursors < CURSORS);
   struct cursor *c = &r->cursors[r->n_cursors];
-  *c = (struct cursor){.table = table, .walk = walk};
+  c->table = table;
+  c->walk = walk;
+  c->listed = false;
   int status = table == TRIALS    ? open_trials(r, c, e)
                : table == REPORTS ? open_reports(r, c, e)
                                   : open_shared(r, c, e);
   CL_TRY(status);
   r->n_cursors++;
+  cl_sqlite_bind_row(c->statement, &c->row, r->s, r->study, table);
   return next_row(r, c, e);
 }
 
@@ -408,8 +407,7 @@ static struct cursor *next_cursor(struct reader *r) {
   return next->position == INT64_MAX ? NULL : next;
 }
 
-static void add_summary(struct reader *r) {
-  struct cl_event *ev = &r->row.ev;
+static void add_summary(struct reader *r, struct cl_event *ev) {
   if (ev->kind != CL_EVENT_STOPPED && ev->kind != CL_EVENT_DONE && ev->kind != CL_EVENT_ENDED) return;
   const struct summary *m = summary_of(r, ev->subject);
   if (m == NULL) return;
@@ -423,14 +421,10 @@ static void add_summary(struct reader *r) {
 }
 
 static int show(struct reader *r, struct cursor *c, struct cl_err *e) {
-  switch (c->table) {
-  case TRIALS: CL_TRY(cl_sqlite_fill_trial(r->study, c->statement, &r->row, e)); break;
-  case REPORTS: CL_TRY(cl_sqlite_fill_report(r->study, c->statement, &r->row, e)); break;
-  default: CL_TRY(cl_sqlite_fill_shared(r->s, c->statement, c->table, &r->row, e));
-  }
-  if (r->n_summaries > 0) add_summary(r);
+  CL_TRY(cl_sqlite_complete(&c->row, e));
+  if (r->n_summaries > 0) add_summary(r, &c->row.ev);
   r->after = c->position;
-  return r->visit(r->ctx, &r->row.ev);
+  return r->visit(r->ctx, &c->row.ev);
 }
 
 /* One transaction's worth. When all was read, until = after. */
@@ -475,7 +469,7 @@ int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_ev
     status = cl_sqlite_run_one(s, SQL_BEGIN_READ, e);
   }
   cl_sqlite_end_read(s);
-  cl_sqlite_row_done(&r.row);
+  for (int i = 0; i < CURSORS; i++) cl_sqlite_row_done(&r.cursors[i].row);
   cl_free(r.summaries);
   cl_free(r.positions);
   return status;
@@ -486,16 +480,17 @@ static int read_curve(struct reader *r, int64_t trial, struct cl_err *e) {
   int64_t n_names = 0;
   CL_TRY(cl_sqlite_look(r->s, r->id, &head, &n_names, e));
   CL_TRY(cl_sqlite_study(r->s, r->id, n_names, &r->study, e));
-  CL_TRY(prepare_wide(r, false, "trial = ?1 ORDER BY position", &r->study->read_curve, e));
-  sqlite3_stmt *statement = r->study->read_curve;
-  (void)sqlite3_bind_int64(statement, 1, trial);
+  CL_TRY(prepare_wide(r, false, "trial = ?2 ORDER BY position", &r->study->read_curve, e));
+  struct cursor *c = &r->cursors[0];
+  c->statement = r->study->read_curve;
+  cl_sqlite_bind_row(c->statement, &c->row, r->s, r->study, REPORTS);
+  (void)sqlite3_bind_int64(c->statement, 2, trial);
   int status;
-  while ((status = cl_sqlite_step(r->s, statement, e)) == 1) {
-    status = cl_sqlite_fill_report(r->study, statement, &r->row, e);
-    if (status == 0) status = r->visit(r->ctx, &r->row.ev);
+  while ((status = cl_sqlite_step(r->s, c->statement, e)) == 1) {
+    status = show(r, c, e);
     if (status != 0) break;
   }
-  (void)sqlite3_reset(statement);
+  (void)sqlite3_reset(c->statement);
   return status;
 }
 
@@ -506,6 +501,6 @@ int cl_sqlite_read_reports(void *state, int64_t study, int64_t trial, cl_event_v
   CL_TRY(cl_sqlite_run_one(s, SQL_BEGIN_READ, e));
   int status = read_curve(&r, trial, e);
   cl_sqlite_end_read(s);
-  cl_sqlite_row_done(&r.row);
+  cl_sqlite_row_done(&r.cursors[0].row);
   return status;
 }
