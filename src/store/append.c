@@ -171,7 +171,10 @@ static int append_one(struct appending *a, struct cl_event *ev, struct cl_append
   struct cl_head scratch = {0};
   CL_TRY(cl_head_apply(&a->head, entry == NULL ? &scratch : &entry->head, ev, e));
   assert(a->head.position == ev->position);
-  if (entry != NULL) CL_TRY(cl_heads_mark(&s->heads, entry, e));
+  if (entry != NULL) {
+    entry->last = ev->position;
+    CL_TRY(cl_heads_mark(&s->heads, entry, e));
+  }
   ret->position = ev->position;
   return 0;
 }

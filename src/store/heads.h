@@ -7,6 +7,7 @@
 struct cl_heads_entry {
   int64_t trial;
   struct cl_head head;
+  int64_t last;     /* position of the last event on the trial that was added; 0 = none by this handle */
   bool changed;     /* since cl_heads_settle */
   uint64_t refused; /* number of the last commit that refused an event on it */
 };

@@ -92,10 +92,8 @@ int cl_sqlite_add(void *state, int64_t study, const struct cl_event *ev, struct 
 static int write_heads(struct cl_sqlite *s, const struct cl_study_head *head, const struct cl_heads *changed,
                        struct cl_err *e) {
   int64_t study = s->open->id;
-  for (size_t i = 0; i < changed->n_changed; i++) {
-    const struct cl_heads_entry *entry = &changed->entries[changed->changed[i]];
-    CL_TRY(cl_sqlite_put_head(s, study, entry->trial, &entry->head, e));
-  }
+  for (size_t i = 0; i < changed->n_changed; i++)
+    CL_TRY(cl_sqlite_put_head(s, study, &changed->entries[changed->changed[i]], e));
   CL_TRY(cl_sqlite_put_study(s, study, head, s->open->n_names, e));
   return s->names_changed ? cl_sqlite_make_views(s, s->open, e) : 0;
 }

@@ -113,19 +113,21 @@ int cl_sqlite_trial_head(void *state, int64_t study, int64_t trial, struct cl_he
   return 0;
 }
 
-int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, int64_t trial, const struct cl_head *head,
+int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, const struct cl_heads_entry *entry,
                        struct cl_err *e) {
+  const struct cl_head *head = &entry->head;
   sqlite3_stmt *row = NULL;
+  assert(entry->last > 0);
   CL_TRY(cl_sqlite_get(s, SQL_HEAD_PUT, &row, e));
-  const int64_t before[] = {place_of(study, trial), head->version, head->proposed,
-                            head->waiting,          head->load,    head->reports};
-  const int64_t after[] = {head->attempt, head->worker,   head->state, head->flags,
-                           head->tries,   head->failures, head->role,  head->source};
+  const int64_t before[] = {
+      place_of(study, entry->trial), head->version, head->proposed, head->waiting, head->load, head->reports};
+  const int64_t after[] = {head->attempt,  head->worker, head->state,  head->flags, head->tries,
+                           head->failures, head->role,   head->source, entry->last};
   for (int i = 0; i < 6; i++) (void)sqlite3_bind_int64(row, i + 1, before[i]);
   cl_sqlite_bind_real(row, 7, head->step);
   cl_sqlite_bind_real(row, 8, head->furthest);
   cl_sqlite_bind_real(row, 9, head->until);
-  for (int i = 0; i < 8; i++) (void)sqlite3_bind_int64(row, i + 10, after[i]);
+  for (int i = 0; i < 9; i++) (void)sqlite3_bind_int64(row, i + 10, after[i]);
   return cl_sqlite_run(s, row, e);
 }
 
@@ -144,6 +146,20 @@ int cl_sqlite_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(vo
   }
   (void)sqlite3_reset(row);
   return status;
+}
+
+int cl_sqlite_last_event(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi, int64_t *ret,
+                         struct cl_err *e) {
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_get(s, SQL_LAST_EVENT, &row, e));
+  (void)sqlite3_bind_int64(row, 1, place_of(study, lo));
+  (void)sqlite3_bind_int64(row, 2, place_of(study, hi));
+  int status = cl_sqlite_step(s, row, e);
+  CL_TRY(status);
+  assert(status == 1); /* an aggregate always gives a row */
+  *ret = sqlite3_column_int64(row, 0);
+  (void)sqlite3_reset(row);
+  return 0;
 }
 
 int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,

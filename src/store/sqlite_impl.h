@@ -53,8 +53,9 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
                "WHERE study = ?1") \
   X(HEAD, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place = ?1") \
   X(HEADS, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place > ?1 AND place <= ?2 ORDER BY place") \
+  X(LAST_EVENT, "SELECT max(last) FROM heads WHERE place >= ?1 AND place <= ?2") \
   X(HEAD_PUT, "INSERT OR REPLACE INTO heads (" CL_SQLITE_TRIAL_HEAD ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, " \
-              "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)") \
+              "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)") \
   X(PINS, \
     "SELECT trial FROM heads INDEXED BY heads_sources WHERE source = ?1 AND source > 0 AND place > ?2 AND " \
     "place < ?3") \
@@ -75,7 +76,7 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
   "head, version, trials, counted, budget, workers, objectives, space_version, retries, open"
 #define CL_SQLITE_TRIAL_HEAD \
   "place, version, proposed, waiting, \"load\", reports, step, furthest, until, attempt, worker, state, " \
-  "flags, tries, failures, role, source"
+  "flags, tries, failures, role, source, last"
 
 enum cl_sqlite_statement {
 #define CL_X(name, sql) SQL_##name,
@@ -275,8 +276,11 @@ int cl_sqlite_look(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret
                    struct cl_err *e);
 int cl_sqlite_put_study(struct cl_sqlite *s, int64_t study, const struct cl_study_head *head, int64_t n_names,
                         struct cl_err *e);
-int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, int64_t trial, const struct cl_head *head,
+int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, const struct cl_heads_entry *entry,
                        struct cl_err *e);
+/* Position of the last event on any of the trials lo…hi, 0 = none. */
+int cl_sqlite_last_event(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi, int64_t *ret,
+                         struct cl_err *e);
 int cl_sqlite_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
                       struct cl_err *e);
 int cl_sqlite_lease(void *state, int64_t study, int (*change)(void *ctx, struct cl_lease *row), void *ctx,

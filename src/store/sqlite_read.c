@@ -39,8 +39,8 @@ struct reader {
   struct summary *summaries; /* by trial - first_summary, or null */
   size_t n_summaries;
   int64_t first_summary;
-  int64_t last_decision, last_attempt; /* filtered: behind these positions nothing more is to be found */
-  int64_t *positions;                  /* of the reports to read, ascending; null: walk over all */
+  int64_t last_event; /* filtered: behind it nothing more of these trials is to be found */
+  int64_t *positions; /* of the reports to read, ascending; null: walk over all */
   size_t n_positions, cap_positions, at_position;
 };
 
@@ -214,8 +214,7 @@ static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
   int64_t after = r->after, until = r->until, base = r->id * CL_SQLITE_POSITIONS;
   CL_TRY(prepare_walk(r, c, e));
   if (c->walk == WALK_TRIALS) {
-    if (c->table == DECISIONS && r->last_decision < until) until = r->last_decision;
-    if (c->table == ATTEMPTS && r->last_attempt < until) until = r->last_attempt;
+    if (r->last_event < until) until = r->last_event;
     int64_t proposed = 0;
     CL_TRY(position_of_trial(r, r->what->trial_lo, &proposed, e));
     if (proposed > r->until) proposed = r->until;
@@ -373,25 +372,6 @@ static int find_summaries(struct reader *r, struct cl_err *e) {
   return settle_positions(r, status, e);
 }
 
-/* Every decision raises the version of its trial, and so does the end of the only attempt: nothing of these
- * trials stands behind. A trial with several attempts may still get late facts of the old ones. */
-static int bound_one(void *ctx, int64_t trial, const struct cl_head *h) {
-  struct reader *r = ctx;
-  (void)trial;
-  if (h->version > r->last_decision) r->last_decision = h->version;
-  bool open = h->attempt > 1 || (h->flags & CL_ATTEMPT_OPEN) || cl_state_is_pending(h->state);
-  int64_t last = open ? INT64_MAX : h->version;
-  if (last > r->last_attempt) r->last_attempt = last;
-  return 0;
-}
-
-static int find_bounds(struct reader *r, struct cl_err *e) {
-  int64_t lo = 0, hi = 0;
-  span_of(r, &lo, &hi);
-  r->last_decision = r->last_attempt = 0;
-  return lo > hi ? 0 : cl_sqlite_visit_heads(r->s, r->id, lo, hi, bound_one, r, e);
-}
-
 static int choose_reports(struct reader *r, int64_t head, struct cl_err *e) {
   if (r->what->skip_known_reports && r->until == head) CL_TRY(find_summaries(r, e));
   if (!is_filtered(r)) return 0;
@@ -451,7 +431,9 @@ static int prepare_read(struct reader *r, struct cl_err *e) {
   r->trials = head.trials;
   r->until = r->what->until == 0 || r->what->until > head.position ? head.position : r->what->until;
   if (r->until <= r->after) return 0;
-  if (is_filtered(r)) CL_TRY(find_bounds(r, e));
+  int64_t lo = 0, hi = 0;
+  span_of(r, &lo, &hi);
+  if (is_filtered(r) && lo <= hi) CL_TRY(cl_sqlite_last_event(r->s, r->id, lo, hi, &r->last_event, e));
   return choose_reports(r, head.position, e);
 }
 

@@ -20,7 +20,7 @@ static const char tables[] =
     "CREATE TABLE names (study, kind, id, name, plain, PRIMARY KEY (study, kind, id)) WITHOUT ROWID;"
     "CREATE TABLE heads (place INTEGER PRIMARY KEY, study AS (place >> 40), trial AS (place & 1099511627775), "
     "version, proposed, waiting, \"load\", reports, step REAL, furthest REAL, until REAL, attempt, worker, "
-    "state, flags, tries, failures, role, source);"
+    "state, flags, tries, failures, role, source, last);"
     "CREATE INDEX heads_sources ON heads (source) WHERE source > 0;"
     "CREATE TABLE decisions (" PLACE
     "\"by\", subject, seen, as_of, cause, args, attempt, ref, n, until REAL, "

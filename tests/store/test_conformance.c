@@ -794,9 +794,60 @@ static void append_mixture(struct fixture *f, int n) {
   }
 }
 
+/* Trials that end in every way, with reports before; some are summed up by their end. */
+static void append_ends(struct fixture *f) {
+  static const double good[] = {0.5, 0.25};
+  for (int64_t trial = 1; trial <= 12; trial++) {
+    int64_t version = kit_appended(f->a, f->study, kit_proposed(trial, NULL, 0));
+    struct cl_event ev = kit_started(trial, 1, version);
+    if (trial == 9) ev.u.started.until = 2; /* a leg */
+    version = kit_appended(f->a, f->study, ev);
+    int64_t record = 0;
+    for (int r = 1; r <= 3; r++) {
+      struct cl_metric m[] = {{0, "acc", trial == 8 && r == 2 ? NAN : 0.1 * r}, {0, "loss", 0.25}};
+      record = kit_appended(f->a, f->study, kit_reported(trial, 1, r, r, m, 2));
+    }
+    ev = kit_event(CL_EVENT_DONE, trial);
+    ev.attempt = 1;
+    if (trial == 1 || trial == 8 || trial == 10) kit_appended(f->a, f->study, ev);
+    ev = kit_event(CL_EVENT_STOPPED, trial);
+    ev.seen = version;
+    if (trial == 2 || trial == 6) kit_appended(f->a, f->study, ev);
+    struct cl_metric m[] = {{0, "acc", 0.75}};
+    if (trial == 6) kit_appended(f->a, f->study, kit_reported(trial, 1, 4, 4.5, m, 1)); /* late */
+    ev = kit_event(CL_EVENT_LOST, trial);
+    ev.attempt = 1;
+    ev.seen = version;
+    if (trial == 7) {
+      ev = kit_event(CL_EVENT_STOPPED, trial);
+      struct cl_event lost = kit_event(CL_EVENT_LOST, trial);
+      lost.attempt = 1;
+      lost.seen = version;
+      ev.seen = kit_appended(f->a, f->study, lost);
+      kit_appended(f->a, f->study, ev);
+    }
+    const int codes[] = {0, 0, 0, 1, 75, 0, 0, 0, 0, 0, 77, 0};
+    ev = kit_ended(trial, 1, codes[trial - 1], good, 2);
+    ev.u.ended.record = record;
+    if (trial != 12) kit_appended(f->a, f->study, ev);
+    ev = kit_event(CL_EVENT_CONNECTED, trial);
+    ev.attempt = 1;
+    if (trial == 3 || trial == 7) kit_appended(f->b, f->study, ev); /* late */
+    struct cl_event retried = kit_event(CL_EVENT_RETRIED, trial);
+    if (trial == 4 || trial == 5) {
+      retried.seen = kit_version(f->a, f->study, trial);
+      version = kit_appended(f->a, f->study, retried);
+      kit_appended(f->a, f->study, kit_started(trial, 2, version));
+      kit_appended(f->a, f->study, kit_reported(trial, 2, 1, 2.5, m, 1));
+      if (trial == 4) kit_appended(f->a, f->study, kit_ended(trial, 2, 0, good, 2));
+    }
+  }
+}
+
 static void filters_show_what_they_say(void **state) {
   struct fixture *f = *state;
-  append_mixture(f, 14);
+  append_ends(f);
+  append_mixture(f, 8);
   struct kit_events all, some;
   kit_read(f->a, f->study, NULL, &all);
   int64_t head = (int64_t)all.n;
@@ -835,53 +886,6 @@ static void a_curve_is_the_reports_of_one_trial(void **state) {
   assert_int_equal(cl_store_read_reports(f->b, f->study, 7, kit_collect, &curve, NULL), 0);
   assert_int_equal(cl_store_read_reports(f->b, f->study, 700, kit_collect, &curve, NULL), 0);
   assert_int_equal(curve.n, 0);
-}
-
-/* Trials that end in every way, with reports before; some are summed up by their end. */
-static void append_ends(struct fixture *f) {
-  static const double good[] = {0.5, 0.25};
-  for (int64_t trial = 1; trial <= 12; trial++) {
-    int64_t version = kit_appended(f->a, f->study, kit_proposed(trial, NULL, 0));
-    struct cl_event ev = kit_started(trial, 1, version);
-    if (trial == 9) ev.u.started.until = 2; /* a leg */
-    version = kit_appended(f->a, f->study, ev);
-    int64_t record = 0;
-    for (int r = 1; r <= 3; r++) {
-      struct cl_metric m[] = {{0, "acc", trial == 8 && r == 2 ? NAN : 0.1 * r}, {0, "loss", 0.25}};
-      record = kit_appended(f->a, f->study, kit_reported(trial, 1, r, r, m, 2));
-    }
-    ev = kit_event(CL_EVENT_DONE, trial);
-    ev.attempt = 1;
-    if (trial == 1 || trial == 8 || trial == 10) kit_appended(f->a, f->study, ev);
-    ev = kit_event(CL_EVENT_STOPPED, trial);
-    ev.seen = version;
-    if (trial == 2 || trial == 6) kit_appended(f->a, f->study, ev);
-    struct cl_metric m[] = {{0, "acc", 0.75}};
-    if (trial == 6) kit_appended(f->a, f->study, kit_reported(trial, 1, 4, 4.5, m, 1)); /* late */
-    ev = kit_event(CL_EVENT_LOST, trial);
-    ev.attempt = 1;
-    ev.seen = version;
-    if (trial == 7) {
-      ev = kit_event(CL_EVENT_STOPPED, trial);
-      struct cl_event lost = kit_event(CL_EVENT_LOST, trial);
-      lost.attempt = 1;
-      lost.seen = version;
-      ev.seen = kit_appended(f->a, f->study, lost);
-      kit_appended(f->a, f->study, ev);
-    }
-    const int codes[] = {0, 0, 0, 1, 75, 0, 0, 0, 0, 0, 77, 0};
-    ev = kit_ended(trial, 1, codes[trial - 1], good, 2);
-    ev.u.ended.record = record;
-    if (trial != 12) kit_appended(f->a, f->study, ev);
-    struct cl_event retried = kit_event(CL_EVENT_RETRIED, trial);
-    if (trial == 4 || trial == 5) {
-      retried.seen = kit_version(f->a, f->study, trial);
-      version = kit_appended(f->a, f->study, retried);
-      kit_appended(f->a, f->study, kit_started(trial, 2, version));
-      kit_appended(f->a, f->study, kit_reported(trial, 2, 1, 2.5, m, 1));
-      if (trial == 4) kit_appended(f->a, f->study, kit_ended(trial, 2, 0, good, 2));
-    }
-  }
 }
 
 static void a_replica_without_the_known_reports_is_the_same(void **state) {
