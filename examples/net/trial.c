@@ -136,7 +136,7 @@ static int take_number(clade_trainer *clade, const char *name, double low, doubl
 
 static int take_count(clade_trainer *clade, const char *name, double low, double high, size_t *ret,
                       struct cl_err *e) {
-  double x;
+  double x = 0;
   CL_TRY(take_number(clade, name, low, high, &x, e));
   if (x != floor(x)) return CL_FAIL(e, CLADE_EINVAL, "%s is %g, but must be a whole number", name, x);
   *ret = (size_t)x;
@@ -182,7 +182,7 @@ static int take_wish(clade_trainer *clade, struct net_wish *ret, struct cl_err *
 }
 
 static int spoil_training_part(struct trial *t, struct cl_err *e) {
-  double noise;
+  double noise = 0;
   size_t limit;
   CL_TRY(take_count(t->clade, "limit", 0, 1e9, &limit, e));
   CL_TRY(take_number(t->clade, "label_noise", 0, 1, &noise, e));

@@ -20,7 +20,7 @@ import tempfile
 import time
 
 SPEC = """study: kill
-program: [{trainer}]
+program: [{trainer}, "--pause_ms={pause}"]
 metric: {{name: loss, goal: minimize}}
 hyperparameters:
   - name: x
@@ -29,7 +29,7 @@ search: {{method: random}}
 trials: {trials}
 parallel: 2
 seed: 11
-limits: {{retries: 100000, reconnect: 120}}
+limits: {{retries: 100, reconnect: 120}}
 """
 
 
@@ -40,7 +40,7 @@ class Study:
         self.env = dict(os.environ, CLADE_STORE=self.db, NO_COLOR='1')
         spec = os.path.join(directory, 'kill.yaml')
         with open(spec, 'w') as f:
-            f.write(SPEC.format(trainer=os.path.abspath(args.trainer), trials=args.trials))
+            f.write(SPEC.format(trainer=os.path.abspath(args.trainer), trials=args.trials, pause=args.pause))
         self.first = self.start('run', spec)
         self.wait_for_study()
         self.second = self.start('work', 'kill', '--slots', '2')
@@ -158,6 +158,7 @@ def main():
     parser.add_argument('trainer')
     parser.add_argument('--kills', type=int, default=200)
     parser.add_argument('--trials', type=int, default=300)
+    parser.add_argument('--pause', type=int, default=30, help='ms between the reports of a trainer')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--limit', type=float, default=900, help='seconds')
     parser.add_argument('--keep', action='store_true')
