@@ -13,7 +13,7 @@ static int delete_one(struct cl_cli *cli, const char *study) {
   const char *store = cl_cli_store(cli);
   if (clade_delete(store, study, true, &d, &e) < 0) return cl_cli_fail(cli, &e);
   bool files = d.directory[0] != '\0';
-  (void)snprintf(question, sizeof question, "Delete study %s, its %" PRId64 " trial%s%s%s?", d.study,
+  (void)snprintf(question, sizeof question, "Delete study %s with its %" PRId64 " trial%s%s%s?", d.study,
                  d.trials, d.trials == 1 ? "" : "s", files ? " and all files in " : "", d.directory);
   if (!cl_cli_confirm(cli, false, question)) return CL_EXIT_FAILED;
   if (clade_delete(store, study, false, &d, &e) < 0) return cl_cli_fail(cli, &e);
@@ -40,6 +40,7 @@ static const struct cl_cli_example examples[] = {
 extern const struct cl_cli_command cl_command_delete;
 const struct cl_cli_command cl_command_delete = {
     .name = "delete",
+    .group = "Change",
     .summary = "remove a study and its files",
     .usage = "STUDY...",
     .description =

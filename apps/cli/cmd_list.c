@@ -14,8 +14,7 @@ static const char *const json_columns[] = {"trial",  "state",    "hparams.*", "m
 static int write_out(struct cl_cli *cli, const struct options *o, const struct clade_table *t,
                      const char *noun, bool nested) {
   if (cli->json) return cl_cli_write_rows(cli, t, CL_ROWS_JSON, nested);
-  cl_cli_write_table(cli, t, noun, o->wide);
-  return CL_EXIT_DONE;
+  return cl_cli_write_table(cli, t, noun, o->wide);
 }
 
 static int list_studies(struct cl_cli *cli, const struct options *o, struct clade_store *store,
@@ -121,6 +120,7 @@ static const struct cl_cli_example examples[] = {
 extern const struct cl_cli_command cl_command_list;
 const struct cl_cli_command cl_command_list = {
     .name = "list",
+    .group = "Look",
     .summary = "list studies, or the trials of a study",
     .usage = "[studies [PATTERN] | [trials] STUDY]",
     .description =

@@ -19,22 +19,25 @@ extern const struct cl_cli_command cl_command_help;
 extern const struct cl_cli_command cl_command_version;
 extern const struct cl_cli_command cl_command_describe;
 
-static const struct cl_cli_command *const commands[] = {&cl_command_run,
-                                                        &cl_command_resume,
-                                                        &cl_command_work,
-                                                        &cl_command_init,     //
-                                                        &cl_command_check,    //
-                                                        &cl_command_report,   //
-                                                        &cl_command_list,     //
-                                                        &cl_command_show,     //
-                                                        &cl_command_best,     //
-                                                        &cl_command_log,      //
-                                                        &cl_command_export,   //
-                                                        &cl_command_delete,   //
-                                                        &cl_command_help,     //
-                                                        &cl_command_version,  //
-                                                        &cl_command_describe, //
-                                                        NULL};
+/* clang-format off */
+static const struct cl_cli_command *const commands[] = {
+  &cl_command_init,
+  &cl_command_check,
+  &cl_command_run,
+  &cl_command_resume,
+  &cl_command_work,
+  &cl_command_report,
+  &cl_command_list,
+  &cl_command_show,
+  &cl_command_best,
+  &cl_command_log,
+  &cl_command_export,
+  &cl_command_delete,
+  &cl_command_help,
+  &cl_command_version,
+  &cl_command_describe,
+  NULL};
+/* clang-format on */
 
 const struct cl_cli_command *const *cl_cli_commands(void) {
   return commands;

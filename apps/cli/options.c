@@ -121,7 +121,9 @@ static int set_number(const struct parser *p, const struct cl_cli_option *o, voi
   if (!good)
     return fail(p->e, "--%s wants a %s, not '%.60s'", o->name, whole ? "whole number" : "number", value);
   if ((o->lo != 0 || o->hi != 0) && (x < o->lo || x > o->hi))
-    return fail(p->e, "--%s is %s, but must be between %.15g and %.15g", o->name, value, o->lo, o->hi);
+    return o->hi < 1e15
+               ? fail(p->e, "--%s is %s, but must be between %.15g and %.15g", o->name, value, o->lo, o->hi)
+               : fail(p->e, "--%s is %s, but must be at least %.15g", o->name, value, o->lo);
   if (whole)
     *(struct cl_cli_integer *)target = (struct cl_cli_integer){true, n};
   else
@@ -243,10 +245,11 @@ static int check_count(const struct parser *p) {
   const struct cl_cli_command *c = p->command;
   int n = c->passes_rest ? p->line->rest : p->line->argc;
   if (p->line->common.help) return 0;
-  if (n < c->n_least) return fail(p->e, "clade %s wants more: clade %s %s", c->name, c->name, c->usage);
+  const char *gap = c->usage[0] != '\0' ? " " : "";
+  if (n < c->n_least) return fail(p->e, "clade %s wants more: clade %s%s%s", c->name, c->name, gap, c->usage);
   if (c->n_most >= 0 && n > c->n_most)
-    return fail(p->e, "'%.60s' is one argument too many: clade %s %s%s", p->line->argv[c->n_most], c->name,
-                c->usage, c->passes_rest ? ". What belongs to your program stands behind --" : "");
+    return fail(p->e, "'%.60s' is one argument too many: clade %s%s%s%s", p->line->argv[c->n_most], c->name,
+                gap, c->usage, c->passes_rest ? ". What belongs to your program stands behind --" : "");
   return 0;
 }
 

@@ -146,7 +146,7 @@ static void fill_view(struct cl_view_table *view, const struct clade_table *t) {
     }
 }
 
-void cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun, bool wide) {
+int cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun, bool wide) {
   struct cl_view_table view = {.wide = wide};
   struct clade_text hidden = {0};
   int64_t rows = (int64_t)clade_table_rows(t), total = clade_table_total(t);
@@ -156,12 +156,13 @@ void cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const c
   if (total > rows) clade_text_format(&cli->text, " (of %" PRId64 "; --all for the rest)", total);
   clade_text_add_char(&cli->text, '\n');
   size_t n = cl_view_table_hidden(&view, &cli->out, &hidden);
-  (void)cl_cli_flush(cli);
+  int status = cl_cli_flush(cli);
   if (n > 0)
     cl_cli_note(cli, "%zu column%s did not fit (--wide shows all): %s", n, n == 1 ? "" : "s",
                 clade_text_get(&hidden));
   clade_text_done(&hidden);
   cl_view_table_done(&view);
+  return status;
 }
 
 /* For programs. */

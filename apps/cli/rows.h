@@ -41,7 +41,7 @@ void cl_cli_query_done(struct cl_cli_query *q);
 
 /* As people read it, into cli->text, with the footer `total NOUN listed: N`; notes which columns were left
  * out. */
-void cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun, bool wide);
+int cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun, bool wide);
 
 enum cl_cli_rows_form { CL_ROWS_JSON, CL_ROWS_LINES, CL_ROWS_CSV };
 /* For programs, into cli->text, flushed now and then. `nested`: hyperparameters stand in "values" and metrics

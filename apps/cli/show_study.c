@@ -57,8 +57,8 @@ static void write_facts(struct cl_cli *cli, const struct clade_study_info *i) {
   char buffer[CL_VIEW_NUMBER_MAX];
   cl_cli_pairs_init(&p);
   add_trials(&p, i);
-  cl_cli_pairs_add(&p, "search", "%s", i->search != NULL ? i->search : i->method);
-  if (i->schedule != NULL) cl_cli_pairs_add(&p, "schedule", "%s", i->schedule);
+  cl_cli_pairs_add(&p, "search", "%s", i->search_words != NULL ? i->search_words : i->method);
+  if (i->schedule_words != NULL) cl_cli_pairs_add(&p, "schedule", "%s", i->schedule_words);
   if (i->n_objectives > 1)
     cl_cli_pairs_add(&p, "objectives", "%d; the first one is %s", i->n_objectives, i->metric);
   if (i->lag > 0) cl_cli_pairs_add(&p, "ordered", "lag %d", i->lag);

@@ -65,10 +65,11 @@ static void write_facts(struct cl_cli *cli, const struct clade_trial_info *i) {
 static void write_metrics(struct cl_cli *cli, const struct clade_trial_info *i) {
   if (i->n_metrics == 0) return;
   struct cl_cli_pairs p;
+  char buffer[CL_VIEW_NUMBER_MAX];
   cl_cli_pairs_init(&p);
   cl_cli_write_heading(cli, "metrics, as last reported");
   for (size_t k = 0; k < i->n_metrics; k++)
-    cl_cli_pairs_add_value(&p, i->metrics[k].name, i->metrics[k].value);
+    cl_cli_pairs_add(&p, i->metrics[k].name, "%s", cl_view_short(i->metrics[k].value.as.real, 6, buffer));
   cl_cli_pairs_write(cli, &p);
 }
 
@@ -144,7 +145,7 @@ static void write_changes(struct cl_cli *cli, const struct clade_trial_info *i) 
 
 static void write_reports(struct cl_cli *cli, const struct clade_trial_info *i) {
   struct clade_text *t = &cli->text;
-  char time[CL_VIEW_NUMBER_MAX];
+  char time[CL_VIEW_NUMBER_MAX], number[CL_VIEW_NUMBER_MAX];
   cl_cli_write_heading(cli, "reports");
   for (size_t k = 0; k < i->n_reports; k++) {
     const struct clade_report *r = &i->reports[k];
@@ -154,8 +155,7 @@ static void write_reports(struct cl_cli *cli, const struct clade_trial_info *i) 
     for (size_t m = 0; m < r->n_metrics; m++) {
       clade_text_add(t, "  ");
       cl_view_add_safe(t, r->metrics[m].name, &cli->out);
-      clade_text_add_char(t, ' ');
-      cl_cli_add_value(t, r->metrics[m].value);
+      clade_text_format(t, " %s", cl_view_short(r->metrics[m].value.as.real, 6, number));
     }
     clade_text_add(t, r->counts ? "\n" : "  (does not count: a later attempt began before it)\n");
   }

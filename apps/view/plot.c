@@ -179,7 +179,13 @@ static void write_row(const struct canvas *c, const struct window *w, const stru
 }
 
 static struct axis find_x_axis(const struct window *w, int columns) {
-  if (w->x_hi > w->x_lo) return find_axis(w->x_lo, w->x_hi, columns / 12 > 0 ? columns / 12 : 1);
+  bool whole = w->x_lo == floor(w->x_lo) && w->x_hi == floor(w->x_hi) && w->x_hi - w->x_lo < 100;
+  if (w->x_hi > w->x_lo) {
+    struct axis a = find_axis(w->x_lo, w->x_hi, columns / 12 > 0 ? columns / 12 : 1);
+    if (!whole || a.step >= 1) return a;
+    return (struct axis){
+        .lo = w->x_lo, .step = 1, .n = (int)(w->x_hi - w->x_lo) + 1}; /* between two counts is none */
+  }
   return (struct axis){.lo = w->x_lo, .step = 1, .n = 1, .decimals = w->x_lo == floor(w->x_lo) ? 0 : 3};
 }
 

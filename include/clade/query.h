@@ -92,7 +92,8 @@ struct clade_list_options {
   const char *const *filters; /* "lr<0.01", "state = COMPLETE and metrics.loss < 0.2"; all must hold */
   const char *const *columns; /* "trial", "hparams.lr", "metrics.*", "lr=Rate:.5f"; none: the usual ones */
   const char *const *more;    /* added to the usual ones */
-  const char *sort; /* null: in order; "best": the best last whatever the goal; else a column, ascending */
+  const char *sort; /* null: in order; "best": the best last whatever the goal; else a column, ascending. Rows
+                       that have no such value are left out, but with CLADE_LIMIT_ALL come first */
   bool reverse;
   enum clade_limit limit;
   int64_t n; /* of FIRST and LAST */
@@ -146,6 +147,7 @@ struct clade_study_info {
   const char *state;                                               /* "open", "finished" */
   const char *reason;                                              /* why it is finished, or null */
   const char *origin, *method, *search, *schedule; /* search, schedule: JSON of their options, or null */
+  const char *search_words, *schedule_words;       /* the same for people: "dgd, seeds 20" */
   const char *metric, *goal, *reduce, *step;       /* of the first objective; step: unit or null */
   int n_objectives, parallel, lag, workers, slots; /* workers: living ones */
   int64_t seed, created_ms, position;

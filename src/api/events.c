@@ -36,6 +36,11 @@ static int pass_on(void *ctx, const struct cl_event *ev) {
   return p->visit(p->ctx, &public);
 }
 
+static struct cl_span names_needed(const struct cl_selection *s) {
+  if (s->kind == CL_SELECT_NONE) return (struct cl_span){CL_NO_TRIALS, CL_NO_TRIALS};
+  return cl_selection_hull(s);
+}
+
 int clade_events_read(struct clade_reader *r, const struct clade_events_options *o,
                       int (*visit)(void *ctx, const struct clade_event *ev), void *ctx, int64_t *ret_position,
                       struct cl_err *e) {
@@ -44,8 +49,9 @@ int clade_events_read(struct clade_reader *r, const struct clade_events_options 
   struct passing p = {.options = o, .visit = visit, .ctx = ctx, .e = e};
   struct cl_events_options options = {.after = o->after, .last = o->last, .selection = &r->selection};
   int64_t position = o->after, applied = 0;
-  CL_TRY(cl_reader_follow(r->reader, &applied, e)); /* names of what came since */
-  CL_TRY(cl_reader_need(r->reader, CL_NO_TRIALS, CL_NO_TRIALS, &p.study, e));
+  CL_TRY(cl_reader_follow(r->reader, &applied, e));  /* names of what came since */
+  struct cl_span need = names_needed(&r->selection); /* now, so that finding the trials opens nothing else */
+  CL_TRY(cl_reader_need(r->reader, need.lo, need.hi, &p.study, e));
   int status = cl_events_read(r->reader, &options, pass_on, &p, &position, e);
   cl_text_done(&p.words);
   cl_text_done(&p.json);

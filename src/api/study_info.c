@@ -27,6 +27,37 @@ static int keep_json(struct cl_arena *a, const json_t *node, const char **ret, s
   return 0;
 }
 
+static int write_member(struct cl_arena *a, const char *key, const json_t *value, struct cl_text *ret,
+                        struct cl_err *e) {
+  struct cl_value v;
+  const char *json = NULL;
+  cl_text_format(ret, ", %s ", key);
+  if (cl_value_from_json(value, &v, NULL) == 0) {
+    cl_value_write(ret, v);
+    return 0;
+  }
+  CL_TRY(keep_json(a, value, &json, e));
+  cl_text_add(ret, json);
+  return 0;
+}
+
+/* {"method": "dgd", "seeds": 20} as "dgd, seeds 20". */
+static int keep_words(struct cl_arena *a, const json_t *node, const char **ret, struct cl_err *e) {
+  struct cl_text words = {0};
+  const char *key = NULL;
+  json_t *value = NULL;
+  int status = 0;
+  if (node == NULL) return 0;
+  cl_text_add(&words, json_string_value(json_object_get(node, "method")));
+  json_object_foreach((json_t *)(uintptr_t)node, key, value) {
+    if (strcmp(key, "method") != 0 && status >= 0) status = write_member(a, key, value, &words, e);
+  }
+  if (status >= 0 && words.failed) status = CL_FAIL_NOMEM(e);
+  if (status >= 0) status = cl_api_keep_text(a, cl_text_get(&words), ret, e);
+  cl_text_done(&words);
+  return status;
+}
+
 static int fill_texts(struct result *r, const struct clade_reader *reader, const struct cl_study *s,
                       struct cl_err *e) {
   struct clade_study_info *i = &r->info;
@@ -46,6 +77,8 @@ static int fill_texts(struct result *r, const struct clade_reader *reader, const
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
     CL_TRY(cl_api_keep_text(&r->arena, texts[k].text, texts[k].to, e));
   CL_TRY(keep_json(&r->arena, settings->search, &i->search, e));
+  CL_TRY(keep_words(&r->arena, settings->search, &i->search_words, e));
+  CL_TRY(keep_words(&r->arena, settings->schedule, &i->schedule_words, e));
   return keep_json(&r->arena, settings->schedule, &i->schedule, e);
 }
 

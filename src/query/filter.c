@@ -144,6 +144,9 @@ static int parse_condition(char *text, const struct cl_study *study, const struc
   if (value[0] != '\0' && strchr("<>=!", value[0]) != NULL)
     return CL_FAIL(e, CLADE_EINVAL, "'%.20s%.100s' has two operators; quote a value that begins with one",
                    operators[which].text, value);
+  if (ret->op != OP_EXISTS && value[strspn(value, " ")] == '\0')
+    return CL_FAIL(e, CLADE_EINVAL, "'%.100s%s' lacks a value; $none means none, and '' an empty text", name,
+                   operators[which].text);
   if (ret->op == OP_REGEX) return compile(ret, trim(value, NULL), e);
   ret->value = parse_value(value);
   if (ret->op == OP_EXISTS && ret->value.kind != CL_BOOL) ret->value = cl_value_bool(true);

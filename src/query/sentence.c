@@ -115,7 +115,7 @@ static void write_metrics(const struct cl_event *ev, const struct cl_study *stud
       cl_text_format(ret, " %s=", name);
     else
       cl_text_format(ret, " m%d=", m->id);
-    cl_text_add_number(ret, m->value);
+    cl_text_format(ret, "%.6g", m->value);
   }
 }
 
@@ -160,8 +160,7 @@ static void write_ended(const struct cl_event *ev, struct cl_text *ret) {
   else
     cl_text_format(ret, " with status %d", ev->u.ended.status);
   for (int i = 0; i < ev->u.ended.objectives.n; i++) {
-    cl_text_add(ret, i == 0 ? ", value " : " ");
-    cl_text_add_number(ret, ev->u.ended.objectives.items[i]);
+    cl_text_format(ret, "%s%.6g", i == 0 ? ", value " : " ", ev->u.ended.objectives.items[i]);
   }
 }
 

@@ -245,7 +245,8 @@ static int find_sort_column(struct listing *l, const char *sort, struct cl_colum
   return by_record ? read_records(l, e) : 0;
 }
 
-static int sort_rows(struct listing *l, const char *sort, struct cl_err *e) {
+/* `blanks`: rows without a value to sort by stay, at the beginning. */
+static int sort_rows(struct listing *l, const char *sort, bool blanks, struct cl_err *e) {
   bool best = strcmp(sort, "best") == 0;
   struct cl_column column = {0};
   if (!best) CL_TRY(find_sort_column(l, sort, &column, e));
@@ -259,11 +260,14 @@ static int sort_rows(struct listing *l, const char *sort, struct cl_err *e) {
         best ? best_key(l, l->rows[i].trial) : cl_column_cell(&column, l->study, &l->rows[i], l->values);
   }
   if (status == 0) {
+    size_t blank = 0;
     qsort(keys, l->n, sizeof *keys, compare_keys);
-    for (size_t i = 0; i < l->n; i++) rows[i] = l->rows[keys[i].row];
+    while (!blanks && blank < l->n && keys[blank].value.kind == CL_ABSENT) blank++;
+    for (size_t i = blank; i < l->n; i++) rows[i - blank] = l->rows[keys[i].row];
     cl_free(l->rows);
     l->rows = rows;
     l->capacity = l->n;
+    l->n -= blank;
     rows = NULL;
   }
   cl_free(rows);
@@ -325,7 +329,7 @@ static int collect(struct listing *l, const struct cl_trials_options *o, struct 
   CL_TRY(add_selected(l, o->selection, all, e));
   for (size_t i = 0; i < o->n_filters; i++) CL_TRY(keep_where(l, o->filters[i], e));
   l->total = cut && !named ? trials : (int64_t)l->n;
-  if (o->sort != NULL) CL_TRY(sort_rows(l, o->sort, e));
+  if (o->sort != NULL) CL_TRY(sort_rows(l, o->sort, o->limit == CL_LIMIT_ALL, e));
   if (o->reverse) reverse_rows(l);
   limit_rows(l, o);
   return 0;

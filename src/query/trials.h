@@ -20,7 +20,8 @@ struct cl_trials_options {
   const char *const *filters; /* all must hold */
   const char *const *columns; /* typed ones; none: the usual ones */
   const char *const *more;    /* added to the usual ones */
-  const char *sort;           /* null: by number; "best": the best last; else a column, ascending */
+  const char *sort; /* null: by number; "best": the best last; else a column, ascending. Rows that have no
+                       such value are left out, but with CL_LIMIT_ALL come first */
   bool reverse;
   enum cl_limit limit;
   int64_t n; /* of FIRST and LAST */

@@ -162,6 +162,13 @@ void tell_empty(struct cl_store *s) {
       "\"step\": 1}],\"search\": {\"method\": \"random\"}, \"trials\": 10, \"parallel\": 1");
 }
 
+void tell_more(struct cl_store *s) {
+  struct tale t = {.store = s, .time_ms = 1000000};
+  struct cl_err e = {0};
+  if (cl_store_find(s, "many", &t.study, &e) < 0) exit(99);
+  tale_note(&t, 0, "more");
+}
+
 enum { BATCH = 1000, EVENTS = 4 };
 
 struct short_trial { /* what the events of one trial borrow */

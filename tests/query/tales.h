@@ -15,6 +15,8 @@ void tell_pbt(struct cl_store *s);
 void tell_hostile(struct cl_store *s);
 /* No trial. */
 void tell_empty(struct cl_store *s);
+/* A note to the study `many`. */
+void tell_more(struct cl_store *s);
 /* n short trials. */
 void tell_many(struct cl_store *s, const char *name, int64_t n);
 
