@@ -73,6 +73,25 @@ void cl_cli_live_end(struct cl_cli_live *l) {
 
 /* Lines. */
 
+/* "lr=0.0013655192174681" as "lr=0.00136552": what is in a line is for the eye. */
+static void add_short_values(struct clade_text *t, const char *values) {
+  char word[64], buffer[CL_VIEW_NUMBER_MAX];
+  double x = 0;
+  for (const char *at = values; at != NULL && *at != '\0';) {
+    size_t n = strcspn(at, " "), name = strcspn(at, "=");
+    bool long_value = name < n && n - name - 1 > 8 && n - name - 1 < sizeof word;
+    if (long_value) {
+      memcpy(word, at + name + 1, n - name - 1);
+      word[n - name - 1] = '\0';
+      long_value = clade_text_to_number(word, &x);
+    }
+    clade_text_add_bytes(t, at, long_value ? name + 1 : n);
+    if (long_value) clade_text_add(t, cl_view_short(x, 6, buffer));
+    at += n;
+    if (*at == ' ') clade_text_add_char(t, *at++);
+  }
+}
+
 /* A line of plain words, made harmless; on a terminal cut at its width if `cut`. */
 static void add_line(struct cl_cli_live *l, const char *text, enum cl_view_tone tone, bool cut) {
   const struct cl_view_style *style = &l->cli->err;
@@ -162,7 +181,7 @@ static void add_result(struct cl_cli_live *l, const struct clade_result_news *r)
     clade_text_format(&parts[1].text, "  %s", cl_view_short(r->value, 6, buffer));
   clade_text_format(&parts[2].text, "  %8s  ", cl_view_duration(r->elapsed_s, buffer));
   clade_text_add(&parts[3].text, r->is_best ? "best  " : "      ");
-  clade_text_add(&parts[4].text, r->values);
+  add_short_values(&parts[4].text, r->values);
   add_parts(l, parts, sizeof parts / sizeof parts[0]);
 }
 
@@ -212,7 +231,7 @@ static void fill_slots(const struct clade_progress *p, struct cl_view_slot slots
   for (int i = 0; i < p->n_slots && i < SLOTS_MAX; i++) {
     const struct clade_slot_progress *s = &p->slots[i];
     if (s->trial != 0 && strcmp(s->phase, "running") != 0) clade_text_format(&texts[i], "%s  ", s->phase);
-    clade_text_add(&texts[i], s->values);
+    add_short_values(&texts[i], s->values);
     slots[i] = (struct cl_view_slot){.trial = s->trial,
                                      .step = s->step,
                                      .share = NAN,
@@ -242,13 +261,16 @@ static void draw_frame(struct cl_cli_live *l, const struct clade_progress *p) {
                                   .left_s = p->trials < CL_CLI_ENDLESS ? p->eta_s : NAN,
                                   .best = p->best_trial > 0 ? p->best_value : NAN,
                                   .best_trial = p->best_trial,
-                                  .best_text = p->best_values,
                                   .note = l->note.length > 0 ? clade_text_get(&l->note) : NULL,
                                   .n_slots = (size_t)(p->n_slots < SLOTS_MAX ? p->n_slots : SLOTS_MAX),
                                   .slots = slots};
+  struct clade_text best = {0};
+  add_short_values(&best, p->best_values);
+  if (p->best_values != NULL) view.best_text = clade_text_get(&best);
   clade_text_clear(&l->frame);
   clade_text_add_char(&l->frame, '\n');
   cl_view_progress_write(&view, &style, &l->frame);
+  clade_text_done(&best);
   for (size_t i = 0; i < SLOTS_MAX; i++) clade_text_done(&texts[i]);
 }
 

@@ -8,14 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clade/query.h"
+#include "cli/failures.h"
 #include "cli/rows.h"
 #include "view/number.h"
 #include "view/plot.h"
 #include "view/safe.h"
 
-#define STDERR_LINES 20
-#define STDERR_BYTES 16384
 #define CURVE_WIDTH  72
 #define CURVE_HEIGHT 10
 
@@ -37,27 +35,6 @@ static void add_command(const struct cl_cli *cli, struct clade_text *t, const ch
   if (r->store[0] == '\0' || is_usual_store(r->store)) return;
   clade_text_add(t, " --store ");
   cl_cli_add_word(t, cli->store_typed != NULL ? cli->store_typed : r->store);
-}
-
-/* The last lines of a file as they are; nothing if it cannot be read. */
-static void add_tail(struct clade_text *t, const char *path, const struct cl_view_style *style) {
-  char bytes[STDERR_BYTES + 1];
-  FILE *file = path[0] == '\0' ? NULL : fopen(path, "rbe");
-  if (file == NULL) return;
-  if (fseek(file, -STDERR_BYTES, SEEK_END) != 0) rewind(file);
-  size_t n = fread(bytes, 1, STDERR_BYTES, file), begin = n, lines = 0;
-  (void)fclose(file);
-  while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r')) n--;
-  for (begin = n; begin > 0; begin--)
-    if (bytes[begin - 1] == '\n' && ++lines == STDERR_LINES) break;
-  bytes[n] = '\0';
-  for (char *line = bytes + begin, *end; n > begin && line != NULL; line = end) {
-    end = strchr(line, '\n');
-    if (end != NULL) *end++ = '\0';
-    clade_text_add(t, "  | ");
-    cl_view_add_safe(t, line, style);
-    clade_text_add_char(t, '\n');
-  }
 }
 
 /* "47 complete, 3 failed" */
@@ -172,7 +149,7 @@ static void add_hints(struct cl_cli *cli, const struct clade_text lines[2], cons
 
 static void add_next(struct cl_cli_live *l, enum cl_cli_part part, const struct clade_run_result *r) {
   struct clade_text lines[2] = {{0}, {0}};
-  const char *why[2] = {"how good is it, and how much of that is luck?", "all trials, the best last"};
+  const char *why[2] = {"how good, and how much of it is luck?", "all trials, the best last"};
   bool open = r->reason[0] == '\0';
   if (open) {
     add_command(l->cli, &lines[0], "resume", r, "");
@@ -190,23 +167,16 @@ static void add_next(struct cl_cli_live *l, enum cl_cli_part part, const struct 
 /* For programs. */
 
 static void add_json_best(struct clade_text *t, const struct clade_run_result *r) {
-  struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
-  struct clade_trial_info *trial = NULL;
+  struct cl_cli_trial trial;
   clade_text_format(t, "{\"trial\": %" PRId64 ", \"value\": ", r->best_trial);
   clade_text_add_json_number(t, r->best_value);
   clade_text_add(t, ", \"values\": ");
-  int status = clade_store_open(r->store, &store, NULL);
-  if (status == 0) status = clade_reader_open(store, r->study, &reader, NULL);
-  if (status == 0) status = clade_trial_read(reader, r->best_trial, &trial, NULL);
-  if (status == 0)
-    cl_cli_add_json_values(t, trial->values, trial->n_values);
+  if (cl_cli_trial_open(r, r->best_trial, &trial))
+    cl_cli_add_json_values(t, trial.info->values, trial.info->n_values);
   else
     clade_text_add(t, "null");
   clade_text_add_char(t, '}');
-  clade_trial_free(trial);
-  clade_reader_close(reader);
-  clade_store_close(store);
+  cl_cli_trial_close(&trial);
 }
 
 static void write_json(struct cl_cli_live *l, const struct clade_run_result *r) {
@@ -238,34 +208,12 @@ static void write_json(struct cl_cli_live *l, const struct clade_run_result *r) 
   clade_text_add(t, "}\n");
 }
 
-/* Failures: why, as the trial itself said it. */
-static void explain_failures(const struct cl_cli_live *l, const struct clade_run_result *r) {
-  struct clade_text tail = {0};
-  bool given_up = strcmp(r->reason, "failures") == 0;
-  if (r->failed_trial == 0) return;
-  (void)cl_cli_complain(l->cli, 0,
-                        given_up ? "the first %" PRId64
-                                   " trials failed, so the study was given up; repair the program, "
-                                   "then start anew with --again (--max-failures N waits for more)"
-                                 : "none of the %" PRId64 " trials came to a result",
-                        r->results);
-  add_tail(&tail, r->failed_stderr, &l->cli->err);
-  if (tail.length > 0) {
-    (void)fprintf(stderr, "The last lines that trial %" PRId64 " wrote to stderr:\n", r->failed_trial);
-    (void)fwrite(clade_text_get(&tail), 1, tail.length, stderr);
-    (void)fprintf(stderr, "all of it: %s\n", r->failed_stderr);
-  } else
-    (void)fprintf(stderr, "Trial %" PRId64 " wrote nothing to stderr; its directory is that of %s\n",
-                  r->failed_trial, r->failed_stderr[0] != '\0' ? r->failed_stderr : "the study");
-  clade_text_done(&tail);
-}
-
 int cl_cli_outcome(struct cl_cli_live *l, enum cl_cli_part part, int status,
                    const struct clade_run_result *result, const struct cl_err *e) {
   cl_cli_live_end(l);
   if (status < 0) return cl_cli_fail(l->cli, e);
   if (result->once) return result->once_status;
-  explain_failures(l, result);
+  cl_cli_explain_failures(l, result);
   if (l->cli->json)
     write_json(l, result);
   else {

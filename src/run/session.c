@@ -87,9 +87,8 @@ static void on_signal(uv_signal_t *handle, int signum) {
   bool kill = s->n_signals > 1;
   cl_worker_shutdown(s->worker, kill ? CL_SHUTDOWN_KILL : CL_SHUTDOWN_ASK, signum);
   say(s, CLADE_NOTE_INFO,
-      kill
-          ? "stopping now: running trials are killed; `clade resume` starts them again"
-          : "stopping: no new trials, running ones are asked to save and end (again: kill them); `clade resume` goes on");
+      kill ? "stopping now: running trials are killed; `clade resume` starts them again"
+           : "stopping: running trials are asked to save and end (again: they are killed)");
 }
 
 /* Is the engine that holds the lease dead? Its worker's lock is free then. Holders look like "worker-3". */

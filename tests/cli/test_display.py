@@ -1,115 +1,23 @@
 """What people see while a study runs, on a terminal of 80 x 24 and in a pipe. FAKE_RUN plays the study."""
-import codecs
-import fcntl
 import json
 import os
-import pty
 import re
-import select
-import struct
 import subprocess
 import sys
-import termios
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
+from terminal import Terminal, variables
 
 FAKE = os.environ['FAKE_RUN']
-
-
-def variables(**more):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(('CLADE_', 'FAKE_')) and k not in ('COLUMNS', 'LINES', 'NO_COLOR')}
-    return {**kept, 'LANG': 'C.UTF-8', 'LC_ALL': 'C.UTF-8', 'TERM': 'xterm', **more}
 
 
 def piped(directory, *words, **more):
     return subprocess.run([FAKE, *words], capture_output=True, text=True, cwd=directory, env=variables(**more), stdin=subprocess.DEVNULL)
 
 
-class Screen:
-    """As much of a terminal as the display uses: text that wraps, newlines, up, clear to the end of line and screen."""
-
-    def __init__(self, width):
-        self.lines, self.row, self.column, self.width = [''], 0, 0, width
-
-    def down(self):
-        self.row, self.column = self.row + 1, 0
-        if self.row == len(self.lines):
-            self.lines.append('')
-
-    def put(self, character):
-        if self.column == self.width:
-            self.down()
-        line = self.lines[self.row].ljust(self.column)
-        self.lines[self.row] = line[:self.column] + character + line[self.column + 1:]
-        self.column += 1
-
-    def escape(self, number, letter):
-        if letter == 'A':
-            self.row = max(0, self.row - int(number or 1))
-        elif letter == 'K':
-            self.lines[self.row] = self.lines[self.row][:self.column]
-        elif letter == 'J':
-            self.lines = self.lines[:self.row + 1]
-            self.lines[self.row] = self.lines[self.row][:self.column]
-        else:
-            assert letter == 'm', f'unknown sequence {number}{letter}'
-
-    def feed(self, text):
-        for match in re.finditer(r'\x1b\[([\d;]*)([A-Za-z])|(\r)|(\n)|(.)', text):
-            number, letter, back, down, character = match.groups()
-            if letter:
-                self.escape(number, letter)
-            elif back:
-                self.column = 0
-            elif down:
-                self.down()
-            else:
-                self.put(character)
-
-    def text(self):
-        return '\n'.join(line.rstrip() for line in self.lines)
-
-
-class Terminal:
-    """The program in a pseudo terminal."""
-
-    def __init__(self, directory, *words, size=(80, 24), **more):
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', size[1], size[0], 0, 0))
-        self.process = subprocess.Popen([FAKE, *words], stdin=slave, stdout=slave, stderr=slave, cwd=directory, env=variables(**more),
-                                        start_new_session=True)
-        os.close(slave)
-        self.raw = ''
-        self.decoder = codecs.getincrementaldecoder('utf-8')()
-        self.screen = Screen(size[0])
-
-    def read(self):
-        """More output; False at the end."""
-        ready = select.select([self.master], [], [], 60)[0]
-        assert ready, f'nothing came for 60 s after: {self.raw[-500:]}'
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:
-            return False
-        text = self.decoder.decode(data)
-        self.raw += text
-        self.screen.feed(text)
-        return bool(data)
-
-    def read_until(self, pattern):
-        while not re.search(pattern, self.screen.text()):
-            assert self.read(), f'{pattern} never came: {self.screen.text()}'
-
-    def finish(self):
-        while self.read():
-            pass
-        os.close(self.master)
-        return self.process.wait()
-
-
 def test_a_frame_stands_below_the_results(directory):
-    terminal = Terminal(directory, 'run', FAKE_HOLD='7')
+    terminal = Terminal(directory, FAKE, 'run', FAKE_HOLD='7')
     terminal.read_until(r'7 of 12')
     text = terminal.screen.text()
     for line in (r'^ok: 12 trials, 2 at a time$', r'^  lr +float', r'^warning: spec.yaml:3:1: nobody uses', r'^ 1/12  trial 1 +0\.405 .* best  lr=0\.1',
@@ -122,7 +30,7 @@ def test_a_frame_stands_below_the_results(directory):
 
 
 def test_at_the_end_a_summary_stands_in_its_place(directory):
-    terminal = Terminal(directory, 'run')
+    terminal = Terminal(directory, FAKE, 'run')
     assert terminal.finish() == 0
     text = terminal.screen.text()
     assert 'minimize loss' not in text, text
@@ -134,18 +42,18 @@ def test_at_the_end_a_summary_stands_in_its_place(directory):
 
 def test_a_terminal_may_be_small_or_without_utf8(directory):
     for size in ((20, 5), (40, 10), (200, 60)):
-        terminal = Terminal(directory, 'run', size=size)
+        terminal = Terminal(directory, FAKE, 'run', size=size)
         assert terminal.finish() == 0
         text = terminal.screen.text()
         assert 'ok  random' not in text and text.count('12/12  trial 12') == 1, f'{size}: {text}'
-    plain = Terminal(directory, 'run', LANG='C', LC_ALL='C')
+    plain = Terminal(directory, FAKE, 'run', LANG='C', LC_ALL='C')
     assert plain.finish() == 0
     drawn = plain.screen.text().split('best so far')[1]
     assert drawn.isascii(), drawn
 
 
 def test_a_terminal_that_can_only_write_gets_lines(directory):
-    terminal = Terminal(directory, 'run', TERM='dumb')
+    terminal = Terminal(directory, FAKE, 'run', TERM='dumb')
     assert terminal.finish() == 0
     assert '\x1b' not in terminal.raw, terminal.raw
     assert '12/12  trial 12' in terminal.raw and 'of 12 done' in terminal.raw, terminal.raw
@@ -189,7 +97,7 @@ def test_an_interrupted_study_says_how_to_go_on(directory):
     assert result.returncode == 130, result
     assert 'interrupted was interrupted: 6 of 12 trials' in result.stdout, result.stdout
     assert 'clade resume interrupted --store /nowhere/clade.db' in result.stdout, result.stdout
-    terminal = Terminal(directory, 'run', '--name', 'interrupted')
+    terminal = Terminal(directory, FAKE, 'run', '--name', 'interrupted')
     assert terminal.finish() == 130
     assert 'stopping: no new trials' in terminal.raw, terminal.raw
 

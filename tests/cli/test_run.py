@@ -1,0 +1,162 @@
+"""Studies from the command line: run, resume, work, and what their exit status says. CLADE_EXE is the program."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+from terminal import Terminal, variables
+
+CLADE = os.environ['CLADE_EXE']
+QUICK = ('sh', '-c', 'echo loss=0.$((CLADE_TRIAL * 100 + 85))', '--lr=[0.238,0.385,0.5]')
+# The first trial ends at once, the others when there is a file `go`.
+HELD = ('sh', '-c', '[ $CLADE_TRIAL = 1 ] || while [ ! -e go ]; do sleep 0.05; done; echo loss=0.$((CLADE_TRIAL * 100 + 85))', '--lr=[0.238,0.385,0.5]')
+
+
+def clade(directory, *words, **more):
+    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env=variables(**more), stdin=subprocess.DEVNULL,
+                          timeout=100)
+
+
+def run(directory, *options, program=QUICK):
+    return clade(directory, 'run', '--minimize', 'loss', *options, '--', *program)
+
+
+def expect(result, status, stdout='', stderr=''):
+    assert result.returncode == status, (result.returncode, result.stdout, result.stderr)
+    assert re.search(stdout, result.stdout, re.MULTILINE), (stdout, result.stdout, result.stderr)
+    assert re.search(stderr, result.stderr, re.MULTILINE), (stderr, result.stderr)
+
+
+def start_held(directory, *options):
+    """A study whose first trial has ended and whose others wait."""
+    process = subprocess.Popen([CLADE, 'run', '--minimize', 'loss', '--name', 'held', '-n', '3', '--grace', '0.05', *options, '--', *HELD],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL)
+    seen = ''
+    while '1/3' not in seen:
+        line = process.stderr.readline()
+        assert line, f'the engine ended: {seen}'
+        seen += line
+    return process
+
+
+def let_go(directory):
+    open(os.path.join(directory, 'go'), 'w', encoding='utf-8').close()
+
+
+def test_a_study_runs_to_its_end_with_status_0(directory):
+    result = run(directory, '-n', '4', '-p', '2', '--name', 'quick')
+    expect(result, 0, stdout=r'^quick is finished: 4 trials in .* \(4 complete\)$', stderr=r'^4/4  trial')
+    expect(result, 0, stdout=r'^best: loss 0\.185 in trial 1$', stderr=r'^quick: 4 trials, 2 at a time$')
+    assert re.search(r'^  clade best quick +how good, and', result.stdout, re.MULTILINE), result.stdout
+    expect(clade(directory, 'list', 'trials', 'quick'), 0, stdout='total runs listed: 4')
+    expect(clade(directory, 'check', 'quick'), 0, stdout='agree .*4 trials')
+
+
+def test_json_has_the_best_values(directory):
+    answer = json.loads(run(directory, '-n', '3', '--json', '--store', 'other.db').stdout)
+    assert answer['state'] == 'finished' and answer['results'] == 3 and answer['signal'] is None, answer
+    assert answer['best']['trial'] == 1 and answer['best']['value'] == 0.185, answer
+    assert answer['best']['values']['lr'] in (0.238, 0.385, 0.5), answer
+    assert os.path.samefile(answer['store'], os.path.join(directory, 'other.db')), answer
+
+
+def test_a_store_elsewhere_stands_in_what_to_type_next(directory):
+    expect(run(directory, '-n', '2', '--name', 's', '--store', 'other.db'), 0, stdout=r'clade best s --store other\.db')
+    os.rename(os.path.join(directory, 'other.db'), os.path.join(directory, 'third.db'))
+    result = clade(directory, 'run', '--minimize', 'loss', '-n', '2', '--name', 't', '--', *QUICK, CLADE_STORE='fourth.db')
+    expect(result, 0, stdout='clade best t  ')
+
+
+def test_a_name_that_is_taken_has_status_2_and_three_ways_on(directory):
+    expect(run(directory, '-n', '2', '--name', 'taken'), 0)
+    result = run(directory, '-n', '2', '--name', 'taken')
+    expect(result, 2, stderr='--name')
+    assert '--again' in result.stderr and 'clade delete taken' in result.stderr, result.stderr
+    expect(run(directory, '-n', '2', '--name', 'taken', '--again'), 0, stdout='^taken-2 is finished')
+
+
+def test_a_study_whose_trials_all_fail_has_status_1_and_says_why(directory):
+    result = run(directory, '-n', '9', '--name', 'bad', program=('sh', '-c', 'echo no such luck >&2; exit 38', '--lr=[0.1,0.2]'))
+    expect(result, 1, stdout='^bad was given up: 5 of 9 trials', stderr=r'^  \| no such luck$')
+    assert 'ended with status 38' in result.stderr and '--again' in result.stderr, result.stderr
+    result = run(directory, '-n', '9', '--max-failures', '2', '--name', 'mute', program=('sh', '-c', 'true', '--lr=[0.1,0.2]'))
+    expect(result, 1, stdout='^mute was given up: 2 of 9 trials', stderr="never reported 'loss'")
+
+
+def test_mistakes_in_a_spec_have_status_2_and_start_nothing(directory):
+    expect(run(directory), 2, stderr='--trials')
+    expect(clade(directory, 'run', '--trials', '5', '--', *QUICK), 2, stderr='--minimize')
+    expect(run(directory, '-n', '5', '--method', 'magic'), 2, stderr='random')
+    expect(clade(directory, 'run'), 2, stderr='nothing to run')
+    expect(clade(directory, 'run', 'missing.yaml'), 3, stderr='missing.yaml')
+    assert os.listdir(directory) == [], os.listdir(directory)
+
+
+def test_a_dry_run_starts_nothing(directory):
+    expect(run(directory, '-n', '5', '--dry-run'), 0, stdout='^Nothing was started')
+    assert json.loads(run(directory, '-n', '5', '--dry-run', '--json').stdout)['trials'] == 5
+    assert os.listdir(directory) == [], os.listdir(directory)
+
+
+def test_an_interrupted_study_is_resumed(directory):
+    process = start_held(directory)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, (process.returncode, out, err)
+    assert 'clade resume held' in out and 'stopping' in err, (out, err)
+    expect(run(directory, '-n', '3', '--name', 'held', '--grace', '0.05', program=HELD), 2, stderr='clade resume held')
+    let_go(directory)
+    expect(clade(directory, 'resume'), 0, stdout=r'^held is finished: 3 trials .*\(3 complete\)$')
+    expect(clade(directory, 'resume'), 3, stderr='nothing to resume')
+    expect(clade(directory, 'resume', 'hedl'), 3, stderr='held')
+
+
+def test_sigterm_has_status_143(directory):
+    process = start_held(directory)
+    process.terminate()
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 143, (process.returncode, out, err)
+
+
+def test_a_second_engine_helps(directory):
+    process = start_held(directory)
+    helper = subprocess.Popen([CLADE, 'work', 'held', '--slots', '1'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory,
+                              env=variables(), stdin=subprocess.DEVNULL)
+    let_go(directory)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0 and '3 complete' in out, (out, err)
+    out, err = helper.communicate(timeout=100)
+    assert helper.returncode == 0 and 'held is finished' in out, (out, err)
+
+
+def test_the_reader_of_progress_may_go_away(directory):
+    process = start_held(directory)
+    process.stderr.close()
+    let_go(directory)
+    assert 'held is finished' in process.stdout.read()
+    assert process.wait() == 0
+
+
+def test_one_run_in_the_foreground_gives_the_status_of_the_program(directory):
+    with open(os.path.join(directory, 'once.yaml'), 'w', encoding='utf-8') as file:
+        file.write('program: [sh, -c, "echo got $CLADE_PARAM_lr; exit 38"]\nmetric: {name: loss, goal: minimize}\ntrials: 5\n'
+                   'hyperparameters:\n  - name: lr\n    range: [0.1, 0.9]\n    tuned_value: 0.2385\n')
+    result = clade(directory, 'run', '--once', 'once.yaml')
+    expect(result, 38, stdout='^got 0.2385$', stderr=r'^  lr: 0\.2385$')
+    assert os.listdir(directory) == ['once.yaml'], os.listdir(directory)
+
+
+def test_on_a_terminal_the_frame_gives_way_to_the_summary(directory):
+    terminal = Terminal(directory, CLADE, 'run', '--minimize', 'loss', '-n', '5', '-p', '2', '--name', 'seen', '--', *QUICK)
+    assert terminal.finish() == 0, terminal.screen.text()
+    text = terminal.screen.text()
+    for line in (r'^5/5  trial', r'^seen is finished: 5 trials', r'^best: loss 0\.185 in trial 1$', r'^      lr=0\.'):
+        assert re.search(line, text, re.MULTILINE), (line, text)
+    assert 'seen  random' not in text, text
+
+
+tap.run(globals())
