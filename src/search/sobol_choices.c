@@ -1,4 +1,4 @@
-/* Written by tools/sobol_choices.c: do not edit. */
+/* Written by bench/sobol_choices.c: do not edit. */
 #include "search/sobol_numbers.h"
 
 const uint16_t cl_sobol_choices[CL_SOBOL_DIMENSIONS] = {

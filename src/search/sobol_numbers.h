@@ -3,7 +3,7 @@
  * Dimension 1 is van der Corput's; dimension j >= 2 takes the (j-1)-th primitive polynomial over GF(2), by
  * degree and then by value (the order of Joe & Kuo 2008), and s odd initial numbers m_i < 2^i for its degree
  * s. Dimensions 2 and 3 have only one good choice of these; from 4 on they are derived from a small number
- * per dimension, `choice`, which tools/sobol_choices.c has searched such that every 2-d projection on earlier
+ * per dimension, `choice`, which bench/sobol_choices.c has searched such that every 2-d projection on earlier
  * dimensions is as even as it can be made, under Sobol's property A.
  */
 #ifndef CL_SOBOL_NUMBERS_H

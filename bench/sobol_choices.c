@@ -1,13 +1,12 @@
 /* Searches the small numbers of src/search/sobol_choices.c and writes that file to standard output.
  *
- *   cc -O2 -D_GNU_SOURCE -Isrc tools/sobol_choices.c src/search/sobol_numbers.c \
- *      src/base/rng.c -lm -o /tmp/sobol_choices && /tmp/sobol_choices > src/search/sobol_choices.c
+ *   ninja -C build bench/sobol_choices && build/bench/sobol_choices > src/search/sobol_choices.c
  *
  * Dimension by dimension, CANDIDATES choices are tried. One must keep Sobol's property A (2^d points, one in
- * each octant, for the first d <= 32 dimensions). Among those, the least sum over
- * earlier dimensions of 2^t is taken, t the quality parameter of the 2-d projection with 2^m points, for five
- * m. When no choice keeps property A, the dimension before takes another one. All earlier dimensions count up
- * to dimension FULL, then the WINDOW before; 1111 dimensions take 40 seconds.
+ * each octant, for the first d <= 32 dimensions). Among those, the least sum over earlier dimensions of 4^t
+ * is taken, t the quality parameter of the 2-d projection with 2^m points, for five m. When no choice keeps
+ * property A, the dimension before takes another one. All earlier dimensions count up to dimension FULL, then
+ * the WINDOW before. 1111 dimensions take 40 seconds.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,8 +15,6 @@
 #include "search/sobol_numbers.h"
 
 enum { FULL = 120, WINDOW = 60, CANDIDATES = 600, CANDIDATES_LATE = 24, CHOICES = 4000 };
-
-const uint16_t cl_sobol_choices[CL_SOBOL_DIMENSIONS]; /* the table to be written: nothing here reads it */
 
 static uint32_t directions[CL_SOBOL_DIMENSIONS][CL_SOBOL_BITS];
 
@@ -118,7 +115,7 @@ int main(void) {
     refused[j][choices[j - 1]] = true;
     j--;
   }
-  printf("/* Written by tools/sobol_choices.c: do not edit. */\n#include \"search/sobol_numbers.h\"\n\n"
+  printf("/* Written by bench/sobol_choices.c: do not edit. */\n#include \"search/sobol_numbers.h\"\n\n"
          "const uint16_t cl_sobol_choices[CL_SOBOL_DIMENSIONS] = {");
   for (int j = 0; j < CL_SOBOL_DIMENSIONS; j++) printf("%s%u,", j % 20 == 0 ? "\n    " : " ", choices[j]);
   printf("\n};\n");
