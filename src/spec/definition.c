@@ -78,6 +78,7 @@ int cl_define_range(const struct cl_reader *r, struct cl_definition *d, struct c
                     struct cl_literal hi, enum cl_type type, struct cl_err *e) {
   struct cl_hyperparameter *h = &d->h;
   char a[CL_NUMBER_TEXT], b[CL_NUMBER_TEXT];
+  assert(h->name != NULL && type != CL_TYPE_BOOL && type != CL_TYPE_STRING);
   if (!(lo.x < hi.x) || !isfinite(hi.x - lo.x))
     return cl_source_fail(r->source, hi.at, "[lower, upper]; a constant is `values: [x]`", e,
                           "the upper bound %s is not above the lower bound %s", show(hi.x, a), show(lo.x, b));
@@ -157,6 +158,7 @@ static bool is_monotonic(const struct cl_value *values, size_t n) {
 
 int cl_define_list(const struct cl_reader *r, struct cl_definition *d, struct cl_value *values,
                    const size_t *at, size_t n, enum cl_order order, struct cl_err *e) {
+  assert(d->h.name != NULL && (n == 0 || (values != NULL && at != NULL)));
   if (n == 0)
     return cl_source_fail(r->source, d->at, "at least one value, as in [16, 32, 64]", e,
                           "%s has an empty list", d->h.name);
@@ -193,6 +195,7 @@ int cl_define_name(const struct cl_reader *r, const char *name, size_t at, struc
 
 int cl_definitions_add(const struct cl_reader *r, struct cl_definitions *all, const struct cl_definition *d,
                        struct cl_err *e) {
+  assert(d->h.name != NULL && d->h.domain != 0);
   if (cl_grow(&all->items, &all->cap, all->n + 1, sizeof *all->items) < 0) return CL_FAIL_NOMEM(e);
   all->items[all->n] = *d;
   all->items[all->n++].source = r->source;
@@ -261,6 +264,7 @@ static int unknown_parent(const struct cl_definitions *all, const struct cl_defi
 
 static int check_when(const struct cl_definitions *all, struct cl_definition *d, struct cl_err *e) {
   const struct cl_definition *parent = d->up;
+  assert(parent != NULL && d->h.n_when > 0);
   size_t depth = 0;
   for (const struct cl_definition *p = parent; p != NULL; p = p->up)
     if (depth++ > all->n || p == d)
@@ -314,6 +318,7 @@ static enum cl_change standard_change(const struct cl_hyperparameter *h) {
 static int finish_alone(const struct cl_reader *r, struct cl_definition *d, struct cl_err *e) {
   struct cl_hyperparameter *h = &d->h;
   struct cl_space alone = {.n = 1, .items = h};
+  assert(h->id > 0 && h->parent == -1);
   double asked = h->hi;
   char a[CL_NUMBER_TEXT], b[CL_NUMBER_TEXT];
   if (cl_space_finish(&alone, e) < 0) return cl_source_blame(d->source, d->at, NULL, e);
@@ -397,6 +402,7 @@ static int texts_json(json_t *o, const struct cl_definition *d) {
 }
 
 static json_t *definition_json(const struct cl_definition *d) {
+  assert(d->h.id > 0 && d->source != NULL);
   const struct cl_hyperparameter *h = &d->h;
   json_t *o = json_object();
   int failed = json_object_set_new(o, "id", json_integer(h->id));

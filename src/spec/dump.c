@@ -39,6 +39,7 @@ static void write_real(struct cl_text *ret, double x) {
 }
 
 void cl_yaml_write(struct cl_text *ret, struct cl_value v) {
+  assert(v.kind != CL_TEXT || v.as.text != NULL);
   if (v.kind == CL_ABSENT)
     cl_text_add(ret, "null");
   else if (v.kind == CL_REAL)
@@ -69,6 +70,7 @@ static int emit_children(struct emitter *m, const struct cl_node *node, int inde
 
 /* What was plain stays as it was typed, so that the trainer's own reader decides what it means. */
 static void emit_scalar(struct emitter *m, const struct cl_node *node) {
+  assert(node->kind == CL_SCALAR && node->text != NULL);
   if (node->tag != NULL && !node->quoted) cl_text_format(m->out, "!<%s> ", node->tag);
   if (node->quoted || strchr(node->text, '\n') != NULL)
     cl_text_add_json(m->out, node->text);
@@ -169,6 +171,7 @@ static int fill_template(const struct cl_settings *s, const struct cl_value *val
 
 /* Up to behind the last line that says something: comments below belong to what follows. */
 static size_t end_of_entries(const struct cl_section *section) {
+  assert(section->n > 0);
   const struct cl_section_entry *last = &section->items[section->n - 1];
   return last->list_end > last->tuned_end ? last->list_end : last->tuned_end;
 }

@@ -155,6 +155,7 @@ static int write_missing(struct cl_text *t, const char *rest, const char *value,
 }
 
 static size_t column_of(const struct cl_source *s, size_t at) {
+  assert(at <= s->n);
   size_t start = at;
   while (start > 0 && s->text[start - 1] != '\n') start--;
   size_t column = 0;
@@ -199,6 +200,7 @@ static bool is_one_line(const struct cl_source *s, const struct cl_node *node) {
 static int replace_node(const struct cl_source *s, const struct cl_node *node, const char *value,
                         const char *shown, struct cl_change_text *ret, struct cl_text *t, struct cl_err *e) {
   size_t start = node->start, end = node->end;
+  assert(start <= end && end <= s->n);
   bool in_mapping = node->parent != NULL && node->parent->kind == CL_MAPPING;
   if (!is_one_line(s, node) && !node->flow) {
     start = node->anchor_end > 0 ? node->anchor_end : in_mapping ? behind_colon(s, node) : 0;
@@ -212,6 +214,7 @@ static int replace_node(const struct cl_source *s, const struct cl_node *node, c
     if (end < start) end = start;
     cl_text_add_char(t, ' ');
   }
+  assert(start <= end);
   ret->at = start;
   ret->removed = end - start;
   return write_value(t, value, e);

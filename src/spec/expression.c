@@ -72,6 +72,7 @@ static int make_loguniform(struct call *c, struct cl_err *e) {
 
 static int check_positive(struct call *c, size_t i, const char *what, struct cl_err *e) {
   char a[CL_NUMBER_TEXT];
+  assert(i < c->function->n_max);
   if (c->x[i].x > 0) return 0;
   return cl_source_fail(c->r->source, c->x[i].at, c->function->form, e, "the %s is %s, but must be above 0",
                         what, cl_number_text(c->x[i].x, a));
@@ -247,6 +248,7 @@ static int unknown_function(const struct cl_reader *r, const char *name, size_t 
 
 static int read_numbers(struct call *c, size_t close, struct cl_err *e) {
   const struct function *f = c->function;
+  assert(f->numeric && c->words->n <= 4);
   for (size_t i = 0; i < 4; i++) c->x[i].at = place_of(c->place, close);
   for (size_t i = 0; i < c->words->n; i++) {
     const struct cl_word *w = &c->words->items[i];
@@ -271,6 +273,7 @@ static int run_call(struct call *c, size_t close, struct cl_err *e) {
 static int read_call(const struct cl_reader *r, const char *text, size_t name, size_t open,
                      struct cl_expression_place place, struct cl_definition *d, struct cl_err *e) {
   size_t n = strlen(text);
+  assert(name < open && open < n && text[open] == '(');
   const struct function *f = find_function(text + name, open - name);
   if (f == NULL) return unknown_function(r, text + name, open - name, place_of(place, name), e);
   if (text[n - 1] != ')' || n - 1 <= open)
@@ -307,6 +310,7 @@ static size_t split_range(const char *text, size_t at, bool exact, struct cl_lit
 
 static int define_range(const struct cl_reader *r, const struct cl_literal x[4], size_t n,
                         struct cl_definition *d, struct cl_err *e) {
+  assert(n >= 2 && n <= 4);
   if (n == 3 && x[2].x <= 0)
     return cl_source_fail(r->source, x[2].at, "lower:upper:step", e, "the step must be above 0");
   if (n == 4 && x[3].x <= 0)
@@ -351,6 +355,7 @@ static int define_files(const struct cl_reader *r, const glob_t *found, size_t s
 /* Files and directories that a pattern names, in the order of their names. */
 static int read_files(const struct cl_reader *r, const char *pattern, struct cl_expression_place place,
                       const char *here, struct cl_definition *d, struct cl_err *e) {
+  assert(here != NULL && here[0] == '/');
   size_t skip = pattern[0] == '/' ? 0 : strlen(here) + 1;
   const char *path = skip == 0 ? pattern : cl_arena_format(r->arena, "%s/%s", here, pattern);
   if (path == NULL) return CL_FAIL_NOMEM(e);

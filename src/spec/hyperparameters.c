@@ -248,6 +248,7 @@ static int read_rest(const struct cl_reader *r, const struct cl_node *body, stru
 
 static int read_body(const struct cl_reader *r, const struct cl_node *body, struct cl_definition *d,
                      struct cl_err *e) {
+  assert(body->kind == CL_MAPPING && d->h.name != NULL);
   CL_TRY(cl_define_name(r, d->h.name, d->at, e));
   CL_TRY(cl_read_keys(r, body, keys, "a hyperparameter", e));
   CL_TRY(read_domain(r, body, d, e));

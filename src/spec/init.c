@@ -51,6 +51,7 @@ static void write_tuned(struct cl_text *t, struct cl_value v) {
 
 /* Two powers of ten around the default. */
 static void write_decades(struct cl_text *t, double standard, double most) {
+  assert(standard > 0);
   double k = floor(log10(standard)), hi = pow(10, k + 2);
   if (hi > most && standard <= most) hi = most;
   write_range(t, pow(10, k - 2), hi, false);
@@ -78,6 +79,7 @@ static void write_float(struct cl_text *t, const char *name, double standard) {
 }
 
 static void write_int(struct cl_text *t, const char *name, double standard) {
+  assert(standard >= 1 && standard == floor(standard));
   double lo = standard >= 4 ? floor(standard / 4) : 1, hi = standard * 4;
   if (HAS_PART(name, "batch", "bs", "hidden", "units", "width", "dim", "channels")) {
     cl_text_add(t, "    values: [");

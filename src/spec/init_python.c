@@ -19,6 +19,7 @@ struct piece {
 /* Behind the string that begins at p, or the end of the text. */
 static const char *skip_string(const char *p) {
   char quote = *p;
+  assert(quote == '"' || quote == '\'');
   bool triple = p[1] == quote && p[2] == quote;
   p += triple ? 3 : 1;
   for (; *p != '\0'; p++) {

@@ -22,6 +22,7 @@ static bool in_double_brackets(const char *value) {
 
 /* The name in front of the brackets: of `--lr=` or of the option before. */
 static const char *find_name(struct cl_draft *d, size_t i, size_t value, struct cl_err *e) {
+  assert(i < d->program.n);
   const struct cl_program_word *w = &d->program.words[i];
   const char *start = w->text, *end = w->text + value;
   if (value > 0)
@@ -85,6 +86,7 @@ static int read_word(struct cl_draft *d, size_t i, struct cl_err *e) {
 }
 
 int cl_draft_inline(struct cl_draft *d, struct cl_err *e) {
+  assert(d->s->kind == CL_SPEC_INLINE && d->s->n_words > 0);
   CL_TRY(cl_draft_native(d, e));
   d->origin = "inline";
   CL_TRY(cl_program_take(d->r.arena, d->s->n_words, d->s->words, &d->program, e));

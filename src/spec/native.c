@@ -60,6 +60,7 @@ static const char *expects(const char *key) {
 /* --- metric --- */
 
 static int add_objective(struct cl_draft *d, const char *name, int goal, int reduce, struct cl_err *e) {
+  assert(name != NULL && reduce >= CL_LAST && reduce <= CL_MEAN);
   static const char *const reduces[] = {"last", "best", "mean"};
   json_t *o = json_pack("{s:s, s:s, s:s}", "name", name, "goal",
                         goal == CL_MAXIMIZE ? "maximize" : "minimize", "reduce", reduces[reduce]);
@@ -103,6 +104,7 @@ static int read_metrics(struct cl_draft *d, const struct cl_node *node, struct c
 static int read_method(struct cl_draft *d, const struct cl_node *node, const char *key, json_t **ret,
                        struct cl_err *e) {
   const struct cl_node *meant = cl_node_resolve(node);
+  assert(*ret == NULL && expects(key) != NULL);
   if (meant != NULL && meant->kind == CL_SCALAR) {
     const char *name = NULL;
     CL_TRY(cl_read_text(&d->r, node, key, expects(key), &name, e));
@@ -244,6 +246,7 @@ static int check_native_keys(const struct cl_draft *d, const struct cl_node *roo
 
 int cl_draft_native(struct cl_draft *d, struct cl_err *e) {
   const struct cl_node *root = d->s->root;
+  assert(d->objectives != NULL);
   d->origin = "native";
   if (root == NULL) return 0;
   CL_TRY(cl_tree_check_keys(d->r.source, root, e));

@@ -91,6 +91,7 @@ enum part { PART_END, PART_TEXT, PART_NAME, PART_BROKEN };
 /* The next piece of a word: [*ret_start, *ret_end) is text to take over, or the name between braces. */
 static enum part next_part(const char *word, size_t *at, size_t *ret_start, size_t *ret_end) {
   size_t i = *at;
+  assert(i <= strlen(word));
   if (word[i] == '\0') return PART_END;
   *ret_start = i;
   if (word[i] == '{' && word[i + 1] != '{') {
@@ -255,6 +256,7 @@ static int fill_word(const struct command *c, const char *word, struct cl_text *
 }
 
 static void drop_last(struct command *c) {
+  assert(c->n > 1);
   cl_free(c->words[--c->n]);
   c->words[c->n] = NULL;
 }
@@ -294,6 +296,7 @@ int cl_spec_command(const struct cl_settings *s, const struct cl_value *values, 
   if (s->n_program < 1)
     return CL_FAIL(e, CLADE_ESPEC, "the study %s has no program: its trials run inside the process that asks",
                    s->study);
+  assert(ret_n != NULL && ret != NULL && (values != NULL || s->space.n == 0));
   struct command c = {.s = s, .values = values, .spec_path = spec_path};
   struct cl_text word = {0};
   int status = fill_command(&c, &word, e);

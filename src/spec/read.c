@@ -18,6 +18,7 @@ int cl_note_add(const struct cl_reader *r, enum cl_spec_note_kind kind, size_t a
   (void)vsnprintf(sentence, sizeof sentence, format, args);
   va_end(args);
   struct cl_notes *notes = r->notes;
+  assert(notes != NULL && kind >= CL_SPEC_NOTE && kind <= CL_SPEC_QUESTION);
   if (cl_grow(&notes->items, &notes->cap, notes->n + 1, sizeof *notes->items) < 0) return CL_FAIL_NOMEM(e);
   struct cl_text t = {0};
   cl_source_name_place(r->source, at, &t);
@@ -54,90 +55,92 @@ const char *cl_read_expects(const struct cl_key *table, const char *name) {
 
 /* What other systems call it (W&B, Optuna, Ray, NNI, Katib, Ax, XT), so that who comes from there finds the
  * word. */
+static const char *const foreign_words[][2] = {
+    {"parameters", "hyperparameters"},
+    {"params", "hyperparameters"},
+    {"hparams", "hyperparameters"},
+    {"searchSpace", "hyperparameters"},
+    {"search_space", "hyperparameters"},
+    {"hyperparameter-distributions", "hyperparameters"},
+    {"space", "hyperparameters"},
+    {"command", "program"},
+    {"trialCommand", "program"},
+    {"script", "program"},
+    {"cmd", "program"},
+    {"run", "program"},
+    {"objective", "metric"},
+    {"objectives", "metric"},
+    {"optimize", "metric"},
+    {"direction", "goal"},
+    {"mode", "goal"},
+    {"optimize_mode", "goal"},
+    {"objectiveMetricName", "name"},
+    {"method", "search"},
+    {"algorithm", "search"},
+    {"tuner", "search"},
+    {"sampler", "search"},
+    {"early_terminate", "schedule"},
+    {"scheduler", "schedule"},
+    {"pruner", "schedule"},
+    {"assessor", "schedule"},
+    {"n_trials", "trials"},
+    {"num_samples", "trials"},
+    {"run_cap", "trials"},
+    {"maxTrialNumber", "trials"},
+    {"maxTrialCount", "trials"},
+    {"total_runs", "trials"},
+    {"max_trials", "trials"},
+    {"budget", "trials"},
+    {"trialConcurrency", "parallel"},
+    {"parallelTrialCount", "parallel"},
+    {"n_jobs", "parallel"},
+    {"concurrent", "parallel"},
+    {"max_concurrent", "parallel"},
+    {"workers", "parallel"},
+    {"name", "study"},
+    {"experimentName", "study"},
+    {"experiment", "study"},
+    {"project", "study"},
+    {"sweep", "study"},
+    {"storage", "store"},
+    {"database", "store"},
+    {"experiment_path", "dir"},
+    {"output", "dir"},
+    {"random_seed", "seed"},
+    {"parameter_constraints", "constraints"},
+    {"points_to_evaluate", "enqueue"},
+    {"timeout", "limits"},
+    {"maxExperimentDuration", "limits"},
+    {"maxFailedTrialCount", "limits"},
+    {"min", "range"},
+    {"max", "range"},
+    {"low", "range"},
+    {"high", "range"},
+    {"lower", "range"},
+    {"upper", "range"},
+    {"bounds", "range"},
+    {"distribution", "scale"},
+    {"log", "scale"},
+    {"log_scale", "scale"},
+    {"q", "step"},
+    {"choices", "values"},
+    {"categories", "values"},
+    {"list", "values"},
+    {"value", "values"},
+    {"options", "values"},
+    {"default", "tuned_value"},
+    {"initial", "tuned_value"},
+    {"tuned", "tuned_value"},
+    {"condition", "when"},
+    {"parent", "when"},
+    {"value_type", "type"},
+    {"parameterType", "type"},
+};
+
 static const char *find_foreign(const struct cl_key *table, const char *name) {
-  static const char *const words[][2] = {
-      {"parameters", "hyperparameters"},
-      {"params", "hyperparameters"},
-      {"hparams", "hyperparameters"},
-      {"searchSpace", "hyperparameters"},
-      {"search_space", "hyperparameters"},
-      {"hyperparameter-distributions", "hyperparameters"},
-      {"space", "hyperparameters"},
-      {"command", "program"},
-      {"trialCommand", "program"},
-      {"script", "program"},
-      {"cmd", "program"},
-      {"run", "program"},
-      {"objective", "metric"},
-      {"objectives", "metric"},
-      {"optimize", "metric"},
-      {"direction", "goal"},
-      {"mode", "goal"},
-      {"optimize_mode", "goal"},
-      {"objectiveMetricName", "name"},
-      {"method", "search"},
-      {"algorithm", "search"},
-      {"tuner", "search"},
-      {"sampler", "search"},
-      {"early_terminate", "schedule"},
-      {"scheduler", "schedule"},
-      {"pruner", "schedule"},
-      {"assessor", "schedule"},
-      {"n_trials", "trials"},
-      {"num_samples", "trials"},
-      {"run_cap", "trials"},
-      {"maxTrialNumber", "trials"},
-      {"maxTrialCount", "trials"},
-      {"total_runs", "trials"},
-      {"max_trials", "trials"},
-      {"budget", "trials"},
-      {"trialConcurrency", "parallel"},
-      {"parallelTrialCount", "parallel"},
-      {"n_jobs", "parallel"},
-      {"concurrent", "parallel"},
-      {"max_concurrent", "parallel"},
-      {"workers", "parallel"},
-      {"name", "study"},
-      {"experimentName", "study"},
-      {"experiment", "study"},
-      {"project", "study"},
-      {"sweep", "study"},
-      {"storage", "store"},
-      {"database", "store"},
-      {"experiment_path", "dir"},
-      {"output", "dir"},
-      {"random_seed", "seed"},
-      {"parameter_constraints", "constraints"},
-      {"points_to_evaluate", "enqueue"},
-      {"timeout", "limits"},
-      {"maxExperimentDuration", "limits"},
-      {"maxFailedTrialCount", "limits"},
-      {"min", "range"},
-      {"max", "range"},
-      {"low", "range"},
-      {"high", "range"},
-      {"lower", "range"},
-      {"upper", "range"},
-      {"bounds", "range"},
-      {"distribution", "scale"},
-      {"log", "scale"},
-      {"log_scale", "scale"},
-      {"q", "step"},
-      {"choices", "values"},
-      {"categories", "values"},
-      {"list", "values"},
-      {"value", "values"},
-      {"options", "values"},
-      {"default", "tuned_value"},
-      {"initial", "tuned_value"},
-      {"tuned", "tuned_value"},
-      {"condition", "when"},
-      {"parent", "when"},
-      {"value_type", "type"},
-      {"parameterType", "type"},
-  };
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-    if (strcasecmp(words[i][0], name) == 0 && cl_read_expects(table, words[i][1]) != NULL) return words[i][1];
+  for (size_t i = 0; i < sizeof foreign_words / sizeof foreign_words[0]; i++)
+    if (strcasecmp(foreign_words[i][0], name) == 0 && cl_read_expects(table, foreign_words[i][1]) != NULL)
+      return foreign_words[i][1];
   return NULL;
 }
 
@@ -180,6 +183,7 @@ int cl_read_keys(const struct cl_reader *r, const struct cl_node *mapping, const
 int cl_read_wrong(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *expects,
                   struct cl_err *e) {
   char buffer[128];
+  assert(node != NULL && key != NULL);
   const struct cl_node *meant = cl_node_resolve(node);
   return cl_source_fail(r->source, node->start, expects, e, "`%s` is %s", key,
                         cl_node_describe(meant == NULL ? node : meant, buffer, sizeof buffer));
@@ -198,6 +202,7 @@ int cl_read_text(const struct cl_reader *r, const struct cl_node *node, const ch
 }
 
 int cl_read_count(const struct cl_reader *r, size_t at, size_t n, struct cl_err *e) {
+  assert(r->n_values != NULL);
   *r->n_values += n;
   if (*r->n_values <= CL_SPEC_VALUES) return 0;
   return cl_source_fail(r->source, at, "a `range`, or shorter lists", e,
@@ -275,14 +280,15 @@ static int wrong_word(const struct cl_reader *r, const struct cl_node *node, con
 int cl_read_word(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *words,
                  int *ret_index, struct cl_err *e) {
   const struct cl_node *meant = cl_node_resolve(node);
-  const char *p = words;
-  for (int i = 0; meant != NULL && meant->kind == CL_SCALAR && p != NULL; i++) {
+  assert(words[0] != '\0');
+  int index = 0;
+  for (const char *p = words; meant != NULL && meant->kind == CL_SCALAR && *p != '\0'; index++) {
     size_t n = strcspn(p, "|");
     if (strlen(meant->text) == n && strncmp(meant->text, p, n) == 0) {
-      *ret_index = i;
+      *ret_index = index;
       return 0;
     }
-    p = p[n] == '\0' ? NULL : p + n + 1;
+    p += p[n] == '\0' ? n : n + 1;
   }
   return wrong_word(r, node, key, words, e);
 }
@@ -379,6 +385,7 @@ static int to_json(const struct cl_reader *r, const struct cl_node *node, int de
 }
 
 int cl_read_json(const struct cl_reader *r, const struct cl_node *node, json_t **ret, struct cl_err *e) {
+  assert(node != NULL && ret != NULL);
   int budget = CL_SPEC_JSON;
   return to_json(r, node, 0, &budget, ret, e);
 }

@@ -273,6 +273,7 @@ static bool is_admitted(const struct cl_definition *one, struct cl_value v) {
 
 /* Does it exist when all take their tuned values? */
 static bool is_tuned_active(const struct cl_definition *one) {
+  assert((one->up == NULL) == (one->parent == NULL));
   for (; one->up != NULL; one = one->up) {
     const struct cl_hyperparameter *parent = &one->up->h;
     if (!is_admitted(one, parent->domain == CL_CONSTANT ? parent->values[0] : parent->tuned)) return false;
@@ -384,6 +385,7 @@ static int describe_running(const struct cl_draft *d, json_t *o) {
 }
 
 static int describe(const struct cl_draft *d, json_t *o) {
+  assert(d->search != NULL && json_array_size(d->objectives) > 0);
   int failed = set_text(o, "study", d->study) | set_text(o, "origin", d->origin);
   if (d->program.n > 0) failed |= set(o, "program", cl_program_json(&d->program));
   failed |= set_text(o, "cwd", d->cwd) | set_text(o, "values_to", d->values_to);
@@ -545,6 +547,7 @@ static int write_spec_text(const struct cl_draft *d, char **ret, struct cl_err *
 }
 
 static int fill_result(struct cl_draft *d, json_t *o, struct cl_spec_result *ret, struct cl_err *e) {
+  assert(d->study != NULL && d->trials > 0 && d->parallel > 0 && d->cwd[0] == '/');
   ret->has_seed = d->has_seed;
   ret->seed = d->seed;
   ret->once = d->once;

@@ -44,6 +44,7 @@ static int read_enabled(struct cl_draft *d, const struct cl_node *launcher, bool
 /* Bayesian is hyperopt's TPE, random until three runs are finished. A runspec's grid counts like an odometer,
  * which the method does by the origin of the study. */
 static json_t *make_search(int method) {
+  assert(method >= 1 && method <= 4);
   static const char *const names[] = {"random", "random", "grid", "dgd", "tpe"};
   if (method == 4) return json_pack("{s:s, s:i}", "method", names[method], "startup", 3);
   return json_pack("{s:s}", "method", names[method]);

@@ -11,6 +11,7 @@
 static const char head[] = "hyperparameters:";
 
 static size_t end_of_line(const char *text, size_t n, size_t at) {
+  assert(at <= n + 1);
   while (at < n && text[at] != '\n') at++;
   return at;
 }
@@ -101,6 +102,7 @@ static int read_name(struct lines *l, struct cl_section_entry *ret, struct cl_er
 
 /* At a place of a list: the same place, or the end of the comment or quoted word that begins there. */
 static size_t skip_hidden(const char *text, size_t end, size_t at) {
+  assert(at > 0 && at < end);
   char before = text[at - 1], c = text[at];
   if (c == '#' && isspace((unsigned char)before)) return end_of_line(text, end, at);
   if ((c != '"' && c != '\'') || strchr("[, \t\r\n", before) == NULL) return at;
@@ -220,6 +222,7 @@ static void blank_comments(char *text, size_t n) {
 
 static int define_list(const struct cl_reader *r, const struct cl_section_entry *entry,
                        struct cl_definition *d, struct cl_err *e) {
+  assert(entry->list_end >= entry->list_at + 2 && r->source->text[entry->list_at] == '[');
   size_t start = entry->list_at + 1, n = entry->list_end - 1 - start, at = 0;
   char *text = cl_arena_bytes(r->arena, r->source->text + start, n);
   if (text == NULL) return CL_FAIL_NOMEM(e);
@@ -244,6 +247,7 @@ static int define_list(const struct cl_reader *r, const struct cl_section_entry 
 static int define_tuned(const struct cl_reader *r, const struct cl_section_entry *entry,
                         struct cl_definition *d, struct cl_err *e) {
   const char *text = r->source->text + entry->tuned_at;
+  assert(entry->tuned_end > entry->tuned_at);
   size_t n = entry->tuned_end - entry->tuned_at;
   bool quoted = text[0] == '"' || text[0] == '\'';
   char *copy = quoted ? cl_arena_bytes(r->arena, text + 1, n - 2) : cl_arena_bytes(r->arena, text, n);

@@ -63,6 +63,7 @@ void cl_source_name_place(const struct cl_source *s, size_t at, struct cl_text *
 
 size_t cl_source_offset(const struct cl_source *s, int line, int column) {
   size_t at = 0;
+  assert(line >= 0 && column >= 0);
   for (; line > 1 && at < s->n; at++) line -= s->text[at] == '\n';
   for (; column > 1 && at < s->n && s->text[at] != '\n'; column--) {
     at++;
@@ -90,6 +91,7 @@ static size_t walk_on(const char *text, size_t n, size_t at, int most) {
 
 /* The source line with a caret below; of a long line only the part around the place. */
 static void show_line(const char *text, size_t n, size_t at, struct cl_text *ret) {
+  assert(at <= n);
   size_t start = walk_back(text, at, WINDOW * 2 / 3);
   size_t end = walk_on(text, n, at, WINDOW - count_characters(text + start, at - start));
   cl_text_add(ret, "\n    ");

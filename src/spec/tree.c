@@ -120,6 +120,7 @@ static int resolve_alias(struct builder *b, struct cl_node *node, bool anchors_k
   struct anchor *slot = b->n_slots == 0 ? NULL : find_slot(b, node->text);
   node->target = slot == NULL ? NULL : slot->node;
   if (node->target != NULL || !anchors_known) return 0;
+  assert(node->kind == CL_ALIAS && node->text != NULL);
   const char *nearest = NULL;
   int best = 3;
   for (size_t i = 0; i < b->n_slots; i++) {
@@ -352,7 +353,10 @@ struct cl_node *cl_node_find(const struct cl_node *mapping, const char *key) {
 }
 
 const struct cl_node *cl_node_resolve(const struct cl_node *node) {
-  while (node != NULL && node->kind == CL_ALIAS) node = node->target;
+  while (node != NULL && node->kind == CL_ALIAS) {
+    assert(node->target == NULL || node->target->kind != CL_ALIAS); /* an alias has no anchor */
+    node = node->target;
+  }
   return node;
 }
 

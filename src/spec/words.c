@@ -65,6 +65,7 @@ static int read_list_word(const char *text, size_t n, size_t *i, bool spaces, st
 }
 
 static size_t skip_spaces(const char *text, size_t n, size_t i) {
+  assert(i <= n);
   while (i < n && isspace((unsigned char)text[i])) i++;
   return i;
 }
