@@ -83,8 +83,7 @@ int cl_sqlite_get(struct cl_sqlite *s, enum cl_sqlite_statement which, sqlite3_s
 int cl_sqlite_step(struct cl_sqlite *s, sqlite3_stmt *statement, struct cl_err *e) {
   int code = sqlite3_step(statement);
   if (code == SQLITE_ROW) return 1;
-  int status =
-      code == SQLITE_DONE ? 0 : cl_sqlite_fail(s, sqlite3_stmt_readonly(statement) ? "read" : "write to", e);
+  int status = code == SQLITE_DONE ? 0 : cl_sqlite_fail(s, s->writing ? "write to" : "read", e);
   (void)sqlite3_reset(statement);
   return status;
 }
@@ -211,7 +210,7 @@ static int open_database(struct cl_sqlite *s, struct cl_err *e) {
   s->path = path;
   CL_TRY(cl_sqlite_make_functions(s, e));
   (void)sqlite3_busy_handler(s->db, wait_a_little, s);
-  (void)sqlite3_wal_hook(s->db, remember_frames, s);
+  (void)sqlite3_wal_hook(s->db, remember_frames, s); /* in place of SQLite's own checkpoints */
   return 0;
 }
 

@@ -105,7 +105,6 @@ int cl_sqlite_open_schema(struct cl_sqlite *s, struct cl_err *e) {
           : "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; "
             "PRAGMA trusted_schema = 0";
   CL_TRY(cl_sqlite_exec(s, options, e));
-  (void)sqlite3_wal_autocheckpoint(s->db, 0);
   return s->options.mode == CL_STORE_READ ? cl_sqlite_exec(s, "PRAGMA query_only = 1", e) : 0;
 }
 
