@@ -135,7 +135,7 @@ static int find_attempt(struct cl_sqlite *s, const struct cl_event *ev, int64_t 
   (void)sqlite3_bind_int64(row, 2, first_place(study + 1));
   (void)sqlite3_bind_int64(row, 3, ev->subject);
   (void)sqlite3_bind_int(row, 4, ev->attempt);
-  (void)sqlite3_bind_int(row, 5, ev->kind);
+  (void)sqlite3_bind_int(row, 5, (int)ev->kind);
   return find_place(s, row, ret_position, e);
 }
 
@@ -150,7 +150,7 @@ static int find_snapshot(struct cl_sqlite *s, const struct cl_event *ev, int64_t
   (void)sqlite3_bind_int(row, 4, ev->attempt);
   if (saved) {
     cl_sqlite_bind_real(row, 5, ev->u.saved.step);
-    (void)sqlite3_bind_int(row, 6, ev->u.saved.way);
+    (void)sqlite3_bind_int(row, 6, (int)ev->u.saved.way);
   } else {
     (void)sqlite3_bind_int64(row, 5, ev->u.loaded.change);
   }
