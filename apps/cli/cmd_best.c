@@ -115,9 +115,10 @@ static void write_text(struct cl_cli *cli, const struct clade_best *b, const cha
   if (b->confirmed.n > 0) write_confirmed(t, b, cli->out.utf8);
   if (!b->has_estimate && b->confirmed.n == 0) {
     clade_text_add(t, "One score cannot tell luck from merit: the best of many is usually a lucky one.\n");
-    clade_text_add(t, "Run it again on fresh seeds to know what it is worth: clade confirm ");
-    cl_view_add_safe(t, study, &cli->out);
-    clade_text_add_char(t, '\n');
+    clade_text_add(
+        t,
+        "Only runs of it on fresh seeds can tell (clade confirm will make them; it is not in this version\n"
+        "yet). Until then: `search: {method: dgd}` repeats the best by itself.\n");
   }
   if (b->assessments > 0)
     clade_text_format(t, "test set seen %" PRId64 " time%s\n", b->assessments,
@@ -191,7 +192,7 @@ const struct cl_cli_command cl_command_best = {
         "Shows the trial of the configuration with the best estimate. The best of many noisy scores is usually a lucky "
         "one; where configurations were run more than once, their scores are shrunk by the noise between equal runs "
         "(empirical Bayes), and an interval says what is known. Without repeats only the best score can be shown; "
-        "clade confirm runs the winners again on fresh seeds.",
+        "clade confirm, which runs the winners again on fresh seeds, is not in this version yet.",
     .options = options,
     .options_size = sizeof(struct options),
     .examples = examples,

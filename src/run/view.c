@@ -35,15 +35,18 @@ static int64_t count_results(const struct cl_study *s) {
   return sum;
 }
 
-/* "lr=0.01 momentum=0.9": the active values of a trial. */
-static void write_values(struct cl_run_view *v, const struct cl_trial *t, struct cl_text *ret) {
+/* "lr=0.01 momentum=0.9": the active values of a trial; `brief` for a line that passes by: four digits. */
+static void write_values(struct cl_run_view *v, const struct cl_trial *t, bool brief, struct cl_text *ret) {
   const struct cl_space *space = cl_study_space(study_of(v));
   bool first = true;
   cl_trial_values(study_of(v), t, v->room);
   for (int i = 0; i < space->n; i++) {
     if (v->room[i].kind == CL_ABSENT) continue;
     cl_text_format(ret, "%s%s=", first ? "" : " ", space->items[i].name);
-    cl_value_write(ret, v->room[i]);
+    if (brief && v->room[i].kind == CL_REAL)
+      cl_text_format(ret, "%.4g", v->room[i].as.real);
+    else
+      cl_value_write(ret, v->room[i]);
     first = false;
   }
 }
@@ -52,7 +55,7 @@ static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
   const struct cl_study *s = study_of(v);
   if (v->callbacks.result == NULL) return;
   cl_text_clear(&v->text);
-  write_values(v, t, &v->text);
+  write_values(v, t, true, &v->text);
   struct clade_result_news news = {
       .trial = t->number,
       .state = cl_state_name(t->head.state),
@@ -163,7 +166,7 @@ static void fill_counts(const struct cl_study *s, struct clade_progress *p) {
 static size_t show_values(struct cl_run_view *v, int64_t number) {
   const struct cl_trial *t = cl_study_trial(study_of(v), number);
   size_t at = v->shown.length;
-  if (t != NULL) write_values(v, t, &v->shown);
+  if (t != NULL) write_values(v, t, true, &v->shown);
   cl_text_add_char(&v->shown, '\0');
   return at;
 }
