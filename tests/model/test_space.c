@@ -379,6 +379,43 @@ static void broken_definitions_say_what_to_do(void **state) {
       {"\"domain\": \"ordered\", \"values\": [1, [2]]", "x: values must be a list of numbers"},
       {"\"domain\": \"floot\", \"lo\": 0, \"hi\": 3",
        "x: domain is \"floot\", but must be one of float, int"},
+      {"\"domain\": \"float\", \"lo\": -1.7e308, \"hi\": 1.7e308",
+       "x: range [-1.7e+308, 1.7e+308] is not finite"},
+      {"\"domain\": \"float\", \"scale\": \"lognormal\", \"mean\": 600, \"sd\": 20",
+       "x: mean 600 and sd 20 of the logarithm overflow"},
+      {"\"domain\": \"float\", \"lo\": 0, \"hi\": 1e9, \"step\": 1e-9",
+       "x: step 1e-09 divides the range into more"},
+      {"\"domain\": \"int\", \"lo\": 0, \"hi\": 1e17, \"step\": 100", "x: an int needs a whole lower bound"},
+      {"\"domain\": \"float\", \"lo\": 0", "x: lo and hi must be given"},
+      {"\"domain\": \"ordered\"", "x: 0 values, but a list has 1 to 100000"},
+      {"\"domain\": \"ordered\", \"values\": []", "x: values must be a list of 1 to 100000 values"},
+      {"\"domain\": \"ordered\", \"values\": [1, 2], \"scale\": \"log\"",
+       "x: scale, step and zero belong to a range"},
+      {"\"domain\": \"constant\", \"values\": [1], \"drawn\": true", "x: a constant cannot be drawn"},
+      {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3, \"tuned\": [1]", "x: tuned must be a number"},
+      {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3, \"change\": \"never\"",
+       "x: change is \"never\", but must be one of live, restart, start"},
+      {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3}, {\"id\": 2, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0, "
+       "\"hi\": 3",
+       "x: two hyperparameters have this name"},
+      {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3}, {\"id\": 1, \"name\": \"y\", \"domain\": \"float\", \"lo\": 0, "
+       "\"hi\": 3",
+       "x and y have the same id 1"},
+      {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3}, {\"id\": 70000, \"name\": \"y\", \"domain\": \"float\", "
+       "\"lo\": 0, \"hi\": 3",
+       "y: id is 70000, but must lie in 1…65535"},
+      {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3}, {\"id\": 2, \"name\": \"\", \"domain\": \"float\", \"lo\": 0, "
+       "\"hi\": 3",
+       "hyperparameter 2 has no name"},
+      {"\"domain\": \"int\", \"lo\": 0, \"hi\": 3, \"drawn\": true}, {\"id\": 2, \"name\": \"y\", \"domain\": \"float\", "
+       "\"lo\": 0, \"hi\": 3, \"parent\": \"x\", \"when\": [1]",
+       "y: its parent x is drawn anew for each trial"},
+      {"\"domain\": \"int\", \"lo\": 0, \"hi\": 3}, {\"id\": 2, \"name\": \"y\", \"domain\": \"float\", "
+       "\"lo\": 0, \"hi\": 3, \"parent\": \"x\", \"when\": [1, 7]",
+       "y: when: x is 7, but must be a whole number in 0 … 3"},
+      {"\"domain\": \"int\", \"lo\": 0, \"hi\": 3}, {\"id\": 2, \"name\": \"y\", \"domain\": \"float\", "
+       "\"lo\": 0, \"hi\": 3, \"parent\": \"x\"",
+       "y: `when` names no value of x"},
       {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3, \"parent\": \"y\"", "x: parent must be the name of"},
       {"\"domain\": \"float\", \"lo\": 0, \"hi\": 3, \"parent\": \"x\"",
        "settings: hyperparameters are each other's"}};
@@ -421,6 +458,54 @@ static void ten_thousand_random_spaces_keep_their_promises(void **state) {
     status = cl_space_perturb(space, k, k % 7, (uint32_t)(k % 60000), steps, 2, 0.25, v, w, factors);
     assert_true(status == 0 || status == CLADE_EMPTY);
     assert_int_equal(cl_space_check(space, w, NULL), 0);
+    cl_settings_destroy(s);
+  }
+}
+
+static void zero_is_a_value_of_zero_or_log(void **state) {
+  (void)state;
+  struct cl_settings *s =
+      one("\"domain\": \"int\", \"lo\": 4, \"hi\": 64, \"scale\": \"log\", \"zero\": 0.2");
+  struct cl_value v = {0};
+  assert_int_equal(cl_space_convert(&s->space.items[0], cl_value_real(0), &v, NULL), 0);
+  assert_true(cl_value_equal(v, cl_value_int(0)));
+  assert_int_equal(cl_space_convert(&s->space.items[0], cl_value_int(3), &v, NULL), CLADE_EINVAL);
+  assert_int_equal(cl_space_level_of(&s->space.items[0], cl_value_int(4)), 1);
+  cl_settings_destroy(s);
+}
+
+static void a_value_without_an_active_parent_is_refused(void **state) {
+  (void)state;
+  struct cl_settings *s = settings_of(tree, "");
+  struct cl_value v[4];
+  struct cl_err e = {0};
+  int opt = cl_space_find(&s->space, "opt"), momentum = cl_space_find(&s->space, "momentum");
+  assert_int_equal(cl_space_draw(&s->space, 1, CL_RNG_RANDOM, 1, NULL, v, NULL), 0);
+  v[opt] = cl_value_text("adam");
+  cl_space_settle(&s->space, v, NULL);
+  assert_int_equal(cl_space_check(&s->space, v, &e), 0);
+  v[momentum] = cl_value_real(0.5);
+  assert_int_equal(cl_space_check(&s->space, v, &e), CLADE_EINVAL);
+  assert_string_equal(e.text, "momentum has a value, but is not active under this value of opt");
+  cl_settings_destroy(s);
+}
+
+static void descriptions_of_rarer_domains_are_complete(void **state) {
+  (void)state;
+  static const char *const cases[][2] = {
+      {"\"domain\": \"float\", \"scale\": \"normal\", \"mean\": 1.5, \"sd\": 0.25",
+       "x             float     -∞ … ∞          normal(1.5, 0.25) live"},
+      {"\"domain\": \"float\", \"lo\": 0.5, \"hi\": 8, \"scale\": \"log\", \"zero\": 0.1",
+       "x             float     0 or 0.5 … 8.0  log     live"},
+      {"\"domain\": \"constant\", \"values\": [\"adam\"]", "x             constant  adam"},
+      {"\"domain\": \"int\", \"lo\": 0, \"hi\": 9, \"drawn\": true",
+       "x             int       0 … 9           linear  live    drawn anew for each trial"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct cl_settings *s = one(cases[i][0]);
+    struct cl_text t = {0};
+    cl_space_describe(&s->space.items[0], &s->space, &t);
+    assert_string_equal(cl_text_get(&t), cases[i][1]);
+    cl_text_done(&t);
     cl_settings_destroy(s);
   }
 }
@@ -468,6 +553,9 @@ int main(void) {
       cmocka_unit_test(typed_values_become_values_of_the_domain),
       cmocka_unit_test(broken_definitions_say_what_to_do),
       cmocka_unit_test(ten_thousand_random_spaces_keep_their_promises),
+      cmocka_unit_test(zero_is_a_value_of_zero_or_log),
+      cmocka_unit_test(a_value_without_an_active_parent_is_refused),
+      cmocka_unit_test(descriptions_of_rarer_domains_are_complete),
       cmocka_unit_test(descriptions_show_range_scale_and_condition),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -394,6 +394,85 @@ static void a_tampered_proposal_is_found(void **state) {
   driver_end(&d);
 }
 
+static void every_difference_gets_its_line(void **state) {
+  (void)state;
+  struct driver d = driver_begin(floats, ", \"trials\": 10", 5);
+  struct cl_event ev = {0};
+  struct cl_text t = {0};
+  bool same = true;
+  assert_int_equal(cl_searcher_next(d.searcher, &ev, NULL), 0);
+  struct cl_assigned values[2] = {{1, ev.u.proposed.values.items[0].value}, {7, cl_value_int(7)}};
+  struct cl_event other = ev;
+  other.subject = 3;
+  other.cause = CL_CAUSE_STARTUP;
+  other.args = "{\"method\": \"random\", \"redraws\": 2}";
+  other.u.proposed.values.items = values;
+  other.u.proposed.infeasible = true;
+  assert_int_equal(cl_searcher_verify(d.study, &other, &same, &t, NULL), 0);
+  assert_false(same);
+  const char *text = cl_text_get(&t);
+  assert_non_null(strstr(text, "trial: recorded 3, recomputed 1\n"));
+  assert_non_null(strstr(text, "proposal: recorded startup, infeasible, recomputed search\n"));
+  assert_non_null(strstr(text, "hyperparameter 7: recorded 7, recomputed null\n"));
+  assert_non_null(strstr(text, "b: recorded null, recomputed "));
+  assert_non_null(strstr(text, "cause: recorded {\"method\": \"random\", \"redraws\": 2}, recomputed {"));
+  cl_text_clear(&t);
+  assert_int_equal(cl_searcher_explain(&other, d.study, &t, NULL), 0);
+  assert_non_null(strstr(cl_text_get(&t), "3 draws broke a constraint, and none was legal\n"));
+  other.args = "[]";
+  assert_int_equal(cl_searcher_explain(&other, d.study, &t, NULL), CLADE_ECORRUPT);
+  other.args = "{\"method\": \"bayesian\"}";
+  cl_text_clear(&t);
+  assert_int_equal(cl_searcher_explain(&other, NULL, &t, NULL), 0);
+  assert_non_null(strstr(cl_text_get(&t), "bayesian: a method that this clade does not know\n"));
+  cl_text_done(&t);
+  driver_end(&d);
+}
+
+static void a_proposal_that_came_too_early_is_found(void **state) {
+  (void)state;
+  struct driver d = driver_begin(lists, ORDERED, 5);
+  for (int i = 0; i < 3; i++) assert_int_equal(driver_ask(&d, NULL), 0);
+  struct cl_event ev = *d.log[d.n - 1];
+  struct cl_text t = {0};
+  bool same = true;
+  ev.subject = 4;
+  assert_int_equal(cl_searcher_verify(d.study, &ev, &same, &t, NULL), 0);
+  assert_false(same);
+  assert_string_equal(cl_text_get(&t), "recomputed: it would have waited for a result\n");
+  cl_text_done(&t);
+  driver_end(&d);
+}
+
+static void repeats_need_tuned_values_that_fit(void **state) {
+  (void)state;
+  static const char *const cases[][3] = {
+      {"", "", "lr has no tuned_value, and trials without a search use tuned values: give it one"},
+      {", \"tuned\": 0.75", ", \"constraints\": [\"lr < 0.5\"]",
+       "the tuned values break the constraint \"lr < 0.5\": change one of the two"}};
+  for (int i = 0; i < 2; i++) {
+    struct cl_text t = {0};
+    struct cl_study *study = NULL;
+    struct cl_searcher *searcher = NULL;
+    struct cl_err e = {0};
+    cl_text_format(
+        &t,
+        "{\"study\": \"s\", \"objectives\": [{\"name\": \"y\", \"goal\": \"maximize\"}], \"trials\": 10, "
+        "\"repeats\": true, \"hyperparameters\": [{\"id\": 1, \"name\": \"lr\", \"domain\": \"float\", "
+        "\"lo\": 0, \"hi\": 1%s}]%s}",
+        cases[i][0], cases[i][1]);
+    struct cl_event ev = {.position = 1, .kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
+    ev.u.created.name = ev.u.created.uuid = ev.u.created.directory = "s";
+    ev.u.created.settings = cl_text_get(&t);
+    assert_int_equal(cl_study_create(&study, NULL), 0);
+    assert_int_equal(cl_study_apply(study, &ev, NULL), 0);
+    assert_int_equal(cl_searcher_create(study, &searcher, &e), CLADE_ESPEC);
+    assert_string_equal(e.text, cases[i][2]);
+    cl_study_destroy(study);
+    cl_text_done(&t);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_proposal_carries_what_the_log_needs),
@@ -413,6 +492,9 @@ int main(void) {
       cmocka_unit_test(every_method_is_complete),
       cmocka_unit_test(proposals_explain_themselves),
       cmocka_unit_test(a_tampered_proposal_is_found),
+      cmocka_unit_test(every_difference_gets_its_line),
+      cmocka_unit_test(a_proposal_that_came_too_early_is_found),
+      cmocka_unit_test(repeats_need_tuned_values_that_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
