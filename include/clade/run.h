@@ -126,20 +126,22 @@ struct clade_plan {
   const char *settings; /* all of it as a JSON object */
 };
 
-/* The plan of clade_run for these options, and its notes through the callbacks (which may be null); nothing is
- * created. Gives *ret; free with clade_plan_free. The errors of clade_run that come before a study is created. */
+/* The plan of clade_run for these options, and its notes through the callbacks (which may be null); nothing
+ * is created. Gives *ret; free with clade_plan_free. The errors of clade_run that come before a study is
+ * created. */
 CLADE_API int clade_run_plan(const struct clade_run_options *options,
                              const struct clade_run_callbacks *callbacks, struct clade_plan **ret,
                              struct cl_err *e);
 CLADE_API void clade_plan_free(struct clade_plan *plan); /* null is allowed */
 
-/* One run with the tuned values in the foreground, outside of any store: its exit status, 128 + n if killed by
- * signal n. `begin` is told the values, a "name: value" in each line, in the place of the space. */
+/* One run with the tuned values in the foreground, outside of any store: its exit status, 128 + n if killed
+ * by signal n. `begin` is told the values, a "name: value" in each line, in the place of the space. */
 CLADE_API int clade_run_once(const struct clade_run_options *options,
                              const struct clade_run_callbacks *callbacks, int *ret_status, struct cl_err *e);
 
 /* A commented first spec for a program: options of a Python program's argparse become hyperparameters with
- * guessed ranges. Gives *ret; free with clade_free. CLADE_ENOTFOUND, CLADE_EIO, CLADE_ELIMIT, CLADE_ENOMEM. */
+ * guessed ranges. Gives *ret; free with clade_free. CLADE_ENOTFOUND, CLADE_EIO, CLADE_ELIMIT, CLADE_ENOMEM.
+ */
 CLADE_API int clade_spec_init(const char *program, char **ret, struct cl_err *e);
 
 struct clade_resume_options {
