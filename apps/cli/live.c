@@ -176,9 +176,9 @@ static void add_result(struct cl_cli_live *l, const struct clade_result_news *r)
   else
     clade_text_format(&parts[0].text, "%4" PRId64, r->results);
   clade_text_format(&parts[0].text, "  trial %-4" PRId64 "  ", r->trial);
-  clade_text_format(&parts[1].text, "%-10s", complete ? cl_view_short(r->value, 6, buffer) : r->state);
+  clade_text_format(&parts[1].text, "%-11s", complete ? cl_view_short(r->value, 5, buffer) : r->state);
   if (!complete && isfinite(r->value))
-    clade_text_format(&parts[1].text, "  %s", cl_view_short(r->value, 6, buffer));
+    clade_text_format(&parts[1].text, "  %s", cl_view_short(r->value, 5, buffer));
   clade_text_format(&parts[2].text, "  %8s  ", cl_view_duration(r->elapsed_s, buffer));
   clade_text_add(&parts[3].text, r->is_best ? "best  " : "      ");
   add_short_values(&parts[4].text, r->values);

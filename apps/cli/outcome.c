@@ -84,6 +84,26 @@ static void add_headline(struct cl_cli_live *l, const struct clade_run_result *r
   clade_text_add(t, r->results > 0 ? ")\n" : "\n");
 }
 
+/* "lr=0.1 units=32", on a terminal in lines that break at the blanks. */
+static void add_values(struct clade_text *t, const char *values, const struct cl_view_style *style) {
+  struct clade_text word = {0};
+  size_t at = 0, room = style->width > 20 ? (size_t)style->width - 6 : SIZE_MAX;
+  for (const char *w = values; *w != '\0';) {
+    size_t n = strcspn(w, " ");
+    clade_text_clear(&word);
+    clade_text_add_bytes(&word, w, n);
+    size_t width = cl_view_width(clade_text_get(&word), style);
+    bool fits = at > 0 && at + 1 + width <= room;
+    clade_text_add(t, fits ? " " : at > 0 ? "\n      " : "      ");
+    cl_view_add_safe(t, clade_text_get(&word), style);
+    at = fits ? at + 1 + width : width;
+    w += n;
+    w += strspn(w, " ");
+  }
+  clade_text_add_char(t, '\n');
+  clade_text_done(&word);
+}
+
 static void add_best(struct cl_cli_live *l, const struct clade_run_result *r) {
   struct clade_text *t = &l->cli->text;
   const struct cl_view_style *style = &l->cli->out;
@@ -96,9 +116,7 @@ static void add_best(struct cl_cli_live *l, const struct clade_run_result *r) {
   cl_view_tone_end(t, style, CL_TONE_GOOD);
   clade_text_format(t, " in trial %" PRId64 "\n", r->best_trial);
   if (l->best_values.length == 0) return;
-  clade_text_add(t, "      ");
-  cl_view_add_safe(t, clade_text_get(&l->best_values), style);
-  clade_text_add_char(t, '\n');
+  add_values(t, clade_text_get(&l->best_values), style);
 }
 
 /* The history of the best, where there is one to see. */

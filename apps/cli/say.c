@@ -97,9 +97,7 @@ static int exit_of(int code) {
   case CLADE_ENOTFOUND: return CL_EXIT_NOTHING;
   case CLADE_EINVAL:
   case CLADE_ESPEC:
-  case CLADE_EEXISTS:
-  case CLADE_ELIMIT:
-  case CLADE_EUNSUPPORTED: return CL_EXIT_USAGE;
+  case CLADE_EEXISTS: return CL_EXIT_USAGE;
   default: return CL_EXIT_FAILED;
   }
 }

@@ -85,7 +85,7 @@ struct clade_run_options {
   int n_set; /* --set key=value of the spec */
   const char *const *set;
   bool sync_full; /* every decision survives a power cut */
-  int n_gpus;
+  int n_gpus;     /* names for CUDA_VISIBLE_DEVICES, one per slot in turn; 0: the spec's `gpus:` */
   const char *const *gpus;
   double grace_s;   /* 0: the spec's */
   int max_failures; /* 0: the spec's */

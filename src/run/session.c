@@ -143,7 +143,23 @@ static int start_loop(struct session *s, struct cl_err *e) {
   return 0;
 }
 
+/* The spec's `gpus:`, where none were named for this engine. *ret borrows its texts; free it with cl_free. */
+static int list_gpus(const struct cl_settings *settings, int *ret_n, const char ***ret, struct cl_err *e) {
+  const json_t *list = json_object_get(settings->json, "gpus");
+  size_t n = json_array_size(list);
+  const char **names = cl_alloc_array(n + 1, sizeof *names);
+  if (names == NULL) return CL_FAIL_NOMEM(e);
+  for (size_t i = 0; i < n; i++) {
+    names[*ret_n] = json_string_value(json_array_get(list, i));
+    if (names[*ret_n] != NULL) ++*ret_n;
+  }
+  *ret = names;
+  return 0;
+}
+
 static int start_worker(struct session *s, struct cl_err *e) {
+  const char **gpus = NULL;
+  int n_gpus = 0;
   struct cl_worker_options w = {.log = s->log,
                                 .loop = &s->loop,
                                 .slots = s->options->slots,
@@ -153,8 +169,14 @@ static int start_worker(struct session *s, struct cl_err *e) {
                                 .grace_s = s->options->grace_s,
                                 .say = say_worker,
                                 .ctx = s};
-  CL_TRY(cl_worker_create(&w, &s->worker, e));
-  return cl_worker_recover(s->worker, e);
+  if (w.n_gpus == 0) {
+    CL_TRY(list_gpus(cl_study_settings(cl_log_study(s->log)), &n_gpus, &gpus, e));
+    w.n_gpus = n_gpus;
+    w.gpus = gpus;
+  }
+  int status = cl_worker_create(&w, &s->worker, e);
+  cl_free(gpus);
+  return status < 0 ? status : cl_worker_recover(s->worker, e);
 }
 
 static int start_engine(struct session *s, struct cl_err *e) {

@@ -150,6 +150,29 @@ def test_one_run_in_the_foreground_gives_the_status_of_the_program(directory):
     assert os.listdir(directory) == ['once.yaml'], os.listdir(directory)
 
 
+def test_a_script_reports_with_clade_report(directory):
+    script = (f'for i in 1 2 3; do eval "$({CLADE} report loss: 0.$((i * 100 + 85)) half=$i --step $i.5 --values)" || exit; done; '
+              f'{CLADE} report loss=$lr --step 5')
+    program = ('sh', '-c', script, '--lr=[0.238,0.5]')
+    expect(run(directory, '-n', '2', '--name', 'told', program=program), 0, stdout=r'^best: loss 0\.(238|5) in trial')
+    rows = json.loads(clade(directory, 'list', 'trials', 'told', '--json').stdout)
+    for row in rows:
+        assert row['metrics']['loss'] == row['values']['lr'], row
+    reports = clade(directory, 'export', 'told', '--reports').stdout
+    assert reports.count('\n') == 9, reports
+    assert '3.5' in reports, reports
+
+
+def test_slots_get_their_devices_from_the_command_line_or_the_spec(directory):
+    program = ('sh', '-c', 'echo loss=$CUDA_VISIBLE_DEVICES', '--lr=[0.1,0.2]')
+    answer = json.loads(run(directory, '-n', '2', '--gpus', '23,,85', '--json', program=program).stdout)
+    assert answer['best']['value'] == 23, answer
+    with open(os.path.join(directory, 'gpus.yaml'), 'w', encoding='utf-8') as file:
+        file.write('program: [sh, -c, "echo loss=$CUDA_VISIBLE_DEVICES"]\nmetric: {name: loss, goal: minimize}\ntrials: 2\ngpus: [38]\n')
+    answer = json.loads(clade(directory, 'run', 'gpus.yaml', '--json').stdout)
+    assert answer['best']['value'] == 38, answer
+
+
 def test_on_a_terminal_the_frame_gives_way_to_the_summary(directory):
     terminal = Terminal(directory, CLADE, 'run', '--minimize', 'loss', '-n', '5', '-p', '2', '--name', 'seen', '--', *QUICK)
     assert terminal.finish() == 0, terminal.screen.text()
