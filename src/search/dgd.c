@@ -23,6 +23,7 @@
  */
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -298,6 +299,19 @@ static void write_centre(const struct dgd_state *s, const struct leader *l, stru
   cl_text_format(args, ", \"count\": %lld, \"weights\": [", (long long)set->count);
 }
 
+/* Its values by id, so that the log explains itself without the centre's trial. */
+static void write_values(const struct dgd_state *s, struct cl_text *args) {
+  const char *comma = ", \"at\": {";
+  for (int i = 0; i < s->env->space->n; i++) {
+    const struct cl_hyperparameter *h = &s->env->space->items[i];
+    if (s->centre[i].kind == CL_ABSENT || !cl_space_is_searched(h)) continue;
+    cl_text_format(args, "%s\"%d\": ", comma, h->id);
+    cl_value_write_json(args, s->centre[i]);
+    comma = ", ";
+  }
+  cl_text_add(args, comma[2] == '\0' ? "}" : "");
+}
+
 /* p->values gets the chosen configuration, drawn ones absent. */
 static void choose(struct dgd_state *s, const struct leader *l, struct cl_proposal *p) {
   struct walk w = {.s = s, .args = p->args, .chosen = p->values};
@@ -315,6 +329,7 @@ static void choose(struct dgd_state *s, const struct leader *l, struct cl_propos
   for (int i = 0; i < s->env->space->n; i++) /* settling has filled in some */
     if (s->env->space->items[i].drawn) p->values[i] = (struct cl_value){0};
   cl_text_format(p->args, "], \"chosen\": %lld", (long long)w.left);
+  write_values(s, p->args);
   if (w.n > WEIGHTS_LISTED)
     cl_text_format(p->args, ", \"unlisted\": %lld, \"total\": %lld", (long long)(w.n - WEIGHTS_LISTED),
                    (long long)w.total);
@@ -467,17 +482,31 @@ static void list_neighbours(struct listing *l, const struct cl_study *study, con
     list_weight(l, i == 0 ? "the centre again" : "a neighbour", (struct cl_value){0});
 }
 
+/* The centre from the args, in the space of today; false when its values are none of today's. */
+static bool read_values(const struct cl_space *space, const json_t *at, struct cl_value *ret) {
+  for (int i = 0; i < space->n; i++) {
+    const struct cl_hyperparameter *h = &space->items[i];
+    struct cl_value v = {0};
+    char id[16];
+    (void)snprintf(id, sizeof id, "%d", h->id);
+    const json_t *node = json_object_get(at, id);
+    if (h->domain == CL_CONSTANT && cl_space_is_active(space, i, ret)) ret[i] = h->values[0];
+    if (node == NULL) continue;
+    if (cl_value_from_json(node, &v, NULL) < 0 || cl_space_convert(h, v, &ret[i], NULL) < 0) return false;
+  }
+  return at != NULL;
+}
+
 static void dgd_explain(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
   const json_t *weights = json_object_get(args, "weights");
-  json_int_t centre = json_integer_value(json_object_get(args, "centre"));
   json_int_t count = json_integer_value(json_object_get(args, "count"));
-  const struct cl_trial *t = study == NULL ? NULL : cl_study_trial(study, centre);
-  size_t n = t == NULL ? 0 : (size_t)cl_study_space(study)->n;
+  size_t n = study == NULL ? 0 : (size_t)cl_study_space(study)->n;
   struct cl_value *values = cl_alloc_array(2 * n, sizeof *values);
   if (values == NULL) ret->failed = true;
-  bool known = t != NULL && values != NULL;
-  if (known) cl_trial_values(study, t, values);
-  cl_text_format(ret, "dgd: centre is the configuration of trial %lld", (long long)centre);
+  bool known =
+      n > 0 && values != NULL && read_values(cl_study_space(study), json_object_get(args, "at"), values);
+  cl_text_format(ret, "dgd: centre is the configuration of trial %lld",
+                 (long long)json_integer_value(json_object_get(args, "centre")));
   if (known) list_values(cl_study_space(study), values, ret);
   cl_text_add(ret, ", estimate ");
   cl_text_add_number(ret, json_number_value(json_object_get(args, "estimate")));

@@ -123,8 +123,8 @@ int cl_searcher_next(struct cl_searcher *s, struct cl_event *ret, struct cl_err 
 int cl_searcher_verify(const struct cl_study *study, const struct cl_event *recorded, bool *ret_same,
                        struct cl_text *ret_text, struct cl_err *e);
 
-/* Why this proposal: lines for people from its cause and args. `study` (may be null) names values; it should
- * stand at or after the proposal. CLADE_ECORRUPT when args are no JSON object. */
+/* Why this proposal: lines for people from its cause and args. `study` (may be null) names values; a partial
+ * replica will do. CLADE_ECORRUPT when args are no JSON object; CLADE_ENOMEM. */
 int cl_searcher_explain(const struct cl_event *recorded, const struct cl_study *study, struct cl_text *ret,
                         struct cl_err *e);
 

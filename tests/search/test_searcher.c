@@ -357,6 +357,7 @@ static void proposals_explain_themselves(void **state) {
     cl_text_format(&t, "   %s %%  weight %d  %s%s\n", i == 0 ? "14.3" : "28.6", i == 0 ? 1 : 2, rest[i],
                    i == chosen ? "  <- chosen" : "");
   explain_last(&d, cl_text_get(&t));
+  assert_non_null(strstr(last_args(&d), ", \"at\": {\"1\": 1, \"2\": 2}}"));
   cl_text_done(&t);
   driver_end(&d);
   d = driver_begin(floats, ", \"trials\": 10, \"search\": {\"method\": \"sobol\"}", 5);
