@@ -28,10 +28,11 @@ static void add_tail(struct clade_text *t, const char *path, const struct cl_vie
   FILE *file = path[0] == '\0' ? NULL : fopen(path, "rbe");
   if (file == NULL) return;
   if (fseek(file, -STDERR_BYTES, SEEK_END) != 0) rewind(file);
-  size_t n = fread(bytes, 1, STDERR_BYTES, file), begin = n, lines = 0;
+  size_t n = fread(bytes, 1, STDERR_BYTES, file), lines = 0;
   (void)fclose(file);
   while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r')) n--;
-  for (begin = n; begin > 0; begin--)
+  size_t begin = n;
+  for (; begin > 0; begin--)
     if (bytes[begin - 1] == '\n' && ++lines == STDERR_LINES) break;
   bytes[n] = '\0';
   for (char *line = bytes + begin, *end; n > begin && line != NULL; line = end) {

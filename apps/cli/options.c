@@ -259,12 +259,13 @@ int cl_cli_parse(const struct cl_cli_command *command, int argc, char **argv, st
   struct parser p = {.command = command, .line = &line, .e = e};
   line.options = clade_resize(NULL, command->options_size + 1);
   line.argv = clade_resize(NULL, ((size_t)argc + 1) * sizeof *line.argv);
-  int status = line.options == NULL || line.argv == NULL ? fail(e, "out of memory") : 0;
-  if (status == 0) {
-    memset(line.options, 0, command->options_size + 1);
-    status = parse_words(&p, argc, argv);
-    line.argv[line.argc] = NULL;
+  if (line.options == NULL || line.argv == NULL) {
+    cl_cli_line_done(NULL, &line);
+    return fail(e, "out of memory");
   }
+  memset(line.options, 0, command->options_size + 1);
+  int status = parse_words(&p, argc, argv);
+  line.argv[line.argc] = NULL;
   if (status == 0) status = check_count(&p);
   if (status < 0)
     cl_cli_line_done(command, &line);
@@ -287,7 +288,8 @@ int cl_cli_command_word(int argc, char **argv) {
 }
 
 void cl_cli_line_done(const struct cl_cli_command *command, struct cl_cli_line *line) {
-  for (const struct cl_cli_option *o = command->options; o != NULL && o->kind != CL_OPTION_END; o++)
+  const struct cl_cli_option *options = command == NULL ? NULL : command->options;
+  for (const struct cl_cli_option *o = options; o != NULL && o->kind != CL_OPTION_END; o++)
     if (o->kind == CL_OPTION_LIST && line->options != NULL)
       clade_free(((struct cl_cli_list *)(void *)((char *)line->options + o->offset))->items);
   clade_free(line->options);
