@@ -193,6 +193,16 @@ static int read_lock(const char *path, struct cl_attempt_probe *ret, struct cl_e
   return 0;
 }
 
+/* Does the file end with a newline? */
+static bool is_complete(const char *path) {
+  char last = '\0';
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool complete = lseek(fd, -1, SEEK_END) >= 0 && read(fd, &last, 1) == 1 && last == '\n';
+  (void)close(fd);
+  return complete;
+}
+
 int cl_attempt_look(const struct cl_study *s, int64_t trial, int attempt, struct cl_attempt_probe *ret,
                     struct cl_err *e) {
   struct cl_attempt_probe probe = {0};
@@ -200,7 +210,7 @@ int cl_attempt_look(const struct cl_study *s, int64_t trial, int attempt, struct
   char *end = cl_attempt_path(s, trial, attempt, CL_EXIT_FILE);
   int status = lock == NULL || end == NULL ? CL_FAIL_NOMEM(e) : read_lock(lock, &probe, e);
   if (status == 0) {
-    probe.exited = cl_path_exists(end); /* after the lock: the keeper writes it before it lets go */
+    probe.exited = is_complete(end); /* after the lock: the keeper writes it before it lets go */
     *ret = probe;
   }
   cl_free(lock);

@@ -41,7 +41,7 @@ struct cl_attempt_probe {
   bool found;  /* there is a lock file */
   bool held;   /* somebody has the lock */
   bool named;  /* the holder's line is there: the program was started at least once */
-  bool exited; /* there is an exit file */
+  bool exited; /* there is a complete exit file */
   pid_t pid, keeper;
   int64_t start, keeper_start;
   char token[CL_TOKEN_SIZE], host[256], boot[64];

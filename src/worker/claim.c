@@ -1,6 +1,8 @@
 /* Taking WAITING trials: everything that can fail (directories, lock, files, arguments) is done before
  * `started` is put, so a started trial needs nothing more than the keeper. */
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,10 +29,35 @@ void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why) {
 
 /* Preparing. */
 
+/* Nobody reads in the attempt's directory before it is started: no need to write beside and rename. */
+static int write_new(const char *path, const char *bytes, size_t n, struct cl_err *e) {
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot create '%s': %s", path, strerror(errno));
+  int status = cl_file_write_all(fd, bytes, n, path, e);
+  if (close(fd) < 0 && status == 0)
+    status = CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot write '%s': %s", path, strerror(errno));
+  return status;
+}
+
+/* `name` becomes a further name of the file `target`. */
+static int link_file(const char *target, const char *name, struct cl_err *e) {
+  if (link(target, name) == 0) return 0;
+  if (errno == EEXIST && unlink(name) == 0 && link(target, name) == 0) return 0;
+  return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot link '%s' to '%s': %s", name, target, strerror(errno));
+}
+
+/* Where the socket is stands in one file of the worker, which has a name in each trial's directory: a link is
+ * the cheapest file. Where there are no links it is copied. */
 int cl_attempt_write_socket(struct cl_attempt *a, struct cl_err *e) {
+  struct cl_worker *w = a->worker;
   char line[200];
-  (void)snprintf(line, sizeof line, "%s\n", a->worker->socket);
-  return cl_attempt_write(a->worker->study, a->trial, 0, "socket", line, e);
+  char *path = cl_attempt_path(w->study, a->trial, 0, "socket");
+  if (path == NULL) return CL_FAIL_NOMEM(e);
+  int status = w->socket_file == NULL ? CLADE_EIO : link_file(w->socket_file, path, e);
+  (void)snprintf(line, sizeof line, "%s\n", w->socket);
+  if (status == CLADE_EIO) status = cl_file_write(path, line, strlen(line), false, e);
+  cl_free(path);
+  return status;
 }
 
 /* params.json in the attempt's directory, and as a second name of the same file in the trial's, where people
@@ -39,19 +66,14 @@ static int write_params(struct cl_attempt *a, const struct cl_value *values, str
   struct cl_worker *w = a->worker;
   struct cl_text text = {0};
   char *own = cl_attempt_path(w->study, a->trial, a->number, "params.json");
-  char *beside = cl_attempt_path(w->study, a->trial, 0, "params.json.new");
   char *shown = cl_attempt_path(w->study, a->trial, 0, "params.json");
   cl_command_params(cl_study_settings(w->study), values, &text);
-  int status = own == NULL || beside == NULL || shown == NULL || text.failed ? CL_FAIL_NOMEM(e) : 0;
-  if (status == 0) status = cl_file_write(own, text.bytes, text.length, false, e);
-  if (status == 0) {
-    (void)unlink(beside);
-    if (link(own, beside) < 0 || rename(beside, shown) < 0) /* a file system without links */
-      status = cl_file_write(shown, text.bytes, text.length, false, e);
-  }
+  int status = own == NULL || shown == NULL || text.failed ? CL_FAIL_NOMEM(e) : 0;
+  if (status == 0) status = write_new(own, text.bytes, text.length, e);
+  if (status == 0 && link_file(own, shown, e) < 0)
+    status = cl_file_write(shown, text.bytes, text.length, false, e);
   cl_text_done(&text);
   cl_free(own);
-  cl_free(beside);
   cl_free(shown);
   return status;
 }
@@ -115,7 +137,7 @@ static int write_spec(const struct cl_settings *s, const struct cl_value *values
                       struct cl_err *e) {
   struct cl_text text = {0};
   int status = cl_spec_dump(s, values, &text, e);
-  if (status == 0) status = cl_file_write(*path, cl_text_get(&text), text.length, false, e);
+  if (status == 0) status = write_new(*path, cl_text_get(&text), text.length, e);
   cl_text_done(&text);
   if (status != CLADE_EMPTY) return status;
   cl_free(*path);

@@ -26,7 +26,12 @@ int cl_exit_write(const char *directory, const struct cl_exit *x, struct cl_err 
   int n = snprintf(line, sizeof line, "{\"status\":%d,\"signal\":%d,\"usage\":%s}}\n", x->status, x->signal,
                    usage);
   assert(n > 0 && (size_t)n < sizeof line);
-  return cl_file_write(path, line, (size_t)n, false, e);
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  ssize_t written = fd < 0 ? -1 : write(fd, line, (size_t)n);
+  int cause = errno;
+  if (fd >= 0) (void)close(fd);
+  if (written == n) return 0;
+  return CL_FAIL_CAUSE(e, CLADE_EIO, cause, "cannot write '%s': %s", path, strerror(cause));
 }
 
 int cl_exit_read(const char *directory, struct cl_exit *ret, struct cl_err *e) {
@@ -36,8 +41,13 @@ int cl_exit_read(const char *directory, struct cl_exit *ret, struct cl_err *e) {
   int status_code = 0, signal = 0;
   json_int_t rss = 0;
   struct cl_exit x = {0};
-  int status = cl_file_read(path, 65536, &text, NULL, e);
+  size_t n = 0;
+  int status = cl_file_read(path, 65536, &text, &n, e);
   if (status < 0) goto out;
+  if (n == 0 || text[n - 1] != '\n') {
+    status = CL_FAIL(e, CLADE_ENOTFOUND, "'%s' is not written yet", path);
+    goto out;
+  }
   node = json_loads(text, 0, NULL);
   if (node == NULL ||
       json_unpack(node, "{s:i,s:i,s?o}", "status", &status_code, "signal", &signal, "usage", &usage) < 0) {

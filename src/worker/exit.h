@@ -16,11 +16,12 @@ struct cl_exit {
 
 #define CL_EXIT_FILE "exit"
 
-/* Write `<directory>/exit` beside and rename it: a reader sees all of it or nothing. Async-signal-unsafe,
- * allocates nothing. CLADE_EIO, CLADE_ELIMIT (path over 4000 bytes). */
+/* Write `<directory>/exit` in one write. A reader takes a text without its newline for none, so it sees all
+ * of it or nothing, without the cost of a rename. Allocates nothing. CLADE_EIO, CLADE_ELIMIT (path over 4000
+ * bytes). */
 int cl_exit_write(const char *directory, const struct cl_exit *x, struct cl_err *e);
 
-/* CLADE_ENOTFOUND when nobody has written one; CLADE_ECORRUPT, CLADE_EIO, CLADE_ENOMEM. */
+/* CLADE_ENOTFOUND when nobody has written one (completely); CLADE_ECORRUPT, CLADE_EIO, CLADE_ENOMEM. */
 int cl_exit_read(const char *directory, struct cl_exit *ret, struct cl_err *e);
 
 /* The usage as a JSON object without its closing brace: `{"seconds":1.25,…`. n >= 200. */

@@ -84,7 +84,6 @@ static int renew_rules(struct cl_worker *w, struct cl_err *e) {
 static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_worker *w = ctx;
   struct cl_err e;
-  if (w->destroying) return;
   if (ev->kind == CL_EVENT_UPDATED && renew_rules(w, &e) < 0) cl_worker_fail(w, &e);
   if (ev->subject == 0) return;
   for (struct cl_attempt *a = cl_attempts_first(w, ev->subject); a != NULL; a = a->next)
@@ -294,6 +293,21 @@ static int try_number(struct cl_worker *w, int number, struct cl_err *e) {
   return status;
 }
 
+/* Without it every trial gets a file of its own. */
+static int write_socket_file(struct cl_worker *w, struct cl_err *e) {
+  char name[40], line[200];
+  (void)snprintf(name, sizeof name, "worker-%d.socket", w->number);
+  char *path = cl_attempt_path(w->study, 0, 0, name);
+  if (path == NULL) return CL_FAIL_NOMEM(e);
+  (void)snprintf(line, sizeof line, "%s\n", w->socket);
+  if (cl_file_write(path, line, strlen(line), false, NULL) < 0) {
+    cl_free(path);
+    path = NULL;
+  }
+  w->socket_file = path;
+  return 0;
+}
+
 static int join(struct cl_worker *w, struct cl_err *e) {
   char *directory = cl_attempt_path(w->study, 0, 0, NULL);
   int status = directory == NULL ? CL_FAIL_NOMEM(e) : cl_dir_create(directory, e);
@@ -319,6 +333,7 @@ static void free_worker(struct cl_worker *w) {
   cl_free(w->store);
   cl_free(w->socket);
   cl_free(w->socket_directory);
+  cl_free(w->socket_file);
   cl_free(w->all);
   cl_free(w->pairs);
   cl_free(w->values);
@@ -418,6 +433,7 @@ static int set_up(struct cl_worker *w, struct cl_err *e) {
   CL_TRY(cl_life_open_keeper(w, e));
   CL_TRY(cl_server_open(w, e));
   CL_TRY(join(w, e));
+  CL_TRY(write_socket_file(w, e));
   return cl_log_listen(w->log, on_event, w, e);
 }
 
@@ -440,6 +456,7 @@ static void close_all(struct cl_worker *w) {
   close_handle(w, w->notify);
   if (w->inotify >= 0) (void)close(w->inotify);
   if (w->lock >= 0) (void)close(w->lock);
+  if (w->socket_file != NULL) (void)unlink(w->socket_file);
   if (w->n_handles == 0) free_worker(w);
 }
 
@@ -473,7 +490,8 @@ void cl_worker_destroy(struct cl_worker *w) {
   ev.u.worker.host = w->host;
   ev.u.worker.boot = w->boot;
   ev.u.worker.state = CL_WORKER_GONE;
-  w->destroying = true; /* hears nothing more */
+  w->destroying = true;
+  cl_log_unlisten(w->log, on_event, w);
   if (!cl_log_has_put(w->log)) (void)cl_log_append(w->log, &ev, &result, NULL);
   close_all(w);
 }

@@ -22,9 +22,9 @@
  *   cl_worker_destroy(w); uv_run(loop, UV_RUN_DEFAULT);
  *
  * Directories (cl_attempt_… in attempt.h gives the paths):
- *   <directory>/<study>/worker-<n>         lock of worker n, held while it lives
- *   <directory>/<study>/<trial>/           CLADE_DIR; params.json, spec copy, socket (where the socket is
- * now) <directory>/<study>/<trial>/attempt-<k>/   lock, exit, stdout, stderr, params.json
+ *   <directory>/<study>/worker-<n>         lock of worker n, held while it lives; worker-<n>.socket: its
+ * socket's path <directory>/<study>/<trial>/           CLADE_DIR; params.json, spec copy, socket (where the
+ * socket is now) <directory>/<study>/<trial>/attempt-<k>/   lock, exit, stdout, stderr, params.json
  *   <directory>/<study>/<trial>/checkpoints/   CLADE_CKPT_DIR; <attempt>-<step>/
  */
 #ifndef CL_WORKER_H
@@ -132,10 +132,10 @@ struct cl_slot_view {
  */
 int cl_worker_views(const struct cl_worker *w, struct cl_slot_view *ret, int n);
 
-/* Leave the study (`worker` gone is appended if the log still works) and free. The log must have nothing put
- * (commit first). Running trainers stay alive as with CL_SHUTDOWN_DETACH. Its handles are closed by the loop:
- * run it until it is empty (UV_RUN_DEFAULT) before uv_loop_close, and commit and follow nothing more on this
- * log after the call, as it still has the worker's listener. Null is allowed. */
+/* Leave the study (`worker` gone is appended, unless something is put and not committed or the log fails) and
+ * free. Running trainers stay alive as with CL_SHUTDOWN_DETACH. Its handles are closed by the loop: run it
+ * until it is empty (UV_RUN_DEFAULT) before uv_loop_close. What it has put and was not committed must not be
+ * committed any more: the log can then only be closed. Null is allowed. */
 void cl_worker_destroy(struct cl_worker *w);
 
 /* The text of /proc/sys/kernel/random/boot_id and the host's name, as they stand in `worker` events. */

@@ -131,6 +131,7 @@ struct cl_worker {
   uv_poll_t *server;
   int listener, spare;
   char *socket_directory, *socket;
+  char *socket_file; /* in the study's directory: where the socket is */
   uv_timer_t *beat;  /* while attempts are in hand */
   uv_idle_t *hurry;  /* active while something is left to do without waiting */
   uv_poll_t *notify; /* inotify */

@@ -458,6 +458,8 @@ static void an_exit_that_is_no_record_is_corrupt(void **state) {
   struct cl_err e;
   assert_int_equal(cl_exit_read(w->directory, &x, &e), CLADE_ENOTFOUND);
   assert_int_equal(cl_file_write(in(w, "exit"), "{\"status\":", 10, false, NULL), 0);
+  assert_int_equal(cl_exit_read(w->directory, &x, &e), CLADE_ENOTFOUND); /* being written */
+  assert_int_equal(cl_file_write(in(w, "exit"), "{\"status\":\n", 11, false, NULL), 0);
   assert_int_equal(cl_exit_read(w->directory, &x, &e), CLADE_ECORRUPT);
   assert_int_equal(x.status, -1);
 }
