@@ -133,10 +133,11 @@ static void slots_are_never_exceeded_and_used_again(void **state) {
   WORLD_UNTIL(&w, world_has(&w, 1, 1, "env") && world_has(&w, 2, 1, "env"));
   assert_int_equal(cl_worker_busy(w.worker), 2);
   assert_int_equal(world_state(&w, 3), CL_WAITING);
-  assert_int_equal(cl_worker_views(w.worker, views, 3), 2);
+  WORLD_UNTIL(&w,
+              cl_worker_views(w.worker, views, 3) == 2 && views[0].phase == CL_SLOT_RUNNING &&
+                  views[1].phase == CL_SLOT_RUNNING); /* a program may be faster than the news of its birth */
   assert_int_equal(views[0].trial, 1);
   assert_int_equal(views[1].trial, 2);
-  assert_int_equal(views[1].phase, CL_SLOT_RUNNING);
   assert_true(views[1].pid > 1);
   world_touch(&w, 1, 1, "end", "5");
   WORLD_UNTIL(&w, world_has(&w, 3, 1, "env"));
