@@ -59,6 +59,11 @@ void cl_study_expect_partial(struct cl_study *s) {
   s->partial = true;
 }
 
+void cl_study_reach(struct cl_study *s, int64_t position) {
+  assert(s->partial && position >= s->head.position);
+  s->head.position = position;
+}
+
 /* Counters that follow from the states. */
 
 static bool is_counted(const struct cl_trial *t) {

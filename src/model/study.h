@@ -58,6 +58,8 @@ void cl_rollup_add(struct cl_rollup *r, const struct cl_objective *o, double val
 int cl_study_create(struct cl_study **ret, struct cl_err *e);
 void cl_study_destroy(struct cl_study *s); /* null is allowed */
 void cl_study_expect_partial(struct cl_study *s);
+/* Whoever feeds a partial replica has seen the log up to `position`, and left out what stood at its end. */
+void cl_study_reach(struct cl_study *s, int64_t position);
 
 /* Apply the next event. Positions must rise by one (partial: only rise). CLADE_ECORRUPT with a sentence
  * naming position and reason, CLADE_ENEWER for an unknown kind (the replica then only serves reading),

@@ -288,6 +288,9 @@ static int judge_report(const struct cl_head *h, const struct cl_event *ev, bool
 
 static int judge_fact(const struct cl_head *h, const struct cl_event *ev, bool *ret_late, struct cl_err *e) {
   bool open = h->flags & CL_ATTEMPT_OPEN;
+  if (ev->attempt < 1 && (h->role != CL_ROLE_FOREIGN || ev->kind != CL_EVENT_REPORTED))
+    return CL_FAIL(e, CLADE_EREFUSED, "'%s' of trial %lld names no attempt", cl_kind_name(ev->kind),
+                   (long long)ev->subject);
   if (ev->attempt > h->attempt)
     return CL_FAIL(e, CLADE_EREFUSED, "attempt %d of trial %lld has not been started", ev->attempt,
                    (long long)ev->subject);
@@ -416,6 +419,9 @@ static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
     h->until = -INFINITY; /* it asks again */
     break;
   case CL_EVENT_PREEMPTING: h->flags |= CL_FLAG_PREEMPTING; break;
+  case CL_EVENT_STOPPED:
+    if (!(h->flags & CL_ATTEMPT_OPEN)) h->flags |= CL_STOPPED_CLOSED;
+    break;
   case CL_EVENT_LOST: close_attempt(h); break;
   case CL_EVENT_RETRIED:
     if (h->state == CL_FAILED)
@@ -506,15 +512,19 @@ static int apply_to_study(struct cl_study_head *s, const struct cl_event *ev, st
   return 0;
 }
 
-/* What the reports that a reader has left out would have done to the head. None of them was the trial's end,
- * so the state is judged first; only whether an objective was ever reported counts in that. */
+/* What the reports that a reader has left out would have done to the head (store/heads.h: cl_head_is_summed).
+ * None of them was the trial's end, so the state is judged first; only whether an objective was ever reported
+ * counts in that. */
 static void take_summary(struct cl_head *h, const struct cl_event *ev, bool before) {
   const struct cl_head *end = ev->summary;
   if (end == NULL) return;
   assert(h->attempt == end->attempt && cl_state_is_final(end->state));
-  h->flags |= end->flags & CL_FLAG_SCORED;
-  if (before) return;
-  h->flags |= end->flags & CL_FLAG_DIVERGED;
+  if (before) {
+    if (ev->kind != CL_EVENT_STOPPED) h->flags |= end->flags & CL_FLAG_SCORED;
+    return;
+  }
+  if (!cl_state_is_final(h->state)) return; /* stopped as diverged, and revived afterwards */
+  h->flags |= end->flags & (CL_FLAG_SCORED | CL_FLAG_DIVERGED);
   h->reports = end->reports;
   h->step = end->step;
   h->furthest = end->furthest;

@@ -53,6 +53,8 @@ enum cl_head_flag {
   CL_CONNECTED_ONCE = 1u << 3, /* the current attempt has said hello */
   CL_FLAG_DIVERGED = 1u << 4,  /* a non-finite objective in the current segment */
   CL_FLAG_PREEMPTING = 1u << 5,
+  CL_STOPPED_CLOSED =
+      1u << 7, /* PRUNED after its attempt had been closed: the end does not say how it came out */
   CL_FLAG_SCORED = 1u << 6 /* an objective was reported since the last start from the beginning */
 };
 

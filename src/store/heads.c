@@ -69,8 +69,11 @@ void cl_heads_settle(struct cl_heads *h) {
   h->n_changed = 0;
 }
 
-/* Later attempts are left alone: the reports of the first may have given back tries that were used up. */
+/* Later attempts are left alone: the reports of the first may have given back tries that were used up. So are
+ * trials that were not final yet at their end, or at their `done`: what these led to was up to the reports.
+ */
 bool cl_head_is_summed(const struct cl_head *h) {
-  return cl_state_is_final(h->state) && h->attempt == 1 && (h->flags & CL_ATTEMPT_KNOWN) &&
+  bool pruned_later = h->state == CL_PRUNED && (h->flags & (CL_STOPPED_CLOSED | CL_ATTEMPT_DONE));
+  return cl_state_is_final(h->state) && !pruned_later && h->attempt == 1 && (h->flags & CL_ATTEMPT_KNOWN) &&
          h->role != CL_ROLE_FOREIGN;
 }

@@ -98,10 +98,14 @@ static int replay(struct cl_log *l, struct cl_err *e) {
   if (what.until > head.position)
     return CL_FAIL(e, CLADE_EINVAL, "the log has %lld events, so it cannot be read up to event %lld",
                    (long long)head.position, (long long)what.until);
-  if (is_partial(l) && what.until == 0) what.until = head.position; /* behind it, foreign trials may lie */
+  if (what.until == 0)
+    what.until = head.position; /* behind the last one shown, others may have been left out */
   if (is_partial(l) || what.skip_known_reports) cl_study_expect_partial(l->study);
   CL_TRY(cl_store_read(l->store, l->id, &what, open_one, &o, e));
-  if (is_partial(l)) l->position = what.until;
+  if (l->position > 0 && l->position < what.until && (is_partial(l) || what.skip_known_reports)) {
+    l->position = what.until;
+    cl_study_reach(l->study, what.until);
+  }
   if (l->position == 0)
     return CL_FAIL(e, CLADE_ECORRUPT, "the log of study number %lld is empty", (long long)l->id);
   return what.skip_known_reports ? cl_store_metrics(l->store, l->id, name_one, &o, e) : 0;
