@@ -79,6 +79,7 @@ void cl_space_describe(const struct cl_hyperparameter *h, const struct cl_space 
   add_column(ret, cl_domain_name(h->domain), 9);
   cl_space_write_range(h, &part);
   add_column(ret, cl_text_get(&part), 15);
+  if (part.failed) ret->failed = true; /* clearing forgets it */
   cl_text_clear(&part);
   write_scale(h, &part);
   add_column(ret, cl_text_get(&part), 7);

@@ -1,0 +1,115 @@
+/* Every allocation of a short study fails once, and from then on: store, log, searcher and engine say
+ * CLADE_ENOMEM and lose nothing. Linked with tests/fault; leaks are found by the sanitizer. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/engine.h"
+#include "fault/alloc.h"
+
+static const char settings[] =
+    "{\"study\": \"sim\", \"objectives\": [{\"name\": \"loss\", \"goal\": \"minimize\"}],"
+    " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0},"
+    "   {\"id\": 2, \"name\": \"k\", \"domain\": \"ordered\", \"values\": [1, 2, 4]}],"
+    " \"search\": {\"method\": \"random\"}, \"trials\": 3, \"limits\": {\"retries\": 1, \"max_failures\": 3}}";
+
+struct stage {
+  struct cl_store *store;
+  struct cl_log *log;
+  struct cl_engine *engine;
+  int64_t id;
+};
+
+static int open_stage(struct stage *s, struct cl_err *e) {
+  struct cl_event created = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
+  created.u.created.name = "sim";
+  created.u.created.uuid = "0";
+  created.u.created.settings = settings;
+  created.u.created.seed = 5;
+  struct cl_event join = {.kind = CL_EVENT_WORKER};
+  join.u.worker.worker = 1;
+  join.u.worker.slots = 2;
+  join.u.worker.state = CL_WORKER_JOINED;
+  struct cl_append result;
+  CL_TRY(cl_store_open("memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &s->store, e));
+  CL_TRY(cl_store_create(s->store, &created, &s->id, e));
+  CL_TRY(cl_log_open(s->store, s->id, NULL, &s->log, e));
+  CL_TRY(cl_log_append(s->log, &join, &result, e));
+  return cl_engine_create(&(struct cl_engine_options){.log = s->log, .holder = "here:1:1", .worker = 1},
+                          &s->engine, e);
+}
+
+/* The first attempt of trial 1 reports what diverges, that of trial 2 fails; the others go well. */
+static int act(struct stage *s, struct cl_err *e) {
+  const struct cl_study *study = cl_log_study(s->log);
+  for (int64_t i = 1; i <= cl_study_trials(study); i++) {
+    const struct cl_trial *t = cl_study_trial(study, i);
+    struct cl_event ev = {.subject = i, .attempt = t->head.attempt};
+    struct cl_metric m = {1, "loss", i == 1 ? NAN : 0.25};
+    if (t->head.state == CL_WAITING) {
+      ev.kind = CL_EVENT_STARTED;
+      ev.attempt++;
+      ev.seen = t->head.version;
+      ev.u.started.worker = 1;
+      ev.u.started.until = CL_NO_STEP;
+    } else if (t->head.state == CL_RUNNING && t->head.reports == 0 && !(i == 2 && t->head.attempt == 1)) {
+      ev.kind = CL_EVENT_REPORTED;
+      ev.u.reported.ordinal = 1;
+      ev.u.reported.metrics = (struct cl_metric_list){1, &m};
+    } else if (t->head.flags & CL_ATTEMPT_OPEN) {
+      if (i == 1 && t->head.state == CL_RUNNING) continue; /* until it is stopped */
+      ev.kind = CL_EVENT_ENDED;
+      ev.u.ended.known = true;
+      ev.u.ended.status = i == 2 && t->head.attempt == 1;
+    } else {
+      continue;
+    }
+    CL_TRY(cl_log_put(s->log, &ev, NULL, NULL, e));
+  }
+  return 0;
+}
+
+static int run(struct stage *s, struct cl_err *e) {
+  CL_TRY(open_stage(s, e));
+  for (int64_t now = 100; now < 4000 && !cl_engine_is_over(s->engine); now += 100) {
+    CL_TRY(cl_engine_turn(s->engine, now, e));
+    CL_TRY(act(s, e));
+    CL_TRY(cl_log_commit(s->log, e));
+  }
+  return 0;
+}
+
+static void a_study_without_memory_says_so(void **state) {
+  (void)state;
+  unsigned long rounds = 0;
+  FAULT_LOOP(n) {
+    struct stage s = {0};
+    struct cl_err e = {0};
+    int status = run(&s, &e);
+    if (cl_fault_happened()) {
+      assert_int_equal(status, CLADE_ENOMEM);
+      assert_string_not_equal(e.text, "");
+    } else {
+      if (status < 0) fail_msg("%s (%s:%d)", e.text, e.file, e.line);
+      assert_int_equal(status, 0);
+      assert_true(cl_engine_is_over(s.engine));
+      assert_int_equal(cl_study_count(cl_log_study(s.log), CL_COMPLETE), 2);
+      assert_int_equal(cl_study_count(cl_log_study(s.log), CL_DIVERGED), 1);
+    }
+    cl_engine_destroy(s.engine);
+    cl_log_close(s.log);
+    cl_store_close(s.store);
+    rounds = n;
+  }
+  assert_true(rounds > 100);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_study_without_memory_says_so)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
