@@ -55,16 +55,36 @@ static int keep_anchor(struct builder *b, struct cl_node *node, struct cl_err *e
   return 0;
 }
 
-static int read_token_text(struct builder *b, struct fy_token *token, size_t at, const char **ret,
-                           struct cl_err *e) {
+/* Of a quoted scalar: fy_token_get_text leaks its list of pieces when there are more than a few escapes, and
+ * fy_token_iter_read loses some (0.7.12). */
+static char *read_quoted(struct cl_arena *arena, struct fy_token *token, size_t *ret_n) {
+  size_t n = fy_token_get_text_length(token), got = 0;
+  char *text = cl_arena_alloc(arena, n + 1);
+  struct fy_token_iter *pieces = text == NULL ? NULL : fy_token_iter_create(token);
+  if (pieces == NULL) return NULL;
+  for (int c = 0; got < n && (c = fy_token_iter_getc(pieces)) != -1;
+       got++) /* bytes may come as signed ones */
+    text[got] = (char)(unsigned char)c;
+  fy_token_iter_destroy(pieces);
+  *ret_n = got;
+  return got == n ? text : NULL;
+}
+
+static char *read_plain(struct cl_arena *arena, struct fy_token *token, size_t *ret_n) {
+  const char *text = fy_token_get_text(token, ret_n);
+  return cl_arena_bytes(arena, text == NULL ? "" : text, *ret_n);
+}
+
+static int read_token_text(struct builder *b, struct fy_token *token, size_t at, bool quoted,
+                           const char **ret, struct cl_err *e) {
   size_t n = 0;
-  const char *text = fy_token_get_text(token, &n);
-  if (text == NULL) text = "";
+  const char *text = quoted ? read_quoted(b->arena, token, &n) : read_plain(b->arena, token, &n);
+  if (text == NULL) return CL_FAIL_NOMEM(e);
   if (memchr(text, '\0', n) != NULL)
     return cl_source_fail(b->s, at, NULL, e,
                           "the text holds a zero byte; texts end at the first one, so leave it out");
-  *ret = cl_arena_bytes(b->arena, text, n);
-  return *ret == NULL ? CL_FAIL_NOMEM(e) : 0;
+  *ret = text;
+  return 0;
 }
 
 static bool is_quote(const struct cl_source *s, size_t at) {
@@ -145,15 +165,17 @@ static int add_node(struct builder *b, struct fy_event *event, bool anchors_know
                : event->type == FYET_ALIAS          ? CL_ALIAS
                : event->type == FYET_SEQUENCE_START ? CL_SEQUENCE
                                                     : CL_MAPPING;
-  if (tag != NULL) CL_TRY(read_token_text(b, tag, b->here, &node->tag, e));
+  if (tag != NULL) CL_TRY(read_token_text(b, tag, b->here, false, &node->tag, e));
+  enum fy_scalar_style style = node->kind == CL_SCALAR ? fy_token_scalar_style(token) : FYSS_PLAIN;
+  bool in_quotes = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
   if (node->kind == CL_SCALAR)
-    node->quoted = fy_token_scalar_style(token) != FYSS_PLAIN ||
-                   (node->tag != NULL && strcmp(node->tag, "tag:yaml.org,2002:str") == 0);
+    node->quoted =
+        style != FYSS_PLAIN || (node->tag != NULL && strcmp(node->tag, "tag:yaml.org,2002:str") == 0);
   set_place(b, node, event, anchor);
   node->flow = node->kind != CL_SCALAR && node->kind != CL_ALIAS && node->end > node->start;
-  if (anchor != NULL) CL_TRY(read_token_text(b, anchor, node->anchor_start, &node->anchor, e));
+  if (anchor != NULL) CL_TRY(read_token_text(b, anchor, node->anchor_start, false, &node->anchor, e));
   if (node->kind == CL_SCALAR || node->kind == CL_ALIAS)
-    CL_TRY(read_token_text(b, token, node->start, &node->text, e));
+    CL_TRY(read_token_text(b, token, node->start, in_quotes, &node->text, e));
   if (node->kind == CL_ALIAS) CL_TRY(resolve_alias(b, node, anchors_known, e));
   CL_TRY(attach(b, node, e));
   CL_TRY(keep_anchor(b, node, e));

@@ -83,6 +83,7 @@ static void check_spec(const char *text, size_t n, const char *set) {
   struct cl_spec_result r;
   struct cl_err e = {0};
   int status = cl_spec_parse(text, n, "spec.yaml", &spec, &e);
+  require(status != CLADE_ENOMEM);
   require(status == 0 || e.text[0] != '\0');
   if (status < 0) return;
   status = cl_spec_resolve(spec, &o, &r, &e);

@@ -344,6 +344,24 @@ static void brackets_may_close_at_the_beginning_of_a_line(void **state) {
   cl_settings_destroy(s);
 }
 
+static void quoted_texts_may_hold_many_escapes(void **state) {
+  (void)state;
+  struct cl_settings *s =
+      help_settings(HEAD "step: \"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\t\\u00e9 x\"\n"
+                         "study: 'epoch'\ncwd: '/x'\n",
+                    "");
+  assert_string_equal(s->step, "\"\"\"\"\"\"\"\"\"\"\"\"\t\xc3\xa9 x");
+  assert_string_equal(s->cwd, "/x");
+  cl_settings_destroy(s);
+  s = help_settings(HEAD "step: 'na\xc3\xafve \xf0\x9f\x98\x80'\nstudy: \"\xc3\xa9\xe2\x82\xac\"\n", "");
+  assert_string_equal(s->step, "na\xc3\xafve \xf0\x9f\x98\x80");
+  assert_string_equal(s->study, "\xc3\xa9\xe2\x82\xac");
+  cl_settings_destroy(s);
+  s = help_settings(HEAD "step: \"a\n  b\\\n  c\n\n  d\"\n", ""); /* lines of a quoted text are folded */
+  assert_string_equal(s->step, "a bc\nd");
+  cl_settings_destroy(s);
+}
+
 static void a_mark_of_the_editor_is_skipped(void **state) {
   (void)state;
   struct cl_settings *s = help_settings("\xEF\xBB\xBF" HEAD, "");
@@ -387,6 +405,7 @@ int main(void) {
       cmocka_unit_test(limits_of_size_hold),
       cmocka_unit_test(aliases_do_not_blow_up),
       cmocka_unit_test(brackets_may_close_at_the_beginning_of_a_line),
+      cmocka_unit_test(quoted_texts_may_hold_many_escapes),
       cmocka_unit_test(a_mark_of_the_editor_is_skipped),
       cmocka_unit_test(a_thousand_hyperparameters_are_the_limit),
   };
