@@ -56,8 +56,8 @@ struct cl_cli_list {
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): tables are read in this order
 struct cl_cli_option {
   enum cl_cli_option_kind kind;
-  const char *name; /* without dashes */
   char letter;      /* '\0' = none */
+  const char *name; /* without dashes */
   size_t offset;    /* in the command's options */
   const char *argument, *help;
   const char *choices; /* "csv|json" */

@@ -78,14 +78,18 @@ static const char *runs(int64_t n, char *buffer) {
 
 static void write_estimate(struct clade_text *t, const struct clade_best *b, bool utf8) {
   char x[CL_VIEW_NUMBER_MAX], y[CL_VIEW_NUMBER_MAX], n[CL_VIEW_NUMBER_MAX];
+  if (b->noise_sd == 0) {
+    clade_text_format(t, "estimate   %s, from %s of this configuration: equal runs score equally\n",
+                      cl_view_short(b->estimate, 6, x), runs(b->repeats, n));
+    return;
+  }
   double half = (b->hi - b->lo) / 2;
   int decimals = decimals_for(half, b->estimate);
   clade_text_format(t, "estimate   %s %s %s (95 %%), from %s of this configuration\n",
                     cl_view_number(b->estimate, decimals, x), utf8 ? "±" : "+-",
                     cl_view_number(half, decimals, y), runs(b->repeats, n));
-  clade_text_format(
-      t, "           a single score varies by %s (standard deviation, from %" PRId64 " repeats in all)\n",
-      cl_view_short(b->noise_sd, 2, x), b->df);
+  clade_text_format(t, "           one score alone varies by %s (standard deviation, %" PRId64 " repeats)\n",
+                    cl_view_short(b->noise_sd, 2, x), b->df);
 }
 
 static void write_confirmed(struct clade_text *t, const struct clade_best *b, bool utf8) {
@@ -172,7 +176,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
   return status;
 }
 
-static const struct cl_cli_option options[] = {{CL_OPTION_FLAG, "history", '\0',
+static const struct cl_cli_option options[] = {{CL_OPTION_FLAG, '\0', "history",
                                                 offsetof(struct options, history), NULL,
                                                 "also draw the best value so far over the trials"},
                                                {CL_OPTION_END}};

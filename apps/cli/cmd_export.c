@@ -68,11 +68,11 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 }
 
 static const struct cl_cli_option options[] = {
-    {CL_OPTION_CHOICE, "format", 'f', offsetof(struct options, format), NULL,
+    {CL_OPTION_CHOICE, 'f', "format", offsetof(struct options, format), NULL,
      "default: the ending of the output's name, else csv", "csv|json|jsonl"},
-    {CL_OPTION_TEXT, "output", 'o', offsetof(struct options, output), "FILE",
+    {CL_OPTION_TEXT, 'o', "output", offsetof(struct options, output), "FILE",
      "write to this file (default: stdout)"},
-    {CL_OPTION_FLAG, "reports", '\0', offsetof(struct options, reports), NULL,
+    {CL_OPTION_FLAG, '\0', "reports", offsetof(struct options, reports), NULL,
      "every report of the trials instead of a row per trial"},
     CL_CLI_LIMIT_OPTIONS(struct options, list),
     CL_CLI_COLUMN_OPTIONS(struct options, list),

@@ -65,9 +65,9 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 
 #define AT(member) offsetof(struct init_options, member)
 static const struct cl_cli_option options[] = {
-    {CL_OPTION_TEXT, "output", 'o', AT(output), "FILE",
+    {CL_OPTION_TEXT, 'o', "output", AT(output), "FILE",
      "where to write (default: PROGRAM's name with .yaml); - = stdout"},
-    {CL_OPTION_FLAG, "force", 'f', AT(force), NULL, "overwrite a file that exists"},
+    {CL_OPTION_FLAG, 'f', "force", AT(force), NULL, "overwrite a file that exists"},
     {CL_OPTION_END}};
 
 static const struct cl_cli_example examples[] = {

@@ -97,12 +97,12 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 
 static const struct cl_cli_option options[] = {
     CL_CLI_LIMIT_OPTIONS(struct options, list),
-    {CL_OPTION_FLAG, "all", '\0', offsetof(struct options, list.all), NULL,
+    {CL_OPTION_FLAG, '\0', "all", offsetof(struct options, list.all), NULL,
      "every row (usual: all up to 100, else the last 100; with --json all)"},
     CL_CLI_COLUMN_OPTIONS(struct options, list),
-    {CL_OPTION_FLAG, "available", '\0', offsetof(struct options, available), NULL,
+    {CL_OPTION_FLAG, '\0', "available", offsetof(struct options, available), NULL,
      "list the names of all columns"},
-    {CL_OPTION_FLAG, "wide", '\0', offsetof(struct options, wide), NULL,
+    {CL_OPTION_FLAG, '\0', "wide", offsetof(struct options, wide), NULL,
      "neither leave out columns nor cut text to fit the terminal"},
     {CL_OPTION_END}};
 

@@ -98,13 +98,13 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 }
 
 static const struct cl_cli_option options[] = {
-    {CL_OPTION_FLAG, "follow", 'f', offsetof(struct options, follow), NULL,
+    {CL_OPTION_FLAG, 'f', "follow", offsetof(struct options, follow), NULL,
      "go on showing events as they come"},
-    {CL_OPTION_INTEGER, "last", '\0', offsetof(struct options, last), "N", "only the last N events", NULL, 0,
+    {CL_OPTION_INTEGER, '\0', "last", offsetof(struct options, last), "N", "only the last N events", NULL, 0,
      1e15},
-    {CL_OPTION_INTEGER, "since", '\0', offsetof(struct options, since), "POSITION",
+    {CL_OPTION_INTEGER, '\0', "since", offsetof(struct options, since), "POSITION",
      "only events after this position", NULL, 0, 1e15},
-    {CL_OPTION_FLAG, "all", '\0', offsetof(struct options, all), NULL, "every event (usual: the last 100)"},
+    {CL_OPTION_FLAG, '\0', "all", offsetof(struct options, all), NULL, "every event (usual: the last 100)"},
     {CL_OPTION_END}};
 
 static const struct cl_cli_example examples[] = {

@@ -91,8 +91,8 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 
 #define AT(member) offsetof(struct report_options, member)
 static const struct cl_cli_option options[] = {
-    {CL_OPTION_NUMBER, "step", '\0', AT(step), "STEP", "how far training is (default: reports are counted)"},
-    {CL_OPTION_FLAG, "values", '\0', AT(values), NULL,
+    {CL_OPTION_NUMBER, '\0', "step", AT(step), "STEP", "how far training is (default: reports are counted)"},
+    {CL_OPTION_FLAG, '\0', "values", AT(values), NULL,
      "print the trial's values as they are now, a NAME=VALUE in each line"},
     {CL_OPTION_END}};
 

@@ -17,7 +17,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 }
 
 #define AT(member) offsetof(struct resume_options, member)
-static const struct cl_cli_option options[] = {{CL_OPTION_INTEGER, "parallel", 'p', AT(engine.slots), "N",
+static const struct cl_cli_option options[] = {{CL_OPTION_INTEGER, 'p', "parallel", AT(engine.slots), "N",
                                                 "how many trials at the same time (as before)", NULL, 1,
                                                 CL_CLI_SLOTS_MAX},
                                                CL_CLI_ENGINE_OPTIONS(struct resume_options, engine),

@@ -17,7 +17,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 }
 
 #define AT(member) offsetof(struct work_options, member)
-static const struct cl_cli_option options[] = {{CL_OPTION_INTEGER, "slots", 's', AT(engine.slots), "N",
+static const struct cl_cli_option options[] = {{CL_OPTION_INTEGER, 's', "slots", AT(engine.slots), "N",
                                                 "how many trials at the same time (the study's)", NULL, 1,
                                                 CL_CLI_SLOTS_MAX},
                                                CL_CLI_ENGINE_OPTIONS(struct work_options, engine),

@@ -12,12 +12,12 @@ struct cl_cli_engine_options {
 };
 #define CL_CLI_SLOTS_MAX 10000
 #define CL_CLI_ENGINE_OPTIONS(type, member) \
-  {CL_OPTION_LIST, "gpus", \
-   '\0',           offsetof(type, member.gpus), \
+  {CL_OPTION_LIST, '\0', \
+   "gpus",         offsetof(type, member.gpus), \
    "LIST",         "devices, joined by commas; slot i gets the i-th as CUDA_VISIBLE_DEVICES"}, \
       {CL_OPTION_NUMBER, \
-       "grace", \
        '\0', \
+       "grace", \
        offsetof(type, member.grace), \
        "SECONDS", \
        "how long a trial may take to end when asked, before it is killed (10)", \
@@ -25,7 +25,7 @@ struct cl_cli_engine_options {
        0.01, \
        1e6}, \
   { \
-    CL_OPTION_CHOICE, "sync", '\0', offsetof(type, member.sync), NULL, \
+    CL_OPTION_CHOICE, '\0', "sync", offsetof(type, member.sync), NULL, \
         "what a power cut may take: normal = the newest events, full = nothing", "normal|full", 0, 0 \
   }
 

@@ -6,15 +6,15 @@
 #include <string.h>
 
 const struct cl_cli_option cl_cli_common_options[] = {
-    {CL_OPTION_TEXT, "store", '\0', offsetof(struct cl_cli_common, store), "PATH",
+    {CL_OPTION_TEXT, '\0', "store", offsetof(struct cl_cli_common, store), "PATH",
      "where studies are kept (CLADE_STORE, else the spec's `store:`, else clade.db)"},
-    {CL_OPTION_FLAG, "json", '\0', offsetof(struct cl_cli_common, json), NULL, "results as JSON"},
-    {CL_OPTION_FLAG, "yes", 'y', offsetof(struct cl_cli_common, yes), NULL, "answer every question with yes"},
-    {CL_OPTION_FLAG, "quiet", 'q', offsetof(struct cl_cli_common, quiet), NULL,
+    {CL_OPTION_FLAG, '\0', "json", offsetof(struct cl_cli_common, json), NULL, "results as JSON"},
+    {CL_OPTION_FLAG, 'y', "yes", offsetof(struct cl_cli_common, yes), NULL, "answer every question with yes"},
+    {CL_OPTION_FLAG, 'q', "quiet", offsetof(struct cl_cli_common, quiet), NULL,
      "results and errors only: no notes, no progress"},
-    {CL_OPTION_FLAG, "no-color", '\0', offsetof(struct cl_cli_common, no_color), NULL,
+    {CL_OPTION_FLAG, '\0', "no-color", offsetof(struct cl_cli_common, no_color), NULL,
      "no colors (also: NO_COLOR in the environment)"},
-    {CL_OPTION_FLAG, "help", 'h', offsetof(struct cl_cli_common, help), NULL, "show this help"},
+    {CL_OPTION_FLAG, 'h', "help", offsetof(struct cl_cli_common, help), NULL, "show this help"},
     {CL_OPTION_END}};
 
 static bool has_option(const struct cl_cli_option *options, const char *name) {

@@ -129,7 +129,7 @@ static int decimals_of(const char *format) {
   char digits[4] = "";
   if (format == NULL || format[0] != '.' || format[strlen(format) - 1] != 'f' || strlen(format) > 5)
     return CL_VIEW_AUTO;
-  memcpy(digits, format + 1, strlen(format) - 2);
+  (void)snprintf(digits, sizeof digits, "%.*s", (int)strlen(format) - 2, format + 1);
   return clade_text_to_int(digits, &n) && n >= 0 && n <= 30 ? (int)n : CL_VIEW_AUTO;
 }
 

@@ -14,17 +14,17 @@ struct cl_cli_list_options {
 };
 /* clang-format off */
 #define CL_CLI_LIMIT_OPTIONS(type, member) \
-  {CL_OPTION_TEXT, "sort", '\0', offsetof(type, member.sort), "COLUMN", \
+  {CL_OPTION_TEXT, '\0', "sort", offsetof(type, member.sort), "COLUMN", \
    "order by a column, ascending; `best` puts the best last whatever the goal"}, \
-  {CL_OPTION_FLAG, "reverse", '\0', offsetof(type, member.reverse), NULL, "turn the order round"}, \
-  {CL_OPTION_INTEGER, "last", '\0', offsetof(type, member.last), "N", "only the last N rows", NULL, 0, 1e15}, \
-  {CL_OPTION_INTEGER, "first", '\0', offsetof(type, member.first), "N", "only the first N rows", NULL, 0, 1e15}
+  {CL_OPTION_FLAG, '\0', "reverse", offsetof(type, member.reverse), NULL, "turn the order round"}, \
+  {CL_OPTION_INTEGER, '\0', "last", offsetof(type, member.last), "N", "only the last N rows", NULL, 0, 1e15}, \
+  {CL_OPTION_INTEGER, '\0', "first", offsetof(type, member.first), "N", "only the first N rows", NULL, 0, 1e15}
 #define CL_CLI_COLUMN_OPTIONS(type, member) \
-  {CL_OPTION_LIST, "filter", '\0', offsetof(type, member.filters), "CONDITION", \
+  {CL_OPTION_LIST, '\0', "filter", offsetof(type, member.filters), "CONDITION", \
    "only rows for which it holds: lr<0.01, state=COMPLETE, 'metrics.loss <= 0.2 and opt = adam'; may be repeated"}, \
-  {CL_OPTION_LIST, "columns", '\0', offsetof(type, member.columns), "LIST", \
+  {CL_OPTION_LIST, '\0', "columns", offsetof(type, member.columns), "LIST", \
    "these columns, joined by commas: trial, hparams.lr, metrics.*, lr=Rate:.5f"}, \
-  {CL_OPTION_LIST, "add-columns", '\0', offsetof(type, member.more), "LIST", "these columns beside the usual ones"}
+  {CL_OPTION_LIST, '\0', "add-columns", offsetof(type, member.more), "LIST", "these columns beside the usual ones"}
 /* clang-format on */
 
 /* Turns the options into the library's. `json`: every row and the contract's columns unless something was

@@ -17,14 +17,14 @@ struct typed {
   struct cl_cli_list set;
 };
 static const struct cl_cli_option table[] = {
-    {CL_OPTION_FLAG, "fast", 'f', offsetof(struct typed, fast), NULL, "go fast"},
-    {CL_OPTION_FLAG, "dry-run", '\0', offsetof(struct typed, dry), NULL, "do nothing"},
-    {CL_OPTION_TEXT, "name", 'n', offsetof(struct typed, name), "NAME", "its name"},
-    {CL_OPTION_CHOICE, "form", '\0', offsetof(struct typed, form), NULL, "what it looks like", "csv|json"},
-    {CL_OPTION_INTEGER, "trials", '\0', offsetof(struct typed, trials), "N", "how many", NULL, 1, 23},
-    {CL_OPTION_INTEGER, "trials-most", '\0', offsetof(struct typed, trials), "N", "how many at most"},
-    {CL_OPTION_NUMBER, "rate", '\0', offsetof(struct typed, rate), "X", "how fast", NULL, 0.5, 2.385},
-    {CL_OPTION_LIST, "set", 's', offsetof(struct typed, set), "KEY=VALUE", "set something"},
+    {CL_OPTION_FLAG, 'f', "fast", offsetof(struct typed, fast), NULL, "go fast"},
+    {CL_OPTION_FLAG, '\0', "dry-run", offsetof(struct typed, dry), NULL, "do nothing"},
+    {CL_OPTION_TEXT, 'n', "name", offsetof(struct typed, name), "NAME", "its name"},
+    {CL_OPTION_CHOICE, '\0', "form", offsetof(struct typed, form), NULL, "what it looks like", "csv|json"},
+    {CL_OPTION_INTEGER, '\0', "trials", offsetof(struct typed, trials), "N", "how many", NULL, 1, 23},
+    {CL_OPTION_INTEGER, '\0', "trials-most", offsetof(struct typed, trials), "N", "how many at most"},
+    {CL_OPTION_NUMBER, '\0', "rate", offsetof(struct typed, rate), "X", "how fast", NULL, 0.5, 2.385},
+    {CL_OPTION_LIST, 's', "set", offsetof(struct typed, set), "KEY=VALUE", "set something"},
     {CL_OPTION_END}};
 static const struct cl_cli_command go = {.name = "go",
                                          .usage = "[OPTION...] FROM [TO] [-- WORD...]",
@@ -130,7 +130,7 @@ static void a_command_keeps_an_option_of_its_own_for_itself(void **state) {
     bool json;
   };
   static const struct cl_cli_option own[] = {
-      {CL_OPTION_FLAG, "json", '\0', offsetof(struct own, json), NULL, "its own"}, {CL_OPTION_END}};
+      {CL_OPTION_FLAG, '\0', "json", offsetof(struct own, json), NULL, "its own"}, {CL_OPTION_END}};
   const struct cl_cli_command command = {
       .name = "own", .usage = "", .options = own, .options_size = sizeof(struct own)};
   struct cl_cli_line line;
