@@ -112,6 +112,11 @@ static int add_threads(const struct cl_command_place *p, char *const *base, stru
   return 0;
 }
 
+/* Python keeps what it writes to a file until 8 KiB have come together: reports would come late, or never. */
+static int add_unbuffered(char *const *base, struct cl_words *ret, struct cl_err *e) {
+  return is_set(base, "PYTHONUNBUFFERED") ? 0 : add_variable(ret, "PYTHONUNBUFFERED", "1", e);
+}
+
 int cl_command_environment(const struct cl_settings *s, const struct cl_value *values,
                            const struct cl_command_place *p, char *const *base, struct cl_words *ret,
                            struct cl_err *e) {
@@ -134,6 +139,7 @@ int cl_command_environment(const struct cl_settings *s, const struct cl_value *v
   CL_TRY(add_variable(ret, "CLADE_RECONNECT", cl_number_text(p->reconnect_s, number), e));
   CL_TRY(add_integer(ret, "CLADE_FINAL", p->final, e));
   CL_TRY(add_threads(p, base, ret, e));
+  CL_TRY(add_unbuffered(base, ret, e));
   return add_params(s, values, ret, e);
 }
 

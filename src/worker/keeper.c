@@ -42,7 +42,7 @@ struct keeper {
   int socket, signals;
   bool engine_gone;
   int32_t pid;
-  int64_t start;
+  int64_t start, files; /* files: soft limit of descriptors that trainers get */
   struct child *children;
   size_t n_children, cap_children;
   struct remains *remains;
@@ -212,6 +212,7 @@ static void spawn(struct keeper *k, char *bytes, int lock) {
                                .limits = limits,
                                .n_limits = (uint32_t)(limits_size / sizeof *limits),
                                .lock = lock,
+                               .files = k->files,
                                .keeper = k->pid,
                                .keeper_start = k->start};
   if (words == NULL || cl_grow(&k->children, &k->cap_children, k->n_children + 1, sizeof *k->children) < 0)
@@ -347,6 +348,16 @@ static void say_hello(struct keeper *k) {
   flush_answers(k);
 }
 
+/* A descriptor per child: as many as may be had. Trainers get the limit that the engine was started with. */
+static int64_t raise_files(void) {
+  struct rlimit r;
+  if (getrlimit(RLIMIT_NOFILE, &r) < 0) return 0;
+  int64_t before = (int64_t)r.rlim_cur;
+  r.rlim_cur = r.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &r);
+  return before;
+}
+
 int cl_keeper_main(int argc, char **argv) {
   char *end = NULL;
   long socket = argc == 3 ? strtol(argv[2], &end, 10) : -1;
@@ -356,7 +367,7 @@ int cl_keeper_main(int argc, char **argv) {
   if (leave_the_engine((int)socket) < 0) return 2;
   pid_t pid = fork(); /* the engine waits for the first process only, and never for the keeper */
   if (pid != 0) return pid < 0 ? 2 : 0;
-  struct keeper k = {.socket = 3, .signals = block_signals()};
+  struct keeper k = {.socket = 3, .signals = block_signals(), .files = raise_files()};
   if (k.signals < 0) return 2;
   say_hello(&k);
   run(&k);

@@ -66,6 +66,11 @@ static int open_output(const char *path, int as) {
 }
 
 static void set_limits(const struct cl_child_plan *plan) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && plan->files > 0) {
+    files.rlim_cur = (rlim_t)plan->files;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+  }
   for (uint32_t i = 0; i < plan->n_limits; i++) {
     struct rlimit r = {.rlim_cur = plan->limits[i].soft, .rlim_max = plan->limits[i].hard};
     (void)setrlimit((__rlimit_resource_t)plan->limits[i].resource, &r);

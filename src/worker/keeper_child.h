@@ -14,7 +14,8 @@ struct cl_child_plan {
   const struct cl_keeper_limit *limits;
   uint32_t n_limits;
   int nice;
-  int lock; /* inherited by the trainer; gets the line "pid start keeper keeper-start\n" */
+  int64_t files; /* soft RLIMIT_NOFILE of the trainer */
+  int lock;      /* inherited by the trainer; gets the line "pid start keeper keeper-start\n" */
   int32_t keeper;
   int64_t keeper_start;
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -423,6 +424,16 @@ static int find_here(struct cl_worker *w, struct cl_err *e) {
   return 0;
 }
 
+/* Two outputs and a connection for each slot, and some. After the keeper was started, so that trainers get
+ * the limit as it was. */
+static void raise_files(const struct cl_worker *w) {
+  struct rlimit r;
+  rlim_t wanted = (rlim_t)w->slots * 4 + 256;
+  if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= wanted) return;
+  r.rlim_cur = wanted < r.rlim_max ? wanted : r.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static int set_up(struct cl_worker *w, struct cl_err *e) {
   CL_TRY(find_here(w, e));
   CL_TRY(keep_texts(w, e));
@@ -431,6 +442,7 @@ static int set_up(struct cl_worker *w, struct cl_err *e) {
   CL_TRY(make_handles(w, e));
   CL_TRY(watch_output(w, e));
   CL_TRY(cl_life_open_keeper(w, e));
+  raise_files(w);
   CL_TRY(cl_server_open(w, e));
   CL_TRY(join(w, e));
   CL_TRY(write_socket_file(w, e));

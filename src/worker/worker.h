@@ -67,7 +67,9 @@ struct cl_worker_options {
  *
  * CLADE_EINVAL (slots, or a study without a program: those are asked and told in process), CLADE_EIO
  * (directory, socket), CLADE_ESPAWN (keeper), CLADE_ENEWER, the errors of cl_log_append, CLADE_ENOMEM.
- * Nothing is left behind on failure but directories. The log must have nothing put. */
+ * The soft limit of descriptors of this process is raised when that many slots need more.
+ * Nothing is left behind on failure but directories, and handles that the loop has yet to close. The log must
+ * have nothing put. */
 int cl_worker_create(const struct cl_worker_options *options, struct cl_worker **ret, struct cl_err *e);
 
 /* Judge every open attempt of workers of this host that live no longer (events.md 7): adopt those that run

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -269,6 +270,17 @@ static void a_trainer_has_default_signals(void **state) {
   assert_int_equal(ignored & ~UINT64_C(0x180000000), 0); /* 32 and 33 belong to the C library */
 }
 
+static void a_trainer_has_the_limit_of_descriptors_of_its_engine(void **state) {
+  struct world *w = *state;
+  struct rlimit r;
+  char wanted[40];
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+  spawn_shell(w, 2, "ulimit -S -n");
+  wait_for(w, &w->heard.exited, 1);
+  (void)snprintf(wanted, sizeof wanted, "%llu\n", (unsigned long long)r.rlim_cur);
+  if (r.rlim_cur != RLIM_INFINITY) assert_content(w, "stdout", wanted);
+}
+
 static void a_trainer_inherits_its_lock_and_nothing_else(void **state) {
   struct world *w = *state;
   int stray = open("/dev/null", O_RDONLY); /* inheritable */
@@ -475,6 +487,7 @@ int main(int argc, char **argv) {
                                      TEST(without_its_outputs_no_process_comes_to_be),
                                      TEST(a_held_lock_names_its_process),
                                      TEST(a_trainer_has_default_signals),
+                                     TEST(a_trainer_has_the_limit_of_descriptors_of_its_engine),
                                      TEST(a_trainer_inherits_its_lock_and_nothing_else),
                                      TEST(what_a_trainer_leaves_behind_in_its_group_is_killed),
                                      TEST(a_group_is_signalled_as_a_whole),

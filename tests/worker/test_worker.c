@@ -93,7 +93,8 @@ static void the_environment_is_that_of_the_contract(void **state) {
   const char *wanted[] = {"CLADE_STUDY=s\n",     "CLADE_TRIAL=2\n",        "CLADE_ATTEMPT=1\n",
                           "CLADE_SLOT=1\n",      "CLADE_GPU=GPU-b\n",      "CUDA_VISIBLE_DEVICES=GPU-b\n",
                           "CLADE_FINAL=0\n",     "CLADE_PARAM_lr=2.385\n", "CLADE_PARAM_opt=sgd\n",
-                          "OMP_NUM_THREADS=7\n", "OPENBLAS_NUM_THREADS=",  "CLADE_RECONNECT="};
+                          "OMP_NUM_THREADS=7\n", "OPENBLAS_NUM_THREADS=",  "CLADE_RECONNECT=",
+                          "PYTHONUNBUFFERED=1\n"};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
     if (strstr(text, wanted[i]) == NULL) fail_msg("%s is not in %s", wanted[i], text);
   const struct {
