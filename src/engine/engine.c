@@ -21,6 +21,7 @@ struct cl_engine {
   int64_t *attention; /* trials whose state asks for a decision; may hold some twice */
   size_t n_attention, cap_attention;
   int n_waiting;         /* decisions put and not told yet */
+  int64_t said_paused;   /* paused trials that people were told about, when nothing else was left */
   struct cl_err failure; /* of a callback; ends the next turn */
 };
 
@@ -49,7 +50,13 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (g->failure.code != 0) return;
   if (ev->kind == CL_EVENT_REOPENED || ev->kind == CL_EVENT_UPDATED) g->exhausted = false;
   (void)cl_searcher_apply(g->searcher, ev, &g->failure);
-  if (ev->subject > 0) add_attention(g, ev->subject);
+  if (g->deciding && ev->subject > 0) add_attention(g, ev->subject);
+}
+
+/* Who begins to decide has not kept a list so far. */
+static void look_at_all(struct cl_engine *g) {
+  g->n_attention = 0;
+  for (int64_t i = 1; i <= cl_study_trials(study_of(g)); i++) add_attention(g, i);
 }
 
 /* The lease. */
@@ -79,8 +86,10 @@ static int watch_lease(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
   struct cl_lease taken = {0};
   int status =
       cl_store_lease_take(store, cl_log_id(g->options.log), g->holder, seen.generation, seen.beat, &taken, e);
+  if (status < 0) return status;
   if (status == 0) keep_lease(g, &taken, now_ms);
-  return status < 0 ? status : 0;
+  if (status == 0) look_at_all(g);
+  return 0;
 }
 
 static int tend_lease(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
@@ -184,6 +193,23 @@ static bool some_are_unfinished(const struct cl_study *s) {
          cl_study_count(s, CL_PREEMPTED) > 0;
 }
 
+/* A person's pause holds the study open, for as long as the person likes. */
+static void say_paused(struct cl_engine *g) {
+  const struct cl_study *s = study_of(g);
+  int64_t paused = cl_study_count(s, CL_PAUSED), unfinished = cl_study_pending(s);
+  unfinished += cl_study_count(s, CL_LOST) + cl_study_count(s, CL_PREEMPTED);
+  char text[200];
+  if (unfinished > 0 || paused == 0) g->said_paused = 0;
+  if (unfinished > 0 || paused == g->said_paused || g->options.say == NULL) return;
+  g->said_paused = paused;
+  (void)snprintf(
+      text, sizeof text,
+      "all other trials have ended, but %lld %s paused: the study goes on when they are continued or "
+      "stopped",
+      (long long)paused, paused == 1 ? "is" : "are");
+  g->options.say(g->options.ctx, text);
+}
+
 /* The last look before a study is finished: a failed trial with a retry left whose process has not ended yet.
  * O(trials). */
 static bool some_will_retry(const struct cl_study *s) {
@@ -225,7 +251,9 @@ static int decide_study(struct cl_engine *g, struct cl_err *e) {
   }
   CL_TRY(decide_proposal(g, e));
   bool all_proposed = h->counted >= h->budget || g->exhausted;
-  if (g->n_waiting > 0 || !all_proposed || some_are_unfinished(s) || some_will_retry(s)) return 0;
+  if (g->n_waiting > 0 || !all_proposed) return 0;
+  say_paused(g);
+  if (some_are_unfinished(s) || some_will_retry(s)) return 0;
   (void)snprintf(args, sizeof args, "{\"which\": \"trials\", \"used\": %lld, \"bound\": %lld}",
                  (long long)h->counted, (long long)h->budget);
   return decide_finish(g, h->counted >= h->budget ? CL_REASON_BUDGET : CL_REASON_EXHAUSTED, args, e);
@@ -239,6 +267,7 @@ int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
         "the study '%s' was written by a newer clade: this one can read it, but must not decide; update clade",
         cl_study_name(study_of(g)));
   CL_TRY(tend_lease(g, now_ms, e));
+  if (g->failure.code != 0) return CL_FAIL(e, g->failure.code, "%s", g->failure.text);
   if (!g->deciding) return 0;
   CL_TRY(decide_attention(g, e));
   return decide_study(g, e);
@@ -261,8 +290,6 @@ int cl_engine_create(const struct cl_engine_options *options, struct cl_engine *
   int status = g->holder == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0) status = cl_searcher_create(study_of(g), &g->searcher, e);
   if (status == 0) status = cl_log_listen(options->log, on_event, g, e);
-  for (int64_t i = 1; status == 0 && i <= cl_study_trials(study_of(g)); i++) add_attention(g, i);
-  if (status == 0 && g->failure.code != 0) status = CL_FAIL_NOMEM(e);
   if (status < 0) {
     cl_engine_destroy(g);
     return status;

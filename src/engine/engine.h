@@ -29,14 +29,20 @@ struct cl_engine_options {
 #define CL_LEASE_PATIENCE_MS 10000 /* a beat that stands still for so long has no owner */
 #define CL_LEASE_BEAT_MS     2000
 
-/* Gives *ret; free with cl_engine_destroy. Takes the lease if it is free. The search method is made ready:
- * CLADE_ESPEC if it does not suit the space. Cost O(trials). */
+/* Gives *ret; free with cl_engine_destroy. The lease is taken by the first turns. The search method is made
+ * ready: CLADE_ESPEC if it does not suit the space; CLADE_ELIMIT when the log has no listener left;
+ * CLADE_ENOMEM. Cost O(trials). */
 int cl_engine_create(const struct cl_engine_options *options, struct cl_engine **ret, struct cl_err *e);
 void cl_engine_destroy(struct cl_engine *g); /* gives the lease back; null is allowed */
 
 /* Once per turn of the loop, before cl_log_commit: beat or take over the lease (now_ms: monotonic), decide
- * what can be decided and put it. 0, or an error that ends the engine (CLADE_ENEWER: written by a newer
- * clade). */
+ * what can be decided and put it. 0, or an error that ends the engine: CLADE_ENEWER (written by a newer
+ * clade), CLADE_ENOMEM, CLADE_ESPEC (new settings that the search method cannot use), the errors of the
+ * store.
+ *
+ * Two engines that decide at once cannot keep each other from deciding: of two decisions on one subject the
+ * first stands, and the other engine decides again from there. Nothing is decided for a trial that a person
+ * has paused; when only such are left, `say` is told once. */
 int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e);
 
 bool cl_engine_is_decider(const struct cl_engine *g);

@@ -382,15 +382,228 @@ static void a_free_lock_ends_the_wait_for_the_lease(void **state) {
   end(&w);
 }
 
+/* Trials that people or other writers bring into states that no worker of this file makes. */
+
+static int64_t append(struct world *w, struct cl_event ev) {
+  struct cl_err e = {0};
+  struct cl_append result = {0};
+  const struct cl_trial *t = cl_study_trial(cl_log_study(w->log), ev.subject);
+  if ((cl_kind_flags(ev.kind) & CL_D) && ev.seen == 0 && ev.kind != CL_EVENT_PROPOSED)
+    ev.seen = ev.subject == 0 ? cl_study_head(cl_log_study(w->log))->version : t->head.version;
+  assert_int_equal(cl_log_append(w->log, &ev, &result, &e), 0);
+  if (result.status != 0) fail_msg("'%s': %s", cl_kind_name(ev.kind), e.text);
+  return result.position;
+}
+
+/* Turns of the engine alone. */
+static void think(struct world *w, int turns) {
+  struct cl_err e = {0};
+  for (int i = 0; i < turns; i++) {
+    w->now_ms += 100;
+    if (cl_engine_turn(w->engine, w->now_ms, &e) < 0) fail_msg("%s", e.text);
+    assert_int_equal(cl_log_commit(w->log, &e), 0);
+  }
+}
+
+static void without_slots_nothing_is_proposed(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 4, "", 0);
+  struct cl_event gone = {.kind = CL_EVENT_WORKER};
+  gone.u.worker.worker = w.worker;
+  gone.u.worker.state = CL_WORKER_GONE;
+  append(&w, gone);
+  think(&w, 5);
+  assert_int_equal(cl_study_trials(cl_log_study(w.log)), 0);
+  assert_true(cl_study_head(cl_log_study(w.log))->open);
+  end(&w);
+}
+
+static void a_done_without_an_objective_is_tried_again_after_its_end(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 1, "", 1);
+  const struct cl_study *s = cl_log_study(w.log);
+  think(&w, 3);
+  claim(&w, cl_study_trial(s, 1));
+  think(&w, 1);
+  append(&w, (struct cl_event){.kind = CL_EVENT_DONE, .subject = 1, .attempt = 1});
+  think(&w, 4);
+  assert_int_equal(cl_study_trial(s, 1)->head.state, CL_FAILED); /* its process has not ended yet */
+  assert_true(cl_study_head(s)->open);
+  struct cl_event ended = {.kind = CL_EVENT_ENDED, .subject = 1, .attempt = 1};
+  ended.u.ended.known = true;
+  append(&w, ended);
+  think(&w, 2);
+  assert_int_equal(cl_study_trial(s, 1)->head.state, CL_WAITING);
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 1);
+  end(&w);
+}
+
+static void hear(void *ctx, const char *text) {
+  assert_non_null(strstr(text, "paused"));
+  ++*(int *)ctx;
+}
+
+static void a_paused_trial_holds_the_study_open_and_is_named_once(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 2, "", 0);
+  const struct cl_study *s = cl_log_study(w.log);
+  int heard = 0;
+  cl_engine_destroy(w.engine);
+  struct cl_engine_options o = {
+      .log = w.log, .holder = "worker-1", .worker = w.worker, .say = hear, .ctx = &heard};
+  assert_int_equal(cl_engine_create(&o, &w.engine, NULL), 0);
+  think(&w, 4);
+  append(&w, (struct cl_event){.kind = CL_EVENT_PAUSED, .subject = 2, .cause = CL_CAUSE_HUMAN});
+  for (int i = 0; i < 40; i++) assert_true(turn(&w));
+  assert_int_equal(count(&w, CL_COMPLETE), 1);
+  assert_int_equal(heard, 1);
+  struct cl_event on = {.kind = CL_EVENT_CONTINUED, .subject = 2, .cause = CL_CAUSE_HUMAN};
+  on.u.continued.until = CL_NO_STEP;
+  append(&w, on);
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 2);
+  assert_int_equal(cl_study_reason(s), CL_REASON_BUDGET);
+  end(&w);
+}
+
+static void a_study_that_is_opened_again_goes_on_to_its_new_budget(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 3, "", 0);
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 3);
+  struct cl_event more = {.kind = CL_EVENT_UPDATED, .cause = CL_CAUSE_HUMAN};
+  more.u.updated.settings = "{\"trials\": 5}";
+  more.u.updated.space_version = 1;
+  append(&w, more); /* alone it opens nothing */
+  think(&w, 3);
+  assert_true(cl_engine_is_over(w.engine));
+  append(&w, (struct cl_event){.kind = CL_EVENT_REOPENED, .cause = CL_CAUSE_HUMAN});
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 5);
+  end(&w);
+}
+
+static void a_study_that_failed_from_the_start_can_be_opened_again(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 8, "", 0);
+  for (int i = 1; i <= 4; i++) w.plan[i] = FAILS;
+  run(&w);
+  const struct cl_study *s = cl_log_study(w.log);
+  assert_int_equal(cl_study_reason(s), CL_REASON_FAILURES);
+  int64_t failed = count(&w, CL_FAILED);
+  append(&w, (struct cl_event){.kind = CL_EVENT_REOPENED, .cause = CL_CAUSE_HUMAN});
+  for (int64_t i = failed + 1; i <= 4; i++) w.plan[i] = GOES_WELL;
+  run(&w);
+  assert_int_equal(cl_study_reason(s), CL_REASON_BUDGET);
+  assert_int_equal(cl_study_trials(s), 8);
+  end(&w);
+}
+
+static void in_ordered_mode_a_lost_trial_delays_and_does_not_block(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 6, ", \"ordered\": true, \"lag\": 2", 0);
+  const struct cl_study *s = cl_log_study(w.log);
+  think(&w, 3);
+  claim(&w, cl_study_trial(s, 1));
+  think(&w, 1);
+  struct cl_event lost = {.kind = CL_EVENT_LOST, .subject = 1, .attempt = 1, .cause = CL_CAUSE_RESUME};
+  append(&w, lost);
+  think(&w, 4); /* tried again, at the end of the queue; proposal 3 waits for its result */
+  assert_int_equal(cl_study_trial(s, 1)->head.state, CL_WAITING);
+  assert_int_equal(cl_study_trials(s), 2);
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 6);
+  end(&w);
+}
+
+static void imported_failures_hold_nothing_up(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 2, "", 3);
+  struct cl_event ev = {.kind = CL_EVENT_IMPORTED, .subject = 1};
+  ev.u.imported.origin = "elsewhere";
+  ev.u.imported.state = CL_FAILED;
+  ev.u.imported.last_step = CL_NO_STEP;
+  append(&w, ev);
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 2);
+  assert_int_equal(cl_study_trial(cl_log_study(w.log), 1)->head.state, CL_FAILED);
+  end(&w);
+}
+
+static bool any_is_dead(void *ctx, const char *holder) {
+  (void)ctx, (void)holder;
+  return true;
+}
+
+/* Each of the two believes that it decides, at every turn; one always comes second. */
+static void two_deciders_at_once_come_to_an_end(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 9, "", 1), other = w;
+  struct cl_err e = {0};
+  w.plan[2] = DIVERGES;
+  w.plan[3] = FAILS;
+  w.plan[4] = IS_PREEMPTED;
+  assert_int_equal(cl_log_open(w.store, w.id, &(struct cl_log_options){0}, &other.log, &e), 0);
+  struct cl_engine_options o = {
+      .log = other.log, .holder = "other", .worker = w.worker, .is_dead = any_is_dead};
+  assert_int_equal(cl_engine_create(&o, &other.engine, &e), 0);
+  assert_int_equal(cl_engine_turn(w.engine, 1, &e), 0);
+  int both = 0;
+  for (int i = 0; i < 400 && !cl_engine_is_over(w.engine); i++) {
+    int64_t now = 2 + i; /* nobody looks at the lease again in that time */
+    assert_int_equal(cl_engine_turn(other.engine, now, &e), 0);
+    assert_int_equal(cl_engine_turn(w.engine, now, &e), 0);
+    both += cl_engine_is_decider(w.engine) && cl_engine_is_decider(other.engine);
+    act(&w);
+    assert_int_equal(cl_log_commit(i % 2 == 0 ? other.log : w.log, &e), 0);
+    assert_int_equal(cl_log_commit(i % 2 == 0 ? w.log : other.log, &e), 0);
+    assert_int_equal(cl_log_follow(w.log, NULL, &e), 0);
+    assert_int_equal(cl_log_follow(other.log, NULL, &e), 0);
+  }
+  assert_true(both > 20);
+  assert_true(cl_engine_is_over(w.engine));
+  const struct cl_study *s = cl_log_study(w.log);
+  assert_int_equal(cl_study_trials(s), 9);
+  assert_int_equal(count(&w, CL_COMPLETE), 6);
+  assert_int_equal(cl_study_trial(s, 4)->head.attempt, CL_TRIES_MAX + 1 + 1); /* given up, and one retry */
+  assert_int_equal(cl_store_check(w.store, w.id, &e), 0);
+  cl_engine_destroy(other.engine);
+  cl_log_close(other.log);
+  end(&w);
+}
+
+static void a_study_of_a_newer_clade_is_not_decided_for(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 2, "", 0);
+  struct cl_err e = {0};
+  struct cl_event ev = {.kind = (enum cl_kind)99, .position = cl_log_position(w.log) + 1};
+  struct cl_study *s = (struct cl_study *)(uintptr_t)cl_log_study(w.log);
+  assert_int_equal(cl_study_apply(s, &ev, &e), 0);
+  assert_int_equal(cl_engine_turn(w.engine, 100, &e), CLADE_ENEWER);
+  assert_non_null(strstr(e.text, "newer clade"));
+  end(&w);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(n_trials_means_exactly_n),
-                                     cmocka_unit_test(a_diverged_trial_is_stopped_with_its_report),
-                                     cmocka_unit_test(a_failed_trial_is_tried_again_as_often_as_said),
-                                     cmocka_unit_test(failures_from_the_start_end_the_study),
-                                     cmocka_unit_test(a_trial_without_progress_is_given_up),
-                                     cmocka_unit_test(a_used_up_space_finishes_the_study),
-                                     cmocka_unit_test(a_crash_at_every_commit_changes_nothing),
-                                     cmocka_unit_test(the_lease_has_one_holder_at_a_time),
-                                     cmocka_unit_test(a_free_lock_ends_the_wait_for_the_lease)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(n_trials_means_exactly_n),
+      cmocka_unit_test(a_diverged_trial_is_stopped_with_its_report),
+      cmocka_unit_test(a_failed_trial_is_tried_again_as_often_as_said),
+      cmocka_unit_test(failures_from_the_start_end_the_study),
+      cmocka_unit_test(a_trial_without_progress_is_given_up),
+      cmocka_unit_test(a_used_up_space_finishes_the_study),
+      cmocka_unit_test(a_crash_at_every_commit_changes_nothing),
+      cmocka_unit_test(the_lease_has_one_holder_at_a_time),
+      cmocka_unit_test(a_free_lock_ends_the_wait_for_the_lease),
+      cmocka_unit_test(without_slots_nothing_is_proposed),
+      cmocka_unit_test(a_done_without_an_objective_is_tried_again_after_its_end),
+      cmocka_unit_test(a_paused_trial_holds_the_study_open_and_is_named_once),
+      cmocka_unit_test(a_study_that_is_opened_again_goes_on_to_its_new_budget),
+      cmocka_unit_test(a_study_that_failed_from_the_start_can_be_opened_again),
+      cmocka_unit_test(in_ordered_mode_a_lost_trial_delays_and_does_not_block),
+      cmocka_unit_test(imported_failures_hold_nothing_up),
+      cmocka_unit_test(two_deciders_at_once_come_to_an_end),
+      cmocka_unit_test(a_study_of_a_newer_clade_is_not_decided_for)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
