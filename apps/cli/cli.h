@@ -53,7 +53,6 @@ struct cl_cli_list {
   size_t n, capacity;
 };
 
-// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): tables are read in this order
 struct cl_cli_option {
   enum cl_cli_option_kind kind;
   char letter;      /* '\0' = none */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <regex.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -211,13 +212,22 @@ static int order_of(struct cl_value a, struct cl_value b) {
   return x < y ? -1 : x > y ? 1 : x == y ? 0 : 2;
 }
 
+/* The cell as it would be typed. */
+static const char *text_of(struct cl_value v, char buffer[CL_NUMBER_TEXT]) {
+  switch (v.kind) {
+  case CL_ABSENT: return "";
+  case CL_NULL: return "null";
+  case CL_BOOL: return v.as.truth ? "true" : "false";
+  case CL_INT: (void)snprintf(buffer, CL_NUMBER_TEXT, "%lld", (long long)v.as.integer); return buffer;
+  case CL_REAL: return cl_number_text(v.as.real, buffer);
+  case CL_TEXT: return v.as.text;
+  }
+  return "";
+}
+
 static bool regex_holds(const struct condition *c, struct cl_value cell) {
-  struct cl_text text = {0};
-  cl_value_write(&text, cell);
-  bool holds =
-      cell.kind != CL_ABSENT && !text.failed && regexec(c->regex, cl_text_get(&text), 0, NULL, 0) == 0;
-  cl_text_done(&text);
-  return holds;
+  char buffer[CL_NUMBER_TEXT];
+  return cell.kind != CL_ABSENT && regexec(c->regex, text_of(cell, buffer), 0, NULL, 0) == 0;
 }
 
 static bool condition_holds(const struct condition *c, struct cl_value cell) {

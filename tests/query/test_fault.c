@@ -1,0 +1,136 @@
+/* Without memory every question says so, leaves nothing behind, and can be asked again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "fault/alloc.h"
+#include "query/best.h"
+#include "query/events.h"
+#include "query/reports.h"
+#include "query/story.h"
+#include "query/studies.h"
+#include "query/tales.h"
+#include "query/trials.h"
+
+static struct cl_store *store;
+
+static int setup(void **state) {
+  (void)state;
+  cl_fault_arm(0, false);
+  store = tale_store("memory:");
+  tell_pbt(store);
+  tell_mnist(store);
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  cl_store_close(store);
+  return 0;
+}
+
+static void expect(int status) {
+  if (cl_fault_happened())
+    assert_int_equal(status, CLADE_ENOMEM);
+  else
+    assert_int_equal(status, 0);
+}
+
+static int list(const char *address, const struct cl_trials_options *options) {
+  struct cl_selection selection = {0};
+  struct cl_reader *r = NULL;
+  struct cl_table t = {0};
+  struct cl_trials_options o = *options;
+  int64_t study = 0;
+  int status = cl_address_resolve(store, address, &study, &selection, NULL);
+  o.selection = &selection;
+  if (status >= 0) status = cl_reader_open(store, study, &r, NULL);
+  if (status >= 0) status = cl_trials_read(r, &o, &t, NULL);
+  cl_table_done(&t);
+  cl_reader_close(r);
+  cl_selection_done(&selection);
+  return status;
+}
+
+static void lists_run_out_of_memory_gracefully(void **state) {
+  (void)state;
+  static const char *const filters[] = {"lr < 0.1 and opt :regex: a"}, *const columns[] = {
+                                                                           "trial", "metrics.*", "lr=x:.3f"};
+  struct cl_trials_options options = {
+      .n_filters = 1, .filters = filters, .n_columns = 3, .columns = columns, .sort = "metrics.loss"};
+  FAULT_LOOP(n) expect(list("mnist/2-9", &options));
+  FAULT_LOOP(n) expect(list("mnist/lr<0.01", &(struct cl_trials_options){.sort = "best"}));
+}
+
+static void studies_run_out_of_memory_gracefully(void **state) {
+  (void)state;
+  FAULT_LOOP(n) {
+    struct cl_table t = {0};
+    expect(cl_studies_read(store, "m*", &(struct cl_trials_options){0}, &t, NULL));
+    cl_table_done(&t);
+  }
+}
+
+static void stories_and_reports_run_out_of_memory_gracefully(void **state) {
+  (void)state;
+  FAULT_LOOP(n) {
+    struct cl_reader *r = NULL;
+    struct cl_story story = {0};
+    struct cl_table t = {0};
+    struct cl_span span = {1, 2};
+    struct cl_selection selection = {.kind = CL_SELECT_NUMBERS, .n_spans = 1, .spans = &span};
+    struct cl_trials_options options = {.selection = &selection, .limit = CL_LIMIT_ALL};
+    int status = cl_reader_open(store, 1, &r, NULL);
+    if (status >= 0) status = cl_story_read(r, 1, &story, NULL);
+    if (status >= 0) status = cl_reports_read(r, &options, &t, NULL);
+    expect(status);
+    cl_table_done(&t);
+    cl_story_done(&story);
+    cl_reader_close(r);
+  }
+}
+
+static int nothing(void *ctx, const struct cl_event *ev) {
+  (void)ctx;
+  (void)ev;
+  return 0;
+}
+
+static void best_and_events_run_out_of_memory_gracefully(void **state) {
+  (void)state;
+  FAULT_LOOP(n) {
+    struct cl_reader *r = NULL;
+    const struct cl_study *study = NULL;
+    struct cl_best best;
+    double *x = NULL, *y = NULL;
+    int64_t *trials = NULL, position = 0;
+    size_t points = 0;
+    struct cl_selection selection = {.kind = CL_SELECT_STATES, .states = 1u << CL_COMPLETE};
+    int status = cl_reader_open(store, 2, &r, NULL);
+    if (status >= 0) status = cl_reader_need(r, 0, 0, &study, NULL);
+    if (status >= 0) status = cl_best_find(study, &best, NULL);
+    if (status >= 0) status = cl_best_history(study, &x, &y, &trials, &points, NULL);
+    if (status >= 0)
+      status = cl_events_read(r, &(struct cl_events_options){.selection = &selection}, nothing, NULL,
+                              &position, NULL);
+    expect(status);
+    cl_free(x);
+    cl_free(y);
+    cl_free(trials);
+    cl_reader_close(r);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(lists_run_out_of_memory_gracefully),
+      cmocka_unit_test(studies_run_out_of_memory_gracefully),
+      cmocka_unit_test(stories_and_reports_run_out_of_memory_gracefully),
+      cmocka_unit_test(best_and_events_run_out_of_memory_gracefully),
+  };
+  return cmocka_run_group_tests(tests, setup, teardown);
+}
