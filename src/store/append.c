@@ -28,6 +28,7 @@ static void keep_heads(struct appending *a) {
   if (s->study != a->study || s->position != a->head.position || s->heads.n > HEADS_KEPT)
     cl_heads_clear(&s->heads);
   cl_heads_settle(&s->heads);
+  assert(s->heads.n_changed == 0);
   s->commits++;
   s->study = a->study;
   s->position = a->head.position;
@@ -154,6 +155,7 @@ static void note_refusal(struct appending *a, struct cl_heads_entry *entry, stru
 }
 
 static int append_one(struct appending *a, struct cl_event *ev, struct cl_append *ret, struct cl_err *e) {
+  assert(a->head.position >= a->before && ret->position == 0);
   struct cl_store *s = a->store;
   struct cl_heads_entry *entry = NULL;
   if (ev->subject > 0) CL_TRY(get_entry(a, ev->subject, &entry, e));

@@ -21,6 +21,7 @@ void cl_heads_clear(struct cl_heads *h) {
 
 /* The slot that holds `trial`, or the free one where it belongs. */
 static size_t slot_of(const struct cl_heads *h, int64_t trial) {
+  assert(h->n_slots > h->n && (h->n_slots & (h->n_slots - 1)) == 0);
   size_t mask = h->n_slots - 1, at = (size_t)cl_mix64((uint64_t)trial) & mask;
   while (h->slots[at] != 0 && h->entries[h->slots[at] - 1].trial != trial) at = (at + 1) & mask;
   return at;

@@ -51,6 +51,7 @@ static bool is_mine(const struct cl_log *l, const struct cl_event *ev) {
 }
 
 static int apply(struct cl_log *l, const struct cl_event *ev, struct cl_err *e) {
+  assert(l->broken == 0 && ev->position > 0);
   assert(ev->position > l->position);
   if (is_mine(l, ev)) {
     int status = cl_study_apply(l->study, ev, e);

@@ -14,6 +14,7 @@ void cl_names_done(struct cl_names *n) {
 }
 
 void cl_names_cut_metrics(struct cl_names *n, size_t n_metrics) {
+  assert(n->n_objectives <= n->n_metrics);
   while (n->n_metrics > n_metrics) cl_free(n->metrics[--n->n_metrics]);
 }
 

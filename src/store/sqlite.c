@@ -139,6 +139,7 @@ int cl_sqlite_begin_write(struct cl_sqlite *s, struct cl_err *e) {
 }
 
 void cl_sqlite_end_read(struct cl_sqlite *s) {
+  assert(!s->writing);
   if (cl_sqlite_run_one(s, SQL_COMMIT, NULL) < 0) (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 

@@ -17,6 +17,7 @@ static int begin(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret, 
 
 int cl_sqlite_begin(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
   struct cl_sqlite *s = state;
+  assert(study >= 0);
   s->open = NULL;
   s->names_changed = false;
   CL_TRY(cl_sqlite_begin_write(s, e));

@@ -156,6 +156,7 @@ static void take_report(struct cl_sqlite_row *row, sqlite3_value **v) {
 }
 
 static void take_metric(struct cl_sqlite_row *row, size_t index, sqlite3_value *v) {
+  assert(index < row->study->names.n_metrics);
   if (sqlite3_value_type(v) == SQLITE_NULL) return;
   row->metrics[row->n_metrics++] =
       (struct cl_metric){(int)index + 1, row->study->names.metrics[index], real_of(v)};
@@ -176,12 +177,12 @@ static void reset_row(struct cl_sqlite_row *row) {
 }
 
 static bool make_room(struct cl_sqlite_row *row) {
-  const struct cl_names *names = row->study == NULL ? NULL : &row->study->names;
+  if (row->table != TRIALS && row->table != REPORTS) return true;
+  assert(row->study != NULL);
+  const struct cl_names *names = &row->study->names;
   if (row->table == TRIALS)
     return cl_grow(&row->values, &row->cap_values, names->n_hyperparameters, sizeof *row->values) == 0;
-  if (row->table == REPORTS)
-    return cl_grow(&row->metrics, &row->cap_metrics, names->n_metrics, sizeof *row->metrics) == 0;
-  return true;
+  return cl_grow(&row->metrics, &row->cap_metrics, names->n_metrics, sizeof *row->metrics) == 0;
 }
 
 static void clade_row(sqlite3_context *ctx, int n, sqlite3_value **v) {
@@ -254,6 +255,7 @@ void cl_sqlite_row_done(struct cl_sqlite_row *row) {
 /* Completing a row. */
 
 static int read_more(struct cl_sqlite_row *row, struct cl_err *e) {
+  assert(row->more == NULL && row->memory == NULL);
   json_error_t where;
   row->more = json_loads(row->more_text, 0, &where);
   if (row->more == NULL)
@@ -263,6 +265,7 @@ static int read_more(struct cl_sqlite_row *row, struct cl_err *e) {
 }
 
 static int read_assigned(struct cl_sqlite_row *row, struct cl_err *e) {
+  assert(row->n_values == 0 && row->place > 0);
   sqlite3_stmt *from = NULL;
   CL_TRY(cl_sqlite_get(row->s, SQL_ASSIGNED, &from, e));
   (void)sqlite3_bind_int64(from, 1, row->place);

@@ -166,6 +166,7 @@ static int next_listed(struct reader *r, struct cursor *c, struct cl_err *e) {
 }
 
 static int next_row(struct reader *r, struct cursor *c, struct cl_err *e) {
+  assert(c->statement != NULL && r->after <= r->until);
   if (c->listed) return next_listed(r, c, e);
   c->position = INT64_MAX;
   for (;;) {
@@ -401,6 +402,7 @@ static void add_summary(struct reader *r, struct cl_event *ev) {
 }
 
 static int show(struct reader *r, struct cursor *c, struct cl_err *e) {
+  assert(c->position > r->after && c->position == c->row.ev.position);
   CL_TRY(cl_sqlite_complete(&c->row, e));
   if (r->n_summaries > 0) add_summary(r, &c->row.ev);
   r->after = c->position;
@@ -469,6 +471,7 @@ static int read_curve(struct reader *r, int64_t trial, struct cl_err *e) {
   (void)sqlite3_bind_int64(c->statement, 2, trial);
   int status;
   while ((status = cl_sqlite_step(r->s, c->statement, e)) == 1) {
+    c->position = c->row.ev.position;
     status = show(r, c, e);
     if (status != 0) break;
   }
