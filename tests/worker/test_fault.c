@@ -1,0 +1,138 @@
+/* Every allocation fails once: nothing leaks, nothing is half done, and the error says so. And what
+ * publishing does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "fault/alloc.h"
+#include "worker/worker_impl.h"
+
+static struct cl_hyperparameter lr = {.id = 1, .name = "lr", .domain = CL_FLOAT};
+
+static struct cl_settings plain_settings(void) {
+  struct cl_settings s = {.n_objectives = 1};
+  s.objectives[0] = (struct cl_objective){"loss", CL_MINIMIZE, CL_LAST};
+  s.space.n = 1;
+  s.space.items = &lr;
+  return s;
+}
+
+static void a_line_is_read_or_memory_is_short(void **state) {
+  (void)state;
+  struct cl_settings s = plain_settings();
+  static const char line[] = "\x1b[1mepoch 3\x1b[0m loss=2.385 accuracy=0.5";
+  FAULT_LOOP(n) {
+    struct cl_output_rules *rules = NULL;
+    struct cl_output_report report = {0};
+    int status = cl_output_rules_create(&s, &rules, NULL);
+    if (status == 0) status = cl_output_line_read(rules, line, sizeof line - 1, &report, NULL);
+    if (cl_fault_happened())
+      assert_int_equal(status, CLADE_ENOMEM);
+    else
+      assert_true(status == 0 && report.n == 2 && report.step == 3 && report.metrics[0].value == 2.385);
+    cl_output_report_done(&report);
+    cl_output_rules_destroy(rules);
+  }
+}
+
+static void an_environment_is_whole_or_memory_is_short(void **state) {
+  (void)state;
+  struct cl_settings s = plain_settings();
+  struct cl_value value = cl_value_real(2.385);
+  char path[] = "PATH=/bin", left[] = "CLADE_X=1";
+  char *const base[] = {path, left, NULL};
+  struct cl_command_place place = {
+      .study = "s", .trial = 7, .attempt = 2, .slots = 1, .directory = "/d", .token = "t"};
+  FAULT_LOOP(n) {
+    struct cl_words words = {0};
+    int status = cl_command_environment(&s, &value, &place, base, &words, NULL);
+    if (cl_fault_happened())
+      assert_int_equal(status, CLADE_ENOMEM);
+    else
+      assert_true(status == 0 && strcmp(words.items[0], "PATH=/bin") == 0 && words.items[words.n] == NULL);
+    cl_words_done(&words);
+  }
+}
+
+static void write_state(const char *directory, const char *name, const char *text) {
+  char *path = cl_path_join(directory, name);
+  assert_int_equal(cl_file_write(path, text, strlen(text), false, NULL), 0);
+  cl_free(path);
+}
+
+static void a_state_is_published_whole_or_not_at_all(void **state) {
+  (void)state;
+  char base[] = "/tmp/clade-publish-XXXXXX", hash[33] = "";
+  assert_non_null(mkdtemp(base));
+  char *from = cl_path_join(base, "1-2.new"), *inner = cl_path_join(from, "inner"),
+       *to = cl_path_join(base, "1-2");
+  assert_int_equal(cl_dir_create(inner, NULL), 0);
+  write_state(from, "weights", "12345678901");
+  write_state(inner, "more", "abc");
+  FAULT_LOOP(n) {
+    struct cl_published p;
+    cl_publish_now(from, to, &p);
+    if (cl_fault_happened() && p.status < 0) {
+      assert_int_equal(p.status, CLADE_ENOMEM);
+      assert_true(cl_path_exists(from) != cl_path_exists(to));
+    } else {
+      assert_int_equal(p.status, 0);
+      assert_int_equal(p.bytes, 14);
+      if (hash[0] != '\0') assert_string_equal(p.hash, hash); /* again: the same */
+      memcpy(hash, p.hash, sizeof hash);
+    }
+  }
+  assert_false(cl_path_exists(from));
+  struct cl_published again;
+  write_state(to, "weights", "12345678902");
+  cl_publish_now(from, to, &again);
+  assert_int_equal(again.status, 0);
+  assert_string_not_equal(again.hash, hash);
+  cl_free(from);
+  cl_free(inner);
+  cl_free(to);
+  assert_int_equal(cl_dir_remove(base, NULL), 0);
+}
+
+static void a_state_that_is_nowhere_is_an_error(void **state) {
+  (void)state;
+  struct cl_published p;
+  cl_publish_now("/tmp/no/such/state.new", "/tmp/no/such/state", &p);
+  assert_int_equal(p.status, CLADE_EIO);
+  assert_non_null(strstr(p.error.text, "/tmp/no/such/state.new"));
+}
+
+static void tokens_name_their_attempt(void **state) {
+  (void)state;
+  int64_t trial = 0;
+  int attempt = 0;
+  assert_true(cl_token_parse("1000000000000.37.0123456789abcdef0123456789abcdef", &trial, &attempt));
+  assert_true(trial == INT64_C(1000000000000) && attempt == 37);
+  static const char *const wrong[] = {"",
+                                      "1",
+                                      "1.2",
+                                      "1.2.3",
+                                      "0.1.0123456789abcdef0123456789abcdef",
+                                      "-1.1.0123456789abcdef0123456789abcdef",
+                                      "1.0.0123456789abcdef0123456789abcdef",
+                                      "99999999999999999999.1.0123456789abcdef0123456789abcdef"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    assert_false(cl_token_parse(wrong[i], &trial, &attempt));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_line_is_read_or_memory_is_short),
+                                     cmocka_unit_test(an_environment_is_whole_or_memory_is_short),
+                                     cmocka_unit_test(a_state_is_published_whole_or_not_at_all),
+                                     cmocka_unit_test(a_state_that_is_nowhere_is_an_error),
+                                     cmocka_unit_test(tokens_name_their_attempt)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
