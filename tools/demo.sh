@@ -14,12 +14,11 @@ fi
 directory=$(mktemp -d "${TMPDIR:-/tmp}/clade-demo-XXXXXX")
 export CLADE_STORE=$directory/demo.db
 
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+
 show() { # print a command as one would type it, then run it
-  printf '\n\033[1m$ clade %s\033[0m\n' "$*"
-  "$clade" "$@"
-}
-[ -t 1 ] && [ -z "${NO_COLOR:-}" ] || show() {
-  printf '\n$ clade %s\n' "$*"
+  printf '\n%s$ clade %s%s\n' "$bold" "$*" "$plain"
   "$clade" "$@"
 }
 
