@@ -244,11 +244,12 @@ static int fill_word(const struct command *c, const char *word, struct cl_text *
     if (part == PART_BROKEN || (index < 0 && !is_spec) || (is_spec && c->spec_path == NULL))
       return CL_FAIL(e, CLADE_ESPEC, "the program's word '%.200s' names %s, which this study does not have",
                      word, name);
+    assert(is_spec || c->values != NULL);
     if (is_spec)
       cl_text_add(ret, c->spec_path);
-    else if (c->values[index].kind == CL_ABSENT)
+    else if (index >= 0 && c->values[index].kind == CL_ABSENT)
       *ret_gone = true;
-    else
+    else if (index >= 0)
       cl_value_write(ret, c->values[index]);
   }
   *ret_alone = parts == 1;
