@@ -650,6 +650,47 @@ static void segments_hold_steps_in_order(void **state) {
   assert_true(h.step == 4.5 && h.until == 4.5 && h.furthest == 12.5 && h.load == 0);
 }
 
+static void a_snapshot_that_is_about_to_be_begun_from_stays(void **state) {
+  struct fixture *f = *state;
+  struct cl_metric m[] = {{0, "acc", 0.5}};
+  for (int64_t i = 1; i <= 2; i++) {
+    int64_t version = kit_said(&f->k, kit_proposed(i, NULL, 0));
+    kit_said(&f->k, kit_started(i, 1, version));
+    kit_said(&f->k, kit_reported(i, 1, 1, 3, m, 1));
+  }
+  int64_t snapshot = kit_said(&f->k, kit_saved(1, 1, 3));
+  struct cl_event exploit = kit_event(CL_EVENT_EXPLOITED, 2), away = kit_event(CL_EVENT_DELETED, 1);
+  exploit.seen = cl_study_trial(cl_log_study(f->k.log), 2)->head.version;
+  exploit.u.exploited.snapshot = snapshot;
+  away.seen = cl_study_trial(cl_log_study(f->k.log), 1)->head.version;
+  away.u.deleted.snapshot = snapshot;
+  int64_t change = kit_said(&f->k, exploit);
+  assert_int_equal(kit_say(&f->k, away, NULL), CLADE_EREFUSED);
+  struct cl_event loaded = kit_event(CL_EVENT_LOADED, 2);
+  loaded.attempt = 1;
+  loaded.u.loaded.change = change;
+  loaded.u.loaded.snapshot = snapshot;
+  kit_said(&f->k, loaded);
+  kit_said(&f->k, away);
+  assert_all_agree(f);
+}
+
+static void settings_that_no_replica_could_take_are_not_appended(void **state) {
+  struct fixture *f = *state;
+  struct cl_append result;
+  struct cl_err e = {0};
+  struct cl_event ev = kit_event(CL_EVENT_UPDATED, 0);
+  ev.seen = 1;
+  ev.u.updated.settings = "{\"trials\": 0}";
+  ev.u.updated.space_version = 1;
+  assert_int_equal(cl_log_append(f->k.log, &ev, &result, &e), CLADE_ESPEC);
+  assert_non_null(strstr(e.text, "trials"));
+  ev = kit_created("other", 3);
+  ev.u.created.settings = "{\"study\": \"other\"}";
+  int64_t study = 0;
+  assert_int_equal(cl_store_create(f->a, &ev, &study, &e), CLADE_ESPEC);
+}
+
 static void names_differ_by_more_than_case(void **state) {
   struct fixture *f = *state;
   struct cl_event ev = kit_created("DIGITS", 30);
@@ -999,6 +1040,8 @@ int main(void) {
                                       TEST(facts_of_an_earlier_attempt_are_late_and_stand_once, false),
                                       TEST(the_budget_holds_with_two_engines, false),
                                       TEST(segments_hold_steps_in_order, false),
+                                      TEST(a_snapshot_that_is_about_to_be_begun_from_stays, false),
+                                      TEST(settings_that_no_replica_could_take_are_not_appended, false),
                                       TEST(times_and_writers_come_back, true),
                                       TEST(results_are_judged_one_by_one, true),
                                       TEST(what_follows_a_refused_decision_is_refused, true),
