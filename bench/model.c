@@ -71,9 +71,9 @@ static double copy_rate(size_t bytes) {
   if (from == NULL || to == NULL) exit(1);
   memset(from, 1, n);
   memset(to, 2, n);
-  double t = now(), best = 1e9;
+  double best = 1e9;
   for (int i = 0; i < COPIES; i++) {
-    t = now();
+    double t = now();
     memcpy(to, from, n);
     t = now() - t;
     if (t < best) best = t;

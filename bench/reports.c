@@ -34,20 +34,18 @@ static void read_line(int fd) {
 
 static int train(const char *path, const char *token, int n) {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
-  char line[300];
+  char line[300] = "";
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   (void)snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
   if (connect(fd, (struct sockaddr *)&at, sizeof at) < 0) return 1;
-  send_line(
-      fd, line,
-      (size_t)snprintf(line, sizeof line, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1}\n", token));
+  int length = snprintf(line, sizeof line, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1}\n", token);
+  send_line(fd, line, (size_t)length);
   read_line(fd);
   for (int i = 1; i <= n; i++) {
-    send_line(
-        fd, line,
-        (size_t)snprintf(line, sizeof line,
-                         "{\"type\":\"report\",\"ordinal\":%d,\"step\":%d,\"metrics\":{\"loss\":%.6f}}\n", i,
-                         i, 1.0 / i));
+    length = snprintf(line, sizeof line,
+                      "{\"type\":\"report\",\"ordinal\":%d,\"step\":%d,\"metrics\":{\"loss\":%.6f}}\n", i, i,
+                      1.0 / i);
+    send_line(fd, line, (size_t)length);
     read_line(fd);
   }
   return 0;

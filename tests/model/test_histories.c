@@ -185,8 +185,8 @@ static struct cl_event pick_update(struct world *w) {
       "{\"limits\": {\"retries\": 2}}",
       "{\"limits\": {}}",
       "{\"limits\": null, \"trials\": 30}",
-      "{\"hyperparameters\": [{\"id\": 3, \"name\": \"m\", \"domain\": \"int\", \"lo\": 0, \"hi\": 9007199254740991},"
-      " {\"id\": 1, \"name\": \"lr\", \"domain\": \"float\", \"lo\": 0, \"hi\": 2}]}",
+      ("{\"hyperparameters\": [{\"id\": 3, \"name\": \"m\", \"domain\": \"int\", \"lo\": 0, \"hi\": 9007199254740991},"
+       " {\"id\": 1, \"name\": \"lr\", \"domain\": \"float\", \"lo\": 0, \"hi\": 2}]}"),
       "{\"hyperparameters\": [{\"id\": 1, \"name\": \"lr\", \"domain\": \"float\", \"lo\": 0, \"hi\": 4}]}"};
   size_t which = below(w, 7);
   struct cl_event ev = about(CL_EVENT_UPDATED, 0, CL_CAUSE_HUMAN);
