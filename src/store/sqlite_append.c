@@ -57,8 +57,9 @@ int cl_sqlite_add_study(void *state, const struct cl_event *created, int64_t *re
   if (study >= INT64_MAX / CL_SQLITE_POSITIONS)
     return CL_FAIL(e, CLADE_ELIMIT, "'%s' has had %lld studies, its limit: start another store", s->path,
                    (long long)study);
-  CL_TRY(cl_sqlite_add_tables(s, study, e));
+  CL_TRY(cl_sqlite_add_tables(s, study, created->u.created.settings, e));
   CL_TRY(cl_sqlite_study(s, study, 0, &s->open, e));
+  s->open->has_columns = true;
   s->names_changed = true;
   *ret_study = study;
   return 0;
@@ -86,6 +87,7 @@ int cl_sqlite_add(void *state, int64_t study, const struct cl_event *ev, struct 
     return CL_FAIL(e, CLADE_ELIMIT, "the study has %lld events, the limit of one study",
                    (long long)ev->position - 1);
   if (ev->kind == CL_EVENT_CREATED) CL_TRY(cl_sqlite_take_settings(s, s->open, ev->u.created.settings, e));
+  s->open->has_columns = false;
   if (ev->kind == CL_EVENT_UPDATED) CL_TRY(cl_sqlite_take_settings(s, s->open, ev->u.updated.settings, e));
   return cl_sqlite_add_row(s, s->open, ev, e);
 }

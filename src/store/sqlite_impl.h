@@ -125,6 +125,7 @@ struct cl_sqlite_study {
   int64_t id;
   int64_t n_names; /* rows of `names` when they were read; the row in `studies` tells when there are more */
   struct cl_names names;
+  bool has_columns; /* its tables were just made with the columns of its first settings */
   sqlite3_stmt *add_trial, *add_report, *trial_position, *find_report, *count_reports;
   sqlite3_stmt *read_trials, *read_reports, *read_report, *read_curve, *report_positions;
   sqlite3_stmt *any_report;
@@ -179,7 +180,8 @@ int cl_sqlite_open_schema(struct cl_sqlite *s, struct cl_err *e);
 int cl_sqlite_study(struct cl_sqlite *s, int64_t study, int64_t n_names, struct cl_sqlite_study **ret,
                     struct cl_err *e);
 void cl_sqlite_forget(struct cl_sqlite *s, int64_t study); /* 0 = all */
-int cl_sqlite_add_tables(struct cl_sqlite *s, int64_t study, struct cl_err *e);
+/* With the columns of these settings: each one that is added later reads the whole schema again. */
+int cl_sqlite_add_tables(struct cl_sqlite *s, int64_t study, const char *settings, struct cl_err *e);
 int cl_sqlite_drop_tables(struct cl_sqlite *s, int64_t study, struct cl_err *e);
 /* Columns and rows of `names` for names that have come in since n_hyperparameters and n_metrics. */
 int cl_sqlite_take_settings(struct cl_sqlite *s, struct cl_sqlite_study *study, const char *settings,

@@ -180,17 +180,25 @@ int cl_sqlite_study(struct cl_sqlite *s, int64_t id, int64_t n_names, struct cl_
 
 /* Tables of a study. */
 
-int cl_sqlite_add_tables(struct cl_sqlite *s, int64_t id, struct cl_err *e) {
+int cl_sqlite_add_tables(struct cl_sqlite *s, int64_t id, const char *settings, struct cl_err *e) {
   long long n = id;
+  struct cl_names names = {0};
+  int status = cl_names_take_settings(&names, settings, e);
   cl_text_clear(&s->scratch);
   cl_text_format(&s->scratch,
                  "CREATE TABLE trials_%lld (trial INTEGER PRIMARY KEY, position, time, \"by\", as_of, cause, "
-                 "args, role, of, repeat, parent, seed, space, flags);"
-                 "CREATE TABLE reports_%lld (position INTEGER PRIMARY KEY, trial, attempt, ordinal, "
-                 "step REAL, time, \"by\", late);"
-                 "CREATE INDEX reports_%lld_trial ON reports_%lld (trial)",
-                 n, n, n, n);
-  return cl_sqlite_exec_scratch(s, e);
+                 "args, role, of, repeat, parent, seed, space, flags",
+                 n);
+  for (size_t i = 0; i < names.n_hyperparameters; i++)
+    cl_text_format(&s->scratch, ", h%d", names.hyperparameters[i].id);
+  cl_text_format(&s->scratch,
+                 "); CREATE TABLE reports_%lld (position INTEGER PRIMARY KEY, trial, attempt, ordinal, "
+                 "step REAL, time, \"by\", late",
+                 n);
+  for (size_t i = 0; i < names.n_metrics; i++) cl_text_format(&s->scratch, ", m%d REAL", (int)i + 1);
+  cl_text_format(&s->scratch, "); CREATE INDEX reports_%lld_trial ON reports_%lld (trial)", n, n);
+  cl_names_done(&names);
+  return status < 0 ? status : cl_sqlite_exec_scratch(s, e);
 }
 
 int cl_sqlite_drop_tables(struct cl_sqlite *s, int64_t id, struct cl_err *e) {
@@ -209,8 +217,9 @@ static int add_name(struct cl_sqlite *s, struct cl_sqlite_study *study, const ch
   sqlite3_stmt *statement = NULL;
   bool metric = strcmp(kind, "hyperparameter") != 0;
   cl_text_clear(&s->scratch);
-  cl_text_format(&s->scratch, "ALTER TABLE %s_%lld ADD COLUMN %c%d%s", metric ? "reports" : "trials",
-                 (long long)study->id, metric ? 'm' : 'h', id, metric ? " REAL" : "");
+  if (!study->has_columns)
+    cl_text_format(&s->scratch, "ALTER TABLE %s_%lld ADD COLUMN %c%d%s", metric ? "reports" : "trials",
+                   (long long)study->id, metric ? 'm' : 'h', id, metric ? " REAL" : "");
   CL_TRY(cl_sqlite_exec_scratch(s, e));
   CL_TRY(cl_sqlite_get(s, SQL_NAME_ADD, &statement, e));
   (void)sqlite3_bind_int64(statement, 1, study->id);
