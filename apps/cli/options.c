@@ -174,7 +174,7 @@ static int parse_long(struct parser *p, const char *word, const char *next, bool
   if (m.n > 1) return fail_ambiguous(p, copy, n);
   if (m.option->kind == CL_OPTION_FLAG) {
     if (equals != NULL) return fail(p->e, "--%s takes no value", m.option->name);
-    return set_option(p, &m, NULL);
+    return set_option(p, &m, "");
   }
   if (equals != NULL) return set_option(p, &m, equals + 1);
   if (next == NULL)
@@ -201,7 +201,7 @@ static int parse_short(struct parser *p, const char *word, const char *next, boo
     if (!find_letter(p, *c, &m))
       return fail(p->e, "there is no option -%.*s; clade %s --help lists them", 1, c, p->command->name);
     if (m.option->kind == CL_OPTION_FLAG) {
-      (void)set_option(p, &m, NULL);
+      (void)set_option(p, &m, "");
       continue;
     }
     if (c[1] != '\0') return set_option(p, &m, c[1] == '=' ? c + 2 : c + 1);

@@ -119,16 +119,30 @@ static void add_best(struct cl_cli_live *l, const struct clade_run_result *r) {
   add_values(t, clade_text_get(&l->best_values), style);
 }
 
-/* The history of the best, where there is one to see. */
-static void add_curve(struct cl_cli_live *l, const struct clade_run_result *r) {
+/* The history of the best: as this run has seen it, or from the log where an earlier one saw its beginning.
+ */
+static size_t take_history(struct cl_cli_live *l, enum cl_cli_part part, const struct clade_run_result *r,
+                           struct clade_curve *ret, struct cl_view_curve *ret_view) {
+  struct cl_cli_trial trial = {0};
+  bool read = part != CL_PART_RUN && cl_cli_trial_open(r, r->best_trial, &trial) &&
+              clade_best_history_read(trial.reader, ret, NULL) == 0;
+  cl_cli_trial_close(&trial);
+  if (!read && l->n > 0 && l->n < l->capacity) {
+    l->x[l->n] = (double)r->results; /* the last best holds until now */
+    l->y[l->n] = l->y[l->n - 1];
+    *ret_view = (struct cl_view_curve){l->x, l->y, l->n + 1};
+  } else
+    *ret_view = (struct cl_view_curve){ret->x, ret->y, ret->n};
+  return ret_view->n;
+}
+
+static void add_curve(struct cl_cli_live *l, enum cl_cli_part part, const struct clade_run_result *r) {
   struct clade_text title = {0};
   struct cl_view_style style = l->cli->out;
-  struct cl_view_curve curve = {l->x, l->y, l->n};
-  if (!l->cli->out_terminal || l->n < 3 || l->n >= l->capacity) return;
-  l->x[l->n] = (double)r->results; /* the last best holds until now */
-  l->y[l->n] = l->y[l->n - 1];
-  curve.n++;
-  clade_text_add_char(&l->cli->text, '\n');
+  struct clade_curve history = {0};
+  struct cl_view_curve curve;
+  if (!l->cli->out_terminal || r->best_trial == 0) return;
+  bool seen = take_history(l, part, r, &history, &curve) > 3;
   clade_text_format(&title, "%s, best so far", clade_text_get(&l->metric));
   struct cl_view_plot plot = {.curves = &curve,
                               .n_curves = 1,
@@ -138,8 +152,12 @@ static void add_curve(struct cl_cli_live *l, const struct clade_run_result *r) {
                                   style.width > 0 && style.width < CURVE_WIDTH ? style.width : CURVE_WIDTH,
                               .height = CURVE_HEIGHT,
                               .steps = true};
-  if (plot.width >= 20) cl_view_plot_write(&plot, &style, &l->cli->text);
+  if (seen && plot.width >= 20) {
+    clade_text_add_char(&l->cli->text, '\n');
+    cl_view_plot_write(&plot, &style, &l->cli->text);
+  }
   clade_text_done(&title);
+  clade_curve_done(&history);
 }
 
 /* Commands and what they are for: beside each other where that fits. */
@@ -237,7 +255,7 @@ int cl_cli_outcome(struct cl_cli_live *l, enum cl_cli_part part, int status,
   else {
     add_headline(l, result);
     add_best(l, result);
-    if (!l->cli->quiet) add_curve(l, result);
+    if (!l->cli->quiet) add_curve(l, part, result);
     if (!l->cli->quiet) add_next(l, part, result);
   }
   if (strcmp(result->reason, "failures") == 0) return CL_EXIT_FAILED;

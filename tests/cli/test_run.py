@@ -115,6 +115,18 @@ def test_an_interrupted_study_is_resumed(directory):
     expect(clade(directory, 'resume', 'hedl'), 3, stderr='held')
 
 
+def test_a_second_ctrl_c_kills(directory):
+    process = start_held(directory, '--grace', '1000')
+    process.send_signal(signal.SIGINT)
+    while 'stopping' not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 130 and 'stopping now' in err, (process.returncode, out, err)
+    let_go(directory)
+    expect(clade(directory, 'resume', 'held'), 0, stdout=r'\(3 complete\)')
+
+
 def test_sigterm_has_status_143(directory):
     process = start_held(directory)
     process.terminate()
@@ -180,6 +192,21 @@ def test_on_a_terminal_the_frame_gives_way_to_the_summary(directory):
     for line in (r'^5/5  trial', r'^seen is finished: 5 trials', r'^best: loss 0\.185 in trial 1$', r'^      lr=0\.'):
         assert re.search(line, text, re.MULTILINE), (line, text)
     assert 'seen  random' not in text, text
+
+
+def test_the_curve_of_a_resumed_study_begins_at_its_beginning(directory):
+    falling = ('sh', '-c', '[ $CLADE_TRIAL -lt 4 ] || while [ ! -e go ]; do sleep 0.05; done; echo loss=$((85 - CLADE_TRIAL))', '--lr=[0.1,0.2]')
+    process = subprocess.Popen([CLADE, 'run', '--minimize', 'loss', '-n', '9', '--name', 'fall', '--grace', '0.05', '--', *falling],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=directory, env=variables())
+    while '3/9' not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=100)
+    let_go(directory)
+    terminal = Terminal(directory, CLADE, 'resume')
+    assert terminal.finish() == 0
+    drawn = terminal.screen.text().split('loss, best so far')[1]
+    assert '84 ┤' in drawn and '76 ┤' in drawn, drawn
 
 
 tap.run(globals())
