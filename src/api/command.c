@@ -8,6 +8,8 @@
 #include "base/file.h"
 #include "query/address.h"
 #include "query/trials.h"
+#include "worker/attempt.h"
+#include "worker/worker.h"
 
 /* The directory that holds nothing but this study; "" where there is none, or where the name could lead
  * elsewhere. */
@@ -30,6 +32,72 @@ static void describe(const struct cl_study *s, const struct cl_study_head *head,
   ret->events = head->position;
 }
 
+static bool is_same_text(const char *a, const char *b) {
+  return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* A worker lives as long as it holds its lock. One of another host cannot be judged from here. */
+static int refuse_worker(const struct cl_study *s, int number, const char *host, const char *boot,
+                         struct cl_err *e) {
+  const struct cl_worker_info *w = cl_study_worker(s, number);
+  if (w == NULL || w->slots == 0) return 0;
+  if (!is_same_text(w->host, host))
+    return CL_FAIL(e, CLADE_EBUSY,
+                   "worker %d on %s may still run %s: stop it there, or resume and end the study there",
+                   number, w->host == NULL ? "another host" : w->host, cl_study_name(s));
+  if (!is_same_text(w->boot, boot)) return 0; /* the machine has started anew since */
+  char name[40];
+  (void)snprintf(name, sizeof name, "worker-%d", number);
+  char *path = cl_attempt_path(s, 0, 0, name);
+  int fd = -1;
+  if (path == NULL) return CL_FAIL_NOMEM(e);
+  bool lives = cl_path_exists(path) && cl_lock_take(path, false, &fd, NULL) == CLADE_BUSY;
+  if (fd >= 0) cl_lock_release(fd);
+  cl_free(path);
+  if (!lives) return 0;
+  return CL_FAIL(e, CLADE_EBUSY, "%s runs: worker %d works on it. Stop it first (Ctrl-C where it runs)",
+                 cl_study_name(s), number);
+}
+
+/* Trainers outlive their engine. */
+static int refuse_trial(const struct cl_study *s, const struct cl_trial *t, struct cl_err *e) {
+  struct cl_attempt_probe probe = {0};
+  if (t == NULL || !(t->head.flags & CL_ATTEMPT_OPEN)) return 0;
+  CL_TRY(cl_attempt_look(s, t->number, t->head.attempt, &probe, e));
+  if (!probe.held) return 0;
+  return CL_FAIL(
+      e, CLADE_EBUSY,
+      "trial %lld of %s still trains as process %d, although its engine is gone: `clade resume %s` takes it "
+      "over, or end that process first",
+      (long long)t->number, cl_study_name(s), (int)probe.pid, cl_study_name(s));
+}
+
+static int refuse_running(const struct cl_study *s, struct cl_err *e) {
+  char host[256], boot[64];
+  CL_TRY(cl_worker_here(host, boot, e));
+  for (int w = 1; w <= cl_study_workers(s); w++) CL_TRY(refuse_worker(s, w, host, boot, e));
+  for (int64_t i = 1; i <= cl_study_trials(s); i++) CL_TRY(refuse_trial(s, cl_study_trial(s, i), e));
+  return 0;
+}
+
+/* The lease of a worker that is dead is nobody's. */
+static int free_lease(struct cl_store *store, int64_t study, struct cl_err *e) {
+  struct cl_lease lease;
+  CL_TRY(cl_store_lease_get(store, study, &lease, e));
+  if (strncmp(lease.holder, "worker-", 7) != 0) return 0;
+  int status = cl_store_lease_release(store, study, &lease, e);
+  return status < 0 ? status : 0;
+}
+
+static int remove_all(struct cl_store *store, struct cl_reader *r, const char *directory, struct cl_err *e) {
+  const struct cl_study *s = NULL;
+  CL_TRY(cl_reader_need(r, 0, 0, &s, e));
+  CL_TRY(refuse_running(s, e));
+  CL_TRY(free_lease(store, cl_reader_id(r), e));
+  CL_TRY(cl_store_delete(store, cl_reader_id(r), e));
+  return directory[0] != '\0' ? cl_dir_remove(directory, e) : 0;
+}
+
 static int delete_found(struct cl_store *store, struct cl_reader *r, bool dry, struct clade_deletion *ret,
                         struct cl_err *e) {
   const struct cl_study *s = NULL;
@@ -38,10 +106,8 @@ static int delete_found(struct cl_store *store, struct cl_reader *r, bool dry, s
   CL_TRY(cl_reader_head(r, &head, e));
   CL_TRY(cl_reader_need(r, CL_NO_TRIALS, CL_NO_TRIALS, &s, e));
   CL_TRY(find_directory(s, &directory, e));
-  int status = 0;
   if (ret != NULL) describe(s, &head, directory, ret);
-  if (!dry) status = cl_store_delete(store, cl_reader_id(r), e);
-  if (!dry && status >= 0 && directory[0] != '\0') status = cl_dir_remove(directory, e);
+  int status = dry ? 0 : remove_all(store, r, directory, e);
   cl_free(directory);
   return status;
 }

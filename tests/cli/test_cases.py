@@ -10,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
@@ -182,6 +183,34 @@ def test_log_follows_what_another_process_appends(directory):
     finally:
         follower.terminate()
         assert follower.wait(60) == -15
+
+
+def eventually(what, *arguments):
+    """Wait for something that must come, at most two minutes."""
+    end = time.monotonic() + 120
+    while not what(*arguments):
+        assert time.monotonic() < end, arguments
+        time.sleep(0.05)
+
+
+def test_study_that_runs_is_not_deleted_and_one_whose_engine_was_killed_is(directory):
+    os.mkfifo(pathlib.Path(directory) / 'gate')
+    (pathlib.Path(directory) / 'spec.yaml').write_text(
+        'study: s\nprogram: ["sh", "-c", "cat gate; echo loss=0.385", "{x}"]\nmetric: {name: loss, goal: minimize}\n'
+        'hyperparameters:\n  - name: &x\n      range: [-2.0, 2.0]\ntrials: 9\nparallel: 1\n')
+    engine = subprocess.Popen([CLADE / 'clade', 'run', 'spec.yaml'], cwd=directory, env=environment(directory),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    eventually(lambda: 'RUNNING' in run('clade list s --json', directory)[0])
+    _, err, status = run('clade delete --yes s', directory)
+    assert status == 1 and 's runs: worker 1 works on it' in err, err
+    engine.kill()
+    engine.wait()
+    _, err, status = run('clade delete --yes s', directory)
+    assert status == 1 and 'trial 1 of s still trains as process' in err, err
+    (pathlib.Path(directory) / 'gate').write_text('open')
+    eventually(lambda: run('clade delete --yes s', directory)[2] == 0)
+    assert run('clade list s', directory)[2] == 3
+    assert not (pathlib.Path(directory) / 'clade.db.d' / 's').exists()
 
 
 tap.run(globals())
