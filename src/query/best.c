@@ -8,12 +8,12 @@
 #include "base/alloc.h"
 
 struct score { /* of one trial */
-  uint64_t hash;
   int64_t trial;
-  int64_t group; /* index of its configuration */
+  uint32_t group; /* index of its configuration */
 };
 
-struct group {   /* one configuration */
+struct group { /* one configuration */
+  uint64_t hash;
   int64_t first; /* a trial that has it */
   int64_t n;
   double mean, squares; /* running: Welford */
@@ -24,9 +24,10 @@ struct group {   /* one configuration */
 struct pool {
   const struct cl_study *study;
   const struct cl_objective *objective;
-  size_t n_scores, n_groups;
-  struct score *scores;
+  size_t n_scores, n_groups, n_slots;
+  struct score *scores; /* ascending by trial */
   struct group *groups;
+  uint32_t *slots; /* open addressing by hash: index of a group + 1, 0 = empty; n_slots is a power of two */
   struct cl_value *room; /* two trials */
 };
 
@@ -39,39 +40,38 @@ static bool is_scored(const struct cl_trial *t) {
          (is_searched(t) || t->head.role == CL_ROLE_CONFIRM);
 }
 
-static int compare_scores(const void *a, const void *b) {
-  const struct score *x = a, *y = b;
-  if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
-  return (x->trial > y->trial) - (x->trial < y->trial);
-}
-
-static int collect_scores(struct pool *p, struct cl_err *e) {
+static int make_room(struct pool *p, struct cl_err *e) {
   int64_t trials = cl_study_trials(p->study);
-  const struct cl_space *space = cl_study_space(p->study);
   size_t n = 0;
   for (int64_t i = 1; i <= trials; i++) {
     const struct cl_trial *t = cl_study_trial(p->study, i);
     if (t != NULL && is_scored(t)) n++;
   }
+  if (n >= UINT32_MAX / 2) return CL_FAIL(e, CLADE_ELIMIT, "%zu scores are more than can be compared", n);
+  p->n_slots = 16;
+  while (p->n_slots < 2 * n) p->n_slots *= 2;
   p->scores = cl_alloc_array(n, sizeof *p->scores);
   p->groups = cl_alloc_array(n, sizeof *p->groups);
-  p->room = cl_alloc_array((size_t)space->n * 2, sizeof *p->room);
-  if (p->scores == NULL || p->groups == NULL || p->room == NULL) return CL_FAIL_NOMEM(e);
-  for (int64_t i = 1; i <= trials; i++) {
-    const struct cl_trial *t = cl_study_trial(p->study, i);
-    if (t == NULL || !is_scored(t)) continue;
-    cl_trial_values(p->study, t, p->room);
-    p->scores[p->n_scores++] = (struct score){.hash = cl_space_hash(space, p->room), .trial = i};
-  }
-  qsort(p->scores, p->n_scores, sizeof *p->scores, compare_scores);
-  return 0;
+  p->slots = cl_alloc_array(p->n_slots, sizeof *p->slots);
+  p->room = cl_alloc_array((size_t)cl_study_space(p->study)->n * 2, sizeof *p->room);
+  bool all = p->scores != NULL && p->groups != NULL && p->slots != NULL && p->room != NULL;
+  return all ? 0 : CL_FAIL_NOMEM(e);
 }
 
-static bool same_configuration(struct pool *p, int64_t a, int64_t b) {
+/* The group whose configuration stands in p->room, made if there is none. */
+static uint32_t group_of(struct pool *p, int64_t trial) {
   const struct cl_space *space = cl_study_space(p->study);
-  cl_trial_values(p->study, cl_study_trial(p->study, a), p->room);
-  cl_trial_values(p->study, cl_study_trial(p->study, b), p->room + space->n);
-  return cl_space_equal(space, p->room, p->room + space->n);
+  uint64_t hash = cl_space_hash(space, p->room);
+  size_t slot = hash & (p->n_slots - 1);
+  for (; p->slots[slot] != 0; slot = (slot + 1) & (p->n_slots - 1)) {
+    const struct group *g = &p->groups[p->slots[slot] - 1];
+    if (g->hash != hash) continue;
+    cl_trial_values(p->study, cl_study_trial(p->study, g->first), p->room + space->n);
+    if (cl_space_equal(space, p->room, p->room + space->n)) return p->slots[slot] - 1;
+  }
+  p->groups[p->n_groups] = (struct group){.hash = hash, .first = trial};
+  p->slots[slot] = (uint32_t)++p->n_groups;
+  return p->slots[slot] - 1;
 }
 
 static void add_to_group(struct pool *p, struct group *g, const struct cl_trial *t) {
@@ -85,18 +85,17 @@ static void add_to_group(struct pool *p, struct group *g, const struct cl_trial 
   g->best_value = t->value;
 }
 
-/* Scores of equal hash stand together; `begin` is the first group of that hash. */
-static void group_scores(struct pool *p) {
-  size_t begin = 0;
-  for (size_t i = 0; i < p->n_scores; i++) {
-    struct score *s = &p->scores[i];
-    if (i == 0 || s->hash != p->scores[i - 1].hash) begin = p->n_groups;
-    size_t g = begin;
-    while (g < p->n_groups && !same_configuration(p, p->groups[g].first, s->trial)) g++;
-    if (g == p->n_groups) p->groups[p->n_groups++] = (struct group){.first = s->trial};
-    s->group = (int64_t)g;
-    add_to_group(p, &p->groups[g], cl_study_trial(p->study, s->trial));
+static int collect_scores(struct pool *p, struct cl_err *e) {
+  CL_TRY(make_room(p, e));
+  for (int64_t i = 1; i <= cl_study_trials(p->study); i++) {
+    const struct cl_trial *t = cl_study_trial(p->study, i);
+    if (t == NULL || !is_scored(t)) continue;
+    cl_trial_values(p->study, t, p->room);
+    uint32_t group = group_of(p, i);
+    add_to_group(p, &p->groups[group], t);
+    p->scores[p->n_scores++] = (struct score){.trial = i, .group = group};
   }
+  return 0;
 }
 
 struct shrinkage {
@@ -221,7 +220,6 @@ int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e
   struct cl_best b = {.value = NAN, .estimate = NAN, .lo = NAN, .hi = NAN, .noise_sd = NAN};
   int status = collect_scores(&p, e);
   if (status < 0) goto out;
-  group_scores(&p);
   struct shrinkage shrinkage = find_shrinkage(&p);
   const struct group *g = shrinkage.df >= CL_BEST_DF_MIN ? find_by_estimate(&p, &shrinkage) : NULL;
   b.trial = g != NULL ? g->best_trial : cl_study_best(s);
@@ -233,6 +231,7 @@ int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e
 out:
   cl_free(p.scores);
   cl_free(p.groups);
+  cl_free(p.slots);
   cl_free(p.room);
   return status;
 }

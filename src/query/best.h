@@ -39,7 +39,7 @@ struct cl_best {
   struct cl_confirmation confirmed;
 };
 
-/* Cost O(trials log trials). CLADE_ENOMEM. */
+/* Cost O(trials). CLADE_ENOMEM. */
 int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e);
 
 /* The points at which the best value so far changed, in the order in which the trials ended; the last point

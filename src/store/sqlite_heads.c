@@ -162,22 +162,48 @@ int cl_sqlite_last_event(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t
   return 0;
 }
 
-int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
-                          int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
-                          struct cl_err *e) {
+static void fill_sum(sqlite3_stmt *row, struct cl_head *ret) {
+  *ret = (struct cl_head){.reports = sqlite3_column_int64(row, 1),
+                          .step = cl_sqlite_real(row, 2),
+                          .furthest = cl_sqlite_real(row, 3),
+                          .attempt = sqlite3_column_int(row, 4),
+                          .state = (uint8_t)sqlite3_column_int(row, 5),
+                          .flags = (uint8_t)sqlite3_column_int(row, 6),
+                          .role = (uint8_t)sqlite3_column_int(row, 7)};
+}
+
+/* All heads have a place first; `fill` takes the rest. */
+static int visit_rows(struct cl_sqlite *s, enum cl_sqlite_statement statement, const int64_t places[2],
+                      void (*fill)(sqlite3_stmt *row, struct cl_head *ret),
+                      int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
+                      struct cl_err *e) {
   sqlite3_stmt *row = NULL;
-  CL_TRY(cl_sqlite_get(s, SQL_HEADS, &row, e));
-  (void)sqlite3_bind_int64(row, 1, place_of(study, lo - 1));
-  (void)sqlite3_bind_int64(row, 2, place_of(study, hi));
+  CL_TRY(cl_sqlite_get(s, statement, &row, e));
+  (void)sqlite3_bind_int64(row, 1, places[0]);
+  (void)sqlite3_bind_int64(row, 2, places[1]);
   int status;
   while ((status = cl_sqlite_step(s, row, e)) == 1) {
     struct cl_head head;
-    fill_trial(row, &head);
-    status = visit(ctx, sqlite3_column_int64(row, 0) - place_of(study, 0), &head);
+    fill(row, &head);
+    status = visit(ctx, sqlite3_column_int64(row, 0) & (CL_SQLITE_POSITIONS - 1), &head);
     if (status != 0) break;
   }
   (void)sqlite3_reset(row);
   return status;
+}
+
+int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
+                          int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
+                          struct cl_err *e) {
+  const int64_t places[] = {place_of(study, lo - 1), place_of(study, hi)};
+  return visit_rows(s, SQL_HEADS, places, fill_trial, visit, ctx, e);
+}
+
+int cl_sqlite_visit_sums(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
+                         int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
+                         struct cl_err *e) {
+  const int64_t places[] = {place_of(study, lo - 1), place_of(study, hi)};
+  return visit_rows(s, SQL_SUMS, places, fill_sum, visit, ctx, e);
 }
 
 int cl_sqlite_heads(void *state, int64_t study, struct cl_study_head *ret,

@@ -53,6 +53,8 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
                "WHERE study = ?1") \
   X(HEAD, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place = ?1") \
   X(HEADS, "SELECT " CL_SQLITE_TRIAL_HEAD " FROM heads WHERE place > ?1 AND place <= ?2 ORDER BY place") \
+  X(SUMS, "SELECT place, reports, step, furthest, attempt, state, flags, role FROM heads " \
+          "WHERE place > ?1 AND place <= ?2 ORDER BY place") \
   X(LAST_EVENT, "SELECT max(last) FROM heads WHERE place >= ?1 AND place <= ?2") \
   X(HEAD_PUT, "INSERT OR REPLACE INTO heads (" CL_SQLITE_TRIAL_HEAD ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, " \
               "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)") \
@@ -273,6 +275,10 @@ int cl_sqlite_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(vo
 int cl_sqlite_visit_heads(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
                           int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
                           struct cl_err *e);
+/* The same with only what sums reports up (heads.h: cl_head_is_summed) filled in: half the cost. */
+int cl_sqlite_visit_sums(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t hi,
+                         int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
+                         struct cl_err *e);
 /* As cl_sqlite_head, and how many rows of `names` there are. */
 int cl_sqlite_look(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret, int64_t *ret_names,
                    struct cl_err *e);

@@ -364,7 +364,7 @@ static int find_summaries(struct reader *r, struct cl_err *e) {
   int status = cl_sqlite_step(r->s, *any, e);
   (void)sqlite3_reset(*any);
   if (status <= 0) return status; /* nothing to leave out */
-  CL_TRY(cl_sqlite_visit_heads(r->s, r->id, lo, hi, summarise, &f, e));
+  CL_TRY(cl_sqlite_visit_sums(r->s, r->id, lo, hi, summarise, &f, e));
   CL_TRY(leave_out_open_ends(r, &f, e));
   if (is_filtered(r) || f.n_unfinished > LISTED_MAX) return 0;
   status = 0;
