@@ -36,11 +36,13 @@ static bool is_same_text(const char *a, const char *b) {
   return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
-/* A worker lives as long as it holds its lock. One of another host cannot be judged from here. */
+/* A worker lives as long as it holds its lock. One of another host cannot be judged from here; it is in the
+ * way while the study has something left to do. */
 static int refuse_worker(const struct cl_study *s, int number, const char *host, const char *boot,
                          struct cl_err *e) {
   const struct cl_worker_info *w = cl_study_worker(s, number);
   if (w == NULL || w->slots == 0) return 0;
+  if (!is_same_text(w->host, host) && cl_study_reason(s) != 0) return 0;
   if (!is_same_text(w->host, host))
     return CL_FAIL(e, CLADE_EBUSY,
                    "worker %d on %s may still run %s: stop it there, or resume and end the study there",

@@ -102,12 +102,12 @@ def test_hostile_texts_cannot_steer_the_terminal(directory):
 
 def test_deleting_asks_and_takes_no_for_an_answer(directory):
     fill(directory)
-    text, status = see(['delete', 'mnist'], directory, answer=b'n\n')
-    assert status == 1 and 'Delete study mnist with its 12 trials' in text, text
-    assert see(['list', 'mnist'], directory)[1] == 0
-    text, status = see(['delete', 'mnist'], directory, answer=b'y\n')
+    text, status = see(['delete', 'pbt'], directory, answer=b'n\n')
+    assert status == 1 and 'Delete study pbt with its 4 trials' in text, text
+    assert see(['list', 'pbt'], directory)[1] == 0
+    text, status = see(['delete', 'pbt'], directory, answer=b'y\n')
     assert status == 0, text
-    assert see(['list', 'mnist'], directory)[1] == 3
+    assert see(['list', 'pbt'], directory)[1] == 3
 
 
 def test_drawings_fit_every_size(directory):
