@@ -1,4 +1,4 @@
-/* The methods this build knows. A new one is one line here. */
+/* The methods this build knows, and their options. A new one is one line here. */
 #include <string.h>
 
 #include "search/methods.h"
@@ -14,4 +14,36 @@ const struct cl_searcher_ops *cl_searcher_find(const char *name) {
   for (int i = 0; searchers[i] != NULL; i++)
     if (strcmp(searchers[i]->name, name) == 0) return searchers[i];
   return NULL;
+}
+
+static int refuse_method(const char *name, struct cl_err *e) {
+  struct cl_text known = {0};
+  for (int i = 0; cl_searchers()[i] != NULL; i++)
+    cl_text_format(&known, "%s%s", i > 0 ? ", " : "", cl_searchers()[i]->name);
+  int status = known.failed ? CL_FAIL_NOMEM(e)
+                            : CL_FAIL(e, CLADE_ESPEC, "search: this clade has no method \"%s\"; it has %s",
+                                      name, cl_text_get(&known));
+  cl_text_done(&known);
+  return status;
+}
+
+static struct cl_options options_of(const struct cl_searcher_ops *ops, const struct cl_settings *settings) {
+  return (struct cl_options){"search", ops->name, ops->options, settings->search};
+}
+
+int cl_search_check(const struct cl_settings *settings, struct cl_err *e) {
+  const struct cl_searcher_ops *ops = cl_searcher_find(settings->method);
+  if (ops == NULL) return refuse_method(settings->method, e);
+  struct cl_options options = options_of(ops, settings);
+  return cl_options_check(&options, e);
+}
+
+double cl_search_number(const struct cl_search_env *env, const char *option) {
+  struct cl_options options = options_of(env->ops, env->settings);
+  return cl_options_number(&options, option);
+}
+
+const char *cl_search_word(const struct cl_search_env *env, const char *option) {
+  struct cl_options options = options_of(env->ops, env->settings);
+  return cl_options_word(&options, option);
 }

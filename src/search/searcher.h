@@ -17,6 +17,7 @@
 #ifndef CL_SEARCHER_H
 #define CL_SEARCHER_H
 
+#include "model/options.h"
 #include "model/study.h"
 
 enum cl_told {
@@ -54,14 +55,6 @@ struct cl_proposal {
   bool infeasible;      /* no legal assignment was found in CL_REDRAWS_MAX draws */
   int64_t of;           /* first trial of the same configuration, if the method knows; 0 = none */
   int repeat;           /* trials of it before this one */
-};
-
-struct cl_option { /* of a method, under `search:` */
-  const char *name;
-  const char *type;     /* "int", "float", "bool", or the words of a choice: "owen|none" */
-  double lo, hi;        /* inclusive range of a number */
-  const char *standard; /* the default, as text; the only place where it is written */
-  const char *help;     /* one sentence */
 };
 
 enum {

@@ -1,0 +1,111 @@
+#include "model/options.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static const struct cl_option *find_option(const struct cl_options *a, const char *name) {
+  for (const struct cl_option *o = a->table; o->name != NULL; o++)
+    if (strcmp(o->name, name) == 0) return o;
+  return NULL;
+}
+
+static bool is_choice(const struct cl_option *o) {
+  return strchr(o->type, '|') != NULL;
+}
+
+/* Is `word` one of the words of "a|b|c"? */
+static bool has_word(const char *words, const char *word) {
+  size_t n = strlen(word);
+  for (const char *at = words; at != NULL; at = strchr(at, '|')) {
+    at += *at == '|';
+    if (n > 0 && strncmp(at, word, n) == 0 && (at[n] == '\0' || at[n] == '|')) return true;
+  }
+  return false;
+}
+
+static int check_number(const struct cl_options *a, const struct cl_option *o, const json_t *node,
+                        struct cl_err *e) {
+  bool whole = strcmp(o->type, "int") == 0;
+  double x = json_is_number(node) ? json_number_value(node) : NAN;
+  if (x >= o->lo && x <= o->hi && (!whole || rint(x) == x)) return 0;
+  char lo[CL_NUMBER_TEXT], hi[CL_NUMBER_TEXT];
+  return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be a %s in %s…%s", a->section, o->name, a->method,
+                 whole ? "whole number" : "number", cl_number_text(o->lo, lo), cl_number_text(o->hi, hi));
+}
+
+static int check_option(const struct cl_options *a, const struct cl_option *o, const json_t *node,
+                        struct cl_err *e) {
+  if (is_choice(o)) {
+    if (json_is_string(node) && has_word(o->type, json_string_value(node))) return 0;
+    return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be one of %s", a->section, o->name, a->method,
+                   o->type);
+  }
+  if (strcmp(o->type, "bool") != 0) return check_number(a, o, node, e);
+  if (json_is_boolean(node)) return 0;
+  return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be true or false", a->section, o->name, a->method);
+}
+
+static int refuse_option(const struct cl_options *a, const char *name, struct cl_err *e) {
+  const char *nearest = NULL;
+  int least = (int)strlen(name) / 2 + 1;
+  for (const struct cl_option *o = a->table; o->name != NULL; o++) {
+    int distance = cl_text_distance(name, o->name);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = o->name;
+  }
+  struct cl_text known = {0};
+  for (const struct cl_option *o = a->table; o->name != NULL; o++)
+    cl_text_format(&known, "%s%s", o == a->table ? "; its options are " : ", ", o->name);
+  int status = known.failed
+                   ? CL_FAIL_NOMEM(e)
+                   : CL_FAIL(e, CLADE_ESPEC, "%s: method %s has no option \"%s\"%s%s%s", a->section,
+                             a->method, name, nearest != NULL ? "; did you mean " : cl_text_get(&known),
+                             nearest != NULL          ? nearest
+                             : a->table->name == NULL ? "; it has none"
+                                                      : "",
+                             nearest != NULL ? "?" : "");
+  cl_text_done(&known);
+  return status;
+}
+
+int cl_options_check(const struct cl_options *a, struct cl_err *e) {
+  /* jansson's iterators want a mutable object, and leave it alone */
+  json_t *given = (json_t *)(uintptr_t)a->given;
+  for (void *it = json_object_iter(given); it != NULL; it = json_object_iter_next(given, it)) {
+    const char *name = json_object_iter_key(it);
+    const json_t *node = json_object_iter_value(it);
+    if (strcmp(name, "method") == 0 || json_is_null(node)) continue;
+    const struct cl_option *o = find_option(a, name);
+    if (o == NULL) return refuse_option(a, name, e);
+    CL_TRY(check_option(a, o, node, e));
+  }
+  return 0;
+}
+
+double cl_options_number(const struct cl_options *a, const char *option) {
+  const struct cl_option *o = find_option(a, option);
+  assert(o != NULL && !is_choice(o));
+  const json_t *node = json_object_get(a->given, option);
+  if (json_is_boolean(node)) return json_is_true(node);
+  if (json_is_number(node)) return json_number_value(node);
+  double x = strcmp(o->standard, "true") == 0;
+  (void)cl_text_to_number(o->standard, &x);
+  return x;
+}
+
+const char *cl_options_word(const struct cl_options *a, const char *option) {
+  const struct cl_option *o = find_option(a, option);
+  assert(o != NULL && is_choice(o));
+  const char *word = json_string_value(json_object_get(a->given, option));
+  return word != NULL ? word : o->standard;
+}
+
+bool cl_options_has(const struct cl_options *a, const char *option) {
+  assert(find_option(a, option) != NULL);
+  const json_t *node = json_object_get(a->given, option);
+  return node != NULL && !json_is_null(node);
+}

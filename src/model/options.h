@@ -1,0 +1,37 @@
+/* Options of a method, under `search:` or `schedule:` of the settings: declared in one table per method,
+ * checked against it, read through it. Defaults stand in the tables only. */
+#ifndef CL_OPTIONS_H
+#define CL_OPTIONS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct cl_option {
+  const char *name;
+  const char *type;     /* "int", "float", "bool", or the words of a choice: "owen|none" */
+  double lo, hi;        /* inclusive range of a number */
+  const char *standard; /* the default, as text; the only place where it is written */
+  const char *help;     /* one sentence */
+};
+
+/* What a method's options are and where they are given. */
+struct cl_options {
+  const char *section; /* "search" or "schedule", for sentences */
+  const char *method;
+  const struct cl_option *table; /* ended by a null name */
+  const json_t *given;           /* the section's object, or null; borrows */
+};
+
+/* Check what is given against the table; the key `method` and nulls are skipped. CLADE_ESPEC naming the
+ * option and its range, or the nearest known one; CLADE_ENOMEM. */
+int cl_options_check(const struct cl_options *o, struct cl_err *e);
+
+/* Value of an option, or its default. A bool is 0 or 1. */
+double cl_options_number(const struct cl_options *o, const char *option);
+const char *cl_options_word(const struct cl_options *o,
+                            const char *option);                     /* static or borrowed from given */
+bool cl_options_has(const struct cl_options *o, const char *option); /* given, and not null */
+
+#endif
