@@ -208,7 +208,8 @@ struct clade_trial_info {
   int64_t started_ms, ended_ms; /* -1 = not (yet) */
   size_t n_values, n_metrics, n_attempt_list, n_reports, n_changes, n_repeats;
   const struct clade_named_value *values;  /* active ones */
-  const struct clade_named_value *metrics; /* of the last report that holds the primary metric */
+  const struct clade_named_value *metrics; /* of the last report that holds the primary metric; those it
+                                              lacks, of the last one that has them */
   const struct clade_attempt *attempt_list;
   const struct clade_report *reports;
   const struct clade_change *changes; /* without the first assignment */

@@ -77,6 +77,34 @@ static int name_metrics(struct filling *f, const struct cl_story_report *report,
   return 0;
 }
 
+/* The metric of a report; null if it has none of this id. */
+static const struct clade_named_value *find_metric(const struct cl_story_report *own,
+                                                   const struct clade_report *report, int id) {
+  for (int n = 0; n < own->n_metrics; n++)
+    if (own->metrics[n].id == id) return &report->metrics[n];
+  return NULL;
+}
+
+/* What the record lacks comes from the last report that counts and has it, as in listings. */
+static int fill_metrics(struct filling *f, const struct clade_report *reports) {
+  struct clade_trial_info *i = &f->r->info;
+  int known = cl_study_metrics(f->study);
+  struct clade_named_value *m = cl_arena_array(&f->r->arena, (size_t)known, sizeof *m);
+  if (m == NULL) return CL_FAIL_NOMEM(f->e);
+  for (int id = 1; id <= known; id++) {
+    const struct clade_named_value *last = NULL, *of_record = NULL;
+    for (size_t k = 0; k < f->story->n_reports; k++) {
+      const struct clade_named_value *found = find_metric(&f->story->reports[k], &reports[k], id);
+      if (found != NULL && reports[k].counts) last = found;
+      if (f->story->reports[k].position == f->trial->record) of_record = found;
+    }
+    if (of_record != NULL) last = of_record;
+    if (last != NULL) m[i->n_metrics++] = *last;
+  }
+  i->metrics = m;
+  return 0;
+}
+
 static int fill_reports(struct filling *f) {
   struct clade_trial_info *i = &f->r->info;
   struct clade_report *reports = cl_arena_array(&f->r->arena, f->story->n_reports, sizeof *reports);
@@ -89,13 +117,10 @@ static int fill_reports(struct filling *f) {
                                        .counts = !own->late && !own->is_void,
                                        .n_metrics = (size_t)own->n_metrics};
     CL_TRY(name_metrics(f, own, &reports[k].metrics));
-    if (own->position != f->trial->record) continue;
-    i->metrics = reports[k].metrics;
-    i->n_metrics = reports[k].n_metrics;
   }
   i->reports = reports;
   i->n_reports = f->story->n_reports;
-  return 0;
+  return fill_metrics(f, reports);
 }
 
 static int describe_end(struct filling *f, const struct cl_story_attempt *a, const char **ret) {

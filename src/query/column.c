@@ -256,7 +256,7 @@ static struct cl_value standard_cell(int index, const struct cl_study *study,
 static struct cl_value metric_cell(const struct cl_study *study, const struct cl_trial_row *row, int id) {
   for (int i = 0; i < row->n_metrics; i++)
     if (row->metrics[i].id == id) return cl_value_real(row->metrics[i].value);
-  if (row->n_metrics > 0 || id > cl_study_settings(study)->n_objectives) return (struct cl_value){0};
+  if (row->trial->record != 0 || id > cl_study_settings(study)->n_objectives) return (struct cl_value){0};
   double value = cl_trial_objective(row->trial, id - 1);
   return number_cell(value, !isnan(value));
 }

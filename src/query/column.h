@@ -51,7 +51,7 @@ struct cl_trial_row {
   const struct cl_trial *trial;
   int64_t parent;            /* 0 = none */
   double step;               /* of the record, else the last; NaN = none */
-  int n_metrics;             /* of the record: the last report that holds the primary metric */
+  int n_metrics;             /* of the record, else of the last report that has it (records.h) */
   struct cl_metric *metrics; /* names are null */
 };
 

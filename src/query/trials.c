@@ -8,8 +8,7 @@
 #include "base/alloc.h"
 #include "query/best.h"
 #include "query/filter.h"
-
-#define READ_SINGLY_MAX 1000 /* records; more are picked out of one pass over the log */
+#include "query/records.h"
 
 /* A listing while it is made. Lives in the scratch memory of one call. */
 struct listing {
@@ -52,80 +51,9 @@ static int name_known_metrics(struct listing *l, struct cl_err *e) {
   return 0;
 }
 
-static int take_record(struct listing *l, struct cl_trial_row *row, const struct cl_event *ev,
-                       struct cl_err *e) {
-  const struct cl_metric_list *metrics = &ev->u.reported.metrics;
-  row->step = ev->u.reported.step;
-  row->metrics = cl_arena_array(&l->arena, (size_t)metrics->n, sizeof *row->metrics);
-  if (row->metrics == NULL) return CL_FAIL_NOMEM(e);
-  row->n_metrics = metrics->n;
-  for (int i = 0; i < metrics->n; i++) {
-    row->metrics[i] = (struct cl_metric){.id = metrics->items[i].id, .value = metrics->items[i].value};
-    CL_TRY(name_metric(l, metrics->items[i].id, metrics->items[i].name, e));
-  }
-  return 0;
-}
-
-struct pass {
-  struct listing *listing;
-  struct cl_trial_row **by_record; /* ascending */
-  size_t n, next;
-  struct cl_err *e;
-};
-
-static int visit_record(void *ctx, const struct cl_event *ev) {
-  struct pass *p = ctx;
-  while (p->next < p->n && p->by_record[p->next]->trial->record < ev->position) p->next++;
-  if (p->next == p->n) return CLADE_EMPTY;
-  if (ev->kind != CL_EVENT_REPORTED || p->by_record[p->next]->trial->record != ev->position) return 0;
-  return take_record(p->listing, p->by_record[p->next], ev, p->e);
-}
-
-static int compare_records(const void *a, const void *b) {
-  const struct cl_trial_row *x = *(struct cl_trial_row *const *)a, *y = *(struct cl_trial_row *const *)b;
-  return (x->trial->record > y->trial->record) - (x->trial->record < y->trial->record);
-}
-
-static int read_records_singly(struct pass *p, struct cl_err *e) {
-  struct cl_store *store = cl_reader_store(p->listing->reader);
-  int64_t id = cl_reader_id(p->listing->reader);
-  for (size_t i = 0; i < p->n; i++) {
-    const struct cl_trial *t = p->by_record[i]->trial;
-    struct cl_read one = {.after = t->record - 1,
-                          .until = t->record,
-                          .trial_lo = t->number,
-                          .trial_hi = t->number,
-                          .only_trials = true};
-    p->next = i;
-    CL_TRY(cl_store_read(store, id, &one, visit_record, p, e));
-  }
-  return 0;
-}
-
-static int read_records_in_one_pass(struct pass *p, struct cl_err *e) {
-  struct cl_read all = {.after = p->by_record[0]->trial->record - 1,
-                        .until = p->by_record[p->n - 1]->trial->record};
-  int status = cl_store_read(cl_reader_store(p->listing->reader), cl_reader_id(p->listing->reader), &all,
-                             visit_record, p, e);
-  return status < 0 ? status : 0;
-}
-
-/* Read the record of every row: what it reported when it last reported the primary metric. */
 static int read_records(struct listing *l, struct cl_err *e) {
   if (l->has_records || l->n == 0) return 0;
-  struct pass p = {.listing = l, .e = e};
-  p.by_record = cl_alloc_array(l->n, sizeof *p.by_record);
-  if (p.by_record == NULL) return CL_FAIL_NOMEM(e);
-  for (size_t i = 0; i < l->n; i++)
-    if (l->rows[i].trial->record > 0) p.by_record[p.n++] = &l->rows[i];
-  qsort(p.by_record, p.n, sizeof *p.by_record, compare_records);
-  int status = 0;
-  if (p.n > READ_SINGLY_MAX)
-    status = read_records_in_one_pass(&p, e);
-  else
-    status = read_records_singly(&p, e);
-  cl_free(p.by_record);
-  if (status < 0) return status;
+  CL_TRY(cl_records_read(l->reader, l->rows, l->n, cl_study_metrics(l->study), &l->arena, e));
   l->has_records = true;
   return 0;
 }
@@ -159,11 +87,6 @@ static int add_numbers(struct listing *l, const struct cl_selection *s, int64_t 
 static int keep_where(struct listing *l, const char *filter, struct cl_err *e) {
   struct cl_filter *f = NULL;
   int status = cl_filter_parse(filter, l->study, &l->metrics, &f, e);
-  if (status == CLADE_EINVAL && !l->has_records &&
-      l->n > 0) { /* perhaps a metric that only the records name */
-    CL_TRY(read_records(l, e));
-    status = cl_filter_parse(filter, l->study, &l->metrics, &f, e);
-  }
   if (status >= 0 && cl_filter_needs_metrics(f)) status = read_records(l, e);
   if (status >= 0) {
     size_t kept = 0;
@@ -231,10 +154,6 @@ static struct cl_value best_key(const struct listing *l, const struct cl_trial *
 static int find_sort_column(struct listing *l, const char *sort, struct cl_column *ret, struct cl_err *e) {
   const char *nearest = NULL;
   int found = cl_column_find(l->study, &l->metrics, sort, ret, &nearest);
-  if (found == 0 && !l->has_records) {
-    CL_TRY(read_records(l, e));
-    found = cl_column_find(l->study, &l->metrics, sort, ret, &nearest);
-  }
   if (found == 0)
     return CL_FAIL(e, CLADE_EINVAL,
                    "cannot sort by '%.100s': write best, trial, hparams.NAME or metrics.NAME%s%.100s%s", sort,

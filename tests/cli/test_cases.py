@@ -27,7 +27,7 @@ def environment(directory, **more):
 
 def fill(directory):
     """A store of the told studies; made once, then copied."""
-    subprocess.run([FILL, pathlib.Path(directory) / 'clade.db', 'repeats', 'pbt', 'hostile', 'empty', 'many:120', 'mnist'], check=True)
+    subprocess.run([FILL, pathlib.Path(directory) / 'clade.db', 'repeats', 'pbt', 'hostile', 'empty', 'many:120', 'maze', 'mnist'], check=True)
 
 
 def run(command, directory, **more):

@@ -192,11 +192,24 @@ void tale_retry(struct tale *t, int64_t trial) {
   append(t, ev);
 }
 
-void tale_note(struct tale *t, int64_t trial, const char *text) {
+static void annotate(struct tale *t, int64_t trial, enum cl_note what, const char *name, const char *text) {
   struct cl_event ev = {.kind = CL_EVENT_NOTE, .subject = trial};
-  ev.u.note.what = CL_NOTE_TEXT;
+  ev.u.note.what = what;
+  ev.u.note.name = name;
   ev.u.note.text = text;
   append(t, ev);
+}
+
+void tale_note(struct tale *t, int64_t trial, const char *text) {
+  annotate(t, trial, CL_NOTE_TEXT, NULL, text);
+}
+
+void tale_tag(struct tale *t, int64_t trial, const char *name, const char *text) {
+  annotate(t, trial, CL_NOTE_TAG, name, text);
+}
+
+void tale_untag(struct tale *t, int64_t trial, const char *name) {
+  annotate(t, trial, CL_NOTE_UNTAG, name, NULL);
 }
 
 void tale_finish(struct tale *t, enum cl_reason reason) {

@@ -44,6 +44,8 @@ void tale_end(struct tale *t, int64_t trial, int status, int64_t record, double 
 void tale_stop(struct tale *t, int64_t trial, enum cl_cause cause); /* pruned, or diverged */
 void tale_retry(struct tale *t, int64_t trial);
 void tale_note(struct tale *t, int64_t trial, const char *text);
+void tale_tag(struct tale *t, int64_t trial, const char *name, const char *text); /* text null: no value */
+void tale_untag(struct tale *t, int64_t trial, const char *name);
 void tale_finish(struct tale *t, enum cl_reason reason);
 
 /* A searched trial with one report that ends well: 4 events. */

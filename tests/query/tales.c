@@ -154,6 +154,63 @@ void tell_hostile(struct cl_store *s) {
   free(big);
 }
 
+static const char maze_settings[] =
+    "\"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\", \"reduce\": \"last\"}], \"step\": \"iters\","
+    "\"hyperparameters\": [{\"id\": 1, \"name\": \"seqlen\", \"domain\": \"ordered\", \"values\": [4, 8, 12, 16]},"
+    "{\"id\": 2, \"name\": \"disc\", \"domain\": \"ordered\", \"values\": [0.8, 0.85, 0.9, 0.95]},"
+    "{\"id\": 3, \"name\": \"lr\", \"domain\": \"ordered\", \"values\": [0.00016, 0.0004, 0.001]}],"
+    "\"search\": {\"method\": \"dgd\"}, \"trials\": 20, \"parallel\": 1, \"limits\": {\"retries\": 1}";
+
+static void explore_maze(struct tale *t, int64_t trial, int first, int last, double reward) {
+  for (int i = first; i <= last; i++)
+    tale_report(t, trial, i * 1000, "s1-hrs", 0.0125 * i, "s1-rew", reward * i / 5, "s1-win", 0.1963 * i,
+                NULL);
+}
+
+static void end_maze(struct tale *t, int64_t trial, double reward) {
+  double hpmax = reward * 0.5;
+  tale_end(t, trial, 0, tale_report(t, trial, 5000, "hpmax", hpmax, NULL), hpmax);
+}
+
+void tell_maze(struct cl_store *s) {
+  static const int seqlen[] = {12, 8, 4, 16, 8, 12, 4, 16, 8};
+  static const double disc[] = {0.9, 0.85, 0.9, 0.8, 0.95, 0.9, 0.85, 0.9, 0.8};
+  static const double lr[] = {0.0004, 0.00016, 0.001, 0.0004, 0.001, 0.00016, 0.0004, 0.0004, 0.00016};
+  struct tale t = tale_begin(s, "maze", maze_settings);
+  tale_worker(&t, "here", 1);
+  for (int i = 0; i < 9; i++) {
+    struct cl_value values[] = {cl_value_int(seqlen[i]), cl_value_real(disc[i]), cl_value_real(lr[i])};
+    int64_t trial = tale_propose(&t, NULL, 3, values);
+    double reward = 0.0731 - 0.0048 * i;
+    tale_start(&t, trial, 1, 0);
+    if (trial ==
+        4) { /* lost at 5000, taken up again at 3000: s1-hrs and s1-win of the first attempt are void */
+      explore_maze(&t, trial, 1, 3, reward);
+      int64_t saved = tale_save(&t, trial, 3000);
+      explore_maze(&t, trial, 4, 5, 0.9);
+      tale_end(&t, trial, 139, 0, 0);
+      tale_retry(&t, trial);
+      tale_start(&t, trial, 2, saved);
+      tale_report(&t, trial, 4000, "s1-rew", reward, NULL);
+    } else if (trial != 8) { /* which has not reported */
+      explore_maze(&t, trial, 1, trial == 9 ? 2 : 5, reward);
+    }
+    if (trial == 7) tale_end(&t, trial, 1, 0, 0); /* before the objective was computed */
+    if (trial < 7) end_maze(&t, trial, reward);
+  }
+  tale_tag(&t, 0, "project", "mazes");
+  tale_tag(&t, 0, "plotted_metric", "s1-rew");
+  tale_tag(&t, 1, "good", NULL);
+  tale_tag(&t, 2, "good", NULL);
+  tale_tag(&t, 2, "score", "0.25");
+  tale_tag(&t, 3, "score", "12");
+  tale_tag(&t, 5, "score", "");
+  tale_tag(&t, 5, "person", "Ada \"the first\", \xC3\x89lodie\n\x1b[31m");
+  tale_tag(&t, 6, "good", NULL);
+  tale_untag(&t, 6, "good");
+  tale_note(&t, 3, "watch this one");
+}
+
 void tell_empty(struct cl_store *s) {
   (void)tale_begin(
       s, "empty",

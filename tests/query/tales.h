@@ -13,6 +13,9 @@ void tell_repeats(struct cl_store *s);
 void tell_pbt(struct cl_store *s);
 /* Names and texts with quotes, newlines, escapes, other alphabets; a note of a megabyte. */
 void tell_hostile(struct cl_store *s);
+/* Nine trials of a runspec: an objective that is computed at the end, in a record of its own; one that still
+ * runs, one taken up again from a snapshot; tags and notes. */
+void tell_maze(struct cl_store *s);
 /* No trial. */
 void tell_empty(struct cl_store *s);
 /* A note to the study `many`. */

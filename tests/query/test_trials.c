@@ -23,6 +23,7 @@ static int setup(void **state) {
   tell_pbt(store);
   tell_many(store, "many", 250);
   tell_hostile(store);
+  tell_maze(store);
   return 0;
 }
 
@@ -164,6 +165,52 @@ static void record_is_the_last_report_with_the_objective(void **state) {
   assert_string_equal(rows("mnist/7", o), "7 6.5 nan inf - 1");
 }
 
+static void metrics_that_the_record_lacks_come_from_the_last_report_that_has_them(void **state) {
+  (void)state;
+  static const char *const columns[] = {"trial", "step", "s1-hrs", "s1-rew", "metrics.hpmax"};
+  struct cl_trials_options o = {.n_columns = 5, .columns = columns};
+  assert_string_equal(rows("maze/1", o), "1 5000.0 0.0625 0.0731 0.03655");
+  assert_string_equal(rows("maze/4", o),
+                      "4 5000.0 0.037500000000000006 0.0587 0.02935"); /* not what was lost */
+  assert_string_equal(rows("maze/7-9", o), "7 5000.0 0.0625 0.0443 -|8 - - - -|9 2000.0 0.025 0.01388 -");
+  o.sort = "s1-rew";
+  o.n_columns = 1;
+  assert_string_equal(rows("maze", o), "9|7|6|5|4|3|2|1");
+  static const char *const filters[] = {"s1-hrs < 0.05 and hpmax = $none"};
+  struct cl_trials_options f = {TRIALS, .n_filters = 1, .filters = filters};
+  assert_string_equal(rows("maze", f), "9");
+}
+
+static void many_such_rows_are_read_in_one_pass(void **state) {
+  (void)state;
+  enum { TRIALS_TOLD = 1013 };
+  static const char *const columns[] = {"trial", "loss", "hpmax"};
+  struct tale t =
+      tale_begin(store, "wide",
+                 "\"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+                 "\"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0.0, "
+                 "\"hi\": 2000.0}], \"search\": {\"method\": \"random\"}, \"trials\": 2000");
+  tale_worker(&t, "here", 1);
+  for (int i = 1; i <= TRIALS_TOLD; i++) {
+    struct cl_value x = cl_value_real(i);
+    int64_t trial = tale_propose(&t, NULL, 1, &x);
+    tale_start(&t, trial, 1, 0);
+    tale_report(&t, trial, 1, "loss", i * 0.375, NULL);
+    double value = i * 2.385;
+    tale_end(&t, trial, 0, tale_report(&t, trial, 1, "hpmax", value, NULL), value);
+  }
+  struct cl_table table = {0};
+  struct cl_err e = {0};
+  struct cl_trials_options o = {.n_columns = 3, .columns = columns, .limit = CL_LIMIT_ALL, .sort = "hpmax"};
+  assert_int_equal(read_table("wide", &o, &table, &e), 0);
+  assert_int_equal(table.n_rows, TRIALS_TOLD);
+  for (size_t r = 0; r < table.n_rows; r++) {
+    assert_true(table.cells[r * 3 + 1].as.real == (double)(r + 1) * 0.375);
+    assert_true(table.cells[r * 3 + 2].as.real == (double)(r + 1) * 2.385);
+  }
+  cl_table_done(&table);
+}
+
 static void columns_are_found_by_every_name(void **state) {
   (void)state;
   static const char *const columns[] = {"run", "status=State", "hparams.l*", "lr=Rate:.5f", "job"};
@@ -240,13 +287,13 @@ static void studies_are_listed_by_pattern_and_order(void **state) {
   struct cl_table t = {0};
   struct cl_err e = {0};
   assert_int_equal(cl_studies_read(store, NULL, &(struct cl_trials_options){0}, &t, &e), 0);
-  assert_int_equal(t.n_rows, 4);
+  assert_int_equal(t.n_rows, 6);
   assert_string_equal(t.cells[0].as.text, "mnist");
   cl_table_done(&t);
   assert_int_equal(
       cl_studies_read(store, "m*", &(struct cl_trials_options){.sort = "trials", .reverse = true}, &t, &e),
       0);
-  assert_int_equal(t.n_rows, 2);
+  assert_int_equal(t.n_rows, 3);
   assert_string_equal(t.cells[0].as.text, "many");
   cl_table_done(&t);
 }
@@ -267,6 +314,8 @@ int main(void) {
       cmocka_unit_test(long_lists_show_the_last_hundred_and_say_how_many_there_are),
       cmocka_unit_test(filters_keep_what_holds),
       cmocka_unit_test(record_is_the_last_report_with_the_objective),
+      cmocka_unit_test(metrics_that_the_record_lacks_come_from_the_last_report_that_has_them),
+      cmocka_unit_test(many_such_rows_are_read_in_one_pass),
       cmocka_unit_test(columns_are_found_by_every_name),
       cmocka_unit_test(standard_names_win_over_hyperparameters_of_the_same_name),
       cmocka_unit_test(few_rows_open_few_trials),
