@@ -264,6 +264,12 @@ static int begin_trial(struct cl_study *s, const struct cl_event *ev, struct cl_
   return cl_study_make_trial(s, ev->subject, ret, e);
 }
 
+/* In process or by hand: no worker has it, so no lock says whether anybody still trains it. */
+static bool is_asked(const struct cl_head *h) {
+  bool counted = h->role == CL_ROLE_SEARCH || h->role == CL_ROLE_ENQUEUED;
+  return counted && h->state == CL_RUNNING && h->worker == 0;
+}
+
 static int apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, bool birth,
                           struct cl_err *e) {
   struct cl_head before = t->head;
@@ -271,6 +277,7 @@ static int apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct c
   CL_TRY(cl_head_apply(&s->head, &t->head, ev, e));
   CL_TRY(birth ? cl_study_apply_birth(s, t, ev, e) : cl_study_apply_to_trial(s, t, ev, &before, e));
   CL_TRY(count_states(s, t, before.state, e));
+  s->asked += is_asked(&t->head) - is_asked(&before);
   if (cl_state_is_final(t->head.state)) note_value(s, t, value);
   return 0;
 }

@@ -110,7 +110,10 @@ int64_t cl_study_pending(const struct cl_study *s);       /* searched and enqueu
 int64_t cl_study_first_waiting(const struct cl_study *s); /* oldest of the queue, 0 = none */
 /* The one behind `trial` (which is WAITING) in the queue, 0 = none. Cost O(log) and what is skipped. */
 int64_t cl_study_next_waiting(const struct cl_study *s, int64_t trial);
-int64_t cl_study_enqueued(const struct cl_study *s); /* points of settings.enqueue already proposed */
+int64_t cl_study_enqueued(const struct cl_study *s); /* trials with role enqueued */
+int64_t cl_study_points(const struct cl_study *s);   /* of them: points of settings.enqueue */
+/* Searched and enqueued trials that RUN outside of any worker: asked for in process, or by hand. */
+int64_t cl_study_asked(const struct cl_study *s);
 /* Searched and enqueued trials that are FAILED for good, since the study was created or opened again; -1 once
  * one of them has had another result. */
 int64_t cl_study_failures_in_a_row(const struct cl_study *s);

@@ -66,7 +66,7 @@ struct cl_study {
 
   struct cl_queued *queue; /* FIFO; its first entry waits, behind it those whose trial has left are skipped */
   size_t queue_first, queue_end, cap_queue;
-  int64_t counts[CL_INFEASIBLE + 1], pending, enqueued, best;
+  int64_t counts[CL_INFEASIBLE + 1], pending, asked, enqueued, points, best;
   int64_t failed; /* searched and enqueued trials that are FAILED for good since the study was opened last */
   bool succeeded; /* one of them has had another result */
 

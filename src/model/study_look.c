@@ -56,6 +56,12 @@ int64_t cl_study_pending(const struct cl_study *s) {
 int64_t cl_study_enqueued(const struct cl_study *s) {
   return s->enqueued;
 }
+int64_t cl_study_points(const struct cl_study *s) {
+  return s->points;
+}
+int64_t cl_study_asked(const struct cl_study *s) {
+  return s->asked;
+}
 int64_t cl_study_failures_in_a_row(const struct cl_study *s) {
   return s->succeeded ? -1 : s->failed;
 }
@@ -187,10 +193,10 @@ int cl_study_digest(const struct cl_study *s, uint64_t *ret, struct cl_err *e) {
   }
   struct cl_value *room = cl_alloc_array((size_t)s->settings->space.n + 1, sizeof *room);
   if (room == NULL) return CL_FAIL_NOMEM(e);
-  const int64_t numbers[] = {
-      s->head.version, s->head.trials, s->head.counted, s->head.budget,    s->head.workers,
-      s->head.retries, s->head.open,   s->pending,      s->best,           s->enqueued,
-      s->failed,       s->succeeded,   s->seed,         cl_study_slots(s), cl_study_first_waiting(s)};
+  const int64_t numbers[] = {s->head.version, s->head.trials,  s->head.counted,   s->head.budget,
+                             s->head.workers, s->head.retries, s->head.open,      s->pending,
+                             s->best,         s->enqueued,     s->points,         s->failed,
+                             s->succeeded,    s->seed,         cl_study_slots(s), cl_study_first_waiting(s)};
   h = mix_all(h, numbers, sizeof numbers / sizeof *numbers);
   for (int64_t n = 1; n <= s->head.trials; n++) {
     const struct cl_trial *t = cl_study_find(s, n);

@@ -451,7 +451,10 @@ int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl
   t->of = (uint32_t)ev->u.proposed.of;
   t->repeat = ev->u.proposed.repeat;
   t->space_version = ev->u.proposed.space_version;
-  if (ev->u.proposed.role == CL_ROLE_ENQUEUED) s->enqueued++;
+  if (ev->u.proposed.role == CL_ROLE_ENQUEUED) {
+    s->enqueued++;
+    s->points += ev->cause == CL_CAUSE_ENQUEUE; /* a person's has the cause human */
+  }
   if (ev->u.proposed.has_seed || ev->u.proposed.parent != 0) {
     struct cl_trial_more *m = NULL;
     CL_TRY(more_of(t, &m, e));

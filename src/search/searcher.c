@@ -214,7 +214,7 @@ static int ask_queue(struct cl_searcher *s, struct cl_proposal *p, struct cl_err
   const struct cl_space *space = s->env.space;
   struct cl_value *given = cl_alloc_array((size_t)space->n, sizeof *given);
   if (given == NULL) return CL_FAIL_NOMEM(e);
-  int status = cl_settings_enqueued(s->env.settings, cl_study_enqueued(s->study), given, e);
+  int status = cl_settings_enqueued(s->env.settings, cl_study_points(s->study), given, e);
   if (status == 0) {
     cl_search_draw(&s->env, CL_RNG_USER, given, p);
     cl_text_add(p->args, "{\"given\": [");
@@ -267,7 +267,7 @@ int cl_searcher_next(struct cl_searcher *s, struct cl_event *ret, struct cl_err 
   assert(cl_study_settings(s->study) != NULL);
   if (s->stale) CL_TRY(make_method(s, e));
   int64_t enqueued = cl_study_enqueued(s->study);
-  bool queued = enqueued < cl_settings_enqueues(s->env.settings);
+  bool queued = cl_study_points(s->study) < cl_settings_enqueues(s->env.settings);
   struct cl_proposal p = {.number = cl_study_trials(s->study) + 1,
                           .searched = cl_study_head(s->study)->counted - enqueued,
                           .values = s->values,
