@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "store/names.h"
 #include "store/store_ops.h"
 
@@ -143,13 +142,12 @@ static int memory_begin(void *state, int64_t study, struct cl_study_head *ret, s
 static int memory_add_study(void *state, const struct cl_event *created, int64_t *ret_study,
                             struct cl_err *e) {
   struct memory *m = state;
-  (void)created;
   if (cl_grow(&m->studies, &m->cap_studies, m->n_studies + 1, sizeof *m->studies) < 0)
     return CL_FAIL_NOMEM(e);
   struct study *s = cl_alloc(sizeof *s);
   if (s == NULL) return CL_FAIL_NOMEM(e);
   s->id = m->last_id + 1;
-  s->created_ms = cl_clock_wall_ms();
+  s->created_ms = cl_created_ms(created);
   m->open = s;
   m->is_new = true;
   *ret_study = s->id;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 void cl_names_done(struct cl_names *n) {
   for (size_t i = 0; i < n->n_hyperparameters; i++) cl_free(n->hyperparameters[i].name);
@@ -144,4 +145,13 @@ int cl_names_check(const struct cl_names *n, const struct cl_event *ev, struct c
     if (id > highest) highest = id;
   }
   return 0;
+}
+
+int64_t cl_created_ms(const struct cl_event *created) {
+  const char *provenance = created->u.created.provenance;
+  json_t *node = provenance == NULL ? NULL : json_loads(provenance, 0, NULL);
+  const json_t *ms = json_object_get(node, "created_ms");
+  int64_t created_ms = json_is_integer(ms) ? json_integer_value(ms) : cl_clock_wall_ms();
+  json_decref(node);
+  return created_ms;
 }

@@ -39,6 +39,9 @@ int cl_names_metric(const struct cl_names *n, const char *name, int guess);
 /* Do all values of the event belong to hyperparameters of the study? CLADE_EINVAL naming the id. */
 int cl_names_check(const struct cl_names *n, const struct cl_event *ev, struct cl_err *e);
 
+/* When the study was created (wall clock): as the writer's provenance says, else now. */
+int64_t cl_created_ms(const struct cl_event *created);
+
 /* The values that an event carries; null for kinds without. */
 const struct cl_assigned_list *cl_event_values(const struct cl_event *ev);
 

@@ -250,7 +250,7 @@ static int sqlite_open(void *state, const char *path, const struct cl_store_opti
   struct cl_sqlite *s = state;
   s->options = *options;
   s->lock_fd = s->watch_fd = -1;
-  cl_sqlite_lay_out(s);
+  cl_lay_out(s->layouts);
   int status = resolve_path(s, path, e);
   if (status == 0) status = open_database(s, e);
   if (status == 0) status = open_lock(s, e);

@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "store/sqlite_impl.h"
 
 static int64_t first_place(int64_t study) {
@@ -34,23 +33,13 @@ void cl_sqlite_rollback(void *state) {
   s->open = NULL;
 }
 
-/* When the study was created, for people; the writer's provenance knows it better than this moment. */
-static int64_t creation_ms(const struct cl_event *created) {
-  const char *provenance = created->u.created.provenance;
-  json_t *node = provenance == NULL ? NULL : json_loads(provenance, 0, NULL);
-  const json_t *ms = json_object_get(node, "created_ms");
-  int64_t created_ms = json_is_integer(ms) ? json_integer_value(ms) : cl_clock_wall_ms();
-  json_decref(node);
-  return created_ms;
-}
-
 int cl_sqlite_add_study(void *state, const struct cl_event *created, int64_t *ret_study, struct cl_err *e) {
   struct cl_sqlite *s = state;
   sqlite3_stmt *row = NULL;
   CL_TRY(cl_sqlite_get(s, SQL_STUDY_ADD, &row, e));
   cl_sqlite_bind_text(row, 1, created->u.created.uuid);
   cl_sqlite_bind_text(row, 2, created->u.created.name);
-  (void)sqlite3_bind_int64(row, 3, creation_ms(created));
+  (void)sqlite3_bind_int64(row, 3, cl_created_ms(created));
   CL_TRY(cl_sqlite_run(s, row, e));
   (void)sqlite3_clear_bindings(row);
   int64_t study = sqlite3_last_insert_rowid(s->db);

@@ -110,10 +110,10 @@ static void take_shared(struct cl_sqlite_row *row, sqlite3_value **v) {
     ev->late = sqlite3_value_int(v[A_LATE]) != 0;
   }
   if (ev->kind <= 0 || ev->kind >= CL_EVENT_KINDS) return; /* of a newer clade */
-  const struct cl_sqlite_layout *l = &row->s->layouts[ev->kind];
+  const struct cl_layout *l = &row->s->layouts[ev->kind];
   for (int i = 0; i < l->n; i++) take_field(row, v + l->items[i].column, l->items[i].field);
   if (ev->kind == CL_EVENT_CLOCK) ev->u.clock.seconds = CL_NO_STEP; /* `more` leaves NaN out */
-  take_text(row, v[cl_sqlite_more(row->table)], &row->more_text);
+  take_text(row, v[cl_table_more(row->table)], &row->more_text);
 }
 
 static void take_trial(struct cl_sqlite_row *row, sqlite3_value **v) {
@@ -238,7 +238,7 @@ void cl_sqlite_select(struct cl_text *ret, const char *columns) {
 }
 
 void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row *row, struct cl_sqlite *s,
-                        const struct cl_sqlite_study *study, enum cl_sqlite_table table) {
+                        const struct cl_sqlite_study *study, enum cl_table table) {
   row->s = s;
   row->study = study;
   row->table = table;

@@ -19,6 +19,7 @@
 
 #include <sqlite3.h>
 
+#include "store/layout.h"
 #include "store/names.h"
 #include "store/store_ops.h"
 
@@ -28,8 +29,6 @@
   1900 /* hyperparameters that a study can ever have: SQLite holds 2000 columns \
         */
 #define CL_SQLITE_POSITIONS (INT64_C(1) << 40) /* positions of a study are below; studies below 2^23 */
-
-enum cl_sqlite_table { TRIALS, REPORTS, DECISIONS, ATTEMPTS, SNAPSHOTS, NOTES, TABLES };
 
 /* Which rows of a table a cursor walks over. */
 enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
@@ -87,41 +86,6 @@ enum cl_sqlite_statement {
       SQL_STATEMENTS
 };
 
-/* Columns that all shared tables begin with, and those of each. */
-enum { PLACE, KIND, TIME, BY, SUBJECT };
-enum { D_SEEN = 5, D_AS_OF, D_CAUSE, D_ARGS, D_ATTEMPT, D_REF, D_N, D_UNTIL, D_MORE };
-enum { A_ATTEMPT = 5, A_LATE, A_STATUS, A_SIGNAL, A_KNOWN, A_RECORD, A_VALUE, A_ARGS, A_MORE };
-enum { S_STEP = 7, S_WAY, S_REF, S_BYTES, S_HASH, S_PATH, S_HOST, S_LAST, S_SNAPSHOT = S_LAST + 4, S_ERROR };
-enum { S_MORE = S_ERROR + 1, N_N = 5, N_NAME, N_TEXT, N_MORE };
-enum {
-  T_TRIAL,
-  T_POSITION,
-  T_TIME,
-  T_BY,
-  T_AS_OF,
-  T_CAUSE,
-  T_ARGS,
-  T_ROLE,
-  T_OF,
-  T_REPEAT,
-  T_PARENT,
-  T_SEED
-};
-enum { T_SPACE = T_SEED + 1, T_FLAGS, T_VALUES };
-enum { IS_INFEASIBLE = 1, IS_IMPORTED = 2 };
-enum { R_POSITION, R_TRIAL, R_ATTEMPT, R_ORDINAL, R_STEP, R_TIME, R_BY, R_LATE, R_METRICS };
-
-/* Which columns of a shared table hold which fields of a kind; the others stand in `more`. */
-struct cl_sqlite_layout {
-  enum cl_sqlite_table table;
-  int n;
-  struct {
-    const struct cl_field *field;
-    int column;
-  } items[8];
-  uint32_t skip; /* fields that `more` does not hold, by index in cl_kind_fields */
-};
-
 /* What a handle knows of one study: its names, and statements on its two wide tables. */
 struct cl_sqlite_study {
   int64_t id;
@@ -142,7 +106,7 @@ struct cl_sqlite {
   struct cl_store_options options;
   sqlite3_stmt *statements[SQL_STATEMENTS];
   sqlite3_stmt *walks[TABLES][WALKS], *adds[TABLES];
-  struct cl_sqlite_layout layouts[CL_EVENT_KINDS];
+  struct cl_layout layouts[CL_EVENT_KINDS];
   struct cl_sqlite_study *studies; /* the one used last first */
   bool writing;                    /* inside begin … commit */
   bool names_changed;              /* in this commit: the views must follow */
@@ -197,7 +161,6 @@ int cl_sqlite_drop_views(struct cl_sqlite *s, int64_t study, struct cl_err *e);
 int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e); /* `trials`… at the latest study */
 
 /* sqlite_row.c: events as rows; sqlite_fill.c: and back. */
-void cl_sqlite_lay_out(struct cl_sqlite *s); /* fills s->layouts */
 int cl_sqlite_add_row(struct cl_sqlite *s, struct cl_sqlite_study *study, const struct cl_event *ev,
                       struct cl_err *e);
 
@@ -205,7 +168,7 @@ int cl_sqlite_add_row(struct cl_sqlite *s, struct cl_sqlite_study *study, const 
 struct cl_sqlite_row {
   struct cl_sqlite *s;
   const struct cl_sqlite_study *study;
-  enum cl_sqlite_table table;
+  enum cl_table table;
   struct cl_event ev;
   int64_t place;
   int status; /* CLADE_ENOMEM: the row is not complete */
@@ -230,11 +193,8 @@ int cl_sqlite_make_functions(struct cl_sqlite *s, struct cl_err *e);
  * cl_sqlite_bind_row; a step that gives a row decodes it, cl_sqlite_complete makes the event of it. */
 void cl_sqlite_select(struct cl_text *ret, const char *columns);
 void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row *row, struct cl_sqlite *s,
-                        const struct cl_sqlite_study *study, enum cl_sqlite_table table);
+                        const struct cl_sqlite_study *study, enum cl_table table);
 int cl_sqlite_complete(struct cl_sqlite_row *row, struct cl_err *e);
-int cl_sqlite_more(enum cl_sqlite_table table);               /* column `more` of a shared table */
-const char *cl_sqlite_columns(enum cl_sqlite_table table);    /* of a shared table */
-const char *cl_sqlite_table_name(enum cl_sqlite_table table); /* of a shared table */
 void cl_sqlite_trial_columns(const struct cl_sqlite_study *study, struct cl_text *ret);
 void cl_sqlite_report_columns(const struct cl_sqlite_study *study, struct cl_text *ret);
 

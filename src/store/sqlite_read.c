@@ -6,23 +6,17 @@
 
 #include "base/alloc.h"
 #include "store/sqlite_impl.h"
+#include "store/summaries.h"
 
 enum { CURSORS = 8, ROWS_AT_A_TIME = 65536, POSITIONS_MAX = 1 << 22, LISTED_MAX = 1024 };
 
 struct cursor {
-  enum cl_sqlite_table table;
+  enum cl_table table;
   enum cl_sqlite_walk walk;
   sqlite3_stmt *statement;
   int64_t position; /* of its row; INT64_MAX behind the last */
   bool listed;      /* reports by the list of positions */
   struct cl_sqlite_row row;
-};
-
-/* What the reports that are left out did to a finished trial. */
-struct summary {
-  double step, furthest;
-  int64_t reports;
-  uint8_t flags, state; /* state 0: its reports are not left out */
 };
 
 struct reader {
@@ -35,10 +29,7 @@ struct reader {
   struct cursor cursors[CURSORS];
   int n_cursors;
   struct cl_sqlite_row row;
-  struct cl_head head;       /* that a summary points to */
-  struct summary *summaries; /* by trial - first_summary, or null */
-  size_t n_summaries;
-  int64_t first_summary;
+  struct cl_summaries summaries;
   int64_t last_event; /* filtered: behind it nothing more of these trials is to be found */
   int64_t *positions; /* of the reports to read, ascending; null: walk over all */
   size_t n_positions, cap_positions, at_position;
@@ -48,15 +39,9 @@ static bool is_filtered(const struct reader *r) {
   return r->what->trial_lo > 0;
 }
 
-/* Null when the trial has none. */
-static struct summary *summary_of(const struct reader *r, int64_t trial) {
-  int64_t i = trial - r->first_summary;
-  return i < 0 || (size_t)i >= r->n_summaries || r->summaries[i].state == 0 ? NULL : &r->summaries[i];
-}
-
 static bool wants_report(const struct reader *r, int64_t trial) {
   if (is_filtered(r) && (trial < r->what->trial_lo || trial > r->what->trial_hi)) return false;
-  return summary_of(r, trial) == NULL;
+  return !cl_summaries_has(&r->summaries, trial);
 }
 
 /* Statements. */
@@ -66,10 +51,14 @@ static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
   sqlite3_stmt **statement = &s->walks[c->table][c->walk];
   if (*statement == NULL) {
     struct cl_text *t = &s->scratch;
-    const char *table = cl_sqlite_table_name(c->table);
+    const char *table = cl_table_name(c->table);
     bool has_trial = c->table == ATTEMPTS || c->table == SNAPSHOTS;
     cl_text_clear(t);
-    cl_sqlite_select(t, cl_sqlite_columns(c->table));
+    struct cl_text columns = {0};
+    cl_text_format(&columns, "place, %s", cl_table_columns(c->table));
+    cl_sqlite_select(t, cl_text_get(&columns));
+    if (columns.failed) t->failed = true;
+    cl_text_done(&columns);
     cl_text_format(t, " FROM %s", table);
     if (c->walk == WALK_STUDY) cl_text_format(t, " INDEXED BY %s_study", table);
     cl_text_add(t, " WHERE place > ?2 AND place <= ?3");
@@ -228,8 +217,7 @@ static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
   return 0;
 }
 
-static int open_cursor(struct reader *r, enum cl_sqlite_table table, enum cl_sqlite_walk walk,
-                       struct cl_err *e) {
+static int open_cursor(struct reader *r, enum cl_table table, enum cl_sqlite_walk walk, struct cl_err *e) {
   assert(r->n_cursors < CURSORS);
   struct cursor *c = &r->cursors[r->n_cursors];
   c->table = table;
@@ -246,7 +234,7 @@ static int open_cursor(struct reader *r, enum cl_sqlite_table table, enum cl_sql
 
 static int open_cursors(struct reader *r, struct cl_err *e) {
   enum cl_sqlite_walk walk = is_filtered(r) ? WALK_TRIALS : WALK_ALL;
-  for (int t = 0; t < TABLES; t++) CL_TRY(open_cursor(r, (enum cl_sqlite_table)t, walk, e));
+  for (int t = 0; t < TABLES; t++) CL_TRY(open_cursor(r, (enum cl_table)t, walk, e));
   if (!is_filtered(r) || r->what->only_trials) return 0;
   CL_TRY(open_cursor(r, DECISIONS, WALK_STUDY, e));
   return open_cursor(r, NOTES, WALK_STUDY, e);
@@ -318,13 +306,7 @@ static void note_unfinished(struct finding *f, int64_t trial) {
 
 static int summarise(void *ctx, int64_t trial, const struct cl_head *h) {
   struct finding *f = ctx;
-  struct reader *r = f->r;
-  assert(trial >= r->first_summary && (size_t)(trial - r->first_summary) < r->n_summaries);
-  if (cl_head_is_summed(h))
-    r->summaries[trial - r->first_summary] =
-        (struct summary){h->step, h->furthest, h->reports, h->flags, h->state};
-  else
-    note_unfinished(f, trial);
+  if (!cl_summaries_take(&f->r->summaries, trial, h)) note_unfinished(f, trial);
   return 0;
 }
 
@@ -336,10 +318,8 @@ static int leave_out_open_ends(struct reader *r, struct finding *f, struct cl_er
   (void)sqlite3_bind_int64(row, 2, (r->id + 1) * CL_SQLITE_POSITIONS);
   int status;
   while ((status = cl_sqlite_step(r->s, row, e)) == 1) {
-    struct summary *m = summary_of(r, sqlite3_column_int64(row, 0));
-    if (m == NULL) continue;
-    m->state = 0;
-    note_unfinished(f, sqlite3_column_int64(row, 0));
+    int64_t trial = sqlite3_column_int64(row, 0);
+    if (cl_summaries_drop(&r->summaries, trial)) note_unfinished(f, trial);
   }
   return status;
 }
@@ -355,10 +335,7 @@ static int find_summaries(struct reader *r, struct cl_err *e) {
   int64_t lo = 0, hi = 0;
   span_of(r, &lo, &hi);
   if (lo > hi) return 0;
-  r->summaries = cl_alloc_array((size_t)(hi - lo + 1), sizeof *r->summaries);
-  if (r->summaries == NULL) return CL_FAIL_NOMEM(e);
-  r->first_summary = lo;
-  r->n_summaries = (size_t)(hi - lo + 1);
+  CL_TRY(cl_summaries_init(&r->summaries, lo, hi, e));
   sqlite3_stmt **any = &r->study->any_report;
   CL_TRY(prepare_positions(r, "reports", "LIMIT 1", any, e));
   int status = cl_sqlite_step(r->s, *any, e);
@@ -388,23 +365,10 @@ static struct cursor *next_cursor(struct reader *r) {
   return next->position == INT64_MAX ? NULL : next;
 }
 
-static void add_summary(struct reader *r, struct cl_event *ev) {
-  if (ev->kind != CL_EVENT_STOPPED && ev->kind != CL_EVENT_DONE && ev->kind != CL_EVENT_ENDED) return;
-  const struct summary *m = summary_of(r, ev->subject);
-  if (m == NULL) return;
-  r->head = (struct cl_head){.attempt = 1,
-                             .reports = m->reports,
-                             .step = m->step,
-                             .furthest = m->furthest,
-                             .flags = m->flags,
-                             .state = m->state};
-  ev->summary = &r->head;
-}
-
 static int show(struct reader *r, struct cursor *c, struct cl_err *e) {
   assert(c->position > r->after && c->position == c->row.ev.position);
   CL_TRY(cl_sqlite_complete(&c->row, e));
-  if (r->n_summaries > 0) add_summary(r, &c->row.ev);
+  cl_summaries_attach(&r->summaries, &c->row.ev);
   r->after = c->position;
   return r->visit(r->ctx, &c->row.ev);
 }
@@ -454,7 +418,7 @@ int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_ev
   }
   cl_sqlite_end_read(s);
   for (int i = 0; i < CURSORS; i++) cl_sqlite_row_done(&r.cursors[i].row);
-  cl_free(r.summaries);
+  cl_summaries_done(&r.summaries);
   cl_free(r.positions);
   return status;
 }

@@ -1,4 +1,4 @@
-/* Events as rows. The fields of kinds in shared tables go through one table of homes; trials and reports, of
+/* Events as rows. The fields of kinds in shared tables go where layout.h says; trials and reports, of
  * which there are most, are written out. */
 #include <assert.h>
 #include <math.h>
@@ -6,126 +6,6 @@
 
 #include "base/alloc.h"
 #include "store/sqlite_impl.h"
-
-enum { ASSIGNED = -1 }; /* the field's home is the table `assigned` */
-
-static const struct {
-  const char *name, *columns;
-  int n, more;
-} shared[TABLES] = {
-    [DECISIONS] =
-        {"decisions",
-         "place, kind, time, \"by\", subject, seen, as_of, cause, args, attempt, ref, n, until, more",
-         D_MORE + 1, D_MORE},
-    [ATTEMPTS] = {"attempts",
-                  "place, kind, time, \"by\", trial, attempt, late, status, signal, known, record, value, "
-                  "args, more",
-                  A_MORE + 1, A_MORE},
-    [SNAPSHOTS] =
-        {"snapshots",
-         "place, kind, time, \"by\", trial, attempt, late, step, way, ref, bytes, hash, path, host, "
-         "last, best, sum, count, snapshot, error, more",
-         S_MORE + 1, S_MORE},
-    [NOTES] = {"notes", "place, kind, time, \"by\", subject, n, name, text, more", N_MORE + 1, N_MORE},
-};
-
-/* Where the fields live that are frequent or that somebody may ask for in SQL. */
-static const struct {
-  enum cl_kind kind;
-  int column;
-  const char *field;
-} homes[] = {
-    {CL_EVENT_UPDATED, D_N, "space_version"},
-    {CL_EVENT_FINISHED, D_N, "reason"},
-    {CL_EVENT_STARTED, D_N, "worker"},
-    {CL_EVENT_STARTED, D_REF, "from"},
-    {CL_EVENT_STARTED, D_UNTIL, "until"},
-    {CL_EVENT_CONTINUED, D_REF, "report"},
-    {CL_EVENT_CONTINUED, D_UNTIL, "until"},
-    {CL_EVENT_PAUSED, D_REF, "at"},
-    {CL_EVENT_STOPPED, D_REF, "at"},
-    {CL_EVENT_STOPPED, D_N, "how"},
-    {CL_EVENT_PREEMPTING, D_N, "worker"},
-    {CL_EVENT_RETRIED, D_N, "count"},
-    {CL_EVENT_EXPLOITED, D_REF, "snapshot"},
-    {CL_EVENT_EXPLOITED, D_N, "infeasible"},
-    {CL_EVENT_EXPLOITED, D_UNTIL, "until"},
-    {CL_EVENT_EXPLOITED, ASSIGNED, "values"},
-    {CL_EVENT_SET, D_UNTIL, "until"},
-    {CL_EVENT_SET, ASSIGNED, "values"},
-    {CL_EVENT_HELD, D_N, "on"},
-    {CL_EVENT_VOIDED, D_REF, "change"},
-    {CL_EVENT_DELETED, D_REF, "snapshot"},
-    {CL_EVENT_ADOPTED, A_STATUS, "worker"},
-    {CL_EVENT_CONNECTED, A_STATUS, "protocol"},
-    {CL_EVENT_CONNECTED, A_ARGS, "capabilities"},
-    {CL_EVENT_ENDED, A_STATUS, "status"},
-    {CL_EVENT_ENDED, A_SIGNAL, "signal"},
-    {CL_EVENT_ENDED, A_KNOWN, "known"},
-    {CL_EVENT_ENDED, A_RECORD, "record"},
-    {CL_EVENT_ENDED, A_VALUE, "objectives"}, /* the first; two and more stand in `more` as well */
-    {CL_EVENT_ENDED, A_ARGS, "usage"},
-    {CL_EVENT_SAVED, S_STEP, "step"},
-    {CL_EVENT_SAVED, S_WAY, "way"},
-    {CL_EVENT_SAVED, S_REF, "report"},
-    {CL_EVENT_SAVED, S_BYTES, "bytes"},
-    {CL_EVENT_SAVED, S_HASH, "hash"},
-    {CL_EVENT_SAVED, S_PATH, "path"},
-    {CL_EVENT_SAVED, S_HOST, "host"},
-    {CL_EVENT_SAVED, S_LAST, "rollup"},
-    {CL_EVENT_LOADED, S_REF, "change"},
-    {CL_EVENT_LOADED, S_SNAPSHOT, "snapshot"},
-    {CL_EVENT_LOADED, S_ERROR, "error"},
-    {CL_EVENT_NOTE, N_N, "what"},
-    {CL_EVENT_NOTE, N_NAME, "name"},
-    {CL_EVENT_NOTE, N_TEXT, "text"},
-    {CL_EVENT_WORKER, N_N, "state"},
-    {CL_EVENT_WORKER, N_NAME, "host"},
-};
-
-static enum cl_sqlite_table table_of(enum cl_kind kind) {
-  switch (kind) {
-  case CL_EVENT_PROPOSED:
-  case CL_EVENT_IMPORTED: return TRIALS;
-  case CL_EVENT_REPORTED: return REPORTS;
-  case CL_EVENT_ADOPTED:
-  case CL_EVENT_CONNECTED:
-  case CL_EVENT_DONE:
-  case CL_EVENT_ENDED: return ATTEMPTS;
-  case CL_EVENT_SAVED:
-  case CL_EVENT_LOADED: return SNAPSHOTS;
-  case CL_EVENT_WORKER:
-  case CL_EVENT_NOTE: return NOTES;
-  default: return DECISIONS;
-  }
-}
-
-void cl_sqlite_lay_out(struct cl_sqlite *s) {
-  for (int k = 0; k < CL_EVENT_KINDS; k++) s->layouts[k].table = table_of((enum cl_kind)k);
-  for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
-    struct cl_sqlite_layout *l = &s->layouts[homes[i].kind];
-    const struct cl_field *fields = cl_kind_fields(homes[i].kind);
-    int f = 0;
-    while (fields[f].name != NULL && strcmp(fields[f].name, homes[i].field) != 0) f++;
-    assert(fields[f].name != NULL && l->n < 8);
-    l->skip |= 1u << f;
-    if (homes[i].column == ASSIGNED) continue;
-    l->items[l->n].field = &fields[f];
-    l->items[l->n++].column = homes[i].column;
-  }
-}
-
-const char *cl_sqlite_columns(enum cl_sqlite_table table) {
-  return shared[table].columns;
-}
-
-int cl_sqlite_more(enum cl_sqlite_table table) {
-  return shared[table].more;
-}
-
-const char *cl_sqlite_table_name(enum cl_sqlite_table table) {
-  return shared[table].name;
-}
 
 /* Writing. */
 
@@ -189,13 +69,12 @@ static int bind_more(struct cl_sqlite *s, sqlite3_stmt *row, int column, const s
   return 0;
 }
 
-static int prepare_add(struct cl_sqlite *s, enum cl_sqlite_table table, sqlite3_stmt **ret,
-                       struct cl_err *e) {
+static int prepare_add(struct cl_sqlite *s, enum cl_table table, sqlite3_stmt **ret, struct cl_err *e) {
   if (s->adds[table] == NULL) {
     struct cl_text *t = &s->scratch;
     cl_text_clear(t);
-    cl_text_format(t, "INSERT INTO %s (%s) VALUES (?", shared[table].name, shared[table].columns);
-    for (int i = 1; i < shared[table].n; i++) cl_text_add(t, ", ?");
+    cl_text_format(t, "INSERT INTO %s (place, %s) VALUES (?", cl_table_name(table), cl_table_columns(table));
+    for (int i = 1; i < cl_table_n_columns(table); i++) cl_text_add(t, ", ?");
     cl_text_add(t, ")");
     if (t->failed) return CL_FAIL_NOMEM(e);
     CL_TRY(cl_sqlite_prepare(s, cl_text_get(t), &s->adds[table], e));
@@ -218,17 +97,8 @@ static int add_assigned(struct cl_sqlite *s, int64_t place, const struct cl_assi
   return 0;
 }
 
-/* A single objective has a column; where there are more, `more` holds the whole list. */
-static uint32_t fields_in_columns(const struct cl_sqlite_layout *l, const struct cl_event *ev) {
-  uint32_t skip = l->skip;
-  if (ev->kind != CL_EVENT_ENDED || ev->u.ended.objectives.n <= 1) return skip;
-  for (int f = 0; cl_kind_fields(ev->kind)[f].name != NULL; f++)
-    if (cl_kind_fields(ev->kind)[f].type == CL_FIELD_NUMBERS) skip &= ~(1u << f);
-  return skip;
-}
-
 static int add_shared(struct cl_sqlite *s, int64_t study, const struct cl_event *ev, struct cl_err *e) {
-  const struct cl_sqlite_layout *l = &s->layouts[ev->kind];
+  const struct cl_layout *l = &s->layouts[ev->kind];
   int64_t place = study * CL_SQLITE_POSITIONS + ev->position;
   sqlite3_stmt *row = NULL;
   CL_TRY(prepare_add(s, l->table, &row, e));
@@ -248,7 +118,7 @@ static int add_shared(struct cl_sqlite *s, int64_t study, const struct cl_event 
     bind_int(row, A_LATE, ev->late);
   }
   for (int i = 0; i < l->n; i++) bind_field(row, l->items[i].column, ev, l->items[i].field);
-  CL_TRY(bind_more(s, row, shared[l->table].more, ev, fields_in_columns(l, ev), e));
+  CL_TRY(bind_more(s, row, cl_table_more(l->table), ev, cl_layout_skip(l, ev), e));
   CL_TRY(cl_sqlite_run(s, row, e));
   const struct cl_assigned_list *values = cl_event_values(ev);
   return values == NULL ? 0 : add_assigned(s, place, values, e);
@@ -299,12 +169,9 @@ static int add_trial(struct cl_sqlite *s, struct cl_sqlite_study *study, const s
   bind_int(row, T_TIME, ev->time_ms);
   bind_int(row, T_BY, ev->by);
   if (imported) {
-    uint32_t skip = 0;
-    for (int f = 0; cl_kind_fields(ev->kind)[f].name != NULL; f++)
-      if (cl_kind_fields(ev->kind)[f].type == CL_FIELD_ASSIGNED) skip |= 1u << f;
     bind_int(row, T_FLAGS, IS_IMPORTED);
     bind_int(row, T_ROLE, CL_ROLE_FOREIGN);
-    CL_TRY(bind_more(s, row, T_ARGS, ev, skip, e));
+    CL_TRY(bind_more(s, row, T_ARGS, ev, cl_layout_skip_values(ev->kind), e));
   } else {
     bind_int(row, T_AS_OF, ev->as_of);
     bind_int(row, T_CAUSE, ev->cause);

@@ -1,92 +1,28 @@
 /* Views for people and their tools: trials, reports and changes of each study under the users' names, and of
  * the latest study without one. They use only what SQLite itself provides. */
 #include <assert.h>
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "store/sqlite_impl.h"
+#include "store/views.h"
 
 static const char *const views[] = {"trials", "reports", "changes"};
 enum { VIEWS = 3, SHOWN_MAX = 1700 /* hyperparameters; a result has 2000 columns at most */ };
-
-static void add_quoted(struct cl_text *t, const char *text, char quote) {
-  cl_text_add_char(t, quote);
-  for (const char *c = text; *c != '\0'; c++) {
-    if (*c == quote) cl_text_add_char(t, quote);
-    cl_text_add_char(t, *c);
-  }
-  cl_text_add_char(t, quote);
-}
 
 /* "trials_" + the study's word, as an identifier. */
 static void add_view_name(struct cl_text *t, const char *view, const char *word) {
   struct cl_text name = {0};
   cl_text_format(&name, "%s_%s", view, word);
-  add_quoted(t, cl_text_get(&name), '"');
+  cl_view_add_quoted(t, cl_text_get(&name), '"');
   if (name.failed) t->failed = true;
   cl_text_done(&name);
-}
-
-/* Column names: unique whatever their case, and apart from those of the view itself. */
-struct columns {
-  struct cl_text *sql;
-  const char *own;    /* the view's names, each between spaces */
-  struct cl_text all; /* those of the users, each behind a newline */
-};
-
-static bool is_used(const struct columns *c, const char *name) {
-  size_t n = strlen(name);
-  for (const char *at = c->own; *at != '\0'; at++)
-    if (at[0] == ' ' && strncasecmp(at + 1, name, n) == 0 && at[n + 1] == ' ') return true;
-  for (const char *at = cl_text_get(&c->all); *at != '\0'; at++)
-    if (at[0] == '\n' && strncasecmp(at + 1, name, n) == 0 && at[n + 1] == '\n') return true;
-  return false;
-}
-
-static void add_column_name(struct columns *c, const char *name) {
-  struct cl_text unique = {0};
-  cl_text_add(&unique, name);
-  for (int i = 2; is_used(c, cl_text_get(&unique)) && !unique.failed; i++) {
-    cl_text_clear(&unique);
-    cl_text_format(&unique, "%s_%d", name, i);
-  }
-  cl_text_format(&c->all, "\n%s\n", cl_text_get(&unique));
-  cl_text_add(c->sql, " AS ");
-  add_quoted(c->sql, cl_text_get(&unique), '"');
-  if (unique.failed || c->all.failed) c->sql->failed = true;
-  cl_text_done(&unique);
 }
 
 /* Values that are blobs in the tables are words in the views. */
 static void add_value(struct cl_text *t, const char *value) {
   cl_text_format(t, "CASE %s WHEN x'' THEN 'null' WHEN x'00' THEN 'false' WHEN x'01' THEN 'true' ELSE %s END",
                  value, value);
-}
-
-static void add_states(struct cl_text *t) {
-  cl_text_add(t, "CASE h.state");
-#define CL_X(name, number) cl_text_format(t, " WHEN %d THEN '%s'", number, #name);
-  CL_STATE_MAP(CL_X)
-#undef CL_X
-  cl_text_add(t, " END");
-}
-
-static void add_causes(struct cl_text *t) {
-  cl_text_add(t, "CASE a.cause");
-#define CL_X(name, number, word) cl_text_format(t, " WHEN %d THEN '%s'", number, word);
-  CL_CAUSE_MAP(CL_X)
-#undef CL_X
-  cl_text_add(t, " END");
-}
-
-static void add_roles(struct cl_text *t) {
-  cl_text_add(t, "CASE t.role");
-#define CL_X(name, number, word) cl_text_format(t, " WHEN %d THEN '%s'", number, word);
-  CL_ROLE_MAP(CL_X)
-#undef CL_X
-  cl_text_add(t, " END");
 }
 
 /* Changes of values that were not voided; the partial index on them is named by its own condition. */
@@ -96,7 +32,7 @@ static void add_roles(struct cl_text *t) {
   "v.kind = 23 AND v.ref = " d ".position AND v.study = " d ".study)"
 
 /* A trial's values as of now: the last that a change has written, else the proposed ones. */
-static void add_hyperparameters(struct columns *c, const struct cl_sqlite_study *study) {
+static void add_hyperparameters(struct cl_view_columns *c, const struct cl_sqlite_study *study) {
   struct cl_text value = {0};
   for (size_t i = 0; i < study->names.n_hyperparameters && i < SHOWN_MAX; i++) {
     const struct cl_names_item *item = &study->names.hyperparameters[i];
@@ -113,7 +49,7 @@ static void add_hyperparameters(struct columns *c, const struct cl_sqlite_study 
       cl_text_add(c->sql, cl_text_get(&value));
     else
       add_value(c->sql, cl_text_get(&value));
-    add_column_name(c, item->name);
+    cl_view_add_name(c, item->name);
     if (value.failed) c->sql->failed = true;
   }
   cl_text_done(&value);
@@ -121,7 +57,7 @@ static void add_hyperparameters(struct columns *c, const struct cl_sqlite_study 
 
 /* An objective's reduced value stands in the trial's end, or in the import; before it has ended, and for
  * other metrics, the last report's is shown. */
-static void add_metrics(struct columns *c, const struct cl_sqlite_study *study) {
+static void add_metrics(struct cl_view_columns *c, const struct cl_sqlite_study *study) {
   for (size_t i = 0; i < study->names.n_metrics; i++) {
     int id = (int)i + 1;
     if (i >= study->names.n_objectives)
@@ -134,7 +70,7 @@ static void add_metrics(struct columns *c, const struct cl_sqlite_study *study) 
                      ", iif(t.flags & 2, json_extract(t.args, '$.objectives[%d]'), "
                      "coalesce(json_extract(e.more, '$.objectives[%d]'), r.m%d))",
                      id - 1, id - 1, id);
-    add_column_name(c, study->names.metrics[i]);
+    cl_view_add_name(c, study->names.metrics[i]);
   }
 }
 
@@ -145,11 +81,11 @@ static void add_time(struct cl_text *t, const char *time, const char *name) {
 
 static void write_trials(struct cl_text *t, const struct cl_sqlite_study *study) {
   long long n = study->id, lo = n << 40, hi = (n + 1) << 40;
-  struct columns c = {t, " trial state role step reports attempts of parent started ended ", {0}};
+  struct cl_view_columns c = {t, " trial state role step reports attempts of parent started ended ", 0, {0}};
   cl_text_add(t, "SELECT t.trial AS trial, ");
-  add_states(t);
+  cl_view_add_states(t, "h.state");
   cl_text_add(t, " AS state, ");
-  add_roles(t);
+  cl_view_add_roles(t, "t.role");
   cl_text_add(t, " AS role, h.step AS step, h.reports AS reports, h.attempt AS attempts, t.of AS of, "
                  "p.trial AS parent");
   add_time(t, "b.time", "started");
@@ -174,13 +110,13 @@ static void write_trials(struct cl_text *t, const struct cl_sqlite_study *study)
 }
 
 static void write_reports(struct cl_text *t, const struct cl_sqlite_study *study) {
-  struct columns c = {t, " position trial attempt step time late ", {0}};
+  struct cl_view_columns c = {t, " position trial attempt step time late ", 0, {0}};
   cl_text_add(t, "SELECT r.position AS position, r.trial AS trial, r.attempt AS attempt, r.step AS step");
   add_time(t, "r.time", "time");
   cl_text_add(t, ", r.late AS late");
   for (size_t i = 0; i < study->names.n_metrics; i++) {
     cl_text_format(t, ", r.m%d", (int)i + 1);
-    add_column_name(&c, study->names.metrics[i]);
+    cl_view_add_name(&c, study->names.metrics[i]);
   }
   cl_text_format(t, " FROM reports_%lld r JOIN studies s ON s.study = %lld", (long long)study->id,
                  (long long)study->id);
@@ -225,7 +161,7 @@ static void write_changes(struct cl_text *t, const struct cl_sqlite_study *study
       "coalesce((SELECT p.step FROM decisions f JOIN snapshots p ON p.place = %lld + f.ref WHERE f.place = "
       "%lld + u.start), 0.0) WHEN u.until <= o.step THEN o.step ELSE q.step END AS step, ",
       lo, lo);
-  add_causes(t);
+  cl_view_add_causes(t, "a.cause");
   cl_text_add(t, " AS cause");
   add_time(t, "a.time", "time");
   cl_text_format(
@@ -293,7 +229,7 @@ static int choose_word(struct cl_sqlite *s, int64_t study, char **ret, struct cl
   if (status < 0) return status;
   cl_text_clear(&s->scratch);
   cl_text_add(&s->scratch, "UPDATE studies SET view = ");
-  add_quoted(&s->scratch, *ret, '\'');
+  cl_view_add_quoted(&s->scratch, *ret, '\'');
   cl_text_format(&s->scratch, " WHERE study = %lld", (long long)study);
   status = cl_sqlite_exec_scratch(s, e);
   if (status < 0) {
