@@ -24,6 +24,7 @@ int cl_trainer_environment_read(struct cl_trainer_environment *ret, struct cl_er
                                        .checkpoints = find_variable("CLADE_CKPT_DIR"),
                                        .resume_from = find_variable("CLADE_RESUME_FROM"),
                                        .seed = find_variable("CLADE_SEED"),
+                                       .search = find_variable("CLADE_SEARCH"),
                                        .reconnect_s = 600,
                                        .trial = get_count("CLADE_TRIAL"),
                                        .attempt = get_count("CLADE_ATTEMPT")};

@@ -13,6 +13,7 @@ struct cl_trainer_environment {
   const char *token;                                 /* CLADE_TOKEN; not null if socket is not */
   const char *directory, *checkpoints, *resume_from; /* CLADE_DIR, CLADE_CKPT_DIR, CLADE_RESUME_FROM */
   const char *seed;                                  /* CLADE_SEED */
+  const char *search;                                /* CLADE_SEARCH; null = nothing is searched */
   double reconnect_s;                                /* CLADE_RECONNECT; 600 if unset */
   int64_t trial, attempt;                            /* CLADE_TRIAL, CLADE_ATTEMPT; 0 if unset */
   bool final;                                        /* CLADE_FINAL=1 */

@@ -353,6 +353,19 @@ int cl_trainer_session_finish(struct cl_trainer_session *s, struct cl_err *e) {
   return converse(s, NULL, 0, "done", e);
 }
 
+int cl_trainer_session_save_into(struct cl_trainer_session *s, const char *directory, struct cl_err *e) {
+  if (s->options.save == NULL)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED, "this program has no function that saves its state");
+  if (s->busy) return CL_FAIL(e, CLADE_EINVAL, "a save or load function must not save");
+  CL_TRY(cl_trainer_state_create(directory, e));
+  s->busy = true;
+  int outcome = s->options.save(s->options.ctx, directory);
+  s->busy = false;
+  if (outcome != 0) return CL_FAIL(e, CLADE_EIO, "the program's save function returned %d", outcome);
+  int64_t bytes = 0;
+  return cl_trainer_state_measure(directory, true, &bytes, e);
+}
+
 int cl_trainer_session_save_late(struct cl_trainer_session *s, double step, const char *directory,
                                  struct cl_err *e) {
   if (s->options.save == NULL || directory == NULL) return 0;
@@ -360,13 +373,8 @@ int cl_trainer_session_save_late(struct cl_trainer_session *s, double step, cons
   struct cl_text part = {0}, whole = {0};
   cl_text_format(&whole, "%s/%s.late", directory, cl_number_text(step, number));
   cl_text_format(&part, "%s.part", cl_text_get(&whole));
-  int status = part.failed || whole.failed ? CL_FAIL_NOMEM(e) : cl_trainer_state_create(part.bytes, e);
-  s->busy = true;
-  int outcome = status < 0 ? 0 : s->options.save(s->options.ctx, part.bytes);
-  s->busy = false;
-  if (outcome != 0) status = CL_FAIL(e, CLADE_EIO, "the program's save function returned %d", outcome);
-  int64_t bytes = 0;
-  if (status == 0) status = cl_trainer_state_measure(part.bytes, true, &bytes, e);
+  int status =
+      part.failed || whole.failed ? CL_FAIL_NOMEM(e) : cl_trainer_session_save_into(s, part.bytes, e);
   if (status == 0 && rename(part.bytes, whole.bytes) < 0)
     status = CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot rename to %s: %s", whole.bytes, strerror(errno));
   cl_text_done(&part);

@@ -54,6 +54,10 @@ int cl_trainer_session_report(struct cl_trainer_session *s, double step, const s
 /* Say that training is finished. As report. */
 int cl_trainer_session_finish(struct cl_trainer_session *s, struct cl_err *e);
 
+/* Run the save function into the directory, made if need be, and sync what is in it. CLADE_EUNSUPPORTED
+ * without a save function; CLADE_EINVAL inside of one; CLADE_EIO. */
+int cl_trainer_session_save_into(struct cl_trainer_session *s, const char *directory, struct cl_err *e);
+
 /* Save into directory/<step>.late, whole and synced or not at all. 0 without a save function. */
 int cl_trainer_session_save_late(struct cl_trainer_session *s, double step, const char *directory,
                                  struct cl_err *e);

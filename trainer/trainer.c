@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "trainer/handle.h"
 #include "trainer/session.h"
+#include "trainer/tag.h"
 
 struct clade_trainer {
   struct cl_trainer_values values;
   struct cl_trainer_session session; /* used only in a study */
-  bool in_study, done, failed;
+  bool in_study, done, failed, quiet;
   struct cl_trainer_environment env;
   int64_t seed;
   double step; /* of the last report */
@@ -26,7 +28,7 @@ struct clade_trainer {
 
 /* --- errors ------------------------------------------------------------------------------------------ */
 
-static int fail(clade_trainer *t, int status) {
+int cl_trainer_fail(clade_trainer *t, int status) {
   assert(status < 0);
   t->failed = true;
   if (t->session.over && t->failure.code == 0) t->failure = t->error;
@@ -51,6 +53,10 @@ static int take_pending(clade_trainer *t) {
   t->error = t->pending;
   t->pending = (struct cl_err){0};
   return status;
+}
+
+struct cl_err *cl_trainer_get_error(clade_trainer *t) {
+  return &t->error;
 }
 
 const char *clade_trainer_errmsg(const clade_trainer *t) {
@@ -96,7 +102,7 @@ int clade_trainer_open(int argc, char **argv, const struct clade_trainer_options
   t->session.link.fd = -1;
   *ret = t;
   int status = open_trainer(t, options);
-  return status < 0 ? fail(t, status) : 0;
+  return status < 0 ? cl_trainer_fail(t, status) : 0;
 }
 
 static void clear_metrics(clade_trainer *t) {
@@ -233,7 +239,7 @@ int clade_trainer_start(clade_trainer *t) {
   if (t == NULL) return CLADE_EINVAL;
   int status = take_pending(t);
   if (status == 0) status = t->in_study ? start_in_study(t) : start_outside(t);
-  return status < 0 ? fail(t, status) : status;
+  return status < 0 ? cl_trainer_fail(t, status) : status;
 }
 
 /* --- reports ----------------------------------------------------------------------------------------- */
@@ -281,6 +287,7 @@ static void add_rounded(struct cl_text *line, double x) {
 
 /* `step 3  accuracy 0.93` */
 static int print_report(clade_trainer *t, double step) {
+  if (t->quiet) return 0;
   struct cl_text line = {0};
   cl_text_add(&line, "step ");
   cl_text_add_number(&line, step);
@@ -313,7 +320,7 @@ static int report_in_study(clade_trainer *t, double step) {
 
 int clade_trainer_report(clade_trainer *t, double step) {
   if (t == NULL) return CLADE_EINVAL;
-  if (check_idle(t, &t->error) < 0) return fail(t, t->error.code);
+  if (check_idle(t, &t->error) < 0) return cl_trainer_fail(t, t->error.code);
   int status = take_pending(t);
   if (status == 0 && t->done) status = CL_FAIL(&t->error, CLADE_EINVAL, "a report after clade_trainer_done");
   if (status == 0 && !isfinite(step))
@@ -326,7 +333,15 @@ int clade_trainer_report(clade_trainer *t, double step) {
   if (status == 0) status = t->in_study ? report_in_study(t, step) : print_report(t, step);
   clear_metrics(t);
   if (status >= 0) t->step = step;
-  return status < 0 ? fail(t, status) : status;
+  return status < 0 ? cl_trainer_fail(t, status) : status;
+}
+
+int clade_trainer_tag(clade_trainer *t, const char *name, const char *text) {
+  if (t == NULL) return CLADE_EINVAL;
+  int status = cl_trainer_tag_check(name, text, &t->error);
+  if (status == 0 && t->in_study && t->env.directory != NULL)
+    status = cl_trainer_tag_write(t->env.directory, name, text, &t->error);
+  return status < 0 ? cl_trainer_fail(t, status) : 0;
 }
 
 int clade_trainer_done(clade_trainer *t) {
@@ -339,7 +354,7 @@ int clade_trainer_done(clade_trainer *t) {
     if (status == CLADE_ECLOSED) status = give_up(t, t->step);
   }
   if (status == 0) t->done = true;
-  return status < 0 ? fail(t, status) : status;
+  return status < 0 ? cl_trainer_fail(t, status) : status;
 }
 
 /* --- what is known ----------------------------------------------------------------------------------- */
@@ -373,4 +388,22 @@ bool clade_trainer_is_final(const clade_trainer *t) {
 
 bool clade_trainer_in_study(const clade_trainer *t) {
   return t != NULL && t->in_study;
+}
+
+/* --- for the other files of the library --------------------------------------------------------------- */
+
+void cl_trainer_set_quiet(clade_trainer *t) {
+  t->quiet = true;
+}
+
+struct clade_trainer_options *cl_trainer_get_options(clade_trainer *t) {
+  return &t->session.options;
+}
+
+bool cl_trainer_is_searched(const clade_trainer *t) {
+  return t->env.search != NULL;
+}
+
+int cl_trainer_save_into(clade_trainer *t, const char *directory, struct cl_err *e) {
+  return cl_trainer_session_save_into(&t->session, directory, e);
 }

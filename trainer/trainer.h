@@ -188,6 +188,15 @@ CLADE_API void clade_trainer_metric(clade_trainer *t, const char *name, double v
  * CLADE_ENOMEM. And CLADE_EPROTOCOL: the conversation is over for good; every later call returns it. */
 CLADE_API int clade_trainer_report(clade_trainer *t, double step);
 
+/* Tag the trial, as `clade tag` does: `name`, or `name=text`. It arrives when the attempt ends, by the file
+ * CLADE_DIR/tags, a line per tag, which any program may append to. Outside of a study nothing is written.
+ *
+ *   name  1…CLADE_TRAINER_NAME_MAX bytes of UTF-8 without `=` and control characters
+ *   text  null = none; up to 1000 bytes of UTF-8 without control characters
+ *
+ * 0; CLADE_EINVAL: an unusable name or text; CLADE_EIO: the file; CLADE_ENOMEM. */
+CLADE_API int clade_trainer_tag(clade_trainer *t, const char *name, const char *text);
+
 /* Training is finished: the trial is complete as soon as this returns. 0; CLADE_TRAINER_STOP, without telling
  * it, after a report that returned it, or when no worker came back; errors as of clade_trainer_report. */
 CLADE_API int clade_trainer_done(clade_trainer *t);

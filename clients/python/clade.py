@@ -22,6 +22,8 @@ directory given to it. The library never installs signal handlers, starts thread
 in a study. When Clade dies, the next report waits CLADE_RECONNECT seconds (600) for it, then saves to
 CLADE_CKPT_DIR/<step>.late and asks the program to stop with status 75.
 
+A training in stages, with the console and the objective (hpmax) of XT: run.stages([Stage(…)]), see Stages.
+
 Of a training with several processes (torchrun, data loaders) exactly one calls start(); it hands the values to
 the others.
 The protocol is described in docs/protocol.md.
@@ -31,11 +33,12 @@ import json
 import math
 import os
 import re
+import shutil
 import socket
 import sys
 import time
 
-__all__ = ["start", "Run", "Error", "Refused", "Stopped"]
+__all__ = ["start", "Run", "Metric", "Stage", "Stages", "Error", "Refused", "Stopped"]
 __version__ = "0.1.0"
 
 PROTOCOL = 1
@@ -587,7 +590,8 @@ class Run:
     def __init__(self, defaults, save, load, argv):
         environment = os.environ
         self._values = _Values(defaults, argv)
-        self._load, self._session, self._done, self._step = load, None, False, None
+        self._save, self._load, self._session, self._done, self._step = save, load, None, False, None
+        self._quiet = False
         self.directory = environment.get("CLADE_DIR") or "."
         self.trial = _count("CLADE_TRIAL")
         self.attempt = _count("CLADE_ATTEMPT")
@@ -707,10 +711,11 @@ class Run:
         step, numbers = _check_step(step), _check_metrics(metrics, more)
         if self._done:
             raise Error("EINVAL", "a report after done()")
-        if self._session is None:
+        if self._session is None and not self._quiet:
             words = ["step", _number_text(step)]
             words += [" %s %s" % (name, _rounded(x)) for name, x in numbers.items()]
             print(" ".join(words), flush=True)
+        if self._session is None:
             return True
         if self.should_stop or self._failed():
             return False
@@ -719,6 +724,26 @@ class Run:
         self._step = step
         self._until_stopped(lambda: self._session.report(step, {name: _number(x) for name, x in numbers.items()}))
         return not self.should_stop
+
+    def tag(self, name, text=None):
+        """Tag the trial, as `clade tag` does: `name`, or `name=text`. It arrives when the attempt ends, by the file
+        CLADE_DIR/tags, a line per tag. Outside of a study nothing is written."""
+        _check_tag(name, text)
+        if self._session is not None and os.environ.get("CLADE_DIR"):
+            line = name + "\n" if text is None else "%s=%s\n" % (name, text)
+            with open(os.path.join(self.directory, "tags"), "ab", buffering=0) as file:
+                file.write(line.encode("utf-8"))
+
+    def stages(self, stages, best=None, seconds=time.monotonic):
+        """Begin a training in stages; returns Stages. Call it before resume(), so that a saved state brings its progress
+        back. From now on reports are not printed outside of a study; the stages print instead.
+
+        stages   a list of Stage
+        best     name of a directory below run.directory: the state is saved there whenever the first metric of a report is
+                 the best of its stage so far, and the line ends with SAVED
+        seconds  the clock behind `hrs`
+        """
+        return Stages(self, stages, best, seconds)
 
     def done(self):
         """Training is finished: the trial is complete when this returns True. False after a stop; then it says nothing."""
@@ -752,6 +777,10 @@ class Run:
         if kind is None and self.exit_status != 0:
             sys.exit(self.exit_status)
 
+    def _working(self):
+        """While the save function runs outside of an answer."""
+        return self._session._working() if self._session is not None else contextlib.nullcontext()
+
     def _failed(self):
         """Raises again what ended the conversation."""
         if self._session.failure is not None:
@@ -778,6 +807,298 @@ class Run:
                 session.save_late(self._step, os.environ.get("CLADE_CKPT_DIR"))
             except Exception as failure:
                 self.warning = "%s; and the state could not be saved: %s" % (reason, failure)
+
+
+# --- stages ------------------------------------------------------------------------------------------------
+
+
+class Metric:
+    """A metric of a stage. `aggregate` says how its values become one, in a report and over the stage: "mean" (sum of all
+    values / their number), "max" or "min"; `goal`, which values of a first metric are better: "maximize" or "minimize"."""
+
+    def __init__(self, name, long_name=None, aggregate="mean", goal="maximize"):
+        if not isinstance(name, str) or not 1 <= len(name.encode("utf-8", "replace")) <= 200 or name == "hrs":
+            raise Error("EINVAL", "a metric of a stage has a name of 1 to 200 bytes that is not 'hrs', not %r" % (name,))
+        if aggregate not in ("mean", "max", "min") or goal not in ("maximize", "minimize"):
+            raise Error("EINVAL", "metric '%s' has aggregate %r and goal %r, but there are mean, max, min; maximize, minimize"
+                        % (name, aggregate, goal))
+        self.name, self.long_name, self.aggregate, self.goal = name, long_name or name, aggregate, goal
+
+
+class Stage:
+    """A stage of `iters` iterations, reported every `iters_per_report` (a tenth of them by default). `metrics` is a list of
+    Metric or names; the first one is the stage's summary. `title` stands in the lines "… Started" and "… Completed"."""
+
+    def __init__(self, title, iters, metrics, iters_per_report=None):
+        self.title, self.iters, self.period = title, iters, iters_per_report or max(1, iters // 10)
+        self.metrics = [metric if isinstance(metric, Metric) else Metric(metric) for metric in metrics]
+        names = [metric.name for metric in self.metrics]
+        if not 1 <= len(names) <= 100 or len(set(names)) < len(names):
+            raise Error("EINVAL", "a stage has 1 to 100 metrics with different names, not %r" % (names,))
+        if not (isinstance(iters, int) and iters >= 1 and self.period >= 1):
+            raise Error("EINVAL", "a stage has at least 1 iteration, not %r, %r per report" % (iters, iters_per_report))
+
+
+class _Tally:
+    """Sum, greatest, least and number of values."""
+
+    def __init__(self, sum_=0.0, most=0.0, least=0.0, count=0):
+        self.sum, self.most, self.least, self.count = sum_, most, least, int(count)
+
+    def add(self, value):
+        self.sum += value
+        self.count += 1
+        if self.count == 1:
+            self.most = self.least = value
+        else:
+            self.most = math.nan if math.isnan(value) or math.isnan(self.most) else max(self.most, value)
+            self.least = math.nan if math.isnan(value) or math.isnan(self.least) else min(self.least, value)
+
+    def value(self, aggregate):
+        if self.count == 0:
+            return math.nan
+        return {"max": self.most, "min": self.least}.get(aggregate, self.sum / self.count)
+
+
+def _fixed(x):
+    return "%.5f" % x if math.isfinite(x) else _number(x)
+
+
+class Stages:
+    """A training as an ordered list of stages, with the console and the objective of XT and rl_nexus:
+
+        stages = run.stages([clade.Stage("RL_Proc", 5000, [clade.Metric("rew", "reward per step"), "win"])])
+        run.resume()
+        for stage in stages:                    # once per iteration
+            stages.add("rew", step_once(model))
+            if episode_has_ended(model):
+                stages.add("win", episode_was_won(model))
+
+    Each report has the values since the last one, as s1-hrs, s1-rew, s1-win (the stage's number before each name); its step
+    is the number of iterations of all stages so far. At the end hpmax is reported by itself: the value over the whole last
+    stage of its first metric, negated where lower is better; and the trial is tagged plotted_metric=s1-rew. The progress of
+    the stages is part of the saved state, as a file clade-stages. The loop ends early when the study wants an end."""
+
+    FILE = "clade-stages"
+
+    def __init__(self, run, stages, best, seconds):
+        self._run, self._stages, self._best_name, self._seconds = run, list(stages), best, seconds
+        self._program = (run._save, run._load)
+        self._begun, self._weight, self.completed = False, 1, False
+        if not 1 <= len(self._stages) <= 1000:
+            raise Error("EINVAL", "a training has 1 to 1000 stages")
+        if best is not None and (best == "" or "/" in best):
+            raise Error("EINVAL", "`best` is %r, but must be the name of a directory" % (best,))
+        if best is not None and run._save is None:
+            raise Error("EINVAL", "`best` wants the best state saved, but the trainer has no save function")
+        self._enter(0, 0)
+        run._quiet = True
+        run._save, run._load = run._save and self._save_all, run._load and self._load_all
+        if run._session is not None:
+            run._session.save, run._session.load_function = run._save, run._load
+
+    def _enter(self, index, base):
+        self._index, self._base, self._iters, self._best = index, base, 0, None
+        self._before, self._started = 0.0, self._seconds()
+        self._whole = [_Tally() for _ in self.stage.metrics]
+        self._recent = [_Tally() for _ in self.stage.metrics]
+
+    @property
+    def stage(self):
+        """The current stage."""
+        return self._stages[self._index]
+
+    @property
+    def current(self):
+        """Its index, from 0."""
+        return self._index
+
+    @property
+    def iters(self):
+        """Iterations of it that are done."""
+        return self._iters
+
+    def value(self, name):
+        """The value of a metric over the whole current stage so far; NaN without values."""
+        i = self._find(name)
+        return self._whole[i].value(self.stage.metrics[i].aggregate)
+
+    def add(self, name, value):
+        """Add a value of a metric of the current stage."""
+        i, value = self._find(name), float(value)
+        self._whole[i].add(value)
+        self._recent[i].add(value)
+
+    def count(self, n):
+        """The current iteration counts as n, a batch of n steps."""
+        self._weight = max(1, int(n))
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.completed or self._run.should_stop or not self._advance():
+            raise StopIteration
+        return self.stage
+
+    def _find(self, name):
+        for i, metric in enumerate(self.stage.metrics):
+            if metric.name == name:
+                return i
+        raise Error("EINVAL", "stage %d has no metric '%s'; its first one is '%s'"
+                    % (self._index + 1, name, self.stage.metrics[0].name))
+
+    # the course
+
+    def _advance(self):
+        """Say that an iteration is done, with all that follows from it. Is there another one to do?"""
+        if not self._begun:
+            self._begun = True
+            self._print(self._banner() + self._header())
+        else:
+            self._iters += self._weight
+            if self._is_due() and not self._report():
+                return False
+        self._weight = 1
+        while not self.completed and self._iters >= self.stage.iters:
+            if not self._end_stage():
+                return False
+        return not self.completed
+
+    def _is_due(self):
+        period = self.stage.period
+        return self._iters >= self.stage.iters or self._iters // period > (self._iters - self._weight) // period
+
+    def _elapsed(self):
+        return self._before + (self._seconds() - self._started)
+
+    def _report(self):
+        prefix, hours, best = "s%d-" % (self._index + 1), self._elapsed() / 3600, False
+        line = "%7.3f hrs  %12s iters" % (hours, format(self._iters, ","))
+        metrics = {prefix + "hrs": hours}
+        for i, (metric, tally) in enumerate(zip(self.stage.metrics, self._recent)):
+            if tally.count == 0:
+                continue
+            value = metrics[prefix + metric.name] = tally.value(metric.aggregate)
+            line += "      %s %s" % (_fixed(value), metric.name)
+            if i == 0 and not math.isnan(value):
+                best = self._best is None or (value < self._best if metric.goal == "minimize" else value > self._best)
+                self._best = value if best else self._best
+        self._recent = [_Tally() for _ in self._recent]
+        if best and self._best_name is not None:
+            line += self._save_best()
+        self._print(line)
+        return self._run.report(self._base + self._iters, metrics)
+
+    def _end_stage(self):
+        stage, metric = self.stage, self.stage.metrics[0]
+        summary = "Stage summary (%s %s):  %s" % (metric.aggregate, metric.long_name,
+                                                  _fixed(self._whole[0].value(metric.aggregate)))
+        self._print(summary + ("\n%s:  Completed" % stage.title if stage.title is not None else ""))
+        if self._index + 1 == len(self._stages):
+            return self._finish(metric)
+        self._enter(self._index + 1, self._base + self._iters)
+        self._print("\n" + self._header())
+        return True
+
+    def _finish(self, metric):
+        if self._whole[0].count == 0:
+            raise Error("EINVAL", "stage %d has ended without a value of its first metric '%s', which is to give hpmax: "
+                        "call add()" % (self._index + 1, metric.name))
+        value = self._whole[0].value(metric.aggregate)
+        if metric.goal == "minimize":
+            value = 0.0 - value
+        self._print("\nObjective %s maximized by hyperparameter tuning (hpmax):  %s"
+                    % ("being" if os.environ.get("CLADE_SEARCH") else "that would be", _fixed(value)))
+        if not self._run.report(self._base + self._iters, hpmax=value):
+            return False
+        self._run.tag("plotted_metric", "s%d-%s" % (self._index + 1, metric.name))
+        self.completed = True
+        self._print("\nAll processing stages completed.")
+        return True
+
+    # the console
+
+    @staticmethod
+    def _print(text):
+        print(text, flush=True)
+
+    def _banner(self):
+        """The line behind the values has four blanks, as the original has."""
+        values = self._run.values
+        if not values:
+            return ""
+        lines = "".join("  %s: %s\n" % (name, _value_text(value)) for name, value in values.items())
+        return "Chosen hyperparameter values:\n" + lines + "    \n"
+
+    def _header(self):
+        header = "Processing stage %d of %d" % (self._index + 1, len(self._stages))
+        return header if self.stage.title is None else "%s\n%s:  Started" % (header, self.stage.title)
+
+    # the state
+
+    def _save_best(self):
+        """Save the state as the best one; what the end of the line says."""
+        path = os.path.join(self._run.directory, self._best_name)
+        try:
+            shutil.rmtree(path + ".part", ignore_errors=True)
+            os.mkdir(path + ".part")
+            with self._run._working():
+                self._run._save(path + ".part")
+            _size_of(path + ".part", sync=True)
+            if os.path.exists(path):
+                shutil.rmtree(path + ".old", ignore_errors=True)
+                os.rename(path, path + ".old")
+            os.rename(path + ".part", path)
+            shutil.rmtree(path + ".old", ignore_errors=True)
+        except Exception as reason:
+            return "    not saved: " + _sentence(reason)
+        return "    SAVED"
+
+    def _save_all(self, directory):
+        self._program[0](directory)
+        rows = [[self.FILE, 1], ["stage", self._index, self._iters, self._base, self._elapsed()]]
+        rows += [] if self._best is None else [["best", self._best]]
+        rows += [["metric", tally.sum, tally.most, tally.least, tally.count] for tally in self._whole]
+        with open(os.path.join(directory, self.FILE), "w", encoding="utf-8") as file:
+            for word, *numbers in rows:
+                file.write(" ".join([word] + [_number_text(x) if math.isfinite(x) else _number(x) for x in numbers]) + "\n")
+
+    def _load_all(self, directory):
+        with open(os.path.join(directory, self.FILE), encoding="utf-8") as file:
+            rows = [(words[0], [float(word) for word in words[1:]]) for words in map(str.split, file) if words]
+        try:
+            assert rows[0] == (self.FILE, [1.0]) and rows[1][0] == "stage"
+            index, iters, base, seconds = rows[1][1]
+            best = [numbers[0] for word, numbers in rows if word == "best"]
+            whole = [_Tally(*numbers) for word, numbers in rows if word == "metric"]
+            assert len(whole) == len(self._stages[int(index)].metrics) and index >= 0
+        except (AssertionError, LookupError, TypeError, ValueError):
+            raise Error("EINVAL", "%s/%s is not of these stages" % (directory, self.FILE)) from None
+        self._program[1](directory)
+        self._enter(int(index), int(base))
+        self._iters, self._before, self._whole = int(iters), seconds, whole
+        self._best = best[0] if best else None
+
+
+def _value_text(value):
+    """As in an argument: true, null, 0.1, 1e-05."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return _number_text(value) if isinstance(value, float) else str(value)
+
+
+def _check_tag(name, text):
+    words = [name] if text is None else [name, text]
+    for word, most in zip(words, (NAME_MAX, 1000)):
+        if not isinstance(word, str) or len(word.encode("utf-8", "replace")) > most or re.search(r"[\0-\x1f\x7f]", word):
+            raise Error("EINVAL", "a tag is a name of up to 256 bytes and a text of up to 1000, without control characters, "
+                        "not %.60r" % (word,))
+    if not name or "=" in name:
+        raise Error("EINVAL", "the name of a tag has at least one character and no `=`, not %r" % (name,))
+
+
+# --- checks ------------------------------------------------------------------------------------------------
 
 
 def _count(name):

@@ -96,6 +96,17 @@ void cl_text_add_number(struct cl_text *t, double x) {
   cl_text_add(t, cl_number_text(x, buffer));
 }
 
+void cl_text_add_fixed(struct cl_text *t, double x, int width, int decimals) {
+  char buffer[CL_NUMBER_TEXT];
+  if (!isfinite(x)) {
+    cl_text_format(t, "%*s", width, cl_number_text(x, buffer));
+    return;
+  }
+  struct point point = begin_point();
+  cl_text_format(t, "%*.*f", width, decimals, x);
+  end_point(point);
+}
+
 void cl_text_add_json_number(struct cl_text *t, double x) {
   if (isfinite(x)) {
     cl_text_add_number(t, x);

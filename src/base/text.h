@@ -25,6 +25,9 @@ void cl_text_format(struct cl_text *t, const char *format, ...) __attribute__((f
  * such. */
 void cl_text_add_number(struct cl_text *t, double x);
 
+/* For people: with that many decimals, blanks before it up to `width`. A point in every locale. */
+void cl_text_add_fixed(struct cl_text *t, double x, int width, int decimals);
+
 /* As JSON: the string in quotes with escapes; a number, with "nan", "inf", "-inf" in quotes. */
 void cl_text_add_json(struct cl_text *t, const char *text);
 void cl_text_add_json_number(struct cl_text *t, double x);

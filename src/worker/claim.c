@@ -126,6 +126,8 @@ static int make_words(struct cl_attempt *a, const struct place_texts *t, const s
                                    .seed = cl_trial_seed(w->study, trial),
                                    .reconnect_s = s->reconnect_s,
                                    .final = trial->head.role == CL_ROLE_ASSESS};
+  bool searched = trial->head.role == CL_ROLE_SEARCH || trial->head.role == CL_ROLE_ENQUEUED;
+  if (searched && !s->repeats) place.search = s->method;
   if (w->options.n_gpus > 0) place.gpu = w->gpus[a->slot % w->options.n_gpus];
   int n = 0;
   CL_TRY(cl_spec_command(s, values, t->spec, &n, &a->arguments, e));

@@ -133,6 +133,7 @@ int cl_command_environment(const struct cl_settings *s, const struct cl_value *v
   CL_TRY(add_variable(ret, "CLADE_SOCKET", p->socket, e));
   CL_TRY(add_variable(ret, "CLADE_TOKEN", p->token, e));
   CL_TRY(add_variable(ret, "CLADE_SPEC", p->spec, e));
+  CL_TRY(add_variable(ret, "CLADE_SEARCH", p->search, e));
   CL_TRY(add_integer(ret, "CLADE_SLOT", p->slot, e));
   CL_TRY(add_variable(ret, "CLADE_GPU", p->gpu, e));
   CL_TRY(add_variable(ret, "CUDA_VISIBLE_DEVICES", p->gpu, e));

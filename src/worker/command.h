@@ -16,6 +16,7 @@ struct cl_command_place { /* texts borrow; null where there is none */
   int64_t trial;
   int attempt, slot, slots;
   const char *directory, *checkpoints, *resume_from, *store, *socket, *token, *spec, *gpu;
+  const char *search; /* the method, if the trial is one of a search */
   uint64_t seed;
   double reconnect_s;
   bool final;

@@ -185,6 +185,8 @@ int cl_attempt_read(struct cl_attempt *a, struct cl_err *e) {
   if (a->phase != CL_PHASE_DRAINING) return 0;
   if (a->output != NULL) CL_TRY(cl_output_finish(a->output, e));
   if (a->puts > 0) return 0; /* its last reports come first: told_output comes back here */
+  if (!a->tags_put) CL_TRY(cl_attempt_put_tags(a, e));
+  if (a->puts > 0) return 0;
   bool more = false;
   if (cl_study_settings(a->worker->study)->computed != NULL) CL_TRY(report_computed(a, &more, e));
   return more ? 0 : put_end(a, e);

@@ -6,6 +6,7 @@
  *   finish.c     drains the output, records the end         recover.c  judges what other workers left
  *   server.c     the socket and its connections             talk.c     questions and answers
  *   publish.c    makes a saved state durable                computed.c the objective that is computed
+ *   tags.c       what a trainer wrote about itself
  *
  * Callbacks of the loop and of the log cannot return an error: they leave it in worker->failure, and the next
  * turn returns it.
@@ -63,7 +64,7 @@ struct cl_attempt {
   double saved_step;     /* of its last snapshot, NaN = none */
   bool loaded;           /* the snapshot of its start */
   bool kill;             /* the decision that stopped it wants no waiting for a report */
-  bool stopping_put, preempting_put, computed_put;
+  bool stopping_put, preempting_put, computed_put, tags_put;
 
   pid_t pid; /* 0 = not spawned */
   int64_t start;
@@ -248,6 +249,9 @@ int cl_publish(uv_loop_t *loop, const char *from, const char *to,
                void (*done)(void *ctx, const struct cl_published *p), void *ctx, struct cl_err *e);
 /* The same, here and now. */
 void cl_publish_now(const char *from, const char *to, struct cl_published *ret);
+
+/* tags.c */
+int cl_attempt_put_tags(struct cl_attempt *a, struct cl_err *e); /* once, when it has ended */
 
 /* computed.c */
 /* Mean over all counting reports of the first metric of the last stage (origins A13). CLADE_EMPTY without

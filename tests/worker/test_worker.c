@@ -71,6 +71,32 @@ static void a_program_that_cannot_be_started_fails_and_says_why(void **state) {
   world_end(&w);
 }
 
+static void a_trainer_tags_its_trial_by_a_file(void **state) {
+  (void)state;
+  struct world w;
+  world_begin(&w,
+              "echo loss=0.5; "
+              "printf 'plotted_metric=s1-rew\\nkeep\\n=nameless\\n\\377\\nratio=a=b' >\"$CLADE_DIR/tags\"",
+              "");
+  world_propose(&w, 2.385);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_COMPLETE);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 3);
+  json_t *note = world_last(&w, 1, CL_EVENT_NOTE);
+  assert_string_equal(json_string_value(world_field(note, "name")), "ratio");
+  assert_string_equal(json_string_value(world_field(note, "text")), "a=b");
+  assert_int_equal(json_integer_value(world_field(note, "what")), CL_NOTE_TAG);
+  json_decref(note);
+  char *story = world_story(&w, 1);
+  assert_non_null(strstr(story, "note"));
+  cl_free(story);
+  assert_false(world_has(&w, 1, 0, "tags"));
+  assert_non_null(strstr(cl_text_get(&w.said), "it has no name"));
+  assert_non_null(strstr(cl_text_get(&w.said), "UTF-8"));
+  world_end(&w);
+}
+
 static void the_environment_is_that_of_the_contract(void **state) {
   (void)state;
   static const char *const gpus[] = {"GPU-a", "GPU-b"};
@@ -90,11 +116,11 @@ static void the_environment_is_that_of_the_contract(void **state) {
   char *text = world_read(&w, 2, 1, "env"), line[300], token[CL_TOKEN_SIZE];
   char *directory = world_path(&w, 2, 0, NULL);
   world_token(&w, 2, 1, token);
-  const char *wanted[] = {"CLADE_STUDY=s\n",     "CLADE_TRIAL=2\n",        "CLADE_ATTEMPT=1\n",
-                          "CLADE_SLOT=1\n",      "CLADE_GPU=GPU-b\n",      "CUDA_VISIBLE_DEVICES=GPU-b\n",
-                          "CLADE_FINAL=0\n",     "CLADE_PARAM_lr=2.385\n", "CLADE_PARAM_opt=sgd\n",
-                          "OMP_NUM_THREADS=7\n", "OPENBLAS_NUM_THREADS=",  "CLADE_RECONNECT=",
-                          "PYTHONUNBUFFERED=1\n"};
+  const char *wanted[] = {"CLADE_STUDY=s\n",      "CLADE_TRIAL=2\n",        "CLADE_ATTEMPT=1\n",
+                          "CLADE_SLOT=1\n",       "CLADE_GPU=GPU-b\n",      "CUDA_VISIBLE_DEVICES=GPU-b\n",
+                          "CLADE_FINAL=0\n",      "CLADE_PARAM_lr=2.385\n", "CLADE_PARAM_opt=sgd\n",
+                          "OMP_NUM_THREADS=7\n",  "OPENBLAS_NUM_THREADS=",  "CLADE_RECONNECT=",
+                          "PYTHONUNBUFFERED=1\n", "CLADE_SEARCH=random\n"};
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
     if (strstr(text, wanted[i]) == NULL) fail_msg("%s is not in %s", wanted[i], text);
   const struct {
@@ -480,6 +506,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {TEST(a_program_is_claimed_run_followed_and_recorded),
                                      TEST(exit_statuses_mean_what_they_say),
                                      TEST(a_program_that_cannot_be_started_fails_and_says_why),
+                                     TEST(a_trainer_tags_its_trial_by_a_file),
                                      TEST(the_environment_is_that_of_the_contract),
                                      TEST(slots_are_never_exceeded_and_used_again),
                                      TEST(a_claim_that_conflicts_leaves_nothing),
