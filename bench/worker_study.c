@@ -21,7 +21,7 @@ double worker_study_seconds(void) {
 static void create(struct worker_study *s, const char *program, const char *address) {
   struct cl_text settings = {0};
   struct cl_err e = {0};
-  char trials[100];
+  char trials[120];
   int64_t study = 0;
   cl_text_format(
       &settings,
@@ -43,9 +43,10 @@ static void create(struct worker_study *s, const char *program, const char *addr
   cl_text_done(&settings);
 }
 
-static void propose(struct worker_study *s, int64_t trials) {
+void worker_study_propose(struct worker_study *s, int64_t trials) {
   struct cl_err e = {0};
-  for (int64_t i = 1; i <= trials; i++) {
+  int64_t last = cl_study_trials(cl_log_study(s->log));
+  for (int64_t i = last + 1; i <= last + trials; i++) {
     struct cl_assigned value = {1, cl_value_real(1 / (double)i)};
     struct cl_event ev = {.kind = CL_EVENT_PROPOSED, .subject = i, .cause = CL_CAUSE_SEARCH};
     ev.u.proposed.role = CL_ROLE_SEARCH;
@@ -62,13 +63,16 @@ static void say(void *ctx, int64_t trial, const char *text) {
 }
 
 void worker_study_begin(struct worker_study *s, const char *program, int64_t trials, int slots) {
-  char address[100];
+  char address[120];
   struct cl_err e = {0};
-  *s = (struct worker_study){.directory = "/tmp/clade-bench-XXXXXX"};
+  const char *parent = getenv("TMPDIR");
+  *s = (struct worker_study){0};
+  (void)snprintf(s->directory, sizeof s->directory, "%s/clade-bench-XXXXXX",
+                 parent == NULL ? "/tmp" : parent);
   if (mkdtemp(s->directory) == NULL || uv_loop_init(&s->loop) < 0) exit(1);
   (void)snprintf(address, sizeof address, "%s/clade.db", s->directory);
   create(s, program, address);
-  propose(s, trials);
+  worker_study_propose(s, trials);
   struct cl_worker_options o = {.log = s->log, .loop = &s->loop, .slots = slots, .say = say};
   must(cl_worker_create(&o, &s->worker, &e), &e);
 }

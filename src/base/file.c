@@ -139,8 +139,8 @@ int cl_dir_sync(const char *path, struct cl_err *e) {
   return status;
 }
 
-int cl_lock_take(const char *path, bool wait, int *ret_fd, struct cl_err *e) {
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+static int take_lock(const char *path, mode_t mode, bool wait, int *ret_fd, struct cl_err *e) {
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, mode);
   if (fd < 0)
     return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot open the lock file '%s': %s", path, strerror(errno));
   int got;
@@ -154,6 +154,14 @@ int cl_lock_take(const char *path, bool wait, int *ret_fd, struct cl_err *e) {
   }
   *ret_fd = fd;
   return 0;
+}
+
+int cl_lock_take(const char *path, bool wait, int *ret_fd, struct cl_err *e) {
+  return take_lock(path, 0666, wait, ret_fd, e);
+}
+
+int cl_lock_take_private(const char *path, int *ret_fd, struct cl_err *e) {
+  return take_lock(path, 0600, false, ret_fd, e);
 }
 
 void cl_lock_release(int fd) {

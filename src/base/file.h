@@ -27,6 +27,8 @@ int cl_dir_sync(const char *path, struct cl_err *e);
 /* An exclusive flock on `path` (created, close-on-exec). CLADE_BUSY when another process holds it and !wait.
  */
 int cl_lock_take(const char *path, bool wait, int *ret_fd, struct cl_err *e);
+/* Without waiting, and a file that is created may be read by its owner only. */
+int cl_lock_take_private(const char *path, int *ret_fd, struct cl_err *e);
 void cl_lock_release(int fd); /* the file stays */
 
 bool cl_path_exists(const char *path);

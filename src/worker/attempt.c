@@ -44,11 +44,16 @@ static int make_directory(const char *path, struct cl_err *e) {
   return cl_dir_create(path, e);
 }
 
+/* From the outside in: mostly one call each. */
 static int make_directories(const struct cl_study *s, int64_t trial, int attempt, struct cl_err *e) {
+  char *whole = cl_attempt_path(s, trial, 0, NULL);
   char *own = cl_attempt_path(s, trial, attempt, NULL);
   char *checkpoints = cl_attempt_path(s, trial, 0, "checkpoints");
-  int status = own == NULL || checkpoints == NULL ? CL_FAIL_NOMEM(e) : make_directory(own, e);
+  int status = whole == NULL || own == NULL || checkpoints == NULL ? CL_FAIL_NOMEM(e) : 0;
+  if (status == 0) status = make_directory(whole, e);
+  if (status == 0) status = make_directory(own, e);
   if (status == 0) status = make_directory(checkpoints, e);
+  cl_free(whole);
   cl_free(own);
   cl_free(checkpoints);
   return status;
@@ -81,14 +86,14 @@ bool cl_token_parse(const char *token, int64_t *ret_trial, int *ret_attempt) {
 
 /* The lock. */
 
-/* Is fd still the file at path? Somebody may have dropped the attempt between open and flock. */
-static bool is_same_file(int fd, const char *path) {
-  struct stat a, b;
-  return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+/* Is it still the file at path? Somebody may have dropped the attempt between open and flock. */
+static bool is_same_file(const struct stat *a, const char *path) {
+  struct stat b;
+  return stat(path, &b) == 0 && a->st_ino == b.st_ino && a->st_dev == b.st_dev;
 }
 
-static int write_owner(int fd, const char *token, const struct cl_attempt_owner *owner, const char *path,
-                       struct cl_err *e) {
+static int write_owner(int fd, bool is_new, const char *token, const struct cl_attempt_owner *owner,
+                       const char *path, struct cl_err *e) {
   struct cl_text t = {0};
   cl_text_add(&t, "{\"token\": ");
   cl_text_add_json(&t, token);
@@ -98,7 +103,7 @@ static int write_owner(int fd, const char *token, const struct cl_attempt_owner 
   cl_text_add_json(&t, owner->boot);
   cl_text_format(&t, ", \"worker\": %d}\n", owner->worker);
   int status = t.failed ? CL_FAIL_NOMEM(e) : 0;
-  if (status == 0 && (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0))
+  if (status == 0 && !is_new && (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0))
     status = CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot write '%s': %s", path, strerror(errno));
   if (status == 0) status = cl_file_write_all(fd, t.bytes, t.length, path, e);
   cl_text_done(&t);
@@ -107,13 +112,15 @@ static int write_owner(int fd, const char *token, const struct cl_attempt_owner 
 
 static int take_lock(const char *path, const char *token, const struct cl_attempt_owner *owner, int *ret,
                      struct cl_err *e) {
-  int fd = -1, status = cl_lock_take(path, false, &fd, e);
+  struct stat st;
+  int fd = -1, status = cl_lock_take_private(path, &fd, e);
   if (status != 0) return status;
-  if (!is_same_file(fd, path)) {
+  if (fstat(fd, &st) < 0 || !is_same_file(&st, path)) {
     (void)close(fd);
     return CLADE_BUSY;
   }
-  status = write_owner(fd, token, owner, path, e);
+  bool is_new = st.st_size == 0 && (st.st_mode & 07777) == 0600;
+  status = write_owner(fd, is_new, token, owner, path, e);
   if (status < 0)
     (void)close(fd);
   else

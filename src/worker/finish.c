@@ -11,6 +11,9 @@
 #include "base/file.h"
 #include "worker/worker_impl.h"
 
+#define WATCH_AFTER_US 20000   /* programs that end at once are read at their end only */
+#define LOOK_US        1000000 /* between two looks at output that cannot be watched */
+
 /* Output. */
 
 static void told_output(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
@@ -63,10 +66,21 @@ int cl_attempt_follow(struct cl_attempt *a, int64_t recorded, struct cl_err *e) 
   char *directory = cl_attempt_path(w->study, a->trial, a->number, NULL);
   int status = directory == NULL ? CL_FAIL_NOMEM(e)
                                  : cl_output_create(w->rules, directory, recorded, &sink, &a->output, e);
-  if (status == 0 && w->inotify >= 0) a->watching = inotify_add_watch(w->inotify, directory, IN_MODIFY);
-  a->output_ready = status == 0;
+  a->look_us = cl_clock_monotonic_us() + (a->adopted ? 0 : WATCH_AFTER_US);
   cl_free(directory);
   return status;
+}
+
+int cl_attempt_watch(struct cl_attempt *a, int64_t now, struct cl_err *e) {
+  struct cl_worker *w = a->worker;
+  if (a->output == NULL || a->watching >= 0 || now < a->look_us) return 0;
+  char *directory = cl_attempt_path(w->study, a->trial, a->number, NULL);
+  if (directory == NULL) return CL_FAIL_NOMEM(e);
+  if (w->inotify >= 0) a->watching = inotify_add_watch(w->inotify, directory, IN_MODIFY);
+  cl_free(directory);
+  a->look_us = now + LOOK_US;
+  a->output_ready = true;
+  return 0;
 }
 
 void cl_attempt_unfollow(struct cl_attempt *a) {
@@ -75,6 +89,11 @@ void cl_attempt_unfollow(struct cl_attempt *a) {
   a->output_ready = false;
   cl_output_destroy(a->output);
   a->output = NULL;
+}
+
+/* The keeper writes in the attempt's directory, too. */
+static bool is_output(const char *name, size_t n) {
+  return n == 0 || strncmp(name, "stdout", n) == 0 || strncmp(name, "stderr", n) == 0;
 }
 
 void cl_finish_notified(struct cl_worker *w) {
@@ -86,8 +105,10 @@ void cl_finish_notified(struct cl_worker *w) {
     for (ssize_t at = 0; at < n;) {
       struct inotify_event ev;
       memcpy(&ev, room.bytes + at, sizeof ev);
+      const char *name = room.bytes + at + sizeof ev;
       at += (ssize_t)(sizeof ev + ev.len);
       bool overflow = ev.mask & IN_Q_OVERFLOW;
+      if (!overflow && !is_output(name, ev.len)) continue;
       for (size_t i = 0; i < w->n_all; i++)
         if (overflow || w->all[i]->watching == ev.wd) w->all[i]->output_ready = w->all[i]->output != NULL;
     }

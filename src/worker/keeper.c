@@ -42,7 +42,8 @@ struct keeper {
   int socket, signals;
   bool engine_gone;
   int32_t pid;
-  int64_t start, files; /* files: soft limit of descriptors that trainers get */
+  int64_t start;
+  struct rlimit files; /* limit of descriptors that trainers get */
   struct child *children;
   size_t n_children, cap_children;
   struct remains *remains;
@@ -132,9 +133,9 @@ static void end_child(struct keeper *k, size_t at, int status, const struct rusa
 }
 
 static void reap(struct keeper *k) {
-  struct signalfd_siginfo info[16];
-  while (read(k->signals, info, sizeof info) > 0) {
-  }
+  struct signalfd_siginfo info[2]; /* pending signals of one kind are one */
+  ssize_t ignored = read(k->signals, info, sizeof info);
+  (void)ignored;
   for (;;) {
     int status;
     struct rusage usage;
@@ -329,10 +330,19 @@ static int leave_the_engine(int socket) {
   return chdir("/");
 }
 
+static void ignore(int signum) {
+  (void)signum;
+}
+
+/* Signals are ignored by a handler: exec resets those for the trainer, while SIG_IGN would be inherited, also
+ * one that the engine was started with. */
 static int block_signals(void) {
-  for (int s = 1; s < NSIG; s++)
-    if (s == SIGINT || s == SIGTERM || s == SIGHUP || s == SIGQUIT || s == SIGPIPE || s == SIGTSTP)
-      (void)signal(s, SIG_IGN);
+  const struct sigaction standard = {.sa_handler = SIG_DFL};
+  const struct sigaction ignored = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+  for (int s = 1; s < NSIG; s++) {
+    bool mine = s == SIGINT || s == SIGTERM || s == SIGHUP || s == SIGQUIT || s == SIGPIPE || s == SIGTSTP;
+    if (s != SIGKILL && s != SIGSTOP) (void)sigaction(s, mine ? &ignored : &standard, NULL);
+  }
   sigset_t child;
   (void)sigemptyset(&child);
   (void)sigaddset(&child, SIGCHLD);
@@ -349,11 +359,10 @@ static void say_hello(struct keeper *k) {
 }
 
 /* A descriptor per child: as many as may be had. Trainers get the limit that the engine was started with. */
-static int64_t raise_files(void) {
-  struct rlimit r;
-  if (getrlimit(RLIMIT_NOFILE, &r) < 0) return 0;
-  int64_t before = (int64_t)r.rlim_cur;
-  r.rlim_cur = r.rlim_max;
+static struct rlimit raise_files(void) {
+  struct rlimit before = {0}, r;
+  if (getrlimit(RLIMIT_NOFILE, &before) < 0) return before;
+  r = (struct rlimit){.rlim_cur = before.rlim_max, .rlim_max = before.rlim_max};
   (void)setrlimit(RLIMIT_NOFILE, &r);
   return before;
 }

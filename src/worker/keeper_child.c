@@ -48,29 +48,21 @@ static void name_holder(const struct cl_child_plan *plan, int64_t start) {
   (void)ignored;
 }
 
-static void reset_signals(void) {
-  for (int s = 1; s < NSIG; s++)
-    if (s != SIGKILL && s != SIGSTOP) (void)signal(s, SIG_DFL);
+/* The keeper ignores no signal (keeper.c): what it handles becomes the default by exec. */
+static void unblock_signals(void) {
   sigset_t none;
   (void)sigemptyset(&none);
   (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The keeper's own 0, 1 and 2 are open, so fd is none of them; exec closes it. */
 static int open_output(const char *path, int as) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
-  if (fd < 0) return -1;
-  if (fd == as) return 0; /* cppcheck-suppress resourceLeak ; it is the output */
-  int status = dup2(fd, as);
-  (void)close(fd);
-  return status < 0 ? -1 : 0;
+  int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  return fd < 0 || dup2(fd, as) < 0 ? -1 : 0; /* cppcheck-suppress resourceLeak ; it is the output */
 }
 
 static void set_limits(const struct cl_child_plan *plan) {
-  struct rlimit files;
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && plan->files > 0) {
-    files.rlim_cur = (rlim_t)plan->files;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-  }
+  if (plan->files.rlim_cur != plan->files.rlim_max) (void)setrlimit(RLIMIT_NOFILE, &plan->files);
   for (uint32_t i = 0; i < plan->n_limits; i++) {
     struct rlimit r = {.rlim_cur = plan->limits[i].soft, .rlim_max = plan->limits[i].hard};
     (void)setrlimit((__rlimit_resource_t)plan->limits[i].resource, &r);
@@ -104,7 +96,7 @@ static void become_trainer(const struct cl_child_plan *plan, struct child_word *
   (void)setpgid(0, 0);
   word->start = cl_process_start(getpid());
   name_holder(plan, word->start);
-  reset_signals();
+  unblock_signals();
   if (open_output(plan->out, STDOUT_FILENO) < 0) refuse(word, "open the trainer's stdout");
   if (open_output(plan->err, STDERR_FILENO) < 0) refuse(word, "open the trainer's stderr");
   if (fcntl(plan->lock, F_SETFD, 0) < 0) refuse(word, "hand on the lock");

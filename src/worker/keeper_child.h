@@ -3,6 +3,7 @@
 #define CL_KEEPER_CHILD_H
 
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "worker/keeper_wire.h"
@@ -14,8 +15,8 @@ struct cl_child_plan {
   const struct cl_keeper_limit *limits;
   uint32_t n_limits;
   int nice;
-  int64_t files; /* soft RLIMIT_NOFILE of the trainer */
-  int lock;      /* inherited by the trainer; gets the line "pid start keeper keeper-start\n" */
+  struct rlimit files; /* RLIMIT_NOFILE of the trainer; the keeper has raised its own to the hard one */
+  int lock;            /* inherited by the trainer; gets the line "pid start keeper keeper-start\n" */
   int32_t keeper;
   int64_t keeper_start;
 };

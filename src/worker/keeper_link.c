@@ -28,14 +28,14 @@ struct request { /* one that the socket has not taken completely */
 
 struct cl_keeper {
   uv_poll_t poll;
-  int socket;
+  int socket, wanted; /* events the loop watches for */
   bool lost;
   struct cl_keeper_events events;
   void *ctx;
   pid_t pid;
   int64_t start;
   struct request *first, *last;
-  char in[sizeof(struct cl_keeper_answer)]; /* the beginning of an answer */
+  char in[16 * sizeof(struct cl_keeper_answer)]; /* the last one may be a beginning */
   size_t n_in;
 };
 
@@ -118,28 +118,27 @@ static void hear(struct cl_keeper *k, const struct cl_keeper_answer *a) {
 
 /* An event may close the keeper: then k stays valid until the loop's close callback, with k->lost set. */
 static void receive(struct cl_keeper *k) {
-  while (!k->lost) {
-    ssize_t n = recv(k->socket, k->in + k->n_in, sizeof k->in - k->n_in, MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) {
-      lose(k);
-      return;
-    }
-    k->n_in += (size_t)n;
-    if (k->n_in < sizeof k->in) continue;
-    struct cl_keeper_answer a;
-    memcpy(&a, k->in, sizeof a);
-    k->n_in = 0;
+  ssize_t n = recv(k->socket, k->in + k->n_in, sizeof k->in - k->n_in, MSG_DONTWAIT);
+  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (n <= 0) {
+    lose(k);
+    return;
+  }
+  k->n_in += (size_t)n;
+  size_t at = 0;
+  for (struct cl_keeper_answer a; !k->lost && k->n_in - at >= sizeof a; at += sizeof a) {
+    memcpy(&a, k->in + at, sizeof a);
     hear(k, &a);
   }
+  k->n_in -= at;
+  if (k->n_in > 0) memmove(k->in, k->in + at, k->n_in);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 static void want(struct cl_keeper *k) {
   int events = UV_READABLE | (k->first != NULL ? UV_WRITABLE : 0);
-  if (!k->lost) (void)uv_poll_start(&k->poll, events, on_ready);
+  if (!k->lost && events != k->wanted && uv_poll_start(&k->poll, events, on_ready) == 0) k->wanted = events;
 }
 
 /* One send; the descriptor goes with the first byte. 1 = sent some, 0 = not now, -1 = the keeper is gone. */

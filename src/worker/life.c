@@ -213,6 +213,7 @@ int cl_life_beat(struct cl_worker *w, struct cl_err *e) {
     struct cl_attempt *a = w->all[i];
     if (a->phase == CL_PHASE_RUNNING || a->phase == CL_PHASE_LEAVING) tend_deadline(a, now);
     if (a->phase == CL_PHASE_RUNNING) CL_TRY(limit_time(a, now, e));
+    if (a->phase == CL_PHASE_RUNNING) CL_TRY(cl_attempt_watch(a, now, e));
     if (!look) continue;
     if (a->phase == CL_PHASE_LEAVING) CL_TRY(cl_recover_look(a, e));
     if (a->phase == CL_PHASE_RUNNING && a->adopted && a->watch == NULL && !cl_process_lives(a->pid, a->start))

@@ -198,11 +198,14 @@ static int fail_stream(struct cl_output *o, int stream, struct cl_err *e) {
 
 static int open_stream(struct cl_output *o, int stream, struct cl_err *e) {
   struct stream *s = &o->streams[stream];
+  struct stat st;
   char *path = path_of(o, stream_names[stream]);
   if (path == NULL) return CL_FAIL_NOMEM(e);
-  s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  bool empty = stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+  if (!empty) s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   cl_free(path);
-  if (s->fd >= 0 || errno == ENOENT || errno == EMFILE || errno == ENFILE) return 0; /* tried again */
+  if (empty || s->fd >= 0 || errno == ENOENT || errno == EMFILE || errno == ENFILE)
+    return 0; /* tried again */
   return fail_stream(o, stream, e);
 }
 

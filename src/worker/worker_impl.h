@@ -81,6 +81,7 @@ struct cl_attempt {
 
   struct cl_output *output; /* null: not followed (connected) */
   int watching;             /* inotify descriptor, -1 = none */
+  int64_t look_us;          /* not watched: when to look at it, and to try to watch */
   bool output_ready;
   struct cl_session *session; /* its connection, or null */
 };
@@ -210,7 +211,8 @@ int cl_life_preempt(struct cl_attempt *a, struct cl_err *e);
 
 /* finish.c */
 int cl_attempt_follow(struct cl_attempt *a, int64_t recorded,
-                      struct cl_err *e); /* begin to read its output */
+                      struct cl_err *e);                                   /* begin to read its output */
+int cl_attempt_watch(struct cl_attempt *a, int64_t now, struct cl_err *e); /* its output, from time to time */
 void cl_attempt_unfollow(struct cl_attempt *a);
 int cl_attempt_read(struct cl_attempt *a,
                     struct cl_err *e); /* what it has written; goes on when it has ended */
