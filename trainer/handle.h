@@ -17,6 +17,10 @@ int cl_trainer_save_into(clade_trainer *t, const char *directory, struct cl_err 
 /* Is a search at work that looks for the best value (CLADE_SEARCH)? */
 bool cl_trainer_is_searched(const clade_trainer *t);
 
+/* Name of the i-th hyperparameter: of those that the study gives, or outside of one, of those that have a
+ * default. Null behind the last one. */
+const char *cl_trainer_hyperparameter(const clade_trainer *t, size_t i);
+
 /* Where the sentence of an error goes; cl_trainer_fail then keeps the status for clade_trainer_exit_status
  * and returns it. */
 struct cl_err *cl_trainer_get_error(clade_trainer *t);

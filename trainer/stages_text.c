@@ -32,10 +32,10 @@ static void add_value(struct cl_text *t, const char *value) {
 
 /* The line behind the values has four blanks, as the original has. */
 void cl_stages_text_banner(clade_stages *s) {
-  const char *name = clade_trainer_name(s->t, 0);
+  const char *name = cl_trainer_hyperparameter(s->t, 0);
   if (name == NULL) return;
   cl_text_add(&s->line, "Chosen hyperparameter values:\n");
-  for (size_t i = 0; (name = clade_trainer_name(s->t, i)) != NULL; i++) {
+  for (size_t i = 0; (name = cl_trainer_hyperparameter(s->t, i)) != NULL; i++) {
     cl_text_format(&s->line, "  %s: ", name);
     add_value(&s->line, clade_trainer_text(s->t, name));
     cl_text_add_char(&s->line, '\n');

@@ -400,6 +400,14 @@ struct clade_trainer_options *cl_trainer_get_options(clade_trainer *t) {
   return &t->session.options;
 }
 
+const char *cl_trainer_hyperparameter(const clade_trainer *t, size_t i) {
+  for (size_t at = 0; at < t->values.n; at++) {
+    const struct cl_trainer_value *value = &t->values.items[at];
+    if ((t->in_study ? value->has_study : value->has_default) && i-- == 0) return value->name;
+  }
+  return NULL;
+}
+
 bool cl_trainer_is_searched(const clade_trainer *t) {
   return t->env.search != NULL;
 }

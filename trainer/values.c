@@ -157,6 +157,7 @@ int cl_trainer_value_default(struct cl_trainer_values *v, const char *name, cons
                              struct cl_err *e) {
   struct cl_trainer_value *item = NULL;
   CL_TRY(get_item(v, name, &item, e));
+  item->has_default = true;
   if (item->given) return 0;
   return set_own(item, text == NULL ? "null" : text, e);
 }

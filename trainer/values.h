@@ -10,7 +10,8 @@ struct cl_trainer_value {
   struct cl_wire_value study, own; /* texts are owned; `own` is what there is without a study */
   char *own_text;                  /* as it was written; null = no such value */
   char *shown;                     /* the value in force as text, made when it is asked for */
-  bool has_study, given;           /* given: `own` comes from the command line or the environment */
+  bool has_study, has_default;
+  bool given; /* `own` comes from the command line or the environment */
   bool changed;
 };
 

@@ -153,7 +153,7 @@ class _Values:
     """Values by name: those of the study, else those of the program."""
 
     def __init__(self, defaults, argv):
-        self.argv, self.own, self.study, self.changed = argv, {}, {}, set()
+        self.argv, self.own, self.study, self.changed, self.defaults = argv, {}, {}, set(), list(defaults)
         for name, default in defaults.items():
             given = self.given(name)
             self.own[name] = default if given is None else _read_like(given, default, name)
@@ -777,6 +777,11 @@ class Run:
         if kind is None and self.exit_status != 0:
             sys.exit(self.exit_status)
 
+    def _hyperparameters(self):
+        """The values that the study gives; outside of one, those that have a default."""
+        names = self._values.study if self._session is not None else self._values.defaults
+        return {name: self._values.get(name) for name in names}
+
     def _working(self):
         """While the save function runs outside of an answer."""
         return self._session._working() if self._session is not None else contextlib.nullcontext()
@@ -1025,7 +1030,7 @@ class Stages:
 
     def _banner(self):
         """The line behind the values has four blanks, as the original has."""
-        values = self._run.values
+        values = self._run._hyperparameters()
         if not values:
             return ""
         lines = "".join("  %s: %s\n" % (name, _value_text(value)) for name, value in values.items())
