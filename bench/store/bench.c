@@ -42,14 +42,33 @@ double bench_cpu_seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void write_settings(struct cl_text *t) {
-  cl_text_add(t, "{\"study\": \"bench\", \"origin\": \"api\", \"cwd\": \"/\", \"objectives\": [{\"name\": "
-                 "\"loss\", \"goal\": \"minimize\", \"reduce\": \"last\"}], \"hyperparameters\": [");
+static void write_settings(struct cl_text *t, const char *name, const char *more) {
+  cl_text_format(t,
+                 "{\"study\": \"%s\", \"cwd\": \"/\", \"objectives\": [{\"name\": \"loss\", \"goal\": "
+                 "\"minimize\", \"reduce\": \"last\"}], \"hyperparameters\": [",
+                 name);
   for (int i = 1; i <= BENCH_WIDTH; i++)
     cl_text_format(t, "%s{\"id\": %d, \"name\": \"x%d\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}",
                    i == 1 ? "" : ", ", i, i);
-  cl_text_add(t, "], \"search\": {\"method\": \"random\"}, \"trials\": 1000000000, \"parallel\": 1, "
-                 "\"limits\": {}}");
+  cl_text_format(t, "], \"search\": {\"method\": \"random\"}, \"parallel\": 1, \"limits\": {}, %s}", more);
+}
+
+int64_t bench_create(struct bench *b, const char *name, const char *more) {
+  char uuid[40];
+  (void)snprintf(uuid, sizeof uuid, "a3f0c1d2-0000-4000-8000-%012llx", (unsigned long long)++b->studies);
+  struct cl_text settings = {0};
+  struct cl_err e = {0};
+  write_settings(&settings, name, more == NULL ? "\"origin\": \"api\", \"trials\": 1000000000" : more);
+  struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
+  ev.u.created.name = name;
+  ev.u.created.uuid = uuid;
+  ev.u.created.settings = cl_text_get(&settings);
+  ev.u.created.directory = b->dir;
+  bench_check(cl_store_create(b->store, &ev, &b->study, &e), &e);
+  cl_text_done(&settings);
+  b->trials = 0;
+  b->position = 1;
+  return b->study;
 }
 
 void bench_open(struct bench *b, const char *dir, bool memory, enum cl_sync sync) {
@@ -60,16 +79,7 @@ void bench_open(struct bench *b, const char *dir, bool memory, enum cl_sync sync
   const struct cl_store_options options = {.mode = CL_STORE_CREATE, .sync = sync};
   struct cl_err e = {0};
   bench_check(cl_store_open(memory ? "memory:" : b->path, &options, &b->store, &e), &e);
-  struct cl_text settings = {0};
-  write_settings(&settings);
-  struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
-  ev.u.created.name = "bench";
-  ev.u.created.uuid = "a3f0c1d2-0000-4000-8000-123456789abc";
-  ev.u.created.settings = cl_text_get(&settings);
-  ev.u.created.directory = b->dir;
-  bench_check(cl_store_create(b->store, &ev, &b->study, &e), &e);
-  cl_text_done(&settings);
-  b->position = 1;
+  (void)bench_create(b, "bench", NULL);
   b->start = bench_seconds();
 }
 
@@ -119,6 +129,16 @@ static struct cl_event started(const struct bench *b, int64_t trial) {
   return ev;
 }
 
+static struct cl_event reported(const struct bench *b, int64_t trial, int ordinal,
+                                const struct cl_metric *metric) {
+  struct cl_event ev = {.kind = CL_EVENT_REPORTED, .subject = trial, .by = 1, .attempt = 1};
+  ev.time_ms = now_ms(b);
+  ev.u.reported.ordinal = ordinal;
+  ev.u.reported.step = ordinal;
+  ev.u.reported.metrics = (struct cl_metric_list){1, metric};
+  return ev;
+}
+
 static struct cl_event ended(const struct bench *b, int64_t trial, const double *value) {
   struct cl_event ev = {.kind = CL_EVENT_ENDED, .subject = trial, .by = 1, .attempt = 1};
   ev.time_ms = now_ms(b);
@@ -159,6 +179,39 @@ void bench_cycles(struct bench *b, long n, int batch) {
   cl_free(results);
   cl_free(values);
   cl_free(objectives);
+}
+
+/* `together` trials at once, one commit for all that happens to them. */
+void bench_curves(struct bench *b, long n, int reports, int together) {
+  size_t rows = (size_t)together * (size_t)(reports + 3);
+  struct cl_event *events = cl_alloc_array(rows, sizeof *events);
+  struct cl_append *results = cl_alloc_array(rows, sizeof *results);
+  struct cl_assigned *values = cl_alloc_array((size_t)together * BENCH_WIDTH, sizeof *values);
+  struct cl_metric *metrics = cl_alloc_array((size_t)together * (size_t)reports, sizeof *metrics);
+  if (events == NULL || results == NULL || values == NULL || metrics == NULL) exit(1);
+  for (long done = 0; done < n; done += together) {
+    int count = 0, metric = 0;
+    for (int i = 0; i < together; i++) {
+      events[count++] = proposed(b, b->trials + 1 + i, values + i * BENCH_WIDTH);
+      events[count++] = started(b, b->trials + 1 + i);
+    }
+    for (int k = 1; k <= reports; k++)
+      for (int i = 0; i < together; i++) {
+        metrics[metric] = (struct cl_metric){1, "loss", cl_rng_uniform(&b->rng)};
+        events[count++] = reported(b, b->trials + 1 + i, k, &metrics[metric++]);
+      }
+    for (int i = 0; i < together; i++) {
+      events[count] = ended(b, b->trials + 1 + i, &metrics[metric - together + i].value);
+      events[count].u.ended.record = b->position + count + 1 - together; /* its last report */
+      count++;
+    }
+    b->trials += together;
+    append(b, events, results, count);
+  }
+  cl_free(events);
+  cl_free(results);
+  cl_free(values);
+  cl_free(metrics);
 }
 
 double bench_fdatasync_rate(const char *dir, int n) {

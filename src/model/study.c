@@ -11,6 +11,11 @@
 int cl_study_create(struct cl_study **ret, struct cl_err *e) {
   struct cl_study *s = cl_alloc(sizeof *s);
   if (s == NULL) return CL_FAIL_NOMEM(e);
+  s->configurations = cl_alloc(sizeof *s->configurations);
+  if (s->configurations == NULL) {
+    cl_free(s);
+    return CL_FAIL_NOMEM(e);
+  }
   *ret = s;
   return 0;
 }
@@ -50,8 +55,7 @@ void cl_study_destroy(struct cl_study *s) {
   cl_free(s->workers);
   cl_free(s->metrics);
   cl_free(s->queue);
-  cl_free(s->slots);
-  cl_free(s->next_repeat);
+  cl_study_destroy_configurations(s);
   cl_free(s);
 }
 

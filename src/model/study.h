@@ -127,10 +127,13 @@ int cl_study_name_metric(struct cl_study *s, int id, const char *name, struct cl
 
 /* Configurations: trials with equal active values (cl_space_equal). The index is built when first asked for,
  * O(trials), extended for new trials, and built again after the space or the values of a trial in it have
- * changed; CLADE_ENOMEM. `configuration` of a trial = number of the first trial that has it. */
-int cl_study_configuration(struct cl_study *s, int64_t number, int64_t *ret, struct cl_err *e);
-/* The next trial after `number` with the same configuration, 0 = none. After cl_study_configuration(…) of any
- * trial, with no event applied in between. */
+ * changed: a cache, so that a study which is only looked at may be asked too; CLADE_ENOMEM.
+ * `configurations`: how many there are. `configuration` of a trial (which exists): number of the first trial
+ * that has it. */
+int cl_study_configurations(const struct cl_study *s, int64_t *ret, struct cl_err *e);
+int cl_study_configuration(const struct cl_study *s, int64_t number, int64_t *ret, struct cl_err *e);
+/* The next trial after `number` with the same configuration, 0 = none. After one of the two above, with no
+ * event applied in between. */
 int64_t cl_study_next_repeat(const struct cl_study *s, int64_t number);
 
 /* Trial with the best value (finite, role search or enqueued, COMPLETE or PRUNED; ties: lower number); 0 =

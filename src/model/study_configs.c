@@ -7,16 +7,20 @@
 
 #include "base/alloc.h"
 
+enum { AT_A_TIME = 32 };
+
 void cl_study_forget_configurations(struct cl_study *s, int64_t number) {
-  if (number > s->n_indexed || s->n_indexed == 0) return;
-  memset(s->slots, 0, s->n_slots * sizeof *s->slots);
-  s->n_used = 0;
-  s->n_indexed = 0;
+  struct cl_configurations *c = s->configurations;
+  if (number > c->n_indexed || c->n_indexed == 0) return;
+  memset(c->slots, 0, c->n_slots * sizeof *c->slots);
+  c->n_used = 0;
+  c->n_indexed = 0;
 }
 
-static uint32_t configuration_hash(const struct cl_study *s, int64_t number, struct cl_value *room) {
-  cl_trial_values(s, cl_study_find(s, number), room);
-  return (uint32_t)cl_space_hash(&s->settings->space, room);
+void cl_study_destroy_configurations(struct cl_study *s) {
+  cl_free(s->configurations->slots);
+  cl_free(s->configurations->next_repeat);
+  cl_free(s->configurations);
 }
 
 static void insert_slot(struct cl_configuration *slots, size_t n, struct cl_configuration slot) {
@@ -25,27 +29,29 @@ static void insert_slot(struct cl_configuration *slots, size_t n, struct cl_conf
   slots[i] = slot;
 }
 
-static int grow_slots(struct cl_study *s, struct cl_err *e) {
-  if (s->n_used * 4 < s->n_slots * 3) return 0;
-  size_t n = s->n_slots == 0 ? 1024 : s->n_slots * 2;
+/* Room for `count` configurations, with a quarter of the slots free. */
+static int grow_slots(struct cl_configurations *c, size_t count, struct cl_err *e) {
+  size_t n = c->n_slots == 0 ? 1024 : c->n_slots;
+  while (count * 4 > n * 3) n *= 2;
+  if (n == c->n_slots) return 0;
   struct cl_configuration *slots = cl_alloc_array(n, sizeof *slots);
   if (slots == NULL) return CL_FAIL_NOMEM(e);
-  for (size_t i = 0; i < s->n_slots; i++)
-    if (s->slots[i].first != 0) insert_slot(slots, n, s->slots[i]);
-  cl_free(s->slots);
-  s->slots = slots;
-  s->n_slots = n;
+  for (size_t i = 0; i < c->n_slots; i++)
+    if (c->slots[i].first != 0) insert_slot(slots, n, c->slots[i]);
+  cl_free(c->slots);
+  c->slots = slots;
+  c->n_slots = n;
   return 0;
 }
 
-/* The slot of the configuration that `number` has, or an empty one. room: 2 * space->n values. */
-static struct cl_configuration *find_slot(const struct cl_study *s, int64_t number, struct cl_value *room,
-                                          uint32_t *ret_hash) {
+/* The slot of the configuration in `room` (whose hash is known), or an empty one. room: 2 * space->n values.
+ */
+static struct cl_configuration *find_slot(const struct cl_study *s, uint32_t hash, struct cl_value *room) {
+  const struct cl_configurations *c = s->configurations;
   const struct cl_space *space = &s->settings->space;
-  uint32_t hash = configuration_hash(s, number, room);
-  *ret_hash = hash;
-  for (size_t i = hash & (s->n_slots - 1);; i = (i + 1) & (s->n_slots - 1)) {
-    struct cl_configuration *slot = &s->slots[i];
+  assert(c->n_used < c->n_slots);
+  for (size_t i = hash & (c->n_slots - 1);; i = (i + 1) & (c->n_slots - 1)) {
+    struct cl_configuration *slot = &c->slots[i];
     if (slot->first == 0) return slot;
     if (slot->hash != hash) continue;
     cl_trial_values(s, cl_study_find(s, slot->first), room + space->n);
@@ -53,43 +59,78 @@ static struct cl_configuration *find_slot(const struct cl_study *s, int64_t numb
   }
 }
 
-static int index_trial(struct cl_study *s, int64_t number, struct cl_value *room, struct cl_err *e) {
-  CL_TRY(grow_slots(s, e));
-  uint32_t hash = 0;
-  struct cl_configuration *slot = find_slot(s, number, room, &hash);
+static uint32_t hash_trial(const struct cl_study *s, int64_t number, struct cl_value *room) {
+  cl_trial_values(s, cl_study_find(s, number), room);
+  return (uint32_t)cl_space_hash(&s->settings->space, room);
+}
+
+static void index_trial(const struct cl_study *s, int64_t number, uint32_t hash, struct cl_value *room) {
+  struct cl_configurations *c = s->configurations;
+  cl_trial_values(s, cl_study_find(s, number), room);
+  struct cl_configuration *slot = find_slot(s, hash, room);
   if (slot->first == 0) {
     *slot = (struct cl_configuration){hash, (uint32_t)number, (uint32_t)number};
-    s->n_used++;
+    c->n_used++;
   } else {
-    s->next_repeat[slot->last - 1] = (uint32_t)number;
+    c->next_repeat[slot->last - 1] = (uint32_t)number;
     slot->last = (uint32_t)number;
   }
-  return 0;
 }
 
-static int index_all(struct cl_study *s, struct cl_value *room, struct cl_err *e) {
-  if (cl_grow(&s->next_repeat, &s->cap_next, (size_t)s->head.trials, sizeof *s->next_repeat) < 0)
+/* Some at a time: their slots are on the way from memory while the next ones are hashed. */
+static void index_some(const struct cl_study *s, int64_t first, int n, struct cl_value *room) {
+  struct cl_configurations *c = s->configurations;
+  uint32_t hashes[AT_A_TIME];
+  assert(n <= AT_A_TIME && first == c->n_indexed + 1);
+  for (int i = 0; i < n; i++) {
+    c->next_repeat[first + i - 1] = 0;
+    if (cl_study_find(s, first + i) == NULL) continue;
+    hashes[i] = hash_trial(s, first + i, room);
+    __builtin_prefetch(&c->slots[hashes[i] & (c->n_slots - 1)], 1);
+  }
+  for (int i = 0; i < n; i++)
+    if (cl_study_find(s, first + i) != NULL) index_trial(s, first + i, hashes[i], room);
+  c->n_indexed += n;
+}
+
+static int index_all(const struct cl_study *s, struct cl_value *room, struct cl_err *e) {
+  struct cl_configurations *c = s->configurations;
+  int64_t trials = s->head.trials;
+  if (cl_grow(&c->next_repeat, &c->cap_next, (size_t)trials, sizeof *c->next_repeat) < 0)
     return CL_FAIL_NOMEM(e);
-  while (s->n_indexed < s->head.trials) {
-    int64_t next = s->n_indexed + 1;
-    s->next_repeat[next - 1] = 0;
-    if (cl_study_find(s, next) != NULL) CL_TRY(index_trial(s, next, room, e));
-    s->n_indexed = next;
+  CL_TRY(grow_slots(c, c->n_used + (size_t)(trials - c->n_indexed), e));
+  while (c->n_indexed < trials) {
+    int64_t left = trials - c->n_indexed;
+    index_some(s, c->n_indexed + 1, left < AT_A_TIME ? (int)left : AT_A_TIME, room);
   }
   return 0;
 }
 
-int cl_study_configuration(struct cl_study *s, int64_t number, int64_t *ret, struct cl_err *e) {
-  assert(cl_study_find(s, number) != NULL);
-  struct cl_value *room = cl_alloc_array((size_t)s->settings->space.n * 2 + 1, sizeof *room);
-  if (room == NULL) return CL_FAIL_NOMEM(e);
-  uint32_t hash = 0;
+static int make_room(const struct cl_study *s, struct cl_value **ret, struct cl_err *e) {
+  *ret = cl_alloc_array((size_t)s->settings->space.n * 2 + 1, sizeof **ret);
+  return *ret == NULL ? CL_FAIL_NOMEM(e) : 0;
+}
+
+int cl_study_configurations(const struct cl_study *s, int64_t *ret, struct cl_err *e) {
+  struct cl_value *room = NULL;
+  CL_TRY(make_room(s, &room, e));
   int status = index_all(s, room, e);
-  if (status == 0) *ret = find_slot(s, number, room, &hash)->first;
+  if (status == 0) *ret = (int64_t)s->configurations->n_used;
+  cl_free(room);
+  return status;
+}
+
+int cl_study_configuration(const struct cl_study *s, int64_t number, int64_t *ret, struct cl_err *e) {
+  assert(cl_study_find(s, number) != NULL);
+  struct cl_value *room = NULL;
+  CL_TRY(make_room(s, &room, e));
+  int status = index_all(s, room, e);
+  if (status == 0) *ret = find_slot(s, hash_trial(s, number, room), room)->first;
   cl_free(room);
   return status;
 }
 
 int64_t cl_study_next_repeat(const struct cl_study *s, int64_t number) {
-  return number < 1 || number > s->n_indexed ? 0 : s->next_repeat[number - 1];
+  const struct cl_configurations *c = s->configurations;
+  return number < 1 || number > c->n_indexed ? 0 : c->next_repeat[number - 1];
 }

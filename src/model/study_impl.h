@@ -43,6 +43,16 @@ struct cl_configuration {
   uint32_t hash, first, last; /* first 0: an empty slot */
 };
 
+/* The index of configurations. It only repeats what the trials say, so a replica that is only looked at may
+ * have it built. */
+struct cl_configurations {
+  struct cl_configuration *slots; /* open addressing; null until asked for */
+  size_t n_slots, n_used;
+  uint32_t *next_repeat; /* by trial; covers trials up to n_indexed */
+  size_t cap_next;
+  int64_t n_indexed;
+};
+
 struct cl_study {
   struct cl_study_head head;
   struct cl_settings *settings;
@@ -70,11 +80,7 @@ struct cl_study {
   int64_t failed; /* searched and enqueued trials that are FAILED for good since the study was opened last */
   bool succeeded; /* one of them has had another result */
 
-  struct cl_configuration *slots; /* open addressing; null until asked for */
-  size_t n_slots, n_used;
-  uint32_t *next_repeat; /* by trial; covers trials up to n_indexed */
-  size_t cap_next;
-  int64_t n_indexed;
+  struct cl_configurations *configurations; /* never null */
 };
 
 /* study_trial.c. `before`: the trial's head before the event. */
@@ -89,5 +95,6 @@ void cl_study_destroy_more(struct cl_trial_more *m);
 
 /* study_configs.c. The values of trial `number` are not what was indexed; 0: the space is not. */
 void cl_study_forget_configurations(struct cl_study *s, int64_t number);
+void cl_study_destroy_configurations(struct cl_study *s);
 
 #endif

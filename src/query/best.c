@@ -7,14 +7,7 @@
 
 #include "base/alloc.h"
 
-struct score { /* of one trial */
-  int64_t trial;
-  uint32_t group; /* index of its configuration */
-};
-
-struct group { /* one configuration */
-  uint64_t hash;
-  int64_t first; /* a trial that has it */
+struct group { /* one configuration: what its scores add up to */
   int64_t n;
   double mean, squares; /* running: Welford */
   int64_t best_trial;   /* searched; 0 = none */
@@ -24,11 +17,8 @@ struct group { /* one configuration */
 struct pool {
   const struct cl_study *study;
   const struct cl_objective *objective;
-  size_t n_scores, n_groups, n_slots;
-  struct score *scores; /* ascending by trial */
-  struct group *groups;
-  uint32_t *slots; /* open addressing by hash: index of a group + 1, 0 = empty; n_slots is a power of two */
-  struct cl_value *room; /* two trials */
+  uint8_t *later; /* a bit per trial: it is not the first of its configuration */
+  int64_t assessments;
 };
 
 static bool is_searched(const struct cl_trial *t) {
@@ -40,41 +30,29 @@ static bool is_scored(const struct cl_trial *t) {
          (is_searched(t) || t->head.role == CL_ROLE_CONFIRM);
 }
 
-static int make_room(struct pool *p, struct cl_err *e) {
-  int64_t trials = cl_study_trials(p->study);
-  size_t n = 0;
+static int look_at_all(struct pool *p, struct cl_err *e) {
+  int64_t trials = cl_study_trials(p->study), n = 0;
+  CL_TRY(cl_study_configurations(p->study, &n, e));
+  p->later = cl_alloc((size_t)trials / 8 + 1);
+  if (p->later == NULL) return CL_FAIL_NOMEM(e);
   for (int64_t i = 1; i <= trials; i++) {
     const struct cl_trial *t = cl_study_trial(p->study, i);
-    if (t != NULL && is_scored(t)) n++;
+    int64_t next = cl_study_next_repeat(p->study, i);
+    assert(next == 0 || next > i);
+    p->assessments += t != NULL && t->head.role == CL_ROLE_ASSESS && t->head.attempt > 0;
+    if (next != 0) p->later[next / 8] |= (uint8_t)(1u << next % 8);
   }
-  if (n >= UINT32_MAX / 2) return CL_FAIL(e, CLADE_ELIMIT, "%zu scores are more than can be compared", n);
-  p->n_slots = 16;
-  while (p->n_slots < 2 * n) p->n_slots *= 2;
-  p->scores = cl_alloc_array(n, sizeof *p->scores);
-  p->groups = cl_alloc_array(n, sizeof *p->groups);
-  p->slots = cl_alloc_array(p->n_slots, sizeof *p->slots);
-  p->room = cl_alloc_array((size_t)cl_study_space(p->study)->n * 2, sizeof *p->room);
-  bool all = p->scores != NULL && p->groups != NULL && p->slots != NULL && p->room != NULL;
-  return all ? 0 : CL_FAIL_NOMEM(e);
+  return 0;
 }
 
-/* The group whose configuration stands in p->room, made if there is none. */
-static uint32_t group_of(struct pool *p, int64_t trial) {
-  const struct cl_space *space = cl_study_space(p->study);
-  uint64_t hash = cl_space_hash(space, p->room);
-  size_t slot = hash & (p->n_slots - 1);
-  for (; p->slots[slot] != 0; slot = (slot + 1) & (p->n_slots - 1)) {
-    const struct group *g = &p->groups[p->slots[slot] - 1];
-    if (g->hash != hash) continue;
-    cl_trial_values(p->study, cl_study_trial(p->study, g->first), p->room + space->n);
-    if (cl_space_equal(space, p->room, p->room + space->n)) return p->slots[slot] - 1;
-  }
-  p->groups[p->n_groups] = (struct group){.hash = hash, .first = trial};
-  p->slots[slot] = (uint32_t)++p->n_groups;
-  return p->slots[slot] - 1;
+/* The first trial behind `trial` that is the first of its configuration; 0 = none. */
+static int64_t next_first(const struct pool *p, int64_t trial) {
+  for (int64_t i = trial + 1; i <= cl_study_trials(p->study); i++)
+    if (!(p->later[i / 8] & 1u << i % 8) && cl_study_trial(p->study, i) != NULL) return i;
+  return 0;
 }
 
-static void add_to_group(struct pool *p, struct group *g, const struct cl_trial *t) {
+static void add_score(const struct pool *p, struct group *g, const struct cl_trial *t) {
   double before = t->value - g->mean;
   g->n++;
   g->mean += before / (double)g->n;
@@ -85,41 +63,39 @@ static void add_to_group(struct pool *p, struct group *g, const struct cl_trial 
   g->best_value = t->value;
 }
 
-static int collect_scores(struct pool *p, struct cl_err *e) {
-  CL_TRY(make_room(p, e));
-  for (int64_t i = 1; i <= cl_study_trials(p->study); i++) {
+static struct group add_up(const struct pool *p, int64_t first) {
+  struct group g = {0};
+  for (int64_t i = first; i != 0; i = cl_study_next_repeat(p->study, i)) {
     const struct cl_trial *t = cl_study_trial(p->study, i);
-    if (t == NULL || !is_scored(t)) continue;
-    cl_trial_values(p->study, t, p->room);
-    uint32_t group = group_of(p, i);
-    add_to_group(p, &p->groups[group], t);
-    p->scores[p->n_scores++] = (struct score){.trial = i, .group = group};
+    if (is_scored(t)) add_score(p, &g, t);
   }
-  return 0;
+  return g;
 }
 
 struct shrinkage {
   double mean, tau2, noise; /* noise: variance of one score */
-  int64_t df, scores;
+  int64_t df, scores, groups;
 };
 
 static struct shrinkage find_shrinkage(const struct pool *p) {
   struct shrinkage s = {.noise = NAN};
   double squares = 0, inverse = 0, mean = 0, spread = 0;
-  for (size_t i = 0; i < p->n_groups; i++) {
-    const struct group *g = &p->groups[i];
-    squares += g->squares;
-    s.df += g->n - 1;
-    s.scores += g->n;
-    inverse += 1 / (double)g->n;
-    double before = g->mean - mean;
-    mean += before / (double)(i + 1);
-    spread += before * (g->mean - mean);
+  for (int64_t i = next_first(p, 0); i != 0; i = next_first(p, i)) {
+    const struct group g = add_up(p, i);
+    if (g.n == 0) continue;
+    squares += g.squares;
+    s.groups++;
+    s.df += g.n - 1;
+    s.scores += g.n;
+    inverse += 1 / (double)g.n;
+    double before = g.mean - mean;
+    mean += before / (double)s.groups;
+    spread += before * (g.mean - mean);
   }
   s.mean = mean;
   if (s.df > 0) s.noise = squares / (double)s.df;
-  double between = p->n_groups > 1 ? spread / (double)(p->n_groups - 1) : 0;
-  s.tau2 = fmax(0, between - s.noise * inverse / (double)p->n_groups);
+  double between = s.groups > 1 ? spread / (double)(s.groups - 1) : 0;
+  s.tau2 = fmax(0, between - s.noise * inverse / (double)s.groups);
   return s;
 }
 
@@ -133,29 +109,24 @@ static double estimate_of(const struct shrinkage *s, const struct group *g, doub
   return s->mean + s->tau2 / total * (g->mean - s->mean);
 }
 
-/* The searched configuration with the best estimate; ties: the better own score, then the lower number. */
-static const struct group *find_by_estimate(const struct pool *p, const struct shrinkage *s) {
-  const struct group *best = NULL;
+/* Of the searched configuration with the best estimate its best trial, 0 = none; ties: the better own score,
+ * then the lower number. */
+static int64_t find_by_estimate(const struct pool *p, const struct shrinkage *s) {
+  struct group best = {0};
   double best_estimate = NAN, sd = 0;
-  for (size_t i = 0; i < p->n_groups; i++) {
-    const struct group *g = &p->groups[i];
-    if (g->best_trial == 0) continue;
-    double estimate = estimate_of(s, g, &sd);
-    bool better = best == NULL || cl_objective_better(p->objective, estimate, best_estimate);
+  for (int64_t i = next_first(p, 0); i != 0; i = next_first(p, i)) {
+    const struct group g = add_up(p, i);
+    if (g.best_trial == 0) continue;
+    double estimate = estimate_of(s, &g, &sd);
+    bool better = best.n == 0 || cl_objective_better(p->objective, estimate, best_estimate);
     if (!better && estimate == best_estimate)
-      better = cl_objective_better(p->objective, g->best_value, best->best_value) ||
-               (g->best_value == best->best_value && g->best_trial < best->best_trial);
+      better = cl_objective_better(p->objective, g.best_value, best.best_value) ||
+               (g.best_value == best.best_value && g.best_trial < best.best_trial);
     if (!better) continue;
     best = g;
     best_estimate = estimate;
   }
-  return best;
-}
-
-static const struct group *find_by_trial(const struct pool *p, int64_t trial) {
-  for (size_t i = 0; i < p->n_scores; i++)
-    if (p->scores[i].trial == trial) return &p->groups[p->scores[i].group];
-  return NULL;
+  return best.best_trial;
 }
 
 double cl_student_975(int64_t df) {
@@ -169,13 +140,13 @@ double cl_student_975(int64_t df) {
   return z + g1 / n + g2 / (n * n) + g3 / (n * n * n);
 }
 
-/* The confirm runs of the configuration that `group` is. */
-static struct cl_confirmation confirm(const struct pool *p, const struct group *group) {
+/* The confirm runs of the configuration that `first` is the first of. */
+static struct cl_confirmation confirm(const struct cl_study *s, int64_t first) {
   struct cl_confirmation c = {.mean = NAN, .sd = NAN, .lo = NAN, .hi = NAN};
   double mean = 0, squares = 0;
-  for (size_t i = 0; i < p->n_scores; i++) {
-    const struct cl_trial *t = cl_study_trial(p->study, p->scores[i].trial);
-    if (&p->groups[p->scores[i].group] != group || t->head.role != CL_ROLE_CONFIRM) continue;
+  for (int64_t i = first; i != 0; i = cl_study_next_repeat(s, i)) {
+    const struct cl_trial *t = cl_study_trial(s, i);
+    if (!is_scored(t) || t->head.role != CL_ROLE_CONFIRM) continue;
     double before = t->value - mean;
     mean += before / (double)++c.n;
     squares += before * (t->value - mean);
@@ -190,49 +161,44 @@ static struct cl_confirmation confirm(const struct pool *p, const struct group *
   return c;
 }
 
-static void describe(const struct pool *p, const struct group *g, const struct shrinkage *s,
-                     struct cl_best *b) {
-  b->repeats = g == NULL ? 0 : g->n;
+/* The configuration of the best trial; without one, or where it has no score (it was pruned), there is none.
+ */
+static int describe(const struct pool *p, const struct shrinkage *s, struct cl_best *b, struct cl_err *e) {
+  int64_t first = 0;
   b->df = s->df;
   b->noise_sd = sqrt(s->noise);
-  b->configurations = (int64_t)p->n_groups;
-  b->has_estimate = g != NULL && s->df >= CL_BEST_DF_MIN;
+  b->configurations = s->groups;
+  if (b->trial == 0) return 0;
+  b->value = cl_study_trial(p->study, b->trial)->value;
+  CL_TRY(cl_study_configuration(p->study, b->trial, &first, e));
+  const struct group g = add_up(p, first);
+  if (!is_scored(cl_study_trial(p->study, b->trial))) return 0;
+  b->repeats = g.n;
+  b->has_estimate = s->df >= CL_BEST_DF_MIN;
   if (b->has_estimate) {
     double sd = 0;
-    b->estimate = estimate_of(s, g, &sd);
+    b->estimate = estimate_of(s, &g, &sd);
     b->lo = b->estimate - 1.96 * sd;
     b->hi = b->estimate + 1.96 * sd;
   }
-  if (g != NULL) b->confirmed = confirm(p, g);
-}
-
-static int64_t count_assessments(const struct cl_study *s) {
-  int64_t n = 0;
-  for (int64_t i = 1; i <= cl_study_trials(s); i++) {
-    const struct cl_trial *t = cl_study_trial(s, i);
-    if (t != NULL && t->head.role == CL_ROLE_ASSESS && t->head.attempt > 0) n++;
-  }
-  return n;
+  b->confirmed = confirm(p->study, first);
+  return 0;
 }
 
 int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e) {
   struct pool p = {.study = s, .objective = &cl_study_settings(s)->objectives[0]};
   struct cl_best b = {.value = NAN, .estimate = NAN, .lo = NAN, .hi = NAN, .noise_sd = NAN};
-  int status = collect_scores(&p, e);
+  int status = look_at_all(&p, e);
   if (status < 0) goto out;
   struct shrinkage shrinkage = find_shrinkage(&p);
-  const struct group *g = shrinkage.df >= CL_BEST_DF_MIN ? find_by_estimate(&p, &shrinkage) : NULL;
-  b.trial = g != NULL ? g->best_trial : cl_study_best(s);
-  if (g == NULL) g = find_by_trial(&p, b.trial);
-  if (b.trial != 0) b.value = cl_study_trial(s, b.trial)->value;
-  describe(&p, g, &shrinkage, &b);
-  b.assessments = count_assessments(s);
+  if (shrinkage.df >= CL_BEST_DF_MIN) b.trial = find_by_estimate(&p, &shrinkage);
+  if (b.trial == 0) b.trial = cl_study_best(s);
+  status = describe(&p, &shrinkage, &b, e);
+  if (status < 0) goto out;
+  b.assessments = p.assessments;
   *ret = b;
 out:
-  cl_free(p.scores);
-  cl_free(p.groups);
-  cl_free(p.slots);
-  cl_free(p.room);
+  cl_free(p.later);
   return status;
 }
 

@@ -94,7 +94,8 @@ static int replay(struct cl_log *l, struct cl_err *e) {
   struct cl_read what = {.until = l->options.until,
                          .trial_lo = l->options.trial_lo,
                          .trial_hi = l->options.trial_hi,
-                         .skip_known_reports = !l->options.full && l->options.until == 0};
+                         .skip_known_reports = !l->options.full && l->options.until == 0,
+                         .only_state = true};
   CL_TRY(cl_store_head(l->store, l->id, &head, e));
   if (what.until > head.position)
     return CL_FAIL(e, CLADE_EINVAL, "the log has %lld events, so it cannot be read up to event %lld",

@@ -235,7 +235,8 @@ static void sqlite_close(void *state) {
   for (int i = 0; i < SQL_STATEMENTS; i++) (void)sqlite3_finalize(s->statements[i]);
   for (int t = 0; t < TABLES; t++) {
     (void)sqlite3_finalize(s->adds[t]);
-    for (int w = 0; w < WALKS; w++) (void)sqlite3_finalize(s->walks[t][w]);
+    for (int w = 0; w < WALKS; w++)
+      for (int lean = 0; lean < 2; lean++) (void)sqlite3_finalize(s->walks[t][w][lean]);
   }
   (void)sqlite3_close(s->db);
   if (s->lock_fd >= 0) (void)close(s->lock_fd);

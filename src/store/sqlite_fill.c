@@ -223,14 +223,23 @@ int cl_sqlite_make_functions(struct cl_sqlite *s, struct cl_err *e) {
 
 /* Statements. */
 
-void cl_sqlite_select(struct cl_text *ret, const char *columns) {
+static bool is_named(const char *names, const char *name, size_t n) {
+  for (const char *at = names; at != NULL && (at = strchr(at, ' ')) != NULL; at++)
+    if (strncmp(at + 1, name, n) == 0 && at[n + 1] == ' ') return true;
+  return false;
+}
+
+void cl_sqlite_select(struct cl_text *ret, const char *columns, const char *without) {
   cl_text_add(ret, "SELECT clade_row(?1, 0");
   int count = 0;
   for (const char *name = columns; *name != '\0'; count++) {
     size_t n = strcspn(name, ",");
     if (count > 0 && count % COLUMNS_AT_A_TIME == 0) cl_text_format(ret, "), clade_row(?1, %d", count);
     cl_text_add(ret, ", ");
-    cl_text_add_bytes(ret, name, n);
+    if (is_named(without, name, n))
+      cl_text_add(ret, "NULL");
+    else
+      cl_text_add_bytes(ret, name, n);
     name += n;
     name += strspn(name, ", ");
   }

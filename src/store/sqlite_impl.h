@@ -93,7 +93,7 @@ struct cl_sqlite_study {
   struct cl_names names;
   bool has_columns; /* its tables were just made with the columns of its first settings */
   sqlite3_stmt *add_trial, *add_report, *trial_position, *find_report, *count_reports;
-  sqlite3_stmt *read_trials, *read_reports, *read_report, *read_curve, *report_positions;
+  sqlite3_stmt *read_trials[2], *read_reports, *read_report, *read_curve, *report_positions;
   sqlite3_stmt *any_report;
   struct cl_sqlite_study *next;
 };
@@ -105,7 +105,7 @@ struct cl_sqlite {
   int watch_fd;
   struct cl_store_options options;
   sqlite3_stmt *statements[SQL_STATEMENTS];
-  sqlite3_stmt *walks[TABLES][WALKS], *adds[TABLES];
+  sqlite3_stmt *walks[TABLES][WALKS][2], *adds[TABLES]; /* 2: whole, and of the state only */
   struct cl_layout layouts[CL_EVENT_KINDS];
   struct cl_sqlite_study *studies; /* the one used last first */
   bool writing;                    /* inside begin … commit */
@@ -190,8 +190,9 @@ void cl_sqlite_row_done(struct cl_sqlite_row *row);
 
 int cl_sqlite_make_functions(struct cl_sqlite *s, struct cl_err *e);
 /* "SELECT …" of the columns, separated by commas, of a statement whose first parameter is bound by
- * cl_sqlite_bind_row; a step that gives a row decodes it, cl_sqlite_complete makes the event of it. */
-void cl_sqlite_select(struct cl_text *ret, const char *columns);
+ * cl_sqlite_bind_row; a step that gives a row decodes it, cl_sqlite_complete makes the event of it. Columns
+ * named in `without` (each between spaces, or null) are not read: NULL. */
+void cl_sqlite_select(struct cl_text *ret, const char *columns, const char *without);
 void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row *row, struct cl_sqlite *s,
                         const struct cl_sqlite_study *study, enum cl_table table);
 int cl_sqlite_complete(struct cl_sqlite_row *row, struct cl_err *e);

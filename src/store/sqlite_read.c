@@ -48,7 +48,7 @@ static bool wants_report(const struct reader *r, int64_t trial) {
 
 static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
   struct cl_sqlite *s = r->s;
-  sqlite3_stmt **statement = &s->walks[c->table][c->walk];
+  sqlite3_stmt **statement = &s->walks[c->table][c->walk][r->what->only_state];
   if (*statement == NULL) {
     struct cl_text *t = &s->scratch;
     const char *table = cl_table_name(c->table);
@@ -56,7 +56,7 @@ static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
     cl_text_clear(t);
     struct cl_text columns = {0};
     cl_text_format(&columns, "place, %s", cl_table_columns(c->table));
-    cl_sqlite_select(t, cl_text_get(&columns));
+    cl_sqlite_select(t, cl_text_get(&columns), r->what->only_state ? " \"by\" as_of args " : NULL);
     if (columns.failed) t->failed = true;
     cl_text_done(&columns);
     cl_text_format(t, " FROM %s", table);
@@ -73,6 +73,7 @@ static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
   return 0;
 }
 
+/* The `args` of a trial may be those of an import, which are all there is of its state. */
 static int prepare_wide(struct reader *r, bool trials, const char *where, sqlite3_stmt **statement,
                         struct cl_err *e) {
   if (*statement != NULL) return 0;
@@ -82,7 +83,8 @@ static int prepare_wide(struct reader *r, bool trials, const char *where, sqlite
     cl_sqlite_trial_columns(r->study, &columns);
   else
     cl_sqlite_report_columns(r->study, &columns);
-  cl_sqlite_select(t, cl_text_get(&columns));
+  bool lean = trials && r->what->only_state;
+  cl_sqlite_select(t, cl_text_get(&columns), lean ? " \"by\" as_of " : NULL);
   cl_text_format(t, " FROM %s_%lld WHERE %s", trials ? "trials" : "reports", (long long)r->id, where);
   int status =
       t->failed || columns.failed ? CL_FAIL_NOMEM(e) : cl_sqlite_prepare(r->s, cl_text_get(t), statement, e);
@@ -176,8 +178,9 @@ static int open_trials(struct reader *r, struct cursor *c, struct cl_err *e) {
   int64_t first = 0, last = is_filtered(r) && r->what->trial_hi < r->trials ? r->what->trial_hi : r->trials;
   CL_TRY(first_trial(r, &first, e));
   if (is_filtered(r) && first < r->what->trial_lo) first = r->what->trial_lo;
-  CL_TRY(prepare_wide(r, true, "trial BETWEEN ?2 AND ?3 ORDER BY trial", &r->study->read_trials, e));
-  c->statement = r->study->read_trials;
+  sqlite3_stmt **statement = &r->study->read_trials[r->what->only_state];
+  CL_TRY(prepare_wide(r, true, "trial BETWEEN ?2 AND ?3 ORDER BY trial", statement, e));
+  c->statement = *statement;
   (void)sqlite3_bind_int64(c->statement, 2, first);
   (void)sqlite3_bind_int64(c->statement, 3, last);
   return 0;
@@ -335,12 +338,12 @@ static int find_summaries(struct reader *r, struct cl_err *e) {
   int64_t lo = 0, hi = 0;
   span_of(r, &lo, &hi);
   if (lo > hi) return 0;
-  CL_TRY(cl_summaries_init(&r->summaries, lo, hi, e));
   sqlite3_stmt **any = &r->study->any_report;
   CL_TRY(prepare_positions(r, "reports", "LIMIT 1", any, e));
   int status = cl_sqlite_step(r->s, *any, e);
   (void)sqlite3_reset(*any);
   if (status <= 0) return status; /* nothing to leave out */
+  CL_TRY(cl_summaries_init(&r->summaries, lo, hi, e));
   CL_TRY(cl_sqlite_visit_sums(r->s, r->id, lo, hi, summarise, &f, e));
   CL_TRY(leave_out_open_ends(r, &f, e));
   if (is_filtered(r) || f.n_unfinished > LISTED_MAX) return 0;

@@ -99,22 +99,25 @@ int cl_sqlite_open_schema(struct cl_sqlite *s, struct cl_err *e) {
   int status = look_at_schema(s, e);
   if (status == 0) status = meet_empty_file(s, e);
   CL_TRY(status);
-  const char *options =
-      s->options.sync == CL_SYNC_FULL
-          ? "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA trusted_schema = 0"
-          : "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; "
-            "PRAGMA trusted_schema = 0";
-  CL_TRY(cl_sqlite_exec(s, options, e));
-  return s->options.mode == CL_STORE_READ ? cl_sqlite_exec(s, "PRAGMA query_only = 1", e) : 0;
+  CL_TRY(cl_sqlite_exec(s,
+                        s->options.sync == CL_SYNC_FULL
+                            ? "PRAGMA synchronous = FULL; PRAGMA trusted_schema = 0"
+                            : "PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = 0",
+                        e));
+  /* Writers come back to the pages at the end of many tables; readers pass through once. */
+  return cl_sqlite_exec(s,
+                        s->options.mode == CL_STORE_READ ? "PRAGMA cache_size = -2048; PRAGMA query_only = 1"
+                                                         : "PRAGMA cache_size = -16384",
+                        e);
 }
 
 /* Studies that this handle knows. */
 
 static void finalize_study(struct cl_sqlite_study *study) {
-  sqlite3_stmt *statements[] = {study->add_trial,   study->add_report,      study->trial_position,
-                                study->find_report, study->count_reports,   study->read_trials,
-                                study->read_report, study->read_reports,    study->read_curve,
-                                study->any_report,  study->report_positions};
+  sqlite3_stmt *statements[] = {study->add_trial,      study->add_report,    study->trial_position,
+                                study->find_report,    study->count_reports, study->read_trials[0],
+                                study->read_trials[1], study->read_report,   study->read_reports,
+                                study->read_curve,     study->any_report,    study->report_positions};
   for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) (void)sqlite3_finalize(statements[i]);
   cl_names_done(&study->names);
   cl_free(study);
@@ -259,7 +262,7 @@ int cl_sqlite_take_settings(struct cl_sqlite *s, struct cl_sqlite_study *study, 
     status = add_name(s, study, "objective", (int)i + 1, names->metrics[i], false, e);
   cl_names_done(&old);
   drop_statement(&study->add_trial);
-  drop_statement(&study->read_trials);
+  for (int i = 0; i < 2; i++) drop_statement(&study->read_trials[i]);
   drop_statement(&study->add_report);
   return status;
 }

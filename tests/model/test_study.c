@@ -312,13 +312,35 @@ static void a_grown_space_leaves_older_trials_alone(void **state) {
   cl_study_destroy(b.s);
 }
 
+/* More than are looked at together, and more than the first slots. */
+static void thousands_of_configurations_are_told_apart(void **state) {
+  (void)state;
+  struct bench b = begin();
+  int64_t n = 0, first = 0;
+  struct cl_event ev = {.kind = CL_EVENT_UPDATED, .cause = CL_CAUSE_HUMAN, .seen = 1};
+  ev.u.updated.settings = "{\"trials\": 3000}";
+  ev.u.updated.space_version = 1;
+  assert_int_equal(apply(&b, ev), 0);
+  for (int i = 0; i < 3000; i++) propose(&b, i + 1, 0.0001 * (1 + i % 1370), i % 2 ? "adam" : "sgd");
+  assert_int_equal(cl_study_configurations(b.s, &n, NULL), 0);
+  assert_int_equal(n, 1370);
+  for (int64_t i = 1; i <= 3000; i++) {
+    assert_int_equal(cl_study_configuration(b.s, i, &first, NULL), 0);
+    assert_int_equal(first, (i - 1) % 1370 + 1);
+    assert_int_equal(cl_study_next_repeat(b.s, i), i + 1370 <= 3000 ? i + 1370 : 0);
+  }
+  cl_study_destroy(b.s);
+}
+
 static void repeats_are_found_by_their_configuration(void **state) {
   (void)state;
   struct bench b = begin();
   propose(&b, 1, 0.5, "adam");
   propose(&b, 2, 0.25, "adam");
   propose(&b, 3, 0.5, "adam");
-  int64_t first = 0;
+  int64_t first = 0, n = 0;
+  assert_int_equal(cl_study_configurations(b.s, &n, NULL), 0);
+  assert_int_equal(n, 2);
   assert_int_equal(cl_study_configuration(b.s, 3, &first, NULL), 0);
   assert_int_equal(first, 1);
   assert_int_equal(cl_study_next_repeat(b.s, 1), 3);
@@ -429,6 +451,7 @@ int main(void) {
                                      cmocka_unit_test(a_load_begins_a_segment_of_the_donor),
                                      cmocka_unit_test(a_grown_space_leaves_older_trials_alone),
                                      cmocka_unit_test(repeats_are_found_by_their_configuration),
+                                     cmocka_unit_test(thousands_of_configurations_are_told_apart),
                                      cmocka_unit_test(the_queue_is_in_the_order_of_waiting),
                                      cmocka_unit_test(failures_in_a_row_count_from_the_start_only),
                                      cmocka_unit_test(what_does_not_fit_is_a_corrupt_log),

@@ -80,6 +80,59 @@ static void confirming_runs_correct_a_lucky_score(void **state) {
   forget(&t);
 }
 
+static void tell_confirmed_winner(struct cl_store *s) {
+  tell_repeats(s);
+  struct tale t = {.store = s, .study = 1, .time_ms = 1000000};
+  struct cl_value x = cl_value_int(14);
+  struct tale_proposal how = {.role = CL_ROLE_CONFIRM, .cause = CL_CAUSE_CONFIRM, .of = 5, .repeat = 1};
+  tale_run(&t, &how, 1, &x, "score", 1.875);
+  how.repeat = 2;
+  tale_run(&t, &how, 1, &x, "score", 1.625);
+  how = (struct tale_proposal){.role = CL_ROLE_ASSESS, .cause = CL_CAUSE_CONFIRM, .of = 5};
+  tale_run(&t, &how, 1, &x, "score", 1.25);
+}
+
+static void confirming_runs_of_the_best_have_a_mean_and_an_interval(void **state) {
+  (void)state;
+  struct told t = tell(tell_confirmed_winner);
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_int_equal(b.trial, 5);
+  assert_int_equal(b.repeats, 3);
+  assert_int_equal(b.assessments, 1);
+  assert_int_equal(b.confirmed.n, 2);
+  NEAR(b.confirmed.mean, 1.75);
+  NEAR(b.confirmed.sd, sqrt(2 * 0.125 * 0.125));
+  NEAR(b.confirmed.hi - 1.75, cl_student_975(1) * b.confirmed.sd / sqrt(2));
+  NEAR(b.confirmed.lo + b.confirmed.hi, 2 * 1.75);
+  forget(&t);
+}
+
+static void tell_pruned_winner(struct cl_store *s) {
+  tell_empty(s);
+  struct tale t = {.store = s, .study = 1, .time_ms = 1000};
+  struct cl_value x = cl_value_int(31);
+  int64_t trial = tale_propose(&t, NULL, 1, &x);
+  tale_start(&t, trial, 1, 0);
+  int64_t record = tale_report(&t, trial, 1, "score", 0.25, NULL);
+  tale_stop(&t, trial, CL_CAUSE_HUMAN);
+  tale_end(&t, trial, 76, record, 0.25);
+}
+
+static void pruned_trial_can_be_the_best_but_has_no_score(void **state) {
+  (void)state;
+  struct told t = tell(tell_pruned_winner);
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_int_equal(b.trial, 1);
+  NEAR(b.value, 0.25);
+  assert_int_equal(b.repeats, 0);
+  assert_int_equal(b.configurations, 0);
+  assert_int_equal(b.confirmed.n, 0);
+  assert_false(b.has_estimate);
+  forget(&t);
+}
+
 static void without_repeats_the_best_value_stands_without_estimate(void **state) {
   (void)state;
   struct told t = tell(tell_mnist);
@@ -182,6 +235,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(estimate_is_the_empirical_bayes_one),
       cmocka_unit_test(confirming_runs_correct_a_lucky_score),
+      cmocka_unit_test(confirming_runs_of_the_best_have_a_mean_and_an_interval),
+      cmocka_unit_test(pruned_trial_can_be_the_best_but_has_no_score),
       cmocka_unit_test(without_repeats_the_best_value_stands_without_estimate),
       cmocka_unit_test(minimized_objective_has_the_smallest_value_as_best),
       cmocka_unit_test(study_without_result_has_no_best),
