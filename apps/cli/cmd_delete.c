@@ -40,7 +40,6 @@ static const struct cl_cli_example examples[] = {
 extern const struct cl_cli_command cl_command_delete;
 const struct cl_cli_command cl_command_delete = {
     .name = "delete",
-    .group = "Change",
     .summary = "remove a study and its files",
     .usage = "STUDY...",
     .description =

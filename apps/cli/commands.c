@@ -14,6 +14,9 @@ extern const struct cl_cli_command cl_command_show;
 extern const struct cl_cli_command cl_command_best;
 extern const struct cl_cli_command cl_command_log;
 extern const struct cl_cli_command cl_command_export;
+extern const struct cl_cli_command cl_command_stop;
+extern const struct cl_cli_command cl_command_pause;
+extern const struct cl_cli_command cl_command_update;
 extern const struct cl_cli_command cl_command_delete;
 extern const struct cl_cli_command cl_command_help;
 extern const struct cl_cli_command cl_command_version;
@@ -32,6 +35,9 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_best,
   &cl_command_log,
   &cl_command_export,
+  &cl_command_stop,
+  &cl_command_pause,
+  &cl_command_update,
   &cl_command_delete,
   &cl_command_help,
   &cl_command_version,

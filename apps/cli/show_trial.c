@@ -108,6 +108,25 @@ static void write_attempts(struct cl_cli *cli, const struct clade_trial_info *i)
   cl_view_table_done(&t);
 }
 
+/* Attempts that ran other code than the study began with. */
+static void write_code(struct cl_cli *cli, const struct clade_trial_info *i) {
+  for (size_t k = 0; k < i->n_attempt_list; k++) {
+    const struct clade_attempt *a = &i->attempt_list[k];
+    if (a->code_changes == NULL) continue;
+    clade_text_format(&cli->text, "  attempt %d ran other code than the study began with:", a->number);
+    for (const char *line = a->code_changes; *line != '\0';) {
+      struct clade_text one = {0};
+      size_t n = strcspn(line, "\n");
+      clade_text_add_bytes(&one, line, n);
+      clade_text_add(&cli->text, "\n    ");
+      cl_view_add_safe(&cli->text, clade_text_get(&one), &cli->out);
+      clade_text_done(&one);
+      line += n + (line[n] == '\n');
+    }
+    clade_text_add_char(&cli->text, '\n');
+  }
+}
+
 static void add_value_cell(struct cl_view_table *t, struct clade_value v) {
   struct clade_text text = {0};
   cl_cli_add_value(&text, v);
@@ -202,6 +221,9 @@ static void add_json_attempts(struct clade_text *t, const struct clade_trial_inf
     add_json_step(t, "from_step", a->from_step);
     add_json_time(t, "started", a->started_ms);
     add_json_time(t, "ended", a->ended_ms);
+    clade_text_format(
+        t, ", \"provenance\": %s, \"code_changes\": ", a->provenance != NULL ? a->provenance : "null");
+    clade_text_add_json(t, a->code_changes);
     clade_text_add_char(t, '}');
   }
   clade_text_add_char(t, ']');
@@ -278,6 +300,7 @@ int cl_cli_show_trial(struct cl_cli *cli, const struct cl_cli_show_options *o, s
     write_metrics(cli, i);
     status = write_curve(cli, i, reader);
     write_attempts(cli, i);
+    write_code(cli, i);
     write_changes(cli, i);
     if (o->reports) write_reports(cli, i);
   }

@@ -177,8 +177,10 @@ struct clade_attempt {
   int64_t from_trial;           /* began from a state of this trial, 0 = from the beginning */
   double from_step;
   int64_t reports;
-  double last_step; /* NaN = none */
-  const char *end;  /* "running", "status 0", "signal 9", "lost", "status unknown" */
+  double last_step;         /* NaN = none */
+  const char *end;          /* "running", "status 0", "signal 9", "lost", "status unknown" */
+  const char *provenance;   /* JSON: the code it ran, as of the engine that started it; null: the study's */
+  const char *code_changes; /* how that differs from the study's, a line each; null: not at all */
 };
 
 struct clade_report {

@@ -32,33 +32,20 @@ static void describe(const struct cl_study *s, const struct cl_study_head *head,
   ret->events = head->position;
 }
 
-static bool is_same_text(const char *a, const char *b) {
-  return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
-
-/* A worker lives as long as it holds its lock. One of another host cannot be judged from here; it is in the
- * way while the study has something left to do. */
+/* A worker of another host cannot be judged from here; it is in the way while the study has something left to
+ * do. */
 static int refuse_worker(const struct cl_study *s, int number, const char *host, const char *boot,
                          struct cl_err *e) {
   const struct cl_worker_info *w = cl_study_worker(s, number);
   if (w == NULL || w->slots == 0) return 0;
-  if (!is_same_text(w->host, host) && cl_study_reason(s) != 0) return 0;
-  if (!is_same_text(w->host, host))
+  enum cl_worker_life life = cl_worker_judge(s, number, host, boot);
+  if (life == CL_LIFE_ELSEWHERE && cl_study_reason(s) == 0)
     return CL_FAIL(e, CLADE_EBUSY,
                    "worker %d on %s may still run %s: stop it there, or resume and end the study there",
                    number, w->host == NULL ? "another host" : w->host, cl_study_name(s));
-  if (!is_same_text(w->boot, boot)) return 0; /* the machine has started anew since */
-  char name[40];
-  (void)snprintf(name, sizeof name, "worker-%d", number);
-  char *path = cl_attempt_path(s, 0, 0, name);
-  int fd = -1;
-  if (path == NULL) return CL_FAIL_NOMEM(e);
-  bool lives = cl_path_exists(path) && cl_lock_take(path, false, &fd, NULL) == CLADE_BUSY;
-  if (fd >= 0) cl_lock_release(fd);
-  cl_free(path);
-  if (!lives) return 0;
-  return CL_FAIL(e, CLADE_EBUSY, "%s runs: worker %d works on it. Stop it first (Ctrl-C where it runs)",
-                 cl_study_name(s), number);
+  if (life != CL_LIFE_ALIVE) return 0;
+  return CL_FAIL(e, CLADE_EBUSY, "%s runs: worker %d works on it. Stop it first (`clade stop %s`)",
+                 cl_study_name(s), number, cl_study_name(s));
 }
 
 /* Trainers outlive their engine. */

@@ -7,6 +7,7 @@
 #include "query/sentence.h"
 #include "query/story.h"
 #include "query/verify.h"
+#include "run/provenance.h"
 #include "search/searcher.h"
 
 struct result {
@@ -137,6 +138,18 @@ static int describe_end(struct filling *f, const struct cl_story_attempt *a, con
   return *ret == NULL ? CL_FAIL_NOMEM(f->e) : 0;
 }
 
+/* What the attempts of this worker ran, where the worker says so itself. */
+static int fill_code(struct filling *f, const struct cl_worker_info *w, struct clade_attempt *ret) {
+  struct cl_text changes = {0};
+  if (w == NULL || w->provenance == NULL) return 0;
+  cl_provenance_compare(cl_study_provenance(f->study), w->provenance, &changes);
+  int status = keep(f, w->provenance, &ret->provenance);
+  if (status == 0 && changes.length > 0) status = keep(f, cl_text_get(&changes), &ret->code_changes);
+  if (status == 0 && changes.failed) status = CL_FAIL_NOMEM(f->e);
+  cl_text_done(&changes);
+  return status;
+}
+
 static int take_saved(void *ctx, const struct cl_event *ev) {
   struct clade_attempt *a = ctx;
   if (ev->kind != CL_EVENT_SAVED) return 0;
@@ -161,6 +174,7 @@ static int fill_attempts(struct filling *f) {
                                          .last_step = own->last_step};
     CL_TRY(keep(f, w == NULL ? NULL : w->host, &attempts[k].host));
     CL_TRY(describe_end(f, own, &attempts[k].end));
+    CL_TRY(fill_code(f, w, &attempts[k]));
     struct cl_read one = {.after = own->from - 1, .until = own->from};
     if (own->from != 0)
       CL_TRY(cl_store_read(f->reader->store, cl_reader_id(f->reader->reader), &one, take_saved, &attempts[k],

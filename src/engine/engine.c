@@ -18,8 +18,9 @@ struct cl_engine {
   int64_t seen_moving_ms; /* when the other holder's beat was last seen to move */
   int64_t next_lease_ms;
   struct cl_attention attention;
-  int n_waiting;         /* decisions put and not told yet */
-  int64_t said_held;     /* paused and asked trials that people were told about, when nothing else was left */
+  int n_waiting;     /* decisions put and not told yet */
+  int64_t said_held; /* paused and asked trials that people were told about, when nothing else was left */
+  bool said_study_paused;
   struct cl_err failure; /* of a callback; ends the next turn */
 };
 
@@ -128,6 +129,20 @@ static void say_held(struct cl_engine *g) {
   g->options.say(g->options.ctx, text);
 }
 
+/* Is the whole study paused? People are told once. */
+static bool is_paused(struct cl_engine *g) {
+  const struct cl_study *s = study_of(g);
+  char text[CL_NAME_MAX + 120];
+  bool paused = cl_study_settings(s)->paused != NULL;
+  if (paused && !g->said_study_paused && g->options.say != NULL) {
+    (void)snprintf(text, sizeof text, "the study is paused: `clade resume %s` goes on with it",
+                   cl_study_name(s));
+    g->options.say(g->options.ctx, text);
+  }
+  g->said_study_paused = paused;
+  return paused;
+}
+
 /* Do as many trials of the search WAIT and RUN as there should? Those that were asked for in process take no
  * slot of a worker. */
 static bool is_enough(const struct cl_study *s) {
@@ -152,6 +167,7 @@ static int decide_study(struct cl_engine *g, struct cl_err *e) {
   const struct cl_study_head *h = cl_study_head(s);
   struct cl_decision finish = {0};
   if (!h->open || g->n_waiting > 0) return 0; /* one decision on the study, or one proposal, at a time */
+  if (is_paused(g)) return 0;
   if (!cl_decide_is_hopeless(s)) {
     CL_TRY(decide_proposal(g, e));
     if (g->n_waiting > 0) return 0;

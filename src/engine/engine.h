@@ -42,7 +42,8 @@ void cl_engine_destroy(struct cl_engine *g); /* gives the lease back; null is al
  *
  * Two engines that decide at once cannot keep each other from deciding: of two decisions on one subject the
  * first stands, and the other engine decides again from there. Nothing is decided for a trial that a person
- * has paused; when only such are left, `say` is told once. */
+ * has paused; when only such are left, `say` is told once. While the whole study is paused (settings.paused)
+ * nothing is proposed and it is not finished. */
 int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e);
 
 bool cl_engine_is_decider(const struct cl_engine *g);

@@ -322,9 +322,11 @@ static int read_methods(const struct place *p, struct cl_settings *s) {
   s->search = find_key(p, "search");
   s->schedule = find_key(p, "schedule");
   s->enqueue = find_key(p, "enqueue");
+  s->paused = find_key(p, "paused");
   CL_TRY(need_kind(p, "search", json_is_object(s->search), "an object with a method"));
   CL_TRY(need_kind(p, "schedule", json_is_object(s->schedule), "an object with a method"));
   CL_TRY(need_kind(p, "enqueue", json_is_array(s->enqueue), "a list of objects {name: value}"));
+  CL_TRY(need_kind(p, "paused", json_is_array(s->paused), "a list of trial numbers"));
   struct place q = {s->search, "search", p->e};
   s->method = "random";
   if (s->search != NULL) CL_TRY(read_text(&q, "method", &s->method));

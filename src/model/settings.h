@@ -23,9 +23,10 @@
  *   gpus?            array of strings
  *   directory?       string: absolute parent of the trial directories
  *   tensorboard?     true: trials write event files as well
- *   last_id?         integer: the highest id of a hyperparameter that an update has removed
- *   dump?            string: template of {spec} / CLADE_SPEC, filled per trial by cl_spec_dump
- *                    (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
+ *   paused?          array of trial numbers: a person has paused the study. Nothing is proposed or started;
+ * these trials were paused with it and are continued with it last_id?         integer: the highest id of a
+ * hyperparameter that an update has removed dump?            string: template of {spec} / CLADE_SPEC, filled
+ * per trial by cl_spec_dump (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
  *
  * A hyperparameter is {id, name, domain: "float"|"int"|"ordered"|"unordered"|"constant"} and
  *   scale?           "linear" (also when absent) | "log" | "logit" | "normal" | "lognormal"
@@ -65,7 +66,7 @@ struct cl_settings {
   int n_objectives;
   struct cl_objective objectives[CL_OBJECTIVES_MAX];
   struct cl_space space;
-  const json_t *search, *schedule, *enqueue; /* borrowed from json, or null */
+  const json_t *search, *schedule, *enqueue, *paused; /* borrowed from json, or null */
   int64_t trials;
   int parallel, lag; /* lag 0 = free mode */
   bool repeats;

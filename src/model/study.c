@@ -45,6 +45,7 @@ void cl_study_destroy(struct cl_study *s) {
   for (size_t i = 0; i < s->n_workers; i++) {
     cl_free(s->workers[i].host);
     cl_free(s->workers[i].boot);
+    cl_free(s->workers[i].provenance);
   }
   for (size_t i = 0; i < s->n_metrics; i++) cl_free(s->metrics[i]);
   cl_settings_destroy(s->settings);
@@ -228,6 +229,7 @@ static int apply_worker(struct cl_study *s, const struct cl_event *ev, struct cl
   w->slots = ev->u.worker.state == CL_WORKER_GONE || ev->u.worker.slots < 0 ? 0 : ev->u.worker.slots;
   if (ev->u.worker.host != NULL) CL_TRY(keep_text(&w->host, ev->u.worker.host, e));
   if (ev->u.worker.boot != NULL) CL_TRY(keep_text(&w->boot, ev->u.worker.boot, e));
+  if (ev->u.worker.provenance != NULL) CL_TRY(keep_text(&w->provenance, ev->u.worker.provenance, e));
   return 0;
 }
 

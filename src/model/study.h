@@ -30,6 +30,7 @@ struct cl_snapshot {
 struct cl_worker_info {
   int slots; /* 0 when gone */
   char *host, *boot;
+  char *provenance; /* JSON: the code that its attempts ran; null: the study's */
 };
 
 struct cl_trial_more; /* what few trials have; private to study.c */

@@ -164,13 +164,35 @@ static void write_ended(const struct cl_event *ev, struct cl_text *ret) {
   }
 }
 
+/* "changed: trials 7, hyperparameters, constraints": numbers with their value, what is longer by its key. */
+static void write_updated(const struct cl_event *ev, struct cl_text *ret) {
+  json_t *changes = json_loads(ev->u.updated.settings, 0, NULL);
+  const json_t *paused = json_object_get(changes, "paused");
+  const char *comma = " ";
+  if (json_is_array(paused))
+    cl_text_add(ret, "study paused");
+  else if (paused != NULL)
+    cl_text_add(ret, "study goes on");
+  else
+    cl_text_add(ret, "changed:");
+  for (void *it = json_object_iter(changes); it != NULL && paused == NULL;
+       it = json_object_iter_next(changes, it)) {
+    const json_t *value = json_object_iter_value(it);
+    cl_text_format(ret, "%s%s", comma, json_object_iter_key(it));
+    if (json_is_integer(value)) cl_text_format(ret, " %" JSON_INTEGER_FORMAT, json_integer_value(value));
+    comma = ", ";
+  }
+  json_decref(changes);
+  write_because(ev, ret);
+}
+
 static void write_study_event(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
   static const char *const reasons[] = {
       "", "budget used up", "space used up", "target reached", "too many failures", "by a person"};
   int reason = ev->u.finished.reason >= 1 && ev->u.finished.reason <= 5 ? (int)ev->u.finished.reason : 0;
   switch (ev->kind) {
   case CL_EVENT_CREATED: write_created(ev, study, ret); break;
-  case CL_EVENT_UPDATED: cl_text_format(ret, "settings changed: %s", ev->u.updated.settings); break;
+  case CL_EVENT_UPDATED: write_updated(ev, ret); break;
   case CL_EVENT_FINISHED: cl_text_format(ret, "finished: %s", reasons[reason]); break;
   case CL_EVENT_CLOCK: cl_text_format(ret, "clock: %.3f s", ev->u.clock.seconds); break;
   case CL_EVENT_CHOSEN: cl_text_format(ret, "%s chose %s", ev->u.chosen.method, ev->u.chosen.what); break;

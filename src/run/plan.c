@@ -44,7 +44,7 @@ static int read_spec(const struct clade_run_options *options, struct cl_plan *re
 }
 
 static int check_methods(struct cl_plan *p, struct cl_err *e) {
-  int status = cl_search_check(p->settings, e);
+  int status = cl_search_fits(p->settings, e);
   if (status < 0) return cl_spec_blame(p->spec, "search", e);
   if (p->settings->schedule != NULL) {
     (void)CL_FAIL(

@@ -1,7 +1,9 @@
 #include "run/provenance.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -11,7 +13,17 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-enum { DIFF_MAX = 64 << 20 }; /* bytes of uncommitted changes that are hashed */
+enum {
+  DIFF_MAX = 64 << 20, /* bytes of uncommitted changes that are hashed */
+  FILE_MAX = 64 << 20  /* of a program's file */
+};
+
+#define HASH_BEGIN 0xCBF29CE484222325ull /* FNV-1a */
+
+static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t n) {
+  for (size_t i = 0; i < n; i++) hash = (hash ^ (uint64_t)(unsigned char)bytes[i]) * 0x100000001B3ull;
+  return hash;
+}
 
 /* First line that `git ARGUMENTS` prints about the directory, or a hash of all it prints. False if it fails.
  */
@@ -29,17 +41,41 @@ static bool ask_git(const char *cwd, const char *arguments, bool hash_all, char 
       command.failed ? NULL : popen(cl_text_get(&command), "re"); // NOLINT(cert-env33-c): the path is quoted
   cl_text_done(&command);
   if (out == NULL) return false;
-  uint64_t hash = 0xCBF29CE484222325ull;
+  uint64_t hash = HASH_BEGIN;
   size_t total = 0, kept = 0;
   int c;
   while ((c = fgetc(out)) != EOF && total < DIFF_MAX) {
-    hash = (hash ^ (uint64_t)(unsigned char)c) * 0x100000001B3ull;
+    char byte = (char)c;
+    hash = hash_bytes(hash, &byte, 1);
     if (!hash_all && c != '\n' && kept == total && kept + 1 < size) ret[kept++] = (char)c;
     total++;
   }
   ret[kept] = '\0';
   if (hash_all && total > 0) (void)snprintf(ret, size, "%016llx", (unsigned long long)hash);
   return pclose(out) == 0 || total >= DIFF_MAX;
+}
+
+/* Files that the program's words name: what runs may not be in any repository. */
+static int write_files(json_t *node, const char *cwd, int n_program, const char *const *program) {
+  json_t *files = json_object();
+  int failed = files == NULL ? -1 : 0;
+  for (int i = 0; i < n_program && failed == 0; i++) {
+    char *path = cl_path_join(cwd, program[i]), *bytes = NULL, hash[24];
+    struct stat info;
+    size_t n = 0;
+    if (path == NULL) failed = -1;
+    bool file =
+        failed == 0 && strlen(program[i]) < PATH_MAX && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    if (file && cl_file_read(path, FILE_MAX, &bytes, &n, NULL) == 0) {
+      (void)snprintf(hash, sizeof hash, "%016llx", (unsigned long long)hash_bytes(HASH_BEGIN, bytes, n));
+      failed = json_object_set_new(files, program[i], json_string(hash));
+    }
+    cl_free(bytes);
+    cl_free(path);
+  }
+  if (failed == 0 && json_object_size(files) > 0) return json_object_set_new(node, "files", files);
+  json_decref(files);
+  return failed;
 }
 
 static void write_cpu(json_t *node) {
@@ -83,6 +119,10 @@ int cl_provenance_write(const char *cwd, int n_program, const char *const *progr
   write_command(node);
   for (int i = 0; i < n_program; i++) (void)json_array_append_new(words, json_string(program[i]));
   (void)json_object_set_new(node, "program", words);
+  if (write_files(node, cwd, n_program, program) != 0) {
+    json_decref(node);
+    return CL_FAIL_NOMEM(e);
+  }
   if (ask_git(cwd, "rev-parse HEAD", false, line, sizeof line)) {
     (void)json_object_set_new(node, "commit", json_string(line));
     if (ask_git(cwd, "diff HEAD", true, line, sizeof line) && line[0] != '\0')
@@ -101,6 +141,15 @@ static const char *text_at(const json_t *node, const char *key) {
   return text == NULL ? "" : text;
 }
 
+static void compare_files(json_t *a, json_t *b, struct cl_text *ret) {
+  for (void *it = json_object_iter(b); it != NULL; it = json_object_iter_next(b, it)) {
+    const char *name = json_object_iter_key(it);
+    const json_t *before = json_object_get(a, name);
+    if (before != NULL && !json_equal(before, json_object_iter_value(it)))
+      cl_text_format(ret, "%sthe file '%s' has changed", ret->length > 0 ? "\n" : "", name);
+  }
+}
+
 void cl_provenance_compare(const char *before, const char *now, struct cl_text *ret) {
   static const struct {
     const char *key, *words;
@@ -116,6 +165,7 @@ void cl_provenance_compare(const char *before, const char *now, struct cl_text *
       cl_text_format(ret, "%s%s was %s, it is %s now", ret->length > 0 ? "\n" : "", keys[i].words,
                      x[0] == '\0' ? "none" : x, y[0] == '\0' ? "none" : y);
   }
+  compare_files(json_object_get(a, "files"), json_object_get(b, "files"), ret);
   json_t *x = json_object_get(a, "program"), *y = json_object_get(b, "program");
   if (x != NULL && y != NULL && !json_equal(x, y))
     cl_text_format(ret, "%sthe program's command has changed", ret->length > 0 ? "\n" : "");

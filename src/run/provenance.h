@@ -7,8 +7,8 @@
 #include "base/text.h"
 
 /* JSON object: created_ms, clade, host, cpu, cwd, command (of this process), program, commit, dirty (hash of
- * the uncommitted changes, absent when clean). commit and dirty only inside a git work tree. Runs git; about
- * 10 ms. */
+ * the uncommitted changes, absent when clean), files (hashes of the files up to 64 MB that words of the
+ * program name). commit and dirty only inside a git work tree. Runs git; about 10 ms. */
 int cl_provenance_write(const char *cwd, int n_program, const char *const *program, struct cl_text *ret,
                         struct cl_err *e);
 

@@ -138,7 +138,6 @@ int cl_run(const struct clade_run_options *options, const struct clade_run_callb
   struct cl_session_options session = {.address = plan.store,
                                        .study = study,
                                        .sync_full = options->sync_full,
-                                       .slots = plan.settings->parallel,
                                        .n_gpus = options->n_gpus,
                                        .gpus = options->gpus,
                                        .grace_s = options->grace_s,
@@ -162,9 +161,8 @@ static int remember_latest(void *ctx, const struct cl_study_row *row) {
   return 0;
 }
 
-static int choose_study(struct cl_store *store, const struct clade_resume_options *options, int64_t *ret,
-                        struct cl_err *e) {
-  if (options->study != NULL) return cl_store_find(store, options->study, ret, e);
+int cl_run_choose_study(struct cl_store *store, const char *name, int64_t *ret, struct cl_err *e) {
+  if (name != NULL) return cl_store_find(store, name, ret, e);
   struct latest l = {0};
   CL_TRY(cl_store_studies(store, remember_latest, &l, e));
   if (l.open == 0)
@@ -176,53 +174,59 @@ static int choose_study(struct cl_store *store, const struct clade_resume_option
   return 0;
 }
 
+/* What a later engine must know of a study before it takes part: where its code stands, and what that was. */
 struct origin {
-  char *settings, *provenance, *name;
+  char *name, *provenance, *now;
 };
 
-static int keep_origin(void *ctx, const struct cl_event *ev) {
-  struct origin *o = ctx;
-  o->settings = cl_copy_text(ev->u.created.settings);
-  o->provenance = cl_copy_text(ev->u.created.provenance);
-  o->name = cl_copy_text(ev->u.created.name);
-  return 1;
-}
-
-static int warn_of_changes(const struct cl_settings *s, const struct origin *o,
-                           const struct clade_run_callbacks *c, struct cl_err *e) {
-  struct cl_text now = {0}, changes = {0}, sentence = {0};
-  int status = cl_provenance_write(s->cwd, s->n_program, s->program, &now, e);
-  if (status == 0) cl_provenance_compare(o->provenance, cl_text_get(&now), &changes);
-  if (status == 0 && changes.length > 0) {
+static int warn_of_changes(const struct origin *o, const struct clade_run_callbacks *c, struct cl_err *e) {
+  struct cl_text changes = {0}, sentence = {0};
+  cl_provenance_compare(o->provenance, o->now, &changes);
+  if (changes.length > 0) {
     cl_text_format(&sentence,
                    "the code has changed since '%s' was started: its trials may not be comparable\n%s",
                    o->name, cl_text_get(&changes));
     say(c, CLADE_NOTE_WARNING, cl_text_get(&sentence));
   }
-  cl_text_done(&now);
+  bool failed = changes.failed || sentence.failed;
   cl_text_done(&changes);
   cl_text_done(&sentence);
+  return failed ? CL_FAIL_NOMEM(e) : 0;
+}
+
+/* From the study's own events: updates may have changed its program. */
+static int read_origin(struct cl_store *store, int64_t study, struct origin *ret, struct cl_err *e) {
+  struct cl_log *log = NULL;
+  struct cl_text now = {0};
+  struct cl_log_options options = {.trial_lo = INT64_MAX, .trial_hi = INT64_MAX}; /* no trials */
+  CL_TRY(cl_log_open(store, study, &options, &log, e));
+  const struct cl_study *s = cl_log_study(log);
+  const struct cl_settings *settings = cl_study_settings(s);
+  ret->name = cl_copy_text(cl_study_name(s));
+  ret->provenance = cl_copy_text(cl_study_provenance(s));
+  int status = cl_provenance_write(settings->cwd, settings->n_program, settings->program, &now, e);
+  if (status == 0) ret->now = cl_copy_text(cl_text_get(&now));
+  if (status == 0 && (ret->name == NULL || ret->provenance == NULL || ret->now == NULL))
+    status = CL_FAIL_NOMEM(e);
+  cl_text_done(&now);
+  cl_log_close(log);
   return status;
 }
 
 static int resume(const struct clade_resume_options *options, const char *address, int64_t study,
                   const struct origin *origin, const struct clade_run_callbacks *callbacks,
                   struct clade_run_result *ret, struct cl_err *e) {
-  struct cl_settings *settings = NULL;
-  CL_TRY(cl_settings_parse(origin->settings, &settings, e));
-  int status = options->help ? 0 : warn_of_changes(settings, origin, callbacks, e);
+  if (!options->help) CL_TRY(warn_of_changes(origin, callbacks, e));
   struct cl_session_options session = {.address = address,
                                        .study = study,
                                        .sync_full = options->sync_full,
-                                       .slots =
-                                           options->parallel > 0 ? options->parallel : settings->parallel,
+                                       .slots = options->parallel,
                                        .n_gpus = options->n_gpus,
                                        .gpus = options->gpus,
+                                       .provenance = origin->now,
                                        .grace_s = options->grace_s,
                                        .callbacks = callbacks};
-  if (status == 0) status = cl_session_run(&session, ret, e);
-  cl_settings_destroy(settings);
-  return status;
+  return cl_session_run(&session, ret, e);
 }
 
 int cl_resume(const struct clade_resume_options *options, const struct clade_run_callbacks *callbacks,
@@ -235,15 +239,13 @@ int cl_resume(const struct clade_resume_options *options, const struct clade_run
   int status = address == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0)
     status = cl_store_open(address, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &store, e);
-  if (status == 0) status = choose_study(store, options, &study, e);
-  if (status == 0)
-    status = cl_store_read(store, study, &(struct cl_read){.until = 1}, keep_origin, &origin, e);
+  if (status == 0) status = cl_run_choose_study(store, options->study, &study, e);
+  if (status == 0) status = read_origin(store, study, &origin, e);
   cl_store_close(store);
-  if (status >= 0 && (origin.settings == NULL || origin.name == NULL)) status = CL_FAIL_NOMEM(e);
-  if (status >= 0) status = resume(options, address, study, &origin, callbacks, ret, e);
-  cl_free(origin.settings);
-  cl_free(origin.provenance);
+  if (status == 0) status = resume(options, address, study, &origin, callbacks, ret, e);
   cl_free(origin.name);
+  cl_free(origin.provenance);
+  cl_free(origin.now);
   cl_free(address);
   cl_free(here);
   return status;

@@ -3,6 +3,7 @@
 #define CL_RUN_H
 
 #include "clade/run.h"
+#include "store/store.h"
 
 int cl_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
            struct clade_run_result *ret, struct cl_err *e);
@@ -13,5 +14,8 @@ int cl_run_once(const struct clade_run_options *options, const struct clade_run_
                 int *ret_status, struct cl_err *e);
 int cl_resume(const struct clade_resume_options *options, const struct clade_run_callbacks *callbacks,
               struct clade_run_result *ret, struct cl_err *e);
+
+/* The study of this name; null: the latest one that is not finished. CLADE_ENOTFOUND. */
+int cl_run_choose_study(struct cl_store *store, const char *name, int64_t *ret, struct cl_err *e);
 
 #endif

@@ -28,7 +28,7 @@ struct session {
   struct cl_engine *engine;
   struct cl_run_view *view;
   int signal, n_signals; /* the first one; how many came */
-  bool stop_told;
+  int slots;             /* as `parallel` of the settings was when the worker was last told */
   struct cl_err failure; /* of a loop callback */
 };
 
@@ -94,22 +94,11 @@ static void on_signal(uv_signal_t *handle, int signum) {
 /* Is the engine that holds the lease dead? Its worker's lock is free then. Holders look like "worker-3". */
 static bool holder_is_dead(void *ctx, const char *holder) {
   struct session *s = ctx;
-  const struct cl_study *study = cl_log_study(s->log);
   char here[256], boot[64];
   int number = 0;
   if (sscanf(holder, "worker-%d", &number) != 1) return false; // NOLINT(cert-err34-c): checked just below
-  const struct cl_worker_info *info = cl_study_worker(study, number);
-  if (info == NULL || info->host == NULL || cl_worker_here(here, boot, NULL) < 0) return false;
-  if (strcmp(info->host, here) != 0) return false;
-  if (info->slots == 0 || strcmp(info->boot, boot) != 0)
-    return true; /* gone, or the machine has restarted since */
-  struct cl_text path = {0};
-  cl_text_format(&path, "%s/%s/worker-%d", cl_study_directory(study), cl_study_name(study), number);
-  int fd = -1;
-  bool dead = !path.failed && cl_lock_take(cl_text_get(&path), false, &fd, NULL) == 0;
-  if (dead) cl_lock_release(fd);
-  cl_text_done(&path);
-  return dead;
+  if (cl_worker_here(here, boot, NULL) < 0) return false;
+  return cl_worker_judge(cl_log_study(s->log), number, here, boot) == CL_LIFE_DEAD;
 }
 
 /* Setting up. */
@@ -159,13 +148,15 @@ static int list_gpus(const struct cl_settings *settings, int *ret_n, const char 
 
 static int start_worker(struct session *s, struct cl_err *e) {
   const char **gpus = NULL;
-  int n_gpus = 0;
+  int n_gpus = 0, given = s->options->slots;
+  s->slots = given > 0 ? given : cl_study_settings(cl_log_study(s->log))->parallel;
   struct cl_worker_options w = {.log = s->log,
                                 .loop = &s->loop,
-                                .slots = s->options->slots,
+                                .slots = s->slots,
                                 .n_gpus = s->options->n_gpus,
                                 .gpus = s->options->gpus,
                                 .store = s->options->address,
+                                .provenance = s->options->provenance,
                                 .grace_s = s->options->grace_s,
                                 .say = say_worker,
                                 .ctx = s};
@@ -200,15 +191,25 @@ static int start(struct session *s, struct cl_err *e) {
   CL_TRY(start_loop(s, e));
   CL_TRY(start_worker(s, e));
   CL_TRY(start_engine(s, e));
-  cl_run_view_begin(s->view, s->options->slots);
+  cl_run_view_begin(s->view, s->slots);
   return 0;
 }
 
 /* The loop. */
 
+/* An engine without slots of its own has as many as the study says (`clade update --parallel`). */
+static int follow_slots(struct session *s, struct cl_err *e) {
+  int slots = cl_study_settings(cl_log_study(s->log))->parallel;
+  if (slots > CL_WORKER_SLOTS_MAX) slots = CL_WORKER_SLOTS_MAX;
+  if (s->options->slots > 0 || slots == s->slots) return 0;
+  s->slots = slots;
+  return cl_worker_resize(s->worker, slots, e);
+}
+
 /* Until nothing more is put: what was committed may call for the next decision or claim at once. */
 static int turn(struct session *s, struct cl_err *e) {
   for (bool more = true; more;) {
+    CL_TRY(follow_slots(s, e));
     if (s->n_signals == 0) CL_TRY(cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e));
     CL_TRY(cl_worker_turn(s->worker, e));
     more = cl_log_has_put(s->log);

@@ -10,10 +10,12 @@ struct cl_session_options {
   const char *address; /* of the store */
   int64_t study;       /* its id there */
   bool sync_full;
-  int slots;
+  int slots; /* 0 = the study's `parallel`, and as many as an update makes of it */
   int n_gpus;
   const char *const *gpus;
-  double grace_s;                              /* 0 = the study's */
+  const char
+      *provenance; /* JSON, where the code may be another one than the study was created with; or null */
+  double grace_s;  /* 0 = the study's */
   const struct clade_run_callbacks *callbacks; /* may be null */
 };
 

@@ -16,7 +16,8 @@ struct cl_run_view {
   uint8_t *known; /* by trial - 1: its result was told */
   size_t cap_known, n_known;
   int64_t began_us, results_at_begin;
-  struct cl_value *room;
+  struct cl_value *room; /* an assignment; the space may grow */
+  size_t cap_room;
   struct cl_text text, shown; /* shown: values of the slots and of the best, one after the other */
 };
 
@@ -35,10 +36,15 @@ static int64_t count_results(const struct cl_study *s) {
   return sum;
 }
 
+static bool make_room(struct cl_run_view *v) {
+  return cl_grow(&v->room, &v->cap_room, (size_t)cl_study_space(study_of(v))->n + 1, sizeof *v->room) == 0;
+}
+
 /* "lr=0.01 momentum=0.9": the active values of a trial; `brief` for a line that passes by: four digits. */
 static void write_values(struct cl_run_view *v, const struct cl_trial *t, bool brief, struct cl_text *ret) {
   const struct cl_space *space = cl_study_space(study_of(v));
   bool first = true;
+  if (!make_room(v)) return; /* less to see */
   cl_trial_values(study_of(v), t, v->room);
   for (int i = 0; i < space->n; i++) {
     if (v->room[i].kind == CL_ABSENT) continue;
@@ -92,9 +98,8 @@ int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *cal
   v->log = log;
   if (callbacks != NULL) v->callbacks = *callbacks;
   const struct cl_study *s = study_of(v);
-  v->room = cl_alloc_array((size_t)cl_study_space(s)->n + 1, sizeof *v->room);
   int64_t trials = cl_study_trials(s);
-  if (v->room == NULL || (trials > 0 && !make_known(v, trials))) {
+  if (!make_room(v) || (trials > 0 && !make_known(v, trials))) {
     cl_run_view_destroy(v);
     return CL_FAIL_NOMEM(e);
   }

@@ -151,6 +151,19 @@ static int make_method(struct cl_searcher *s, struct cl_err *e) {
   return 0;
 }
 
+int cl_search_fits(const struct cl_settings *settings, struct cl_err *e) {
+  CL_TRY(cl_search_check(settings, e));
+  const struct cl_searcher_ops *ops =
+      settings->repeats ? &cl_tuned_search : cl_searcher_find(settings->method);
+  struct cl_search_env env = {&settings->space, settings, 0, ops};
+  void *state = cl_alloc(ops->state_size);
+  if (state == NULL) return CL_FAIL_NOMEM(e);
+  int status = ops->init(state, &env, e);
+  if (ops->done != NULL) ops->done(state);
+  cl_free(state);
+  return status;
+}
+
 int cl_searcher_create(const struct cl_study *study, struct cl_searcher **ret, struct cl_err *e) {
   struct cl_searcher *s = cl_alloc(sizeof *s);
   if (s == NULL) return CL_FAIL_NOMEM(e);

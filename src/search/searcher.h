@@ -92,6 +92,9 @@ const char *cl_search_word(const struct cl_search_env *env,
  * naming the option, its range, the nearest known one, or the known methods. */
 int cl_search_check(const struct cl_settings *settings, struct cl_err *e);
 
+/* cl_search_check, and does the method suit the space? CLADE_ESPEC with the remedy; CLADE_ENOMEM. */
+int cl_search_fits(const struct cl_settings *settings, struct cl_err *e);
+
 struct cl_searcher;
 
 /* A searcher for this replica (keeps it), whatever it has applied already. Gives; free with

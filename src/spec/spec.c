@@ -122,6 +122,11 @@ void cl_spec_destroy(struct cl_spec *s) {
   cl_free(s);
 }
 
+bool cl_spec_has(const struct cl_spec *s, const char *key) {
+  const struct cl_node *node = s->root == NULL ? NULL : cl_node_find(s->root, key);
+  return node != NULL;
+}
+
 enum cl_spec_kind cl_spec_kind(const struct cl_spec *s) {
   return s->kind;
 }

@@ -97,6 +97,7 @@ int cl_spec_inline(int n, const char *const *words, struct cl_spec **ret, struct
 void cl_spec_destroy(struct cl_spec *s); /* null is allowed */
 
 enum cl_spec_kind cl_spec_kind(const struct cl_spec *s);
+bool cl_spec_has(const struct cl_spec *s, const char *key); /* is this a top-level key of it? */
 const char *cl_spec_text(const struct cl_spec *s); /* of a command line: its words quoted for a shell */
 
 enum cl_spec_note_kind {

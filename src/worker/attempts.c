@@ -113,6 +113,7 @@ void cl_attempt_note(struct cl_attempt *a, const struct cl_event *ev) {
   if (ev->kind == CL_EVENT_REPORTED && own) a->report = ev->position;
   if (ev->kind == CL_EVENT_SAVED && own) a->saved_step = ev->u.saved.step;
   if (ev->kind == CL_EVENT_STOPPED) a->kill = ev->u.stopped.how == CL_STOP_KILL;
+  if (ev->kind == CL_EVENT_STOPPED || ev->kind == CL_EVENT_PAUSED) a->patient = ev->cause == CL_CAUSE_HUMAN;
   if ((cl_kind_flags(ev->kind) & CL_D) || ev->kind == CL_EVENT_ADOPTED)
     a->attention = a->worker->attention = true;
 }

@@ -269,7 +269,7 @@ static void obey_state(struct cl_attempt *a, const struct cl_trial *t) {
   case CL_COMPLETE: break; /* goes on, or ends by itself */
   default:
     if (a->kill) cl_life_urge(a, CL_URGE_TERM);
-    end_by_signal(a, CL_URGE_TERM);
+    end_by_signal(a, a->patient ? CL_URGE_SOON : CL_URGE_TERM);
   }
 }
 

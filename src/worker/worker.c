@@ -215,6 +215,16 @@ int cl_worker_views(const struct cl_worker *w, struct cl_slot_view *ret, int n) 
 
 /* Asking. */
 
+/* Two outputs and a connection for each slot, and some. After the keeper was started, so that trainers get
+ * the limit as it was. */
+static void raise_files(const struct cl_worker *w) {
+  struct rlimit r;
+  rlim_t wanted = (rlim_t)w->slots * 4 + 256;
+  if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= wanted) return;
+  r.rlim_cur = wanted < r.rlim_max ? wanted : r.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
 int cl_worker_resize(struct cl_worker *w, int slots, struct cl_err *e) {
   if (slots < 1 || slots > CL_WORKER_SLOTS_MAX)
     return CL_FAIL(e, CLADE_EINVAL, "slots cannot be %d: a worker has 1 to %d", slots, CL_WORKER_SLOTS_MAX);
@@ -226,6 +236,7 @@ int cl_worker_resize(struct cl_worker *w, int slots, struct cl_err *e) {
   ev.u.worker.state = CL_WORKER_CHANGED;
   CL_TRY(cl_worker_put(w, &ev, NULL, NULL, e));
   w->slots = slots;
+  raise_files(w);
   return 0;
 }
 
@@ -248,19 +259,7 @@ static char *lock_path(const struct cl_worker *w, int number) {
 }
 
 bool cl_worker_is_dead(const struct cl_worker *w, int number) {
-  const struct cl_worker_info *info = cl_study_worker(w->study, number);
-  if (number == w->number || info == NULL || info->host == NULL || strcmp(info->host, w->host) != 0)
-    return false;
-  if (info->boot == NULL || strcmp(info->boot, w->boot) != 0) return true;
-  char *path = lock_path(w, number);
-  int fd = -1;
-  bool dead = false;
-  if (path != NULL) {
-    dead = !cl_path_exists(path) || cl_lock_take(path, false, &fd, NULL) == 0;
-    if (fd >= 0) (void)close(fd);
-  }
-  cl_free(path);
-  return dead;
+  return number != w->number && cl_worker_judge(w->study, number, w->host, w->boot) == CL_LIFE_DEAD;
 }
 
 static int join_as(struct cl_worker *w, int number, struct cl_append *ret, struct cl_err *e) {
@@ -422,16 +421,6 @@ static int find_here(struct cl_worker *w, struct cl_err *e) {
   if (w->options.host != NULL) (void)snprintf(w->host, sizeof w->host, "%s", w->options.host);
   if (w->options.boot != NULL) (void)snprintf(w->boot, sizeof w->boot, "%s", w->options.boot);
   return 0;
-}
-
-/* Two outputs and a connection for each slot, and some. After the keeper was started, so that trainers get
- * the limit as it was. */
-static void raise_files(const struct cl_worker *w) {
-  struct rlimit r;
-  rlim_t wanted = (rlim_t)w->slots * 4 + 256;
-  if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= wanted) return;
-  r.rlim_cur = wanted < r.rlim_max ? wanted : r.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
 static int set_up(struct cl_worker *w, struct cl_err *e) {

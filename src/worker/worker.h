@@ -143,4 +143,16 @@ void cl_worker_destroy(struct cl_worker *w);
 /* The text of /proc/sys/kernel/random/boot_id and the host's name, as they stand in `worker` events. */
 int cl_worker_here(char ret_host[256], char ret_boot[64], struct cl_err *e);
 
+enum cl_worker_life {
+  CL_LIFE_NONE = 0, /* no worker of this number is known */
+  CL_LIFE_DEAD,     /* its lock is free, or the machine has restarted since */
+  CL_LIFE_ALIVE,    /* its lock is held, or cannot be looked at */
+  CL_LIFE_ELSEWHERE /* of another host: cannot be judged here */
+};
+/* Does worker `number` of the study live, as seen from `host` and `boot` (cl_worker_here)? */
+enum cl_worker_life cl_worker_judge(const struct cl_study *s, int number, const char *host, const char *boot);
+
+/* Workers that have not left and are not dead; those of other hosts are taken for alive. CLADE_EIO. */
+int cl_worker_count_living(const struct cl_study *s, int *ret, struct cl_err *e);
+
 #endif

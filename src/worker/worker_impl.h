@@ -64,6 +64,7 @@ struct cl_attempt {
   double saved_step;     /* of its last snapshot, NaN = none */
   bool loaded;           /* the snapshot of its start */
   bool kill;             /* the decision that stopped it wants no waiting for a report */
+  bool patient;          /* a person ended it: a program that does not listen has the grace before SIGTERM */
   bool stopping_put, preempting_put, computed_put, tags_put;
 
   pid_t pid; /* 0 = not spawned */

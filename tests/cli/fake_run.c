@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clade/command.h"
 #include "clade/run.h"
 #include "cli/options.h"
 
@@ -150,6 +151,20 @@ int clade_resume(const struct clade_resume_options *o, const struct clade_run_ca
                  struct clade_run_result *ret, struct cl_err *e) {
   (void)e;
   return play(o->study != NULL ? o->study : "latest", 8, c, ret);
+}
+
+int clade_continue(const char *store, const char *address, struct clade_steered **ret, struct cl_err *e) {
+  static struct clade_steered nothing = {
+      .study = "latest", .whole = true, .text = "neither paused nor ended"};
+  (void)store;
+  (void)address;
+  (void)e;
+  *ret = &nothing;
+  return 0;
+}
+
+void clade_steered_free(struct clade_steered *s) {
+  (void)s;
 }
 
 int main(int argc, char **argv) {

@@ -467,6 +467,34 @@ static void a_paused_trial_holds_the_study_open_and_is_named_once(void **state) 
   end(&w);
 }
 
+static void a_paused_study_proposes_nothing_and_is_not_finished(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 3, "", 0);
+  const struct cl_study *s = cl_log_study(w.log);
+  int heard = 0;
+  cl_engine_destroy(w.engine);
+  struct cl_engine_options o = {
+      .log = w.log, .holder = "worker-1", .worker = w.worker, .say = hear, .ctx = &heard};
+  assert_int_equal(cl_engine_create(&o, &w.engine, NULL), 0);
+  struct cl_event pause = {.kind = CL_EVENT_UPDATED, .cause = CL_CAUSE_HUMAN};
+  pause.u.updated.settings = "{\"paused\": []}";
+  pause.u.updated.space_version = 1;
+  append(&w, pause);
+  think(&w, 5);
+  assert_int_equal(cl_study_trials(s), 0);
+  assert_true(cl_study_head(s)->open);
+  assert_int_equal(heard, 1);
+  pause.u.updated.settings = "{\"paused\": null}";
+  append(&w, pause);
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 3);
+  pause.u.updated.settings = "{\"paused\": 38}";
+  struct cl_err e = {0};
+  assert_int_equal(cl_log_put(w.log, &pause, NULL, NULL, &e), CLADE_ESPEC);
+  assert_non_null(strstr(e.text, "list of trial numbers"));
+  end(&w);
+}
+
 static void a_study_that_is_opened_again_goes_on_to_its_new_budget(void **state) {
   (void)state;
   struct world w = begin("{\"method\": \"random\"}", 3, "", 0);
@@ -599,6 +627,7 @@ int main(void) {
       cmocka_unit_test(without_slots_nothing_is_proposed),
       cmocka_unit_test(a_done_without_an_objective_is_tried_again_after_its_end),
       cmocka_unit_test(a_paused_trial_holds_the_study_open_and_is_named_once),
+      cmocka_unit_test(a_paused_study_proposes_nothing_and_is_not_finished),
       cmocka_unit_test(a_study_that_is_opened_again_goes_on_to_its_new_budget),
       cmocka_unit_test(a_study_that_failed_from_the_start_can_be_opened_again),
       cmocka_unit_test(in_ordered_mode_a_lost_trial_delays_and_does_not_block),

@@ -24,6 +24,32 @@ static void a_proposal_carries_what_the_log_needs(void **state) {
   driver_end(&d);
 }
 
+static void a_method_says_beforehand_whether_it_fits_a_space(void **state) {
+  (void)state;
+  static const struct {
+    const char *search, *space, *complaint;
+  } cases[] = {{"{\"method\": \"grid\"}", floats, "a is continuous"},
+               {"{\"method\": \"grid\", \"levels\": 7}", floats, NULL},
+               {"{\"method\": \"grid\"}", lists, NULL},
+               {"{\"method\": \"magic\"}", lists, "magic"},
+               {"{\"method\": \"sobol\"}", floats, NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char json[700];
+    struct cl_settings *s = NULL;
+    struct cl_err e = {0};
+    snprintf(
+        json, sizeof json,
+        "{\"study\": \"s\", \"objectives\": [{\"name\": \"loss\", \"goal\": \"minimize\"}], \"trials\": 9, "
+        "\"parallel\": 1, \"search\": %s, \"hyperparameters\": [%s]}",
+        cases[i].search, cases[i].space);
+    if (cl_settings_parse(json, &s, &e) < 0) fail_msg("%s", e.text);
+    int status = cl_search_fits(s, &e);
+    assert_int_equal(status, cases[i].complaint == NULL ? 0 : CLADE_ESPEC);
+    if (cases[i].complaint != NULL) assert_non_null(strstr(e.text, cases[i].complaint));
+    cl_settings_destroy(s);
+  }
+}
+
 static void asking_twice_gives_the_same(void **state) {
   (void)state;
   static const char *const searches[] = {"{\"method\": \"random\"}", "{\"method\": \"sobol\"}",
@@ -477,6 +503,7 @@ static void repeats_need_tuned_values_that_fit(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_proposal_carries_what_the_log_needs),
+      cmocka_unit_test(a_method_says_beforehand_whether_it_fits_a_space),
       cmocka_unit_test(asking_twice_gives_the_same),
       cmocka_unit_test(enqueued_points_come_first_and_the_rest_is_drawn),
       cmocka_unit_test(an_enqueued_point_that_breaks_a_constraint_is_infeasible),

@@ -213,6 +213,68 @@ static void a_stop_ends_a_silent_program(void **state) {
   world_end(&w);
 }
 
+static void a_program_that_a_person_stops_has_the_grace_to_end_by_itself(void **state) {
+  (void)state;
+  struct world w;
+  world_begin(&w,
+              "cd \"$CLADE_DIR\"; trap 'exit 9' TERM; echo loss=0.5; i=0; "
+              "while ! [ -e enough ] && [ $i -lt 2000 ]; do sleep 0.01; i=$((i+1)); done; exit 38",
+              ", \"limits\": {\"grace_s\": 1000}");
+  world_propose(&w, 1);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_trial(&w, 1)->value == 0.5);
+  struct cl_event stop = {.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_HUMAN};
+  stop.u.stopped.how = CL_STOP_ASK;
+  (void)world_decide(&w, 1, stop);
+  for (int i = 0; i < 5; i++) world_round(&w);
+  assert_false(world_is_idle(&w));
+  world_touch(&w, 1, 0, "enough", "");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_trial(&w, 1)->exit_status, 38);
+  assert_int_equal(world_state(&w, 1), CL_PRUNED);
+  world_end(&w);
+}
+
+static void a_program_that_a_person_kills_has_no_grace(void **state) {
+  (void)state;
+  struct world w;
+  world_begin(
+      &w, "trap 'exit 9' TERM; echo loss=0.5; i=0; while [ $i -lt 2000 ]; do sleep 0.01; i=$((i+1)); done",
+      ", \"limits\": {\"grace_s\": 1000}");
+  world_propose(&w, 1);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_trial(&w, 1)->value == 0.5);
+  struct cl_event stop = {.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_HUMAN};
+  stop.u.stopped.how = CL_STOP_KILL;
+  (void)world_decide(&w, 1, stop);
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_trial(&w, 1)->exit_status, 9);
+  world_end(&w);
+}
+
+static void a_paused_study_starts_nothing(void **state) {
+  (void)state;
+  struct world w;
+  world_begin(&w, "echo loss=0.5", "");
+  world_propose(&w, 1);
+  struct cl_event pause = {.kind = CL_EVENT_UPDATED, .cause = CL_CAUSE_HUMAN};
+  struct cl_append result;
+  pause.seen = cl_study_head(w.s)->version;
+  pause.u.updated.settings = "{\"paused\": []}";
+  pause.u.updated.space_version = 1;
+  assert_int_equal(cl_log_append(w.log, &pause, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+  world_work(&w, 1);
+  for (int i = 0; i < 5; i++) world_round(&w);
+  assert_true(world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_WAITING);
+  pause.seen = cl_study_head(w.s)->version;
+  pause.u.updated.settings = "{\"paused\": null}";
+  assert_int_equal(cl_log_append(w.log, &pause, &result, NULL), 0);
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_COMPLETE);
+  world_end(&w);
+}
+
 static void who_ignores_sigterm_is_killed_with_its_children(void **state) {
   (void)state;
   struct world w;
@@ -511,6 +573,9 @@ int main(int argc, char **argv) {
                                      TEST(slots_are_never_exceeded_and_used_again),
                                      TEST(a_claim_that_conflicts_leaves_nothing),
                                      TEST(a_stop_ends_a_silent_program),
+                                     TEST(a_program_that_a_person_stops_has_the_grace_to_end_by_itself),
+                                     TEST(a_program_that_a_person_kills_has_no_grace),
+                                     TEST(a_paused_study_starts_nothing),
                                      TEST(who_ignores_sigterm_is_killed_with_its_children),
                                      TEST(a_trial_over_its_time_is_pruned_with_its_value),
                                      TEST(a_trial_over_its_memory_fails_and_names_the_limit),
