@@ -15,6 +15,7 @@ struct appending {
   struct cl_study_head head;
   int64_t before; /* position when the commit began */
   bool refused;   /* an event on the study itself was refused */
+  bool again;     /* a report with a name too many was found: the commit begins anew without it */
 };
 
 static void forget_heads(struct cl_store *s) {
@@ -159,14 +160,20 @@ static int append_one(struct appending *a, struct cl_event *ev, struct cl_append
   struct cl_store *s = a->store;
   struct cl_heads_entry *entry = NULL;
   if (ev->subject > 0) CL_TRY(get_entry(a, ev->subject, &entry, e));
-  ret->status = judge(a, entry, ev, ret, e);
+  if (ret->status == 0)
+    ret->status = judge(a, entry, ev, ret, e); /* else refused before the commit began anew */
   if (ret->status == CLADE_REPEATED) return 0;
   if (is_refusal(ret->status)) {
     note_refusal(a, entry, ret);
     return 0;
   }
   CL_TRY(ret->status);
-  if (ev->kind == CL_EVENT_REPORTED) CL_TRY(name_metrics(a, ev, e));
+  if (ev->kind == CL_EVENT_REPORTED) {
+    int status = name_metrics(a, ev, e);
+    a->again = status == CLADE_ELIMIT;
+    if (a->again) *ret = (struct cl_append){.status = CLADE_EREFUSED};
+    CL_TRY(status);
+  }
   ev->position = a->head.position + 1;
   ev->late = ret->late;
   CL_TRY(s->ops->add(s->state, a->study, ev, e));
@@ -209,6 +216,36 @@ static int check_events(const struct cl_event *events, int n, struct cl_err *e) 
   return 0;
 }
 
+/* After a rollback: as if nothing had been tried. Versions that this commit would have made lie behind its
+ * beginning. */
+static void take_back(const struct appending *a, struct cl_event *events, int n, struct cl_append *results) {
+  for (int i = 0; i < n; i++) {
+    events[i].position = 0;
+    if ((cl_kind_flags(events[i].kind) & CL_D) && events[i].seen > a->before) events[i].seen = CL_SEEN_BATCH;
+    bool out = events[i].kind == CL_EVENT_REPORTED && results[i].status == CLADE_EREFUSED;
+    results[i] = (struct cl_append){.status = out ? CLADE_EREFUSED : 0};
+  }
+}
+
+/* One name too many must not cost the reports of others: names are only counted when they are made, so the
+ * commit that meets the limit begins anew without that report. It happens once for each. */
+static int append_rest(struct appending *a, struct cl_event *events, int n, struct cl_append *results,
+                       struct cl_err *e) {
+  struct cl_store *s = a->store;
+  int status = CLADE_ELIMIT;
+  for (int tries = 0; tries <= n; tries++) {
+    *a = (struct appending){.store = s, .study = a->study};
+    CL_TRY(s->ops->begin(s->state, a->study, &a->head, e));
+    keep_heads(a);
+    status = append_all(a, events, n, results, e);
+    if (!a->again) break;
+    s->ops->rollback(s->state);
+    forget_heads(s);
+    take_back(a, events, n, results);
+  }
+  return status;
+}
+
 int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
                     struct cl_append *results, struct cl_err *e) {
   CL_TRY(cl_store_check_writable(s, e));
@@ -216,9 +253,7 @@ int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, 
   memset(results, 0, (size_t)n * sizeof *results);
   if (n == 0) return 0;
   struct appending a = {.store = s, .study = study};
-  CL_TRY(s->ops->begin(s->state, study, &a.head, e));
-  keep_heads(&a);
-  int status = append_all(&a, events, n, results, e);
+  int status = append_rest(&a, events, n, results, e);
   if (status == 0) {
     s->position = a.head.position;
     return 0;

@@ -277,6 +277,10 @@ static void memory_rollback(void *state) {
 
 /* Identity. */
 
+static bool is_same_text(const char *a, const char *b) {
+  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool is_same_fact(const struct cl_event *a, const struct cl_event *b) {
   if (a->kind != b->kind || a->attempt != b->attempt) return false;
   switch (a->kind) {
@@ -284,7 +288,9 @@ static bool is_same_fact(const struct cl_event *a, const struct cl_event *b) {
   case CL_EVENT_DONE:
   case CL_EVENT_ENDED: return true;
   case CL_EVENT_REPORTED: return a->u.reported.ordinal == b->u.reported.ordinal;
-  case CL_EVENT_SAVED: return a->u.saved.step == b->u.saved.step && a->u.saved.way == b->u.saved.way;
+  case CL_EVENT_SAVED:
+    return a->u.saved.step == b->u.saved.step && a->u.saved.way == b->u.saved.way &&
+           is_same_text(a->u.saved.path, b->u.saved.path);
   case CL_EVENT_LOADED: return a->u.loaded.change == b->u.loaded.change;
   default: return false;
   }

@@ -143,6 +143,7 @@ static int find_snapshot(struct cl_sqlite *s, const struct cl_event *ev, int64_t
   if (saved) {
     cl_sqlite_bind_real(row, 5, ev->u.saved.step);
     (void)sqlite3_bind_int(row, 6, (int)ev->u.saved.way);
+    cl_sqlite_bind_text(row, 7, ev->u.saved.path); /* null stays null */
   } else {
     (void)sqlite3_bind_int64(row, 5, ev->u.loaded.change);
   }

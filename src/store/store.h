@@ -67,7 +67,8 @@ struct cl_append {
 };
 
 /* Append n events as one commit under the study's lock: each is judged alone (some may be appended while
- * others are refused), positions are dense in the order given. On return the appended events are durable in
+ * others are refused, also a report with a metric beyond CL_METRICS_MAX), positions are dense in the order
+ * given. On return the appended events are durable in
  * the sense of `sync`. The events' position, late flag, and the ids of their metrics are filled in (so the
  * array of metrics must be writable), and `seen` where it was CL_SEEN_BATCH.
  * `results`: n. Returns 0 (look at the results; `e` then holds the sentence of the last refusal, if any), or

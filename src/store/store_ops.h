@@ -58,7 +58,9 @@ struct cl_store_ops {
   int (*commit)(void *state, int64_t study, const struct cl_study_head *head, const struct cl_heads *changed,
                 struct cl_err *e);
   void (*rollback)(void *state); /* harmless when no commit has begun, or it has ended */
-  /* Position of the fact of the same identity as `ev` (events.md section 1), 0 if there is none. */
+  /* Position of the fact of the same identity as `ev`, 0 if there is none. Identity is that of events.md
+   * section 1; of `saved` it is (trial, attempt, step, way, path): an exploit may bring an attempt back to a
+   * step where it has saved before, and the worker gives each segment paths of its own. */
   int (*find)(void *state, int64_t study, const struct cl_event *ev, int64_t *ret_position, struct cl_err *e);
   /* Ordinal of the last report of an attempt, 0 = none. */
   int (*count_reports)(void *state, int64_t study, int64_t trial, int attempt, int64_t *ret,

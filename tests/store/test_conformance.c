@@ -608,9 +608,9 @@ static void many_metrics_have_a_limit(void **state) {
     (void)snprintf(names[i], sizeof names[i], "metric %d", i);
     m[i] = (struct cl_metric){0, names[i], i + 0.385};
   }
-  /* acc and cost are there already, so two are too many: nothing of that commit stays, not even the names */
+  /* acc and cost are there already, so two are too many: nothing of that report stays, not even the names */
   assert_int_equal(kit_append(f->a, f->study, kit_reported(1, 1, 1, 1.5, m, CL_METRICS_MAX), NULL),
-                   CLADE_ELIMIT);
+                   CLADE_EREFUSED);
   kit_appended(f->a, f->study, kit_reported(1, 1, 1, 1.5, m + 100, 1));
   kit_appended(f->a, f->study, kit_reported(1, 1, 2, 1.5, m + 2, CL_METRICS_MAX - 2));
   struct kit_events read;
@@ -623,6 +623,59 @@ static void many_metrics_have_a_limit(void **state) {
   assert_true(list->items[0].id == 3 && list->items[0].value == 100.385);
   assert_string_equal(list->items[1].name, "metric 2");
   kit_events_done(&read);
+}
+
+static void a_report_with_a_name_too_many_is_refused_alone(void **state) {
+  struct fixture *f = *state;
+  int64_t first = kit_appended(f->a, f->study, kit_proposed(1, NULL, 0));
+  int64_t second = kit_appended(f->a, f->study, kit_proposed(2, NULL, 0));
+  first = kit_appended(f->a, f->study, kit_started(1, 1, first));
+  second = kit_appended(f->a, f->study, kit_started(2, 1, second));
+  char names[CL_METRICS_MAX][20];
+  struct cl_metric m[CL_METRICS_MAX], other = {0, "acc", 0.625};
+  for (int i = 0; i < CL_METRICS_MAX; i++) {
+    (void)snprintf(names[i], sizeof names[i], "metric %d", i);
+    m[i] = (struct cl_metric){0, names[i], i + 0.385};
+  }
+  struct cl_event events[] = {kit_reported(1, 1, 1, 1.5, m, CL_METRICS_MAX), kit_event(CL_EVENT_PAUSED, 2),
+                              kit_event(CL_EVENT_CONTINUED, 2), kit_reported(2, 1, 1, 2.5, &other, 1),
+                              kit_reported(1, 1, 2, 2.5, &other, 1)};
+  struct cl_append results[5];
+  struct cl_err e = {0};
+  events[1].seen = second;
+  events[2].seen = CL_SEEN_BATCH;
+  assert_int_equal(cl_store_append(f->a, f->study, events, 5, results, &e), 0);
+  assert_int_equal(results[0].status, CLADE_EREFUSED);
+  assert_int_equal(results[0].position, 0);
+  assert_int_equal(results[1].status, 0);
+  assert_int_equal(results[2].status, 0);
+  assert_int_equal(events[2].seen, results[1].position);
+  assert_int_equal(results[3].status, 0);
+  assert_int_equal(results[3].position, second + 3);
+  assert_int_equal(results[4].status, CLADE_EREFUSED); /* out of order now */
+  assert_int_equal(check(f->b, f->study), 0);
+}
+
+static void a_step_that_is_saved_again_after_a_load_is_another_snapshot(void **state) {
+  struct fixture *f = *state;
+  int64_t version = kit_said(&f->k, kit_proposed(1, NULL, 0)), where = 0;
+  version = kit_said(&f->k, kit_started(1, 1, version));
+  int64_t first = kit_said(&f->k, kit_saved(1, 1, 2.5));
+  struct cl_event ev = kit_event(CL_EVENT_EXPLOITED, 1), again = kit_saved(1, 1, 2.5);
+  ev.seen = version;
+  ev.u.exploited.snapshot = first;
+  struct cl_event loaded = kit_event(CL_EVENT_LOADED, 1);
+  loaded.attempt = 1;
+  loaded.u.loaded.change = kit_said(&f->k, ev);
+  loaded.u.loaded.snapshot = first;
+  kit_said(&f->k, loaded);
+  again.u.saved.path = "1/checkpoints/1-2.5.1";
+  int64_t second = kit_said(&f->k, again);
+  assert_true(second > first);
+  int status = kit_say(&f->l, again, &where);
+  assert_true(status == CLADE_REPEATED || (status == 0 && f->kind >= KIT_FLAKY_MEMORY));
+  assert_int_equal(where, second);
+  assert_all_agree(f);
 }
 
 static void segments_hold_steps_in_order(void **state) {
@@ -1032,30 +1085,33 @@ struct test {
   { #function, function, direct }
 
 int main(void) {
-  static const struct test tests[] = {TEST(every_kind_comes_back_as_it_was_appended, false),
-                                      TEST(a_created_event_comes_back_as_it_was_appended, false),
-                                      TEST(a_decision_on_an_old_version_conflicts, false),
-                                      TEST(an_end_makes_decisions_conflict, false),
-                                      TEST(facts_that_are_sent_twice_stand_once, false),
-                                      TEST(facts_of_an_earlier_attempt_are_late_and_stand_once, false),
-                                      TEST(the_budget_holds_with_two_engines, false),
-                                      TEST(segments_hold_steps_in_order, false),
-                                      TEST(a_snapshot_that_is_about_to_be_begun_from_stays, false),
-                                      TEST(settings_that_no_replica_could_take_are_not_appended, false),
-                                      TEST(times_and_writers_come_back, true),
-                                      TEST(results_are_judged_one_by_one, true),
-                                      TEST(what_follows_a_refused_decision_is_refused, true),
-                                      TEST(an_event_that_is_not_legal_refuses_the_whole_commit, true),
-                                      TEST(many_metrics_have_a_limit, true),
-                                      TEST(names_differ_by_more_than_case, true),
-                                      TEST(studies_do_not_mix, true),
-                                      TEST(a_lease_has_one_holder, true),
-                                      TEST(a_visit_can_stop_and_cannot_use_the_handle, true),
-                                      TEST(filters_show_what_they_say, true),
-                                      TEST(a_curve_is_the_reports_of_one_trial, true),
-                                      TEST(a_replica_without_the_known_reports_is_the_same, true),
-                                      TEST(a_partial_log_holds_its_trials_only, true),
-                                      TEST(a_turn_is_one_commit_and_tells_in_order, true)};
+  static const struct test tests[] = {
+      TEST(every_kind_comes_back_as_it_was_appended, false),
+      TEST(a_created_event_comes_back_as_it_was_appended, false),
+      TEST(a_decision_on_an_old_version_conflicts, false),
+      TEST(an_end_makes_decisions_conflict, false),
+      TEST(facts_that_are_sent_twice_stand_once, false),
+      TEST(facts_of_an_earlier_attempt_are_late_and_stand_once, false),
+      TEST(the_budget_holds_with_two_engines, false),
+      TEST(segments_hold_steps_in_order, false),
+      TEST(a_step_that_is_saved_again_after_a_load_is_another_snapshot, false),
+      TEST(a_snapshot_that_is_about_to_be_begun_from_stays, false),
+      TEST(settings_that_no_replica_could_take_are_not_appended, false),
+      TEST(times_and_writers_come_back, true),
+      TEST(results_are_judged_one_by_one, true),
+      TEST(what_follows_a_refused_decision_is_refused, true),
+      TEST(an_event_that_is_not_legal_refuses_the_whole_commit, true),
+      TEST(many_metrics_have_a_limit, true),
+      TEST(a_report_with_a_name_too_many_is_refused_alone, true),
+      TEST(names_differ_by_more_than_case, true),
+      TEST(studies_do_not_mix, true),
+      TEST(a_lease_has_one_holder, true),
+      TEST(a_visit_can_stop_and_cannot_use_the_handle, true),
+      TEST(filters_show_what_they_say, true),
+      TEST(a_curve_is_the_reports_of_one_trial, true),
+      TEST(a_replica_without_the_known_reports_is_the_same, true),
+      TEST(a_partial_log_holds_its_trials_only, true),
+      TEST(a_turn_is_one_commit_and_tells_in_order, true)};
   static const enum kit_kind kinds[] = {KIT_MEMORY, KIT_SQLITE, KIT_FLAKY_MEMORY, KIT_FLAKY_SQLITE};
   static const char *const words[] = {"memory", "sqlite", "flaky_memory", "flaky_sqlite"};
   enum { TESTS = sizeof tests / sizeof *tests };
