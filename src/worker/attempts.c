@@ -112,9 +112,14 @@ void cl_attempt_note(struct cl_attempt *a, const struct cl_event *ev) {
   if (ev->kind == CL_EVENT_CHECKPOINT_ASKED) a->asked = ev->position;
   if (ev->kind == CL_EVENT_REPORTED && own) a->report = ev->position;
   if (ev->kind == CL_EVENT_SAVED && own) a->saved_step = ev->u.saved.step;
+  if (ev->kind == CL_EVENT_LOADED && own && ev->u.loaded.error == NULL && ev->u.loaded.change != a->started) {
+    a->loads++;
+    a->saved_step = NAN;
+  }
   if (ev->kind == CL_EVENT_STOPPED) a->kill = ev->u.stopped.how == CL_STOP_KILL;
   if (ev->kind == CL_EVENT_STOPPED || ev->kind == CL_EVENT_PAUSED) a->patient = ev->cause == CL_CAUSE_HUMAN;
-  if ((cl_kind_flags(ev->kind) & CL_D) || ev->kind == CL_EVENT_ADOPTED)
+  bool waits = ev->kind == CL_EVENT_REPORTED && cl_head_wants_load(&cl_attempt_trial(a)->head);
+  if ((cl_kind_flags(ev->kind) & CL_D) || ev->kind == CL_EVENT_ADOPTED || waits)
     a->attention = a->worker->attention = true;
 }
 

@@ -12,9 +12,16 @@
 #include "worker/worker_impl.h"
 
 #define WATCH_AFTER_US 20000   /* programs that end at once are read at their end only */
+#define REREADS_MAX    100     /* of one output: each needs another worker with names of its own */
 #define LOOK_US        1000000 /* between two looks at output that cannot be watched */
 
 /* Output. */
+
+/* Is it the trial's open attempt, whoever its worker was? */
+static bool is_open(const struct cl_attempt *a) {
+  const struct cl_trial *t = cl_attempt_trial(a);
+  return t->head.attempt == a->number && (t->head.flags & CL_ATTEMPT_OPEN);
+}
 
 static void told_output(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_attempt *a = ctx;
@@ -25,6 +32,7 @@ static void told_output(void *ctx, const struct cl_event *ev, const struct cl_ap
                   (long long)ev->u.reported.ordinal, (long long)a->trial, clade_error_text(result->status));
     cl_worker_fail(a->worker, &e);
   }
+  if (result->status == CLADE_EREFUSED && is_open(a)) a->output_again = true;
   if (a->phase == CL_PHASE_DRAINING) cl_worker_hurry(a->worker);
 }
 
@@ -117,12 +125,6 @@ void cl_finish_notified(struct cl_worker *w) {
 
 /* The end. */
 
-/* Is it the trial's open attempt, whoever its worker was? */
-static bool is_open(const struct cl_attempt *a) {
-  const struct cl_trial *t = cl_attempt_trial(a);
-  return t->head.attempt == a->number && (t->head.flags & CL_ATTEMPT_OPEN);
-}
-
 /* A computed objective that the program did not report itself is reported for it, once, with its last step.
  */
 static int report_computed(struct cl_attempt *a, bool *ret_put, struct cl_err *e) {
@@ -192,7 +194,20 @@ static int put_end(struct cl_attempt *a, struct cl_err *e) {
   return cl_attempt_put(a, &ev, told_end, e);
 }
 
+/* A report was refused: another worker has used up the names that a study keeps. Those behind it were out of
+ * order then; so its output is read from the beginning, past what is recorded, and names that are too many
+ * are left out. */
+static int read_again(struct cl_attempt *a, struct cl_err *e) {
+  if (!a->output_again || a->puts > 0) return 0;
+  a->output_again = false;
+  if (a->output == NULL || ++a->rereads > REREADS_MAX) return 0;
+  CL_TRY(cl_log_follow(a->worker->log, NULL, e));
+  cl_attempt_unfollow(a);
+  return cl_attempt_follow(a, cl_attempt_trial(a)->head.reports, e);
+}
+
 int cl_attempt_read(struct cl_attempt *a, struct cl_err *e) {
+  CL_TRY(read_again(a, e));
   a->output_ready = false;
   if (a->output != NULL) {
     int status = cl_output_read(a->output, e);

@@ -232,12 +232,12 @@ static void told_preempting(void *ctx, const struct cl_event *ev, const struct c
   if (result->status != 0) a->attention = a->worker->attention = true; /* decided anew from its newer state */
 }
 
-int cl_life_preempt(struct cl_attempt *a, struct cl_err *e) {
+int cl_life_preempt(struct cl_attempt *a, int signal, struct cl_err *e) {
   const struct cl_trial *t = cl_attempt_trial(a);
   bool allowed = t->head.state == CL_RUNNING || t->head.state == CL_PAUSED;
   if (!allowed || (t->head.flags & CL_FLAG_PREEMPTING) || a->preempting_put) return 0;
   char args[60];
-  (void)snprintf(args, sizeof args, "{\"number\": %d, \"worker\": %d}", a->worker->signal, a->worker->number);
+  (void)snprintf(args, sizeof args, "{\"number\": %d, \"worker\": %d}", signal, a->worker->number);
   struct cl_event ev = {.kind = CL_EVENT_PREEMPTING, .cause = CL_CAUSE_SIGNAL, .args = args};
   ev.u.preempting.worker = a->worker->number;
   CL_TRY(cl_attempt_put(a, &ev, told_preempting, e));
@@ -254,16 +254,25 @@ static void end_by_signal(struct cl_attempt *a, enum cl_urge urge) {
  */
 static int obey_shutdown(struct cl_attempt *a, const struct cl_trial *t, struct cl_err *e) {
   if (a->worker->shutdown < CL_SHUTDOWN_ASK) return 0;
-  CL_TRY(cl_life_preempt(a, e));
+  CL_TRY(cl_life_preempt(a, a->worker->signal, e));
   if (t->head.state != CL_RUNNING) cl_life_urge(a, CL_URGE_SOON);
   if (a->worker->shutdown == CL_SHUTDOWN_KILL) cl_life_urge(a, CL_URGE_KILL);
   return 0;
 }
 
-static void obey_state(struct cl_attempt *a, const struct cl_trial *t) {
+/* A program that reports by its output cannot be told to load: it ends, and the next attempt begins from the
+ * snapshot. Connected ones are answered (talk.c). */
+static bool must_restart(const struct cl_trial *t) {
+  return cl_head_wants_load(&t->head) && t->head.reports > 0 && !(t->head.flags & CL_CONNECTED_ONCE);
+}
+
+static int obey_state(struct cl_attempt *a, const struct cl_trial *t, struct cl_err *e) {
   switch (t->head.state) {
   case CL_RUNNING:
-    if (t->head.flags & CL_FLAG_PREEMPTING) end_by_signal(a, CL_URGE_SOON);
+    if (t->head.flags & CL_FLAG_PREEMPTING)
+      end_by_signal(a, must_restart(t) ? CL_URGE_TERM : CL_URGE_SOON);
+    else if (must_restart(t))
+      return cl_life_preempt(a, SIGTERM, e);
     break;
   case CL_WAITING:
   case CL_COMPLETE: break; /* goes on, or ends by itself */
@@ -271,6 +280,7 @@ static void obey_state(struct cl_attempt *a, const struct cl_trial *t) {
     if (a->kill) cl_life_urge(a, CL_URGE_TERM);
     end_by_signal(a, a->patient ? CL_URGE_SOON : CL_URGE_TERM);
   }
+  return 0;
 }
 
 int cl_life_obey(struct cl_attempt *a, struct cl_err *e) {
@@ -286,7 +296,7 @@ int cl_life_obey(struct cl_attempt *a, struct cl_err *e) {
     return 0;
   }
   CL_TRY(obey_shutdown(a, t, e));
-  obey_state(a, t);
+  CL_TRY(obey_state(a, t, e));
   if (t->head.state == CL_WAITING) CL_TRY(cl_attempt_reclaim(a, e));
   if (a->session != NULL && a->session->open && a->session->held) cl_talk_answer(a->session);
   return 0;

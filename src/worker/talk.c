@@ -13,6 +13,10 @@
 #include "base/file.h"
 #include "worker/worker_impl.h"
 
+#define METRICS_LIMIT "200 names in a study"
+
+_Static_assert(CL_METRICS_MAX == 200, "METRICS_LIMIT says it to trainers");
+
 /* Sending. */
 
 void cl_talk_error(struct cl_session *s, bool fatal, const char *field, const char *limit, const char *format,
@@ -101,9 +105,16 @@ static int give_values(struct cl_session *s, enum which which, struct cl_message
 
 /* States. */
 
+/* Relative to the trial's directory. An exploit may bring a step back: its state is another one. */
+static void name_checkpoint(const struct cl_session *s, double step, const char *end, char ret[100]) {
+  char number[CL_NUMBER_TEXT], loads[20] = "";
+  if (s->attempt->loads > 0) (void)snprintf(loads, sizeof loads, "-load%d", s->attempt->loads);
+  (void)snprintf(ret, 100, "checkpoints/%d-%s%s%s", s->number, cl_number_text(step, number), loads, end);
+}
+
 static char *checkpoint_path(const struct cl_session *s, double step, const char *end) {
-  char number[CL_NUMBER_TEXT], name[80];
-  (void)snprintf(name, sizeof name, "checkpoints/%d-%s%s", s->number, cl_number_text(step, number), end);
+  char name[100];
+  name_checkpoint(s, step, end, name);
   return cl_attempt_path(s->worker->study, s->trial, 0, name);
 }
 
@@ -181,7 +192,8 @@ static void answer_go(struct cl_session *s) {
   struct cl_message m = {.type = CL_MESSAGE_GO};
   struct cl_err e;
   char *path = NULL;
-  int status = give_values(s, CHANGED_LIVE, &m, &e);
+  int status = give_values(s, s->may_differ ? CHANGED : CHANGED_LIVE, &m, &e);
+  s->may_differ = false;
   if (status == 0) status = announce(s, &m, &path, &e);
   if (m.n_values > 0) m.change = s->attempt->changed;
   if (status < 0)
@@ -205,6 +217,7 @@ static void answer_load(struct cl_session *s, const struct cl_snapshot *from) {
                          .way = CL_MESSAGE_WAY_DIRECTORY,
                          .path = path};
   int status = path == NULL ? CL_FAIL_NOMEM(&e) : give_values(s, CHANGED, &m, &e);
+  s->may_differ = true;
   if (status < 0)
     no_memory(s, &e);
   else
@@ -218,15 +231,30 @@ static bool must_wait(const struct cl_session *s, const struct cl_trial *t) {
          s->attempt->released < s->report;
 }
 
+/* A state was to be loaded and could not: the exploit is voided, and decided again. */
+static bool has_failed_load(const struct cl_trial *t) {
+  return t->head.load != 0 && t->head.source == 0;
+}
+
+/* A trainer that cannot load ends, and the trial's next attempt begins from the snapshot. */
+static void begin_again(struct cl_session *s) {
+  struct cl_err e;
+  s->held = true; /* until it is PREEMPTING */
+  if (cl_life_preempt(s->attempt, 0, &e) < 0) no_memory(s, &e);
+}
+
 static void answer_running(struct cl_session *s, const struct cl_trial *t) {
   struct cl_attempt *a = s->attempt;
   const struct cl_snapshot *load = pending_load(s);
   if ((t->head.flags & CL_FLAG_PREEMPTING) || a->urge != CL_URGE_NONE) {
-    answer_end(s, CL_MESSAGE_STOP, true);
-  } else if (a->preempting_put) {
+    answer_end(s, CL_MESSAGE_STOP, load == NULL); /* else another state is to replace its own */
+  } else if (a->preempting_put || has_failed_load(t)) {
     s->held = true;
-  } else if (load != NULL && load->path != NULL && can(s, CL_MESSAGE_CAN_LOAD)) {
-    answer_load(s, load);
+  } else if (load != NULL && load->path != NULL) {
+    if (can(s, CL_MESSAGE_CAN_LOAD))
+      answer_load(s, load);
+    else
+      begin_again(s);
   } else if (a->asked != 0 && s->report != 0 && can(s, CL_MESSAGE_CAN_SAVE)) {
     if (wants_save(s))
       answer_save(s);
@@ -433,9 +461,36 @@ static struct cl_rollup rollup_with(const struct cl_session *s, const struct cl_
   return r;
 }
 
+static int too_many(const char *name, struct cl_err *e) {
+  return CL_FAIL(e, CLADE_ELIMIT,
+                 "the metric '%s' is one too many: a study keeps %d names; report it under one of them", name,
+                 CL_METRICS_MAX);
+}
+
+/* Two workers may each have had room for their last names: the store has refused one report. */
+static void refuse_metrics(struct cl_session *s, const struct cl_event *ev) {
+  const struct cl_metric_list *list = &ev->u.reported.metrics;
+  const char *name = list->n > 0 ? list->items[list->n - 1].name : "";
+  struct cl_err e;
+  for (int i = list->n - 1; i >= 0; i--)
+    if (cl_study_metric_find(s->worker->study, list->items[i].name) == 0) name = list->items[i].name;
+  (void)too_many(name, &e);
+  cl_talk_error(s, false, "metrics", METRICS_LIMIT, "%s", e.text);
+}
+
+/* Refused at its attempt's end, which is answered, or for its names. */
+static bool has_too_many_names(const struct cl_session *s, const struct cl_append *result) {
+  return result->status == CLADE_EREFUSED && s->attempt != NULL && cl_attempt_is_current(s->attempt) &&
+         cl_state_is_pending(cl_attempt_trial(s->attempt)->head.state);
+}
+
 static void told_report(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
-  if (is_told(s, result)) {
+  bool told = is_told(s, result);
+  if (told && has_too_many_names(s, result)) {
+    s->saving = false;
+    refuse_metrics(s, ev);
+  } else if (told) {
     s->saving = false;
     s->ordinal = ev->u.reported.ordinal;
     s->step = ev->u.reported.step;
@@ -476,9 +531,9 @@ static struct cl_event saved_event(const struct cl_published *p, const char *pat
 
 static int keep_published(struct cl_session *s, const struct cl_published *p, double step, int64_t report,
                           struct cl_rollup rollup, cl_log_told *told, struct cl_err *e) {
-  char path[120], number[CL_NUMBER_TEXT];
-  (void)snprintf(path, sizeof path, "%lld/checkpoints/%d-%s", (long long)s->trial, s->number,
-                 cl_number_text(step, number));
+  char path[140], name[100];
+  name_checkpoint(s, step, "", name);
+  (void)snprintf(path, sizeof path, "%lld/%s", (long long)s->trial, name);
   struct cl_event ev = saved_event(p, path, s->worker->host, step);
   ev.u.saved.report = report;
   ev.u.saved.rollup = rollup;
@@ -489,8 +544,7 @@ static int known_limit(const struct cl_session *s, const struct cl_message *m, s
   int known = cl_study_metrics(s->worker->study);
   for (size_t i = 0; i < m->n_metrics; i++)
     if (cl_study_metric_find(s->worker->study, m->metrics[i].name) == 0 && ++known > CL_METRICS_MAX)
-      return CL_FAIL(e, CLADE_ELIMIT, "the metric '%s' is one too many: a study keeps %d", m->metrics[i].name,
-                     CL_METRICS_MAX);
+      return too_many(m->metrics[i].name, e);
   return 0;
 }
 
@@ -522,7 +576,7 @@ static void refuse_report(struct cl_session *s, const struct cl_message *m, cons
     (void)snprintf(limit, sizeof limit, "at least %s", cl_number_text(h->step, number));
     cl_talk_error(s, false, "step", limit, "%s", e->text);
   } else {
-    cl_talk_error(s, false, "metrics", NULL, "%s", e->text);
+    cl_talk_error(s, false, "metrics", e->code == CLADE_ELIMIT ? METRICS_LIMIT : NULL, "%s", e->text);
   }
 }
 
@@ -634,6 +688,15 @@ static void on_saved_published(void *ctx, const struct cl_published *p) {
   cl_session_release(s);
 }
 
+/* On a new connection: the report that this belongs to was the last one. */
+static void remember_report(struct cl_session *s) {
+  const struct cl_head *h = &cl_attempt_trial(s->attempt)->head;
+  if (s->report != 0) return;
+  s->report = s->attempt->report;
+  s->ordinal = h->reports;
+  s->step = h->step;
+}
+
 static void hear_saved(struct cl_session *s, const struct cl_message *m) {
   struct cl_err e;
   if (s->attempt == NULL) {
@@ -643,11 +706,7 @@ static void hear_saved(struct cl_session *s, const struct cl_message *m) {
   } else if (m->path == NULL || !is_own_path(s, m->path)) {
     cl_talk_error(s, false, "path", "one that was asked for", "a state was saved that was not asked for");
   } else {
-    const struct cl_head *h = &cl_attempt_trial(s->attempt)->head;
-    if (s->report == 0) { /* a new connection: the report it belongs to was the last one */
-      s->report = s->attempt->report;
-      s->ordinal = h->reports;
-    }
+    remember_report(s);
     s->step = m->step;
     if (publish(s, m->path, m->step, on_saved_published, &e) < 0) no_memory(s, &e);
   }
@@ -659,6 +718,7 @@ static void told_loaded(void *ctx, const struct cl_event *ev, const struct cl_ap
   struct cl_session *s = ctx;
   if (is_told(s, result)) {
     if (s->attempt != NULL && ev->u.loaded.change == s->attempt->started) s->attempt->loaded = true;
+    if (ev->u.loaded.error == NULL) s->may_differ = false;
     cl_talk_answer(s);
   }
   cl_session_release(s);
@@ -684,6 +744,7 @@ static void hear_loaded(struct cl_session *s, const struct cl_message *m) {
   ev.u.loaded.missing.items = m->missing;
   ev.u.loaded.error = m->error;
   if (m->error != NULL) cl_worker_say(s->worker, s->trial, "a state could not be loaded: %s", m->error);
+  if (!of_start) remember_report(s);
   int status = check(s, &ev, &e);
   if (status < 0)
     cl_talk_error(s, false, "change", NULL, "%s", e.text);

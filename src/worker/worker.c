@@ -116,7 +116,7 @@ static int tend_attempts(struct cl_worker *w, struct cl_err *e) {
       a->attention = false;
       CL_TRY(cl_life_obey(a, e));
     }
-    if (a->output_ready || a->phase == CL_PHASE_DRAINING) CL_TRY(cl_attempt_read(a, e));
+    if (a->output_ready || a->output_again || a->phase == CL_PHASE_DRAINING) CL_TRY(cl_attempt_read(a, e));
   }
   for (size_t i = w->n_all; i > 0; i--) {
     struct cl_attempt *a = w->all[i - 1];

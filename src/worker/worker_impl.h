@@ -61,7 +61,8 @@ struct cl_attempt {
   int64_t changed;       /* of the last event that wrote its values */
   int64_t asked;         /* of the last `checkpoint asked` */
   int64_t report;        /* of its last report, 0 = none */
-  double saved_step;     /* of its last snapshot, NaN = none */
+  double saved_step;     /* of its last snapshot in the segment, NaN = none */
+  int loads;             /* exploits it has loaded: a step may come again, its state needs another name */
   bool loaded;           /* the snapshot of its start */
   bool kill;             /* the decision that stopped it wants no waiting for a report */
   bool patient;          /* a person ended it: a program that does not listen has the grace before SIGTERM */
@@ -80,10 +81,11 @@ struct cl_attempt {
   enum cl_urge urge;
   int64_t deadline_us; /* of the next urge; 0 = none */
 
-  struct cl_output *output; /* null: not followed (connected) */
-  int watching;             /* inotify descriptor, -1 = none */
-  int64_t look_us;          /* not watched: when to look at it, and to try to watch */
-  bool output_ready;
+  struct cl_output *output;        /* null: not followed (connected) */
+  int watching;                    /* inotify descriptor, -1 = none */
+  int64_t look_us;                 /* not watched: when to look at it, and to try to watch */
+  bool output_ready, output_again; /* again: a report was refused, so it is read from its beginning */
+  int rereads;
   struct cl_session *session; /* its connection, or null */
 };
 
@@ -114,6 +116,7 @@ struct cl_session {
   struct cl_text path; /* being published: where it was saved */
   bool farewell;       /* pause or stop with save was answered: what comes next is the end */
   bool told_to_end;
+  bool may_differ; /* it was given values with a load: those of a void are sent back whole */
   uint64_t *given; /* hashes of the values as the trainer has them, per hyperparameter */
   int n_given;
 };
@@ -208,7 +211,7 @@ void cl_life_unwatch(struct cl_attempt *a);
 void cl_life_urge(struct cl_attempt *a, enum cl_urge urge); /* raises it; acts at once */
 int cl_life_beat(struct cl_worker *w, struct cl_err *e);    /* deadlines and limits */
 int cl_life_obey(struct cl_attempt *a, struct cl_err *e);   /* carry out what was decided about it */
-int cl_life_preempt(struct cl_attempt *a, struct cl_err *e);
+int cl_life_preempt(struct cl_attempt *a, int signal, struct cl_err *e); /* signal: that asked for it, or 0 */
 
 /* finish.c */
 int cl_attempt_follow(struct cl_attempt *a, int64_t recorded,

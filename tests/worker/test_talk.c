@@ -398,6 +398,235 @@ static void an_exploit_is_loaded_by_a_running_trainer(void **state) {
   end(&w, &c);
 }
 
+/* Have the open report's state saved; the snapshot's position. The answer to `saved` must be go. */
+static int64_t save_here(struct world *w, struct client *c, double step, const char *name) {
+  char *own = world_path(w, 1, 0, name);
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  client_send(c, "{\"type\":\"saved\",\"step\":%g,\"path\":\"%s\"}", step, own);
+  assert_string_equal(client_hear(w, c), go);
+  cl_free(own);
+  json_t *saved = world_last(w, 1, CL_EVENT_SAVED);
+  int64_t position = json_integer_value(world_field(saved, "position"));
+  json_decref(saved);
+  return position;
+}
+
+static int64_t save_first(struct world *w, struct client *c) {
+  (void)world_decide(w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(w, c, 1, 1, 0.5), "checkpoints/1-1.new");
+  return save_here(w, c, 1, "checkpoints/1-1.new");
+}
+
+static void a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  int64_t first = save_first(&w, &c), change = exploit(&w, first);
+  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld}", (long long)change);
+  assert_string_equal(client_hear(&w, &c), go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(&w, &c, 3, 1, 0.375), "checkpoints/1-1-load1.new");
+  int64_t second = save_here(&w, &c, 1, "checkpoints/1-1-load1.new");
+  assert_true(second > first);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 2);
+  assert_int_equal(cl_trial_resume_from(w.s, world_trial(&w, 1)), second);
+  assert_true(cl_study_snapshot(w.s, second)->rollup.last == 0.375);
+  assert_true(world_has(&w, 1, 0, "checkpoints/1-1"));
+  assert_true(world_has(&w, 1, 0, "checkpoints/1-1-load1"));
+  end(&w, &c);
+}
+
+static void a_failed_load_waits_to_be_decided_again(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  int64_t change = exploit(&w, save_first(&w, &c));
+  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"no such directory\"}", (long long)change);
+  assert_true(client_is_silent(&w, &c));
+  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+  ev.u.voided.change = change;
+  (void)world_decide(&w, 1, ev);
+  assert_true(client_is_silent(&w, &c)); /* it asks again, at the same report */
+  ev = (struct cl_event){.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
+  ev.u.continued.until = CL_NO_STEP;
+  ev.u.continued.report = world_trial(&w, 1)->record;
+  (void)world_decide(&w, 1, ev);
+  const char *line = client_hear(&w, &c); /* it was told the values of the exploit, all of them */
+  assert_has(line, "{\"type\":\"go\"");
+  assert_has(line, "\"lr\":2.385");
+  assert_has(line, "\"opt\":\"sgd\"");
+  assert_string_equal(report(&w, &c, 3, 6, 0.5), go);
+  end(&w, &c);
+}
+
+static void a_failed_load_waits_over_a_reconnection(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char token[CL_TOKEN_SIZE];
+  begin(&w, &c, "save load");
+  int64_t change = exploit(&w, save_first(&w, &c));
+  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  client_close(&c);
+  client_open(&w, &c);
+  world_token(&w, 1, 1, token);
+  client_send(&c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"save load\",\"reports\":2}",
+              token);
+  assert_has(client_hear(&w, &c), "\"start\"");
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"no such directory\"}", (long long)change);
+  assert_true(client_is_silent(&w, &c));
+  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+  ev.u.voided.change = change;
+  (void)world_decide(&w, 1, ev);
+  assert_true(client_is_silent(&w, &c));
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
+  assert_has(client_hear(&w, &c), "{\"type\":\"pause\"");
+  end(&w, &c);
+}
+
+static void retry(struct world *w) {
+  struct cl_event ev = {.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
+  ev.u.retried.count = 1;
+  (void)world_decide(w, 1, ev);
+}
+
+/* Its second attempt begins from the snapshot, with the exploit's values. */
+static void assert_begun_from(struct world *w, int64_t snapshot) {
+  WORLD_UNTIL(w, world_has(w, 1, 2, "env"));
+  json_t *started = world_last(w, 1, CL_EVENT_STARTED);
+  assert_int_equal(json_integer_value(world_field(started, "from")), snapshot);
+  json_decref(started);
+  char *environment = world_read(w, 1, 2, "env"),
+       *path = world_path(w, 0, 0, cl_study_snapshot(w->s, snapshot)->path);
+  assert_non_null(strstr(environment, path));
+  assert_non_null(strstr(environment, "CLADE_PARAM_lr=0.125"));
+  cl_free(environment);
+  cl_free(path);
+  world_touch(w, 1, 2, "end", "0");
+  WORLD_UNTIL(w, world_is_idle(w));
+}
+
+static void a_trainer_that_cannot_load_begins_again_from_the_snapshot(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  int64_t snapshot = save_first(&w, &c);
+  (void)exploit(&w, snapshot);
+  assert_string_equal(report(&w, &c, 2, 5, 0.75),
+                      "{\"type\":\"stop\"}"); /* no save: another state replaces its own */
+  assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "76");
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
+  retry(&w);
+  assert_begun_from(&w, snapshot);
+  world_end(&w);
+}
+
+static void a_program_that_only_prints_begins_again_from_the_snapshot(void **state) {
+  (void)state;
+  struct world w;
+  struct cl_append result;
+  world_begin(
+      &w,
+      "cd \"$CLADE_DIR/attempt-$CLADE_ATTEMPT\"; env > env.new; mv env.new env; echo step=3 loss=0.5; "
+      "i=0; while [ ! -e end ] && [ $i -lt 2000 ]; do sleep 0.01; i=$((i+1)); done",
+      "");
+  world_propose(&w, 2.385);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 1);
+  struct cl_event saved = {.kind = CL_EVENT_SAVED, .subject = 1, .attempt = 1, .by = 1};
+  saved.u.saved.step = 3;
+  saved.u.saved.way = CL_WAY_DIRECTORY;
+  saved.u.saved.path = "1/checkpoints/1-3";
+  saved.u.saved.host = saved.u.saved.hash = "x";
+  assert_int_equal(cl_log_append(w.log, &saved, &result, NULL), 0);
+  (void)exploit(&w, result.position);
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
+  retry(&w);
+  assert_begun_from(&w, result.position);
+  world_end(&w);
+}
+
+/* Another engine, as far as the log is concerned: it uses up the names of metrics. */
+static void use_up_names(struct world *w) {
+  struct cl_store *store = NULL;
+  struct cl_log *log = NULL;
+  struct cl_err e = {0};
+  struct cl_append result = {0};
+  char names[CL_METRICS_MAX][20];
+  struct cl_metric m[CL_METRICS_MAX];
+  assert_int_equal(cl_store_open(w->address, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &store, &e),
+                   0);
+  assert_int_equal(cl_log_open(store, w->study, &(struct cl_log_options){0}, &log, &e), 0);
+  struct cl_event started = {.kind = CL_EVENT_STARTED, .subject = 2, .attempt = 1, .cause = CL_CAUSE_CLAIM};
+  started.seen = cl_study_trial(cl_log_study(log), 2)->head.version;
+  started.as_of = cl_log_position(log);
+  started.u.started.worker = 2;
+  started.u.started.until = CL_NO_STEP;
+  assert_int_equal(cl_log_append(log, &started, &result, &e), 0);
+  assert_int_equal(result.status, 0);
+  int known = cl_study_metrics(cl_log_study(log)), n = 0;
+  for (; known + n < CL_METRICS_MAX; n++) {
+    (void)snprintf(names[n], sizeof names[n], "metric %d", n);
+    m[n] = (struct cl_metric){0, names[n], 0.385};
+  }
+  struct cl_event ev = {.kind = CL_EVENT_REPORTED, .subject = 2, .attempt = 1, .by = 2};
+  ev.u.reported.ordinal = 1;
+  ev.u.reported.step = 1;
+  ev.u.reported.metrics = (struct cl_metric_list){n, m};
+  assert_int_equal(cl_log_append(log, &ev, &result, &e), 0);
+  assert_int_equal(result.status, 0);
+  cl_log_close(log);
+  cl_store_close(store);
+}
+
+static void names_used_up_by_another_worker_cost_one_report_only(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "");
+  world_propose(&w, 1.385);
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  use_up_names(&w);
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":2,\"step\":2,\"metrics\":{\"loss\":0.25,\"extra\":1}}");
+  const char *line = client_hear(&w, &c);
+  assert_has(line, "{\"type\":\"error\"");
+  assert_has(line,
+             "the metric 'extra' is one too many: a study keeps 200 names; report it under one of them");
+  assert_has(line, "\"field\":\"metrics\"");
+  assert_has(line, "\"limit\":\"200 names in a study\"");
+  assert_string_equal(report(&w, &c, 2, 2, 0.25), go); /* the ordinal is still free */
+  assert_int_equal(cl_log_follow(w.log, NULL, NULL), 0);
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":3,\"step\":3,\"metrics\":{\"other\":1}}");
+  assert_has(client_hear(&w, &c), "the metric 'other' is one too many");
+  end(&w, &c);
+}
+
+static void printed_names_that_are_too_many_are_left_out(void **state) {
+  (void)state;
+  struct world w;
+  world_begin(
+      &w,
+      "cd \"$CLADE_DIR/attempt-1\"; i=0; while [ ! -e end ] && [ $i -lt 2000 ]; do sleep 0.01; i=$((i+1)); done; "
+      "echo step=1 loss=0.5 extra=1; echo step=2 loss=0.25 extra=2; echo step=3 loss=0.125",
+      "");
+  world_propose(&w, 2.385);
+  world_propose(&w, 1.385);
+  world_work(&w, 1);
+  use_up_names(&w);
+  world_touch(&w, 1, 1, "end", "0");
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_COMPLETE);
+  assert_int_equal(world_trial(&w, 1)->head.reports, 3);
+  assert_true(world_trial(&w, 1)->value == 0.125);
+  world_end(&w);
+}
+
 static void done_completes_the_trial(void **state) {
   (void)state;
   struct world w;
@@ -742,6 +971,13 @@ int main(int argc, char **argv) {
                                      TEST(shutting_down_saves_at_the_next_report),
                                      TEST(a_pause_that_is_taken_back_in_time_is_never_noticed),
                                      TEST(an_exploit_is_loaded_by_a_running_trainer),
+                                     TEST(a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own),
+                                     TEST(a_failed_load_waits_to_be_decided_again),
+                                     TEST(a_failed_load_waits_over_a_reconnection),
+                                     TEST(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
+                                     TEST(a_program_that_only_prints_begins_again_from_the_snapshot),
+                                     TEST(names_used_up_by_another_worker_cost_one_report_only),
+                                     TEST(printed_names_that_are_too_many_are_left_out),
                                      TEST(done_completes_the_trial),
                                      TEST(a_computed_objective_is_recorded_before_done),
                                      TEST(a_trainer_that_comes_back_repeats_its_question),
