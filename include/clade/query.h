@@ -18,28 +18,11 @@
 #include "clade/error.h"
 #include "clade/export.h"
 #include "clade/text.h"
+#include "clade/value.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum clade_value_kind {
-  CLADE_ABSENT = 0, /* no value: an inactive hyperparameter, a blank cell */
-  CLADE_NULL,
-  CLADE_BOOL,
-  CLADE_INT,
-  CLADE_REAL,
-  CLADE_TEXT
-};
-struct clade_value {
-  enum clade_value_kind kind;
-  union {
-    bool truth;
-    int64_t integer;
-    double real;
-    const char *text;
-  } as;
-};
 
 /* Stores. */
 
@@ -163,12 +146,6 @@ CLADE_API int clade_study_read(struct clade_reader *r, struct clade_study_info *
 CLADE_API void clade_study_free(struct clade_study_info *info); /* null is allowed */
 
 /* Trials. */
-
-struct clade_named_value {
-  const char *name;
-  struct clade_value value;
-  bool held; /* a person holds it: schedulers may not change it */
-};
 
 struct clade_attempt {
   int number, worker;

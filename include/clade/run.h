@@ -89,6 +89,9 @@ struct clade_run_options {
   const char *const *gpus;
   double grace_s;   /* 0: the spec's */
   int max_failures; /* 0: the spec's */
+  const char
+      *history; /* names of studies of the same store, joined by commas; null: the spec's. Their results are
+                   copied into the study, as history for its method, and are never its best */
 };
 
 struct clade_run_result {

@@ -21,6 +21,7 @@
  *   repeats?         true when trials repeat the tuned values (hp_tuning: false)
  *   limits           {time_s, memory_bytes, retries, max_failures, grace_s, reconnect_s}, each optional
  *   gpus?            array of strings
+ *   history?         array of strings: names of the studies whose results were copied in (`imported`)
  *   directory?       string: absolute parent of the trial directories
  *   tensorboard?     true: trials write event files as well
  *   paused?          array of trial numbers: a person has paused the study. Nothing is proposed or started;

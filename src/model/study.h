@@ -90,6 +90,9 @@ void cl_trial_values(const struct cl_study *s, const struct cl_trial *t, struct 
 /* Objective i (0…): reduced value, NaN if none. The first one runs along the lineage; a snapshot has no
  * roll-up of the others, so they are of the present segment. */
 double cl_trial_objective(const struct cl_trial *t, int i);
+/* Objectives as an `ended` states them, from the reports of the open segment: none when nothing was reported;
+ * cut behind the last one known. `ret`: CL_OBJECTIVES_MAX. Returns how many. */
+int cl_trial_objectives(const struct cl_study *s, const struct cl_trial *t, double *ret);
 /* The seed the trial is trained with: from study seed, its configuration's repeat and number, never from the
  * method. */
 uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t);

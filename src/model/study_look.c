@@ -85,6 +85,17 @@ double cl_trial_objective(const struct cl_trial *t, int i) {
   return t->more == NULL || t->more->objectives == NULL ? NAN : t->more->objectives[i];
 }
 
+int cl_trial_objectives(const struct cl_study *s, const struct cl_trial *t, double *ret) {
+  int kept = 0;
+  bool scored = t->rollup != NULL && t->rollup->count > 0;
+  for (int i = 0; scored && i < s->settings->n_objectives; i++) {
+    ret[i] = cl_trial_objective(t, i);
+    if (i > 0 && isnan(ret[i]) && !(t->head.flags & CL_FLAG_DIVERGED)) break; /* never reported */
+    kept++;
+  }
+  return kept;
+}
+
 uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t) {
   if (t->more != NULL && t->more->has_seed) return (uint64_t)t->more->seed;
   struct cl_rng r =

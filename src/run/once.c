@@ -112,7 +112,7 @@ out:
 int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
                 int *ret_status, struct cl_err *e) {
   struct cl_plan plan;
-  int status = cl_plan_make(options, true, &plan, e);
+  int status = cl_plan_make(options, &(struct cl_plan_how){.once = true}, &plan, e);
   if (status == 0) {
     cl_plan_tell(&plan, callbacks);
     status = cl_plan_run_once(&plan, callbacks, ret_status, e);

@@ -33,7 +33,9 @@ static int list_objective(const struct clade_run_options *o, struct cl_objective
   return n;
 }
 
-static int read_spec(const struct clade_run_options *options, struct cl_plan *ret, struct cl_err *e) {
+static int read_spec(const struct clade_run_options *options, const struct cl_plan_how *how,
+                     struct cl_plan *ret, struct cl_err *e) {
+  if (how->text != NULL) return cl_spec_parse(how->text, strlen(how->text), how->name, &ret->spec, e);
   if (options->spec != NULL) return cl_spec_load(options->spec, &ret->spec, e);
   if (options->argc > 0)
     return cl_spec_inline(options->argc, (const char *const *)options->argv, &ret->spec, e);
@@ -61,7 +63,10 @@ static int check_methods(struct cl_plan *p, struct cl_err *e) {
   return 0;
 }
 
-int cl_plan_make(const struct clade_run_options *options, bool once, struct cl_plan *ret, struct cl_err *e) {
+int cl_plan_make(const struct clade_run_options *options, const struct cl_plan_how *how, struct cl_plan *ret,
+                 struct cl_err *e) {
+  static const struct cl_plan_how usual = {0};
+  if (how == NULL) how = &usual;
   struct cl_objective objectives[2];
   memset(ret, 0, sizeof *ret);
   ret->here = cl_working_directory();
@@ -78,7 +83,9 @@ int cl_plan_make(const struct clade_run_options *options, bool once, struct cl_p
                                 .objectives = objectives,
                                 .method = options->method,
                                 .hp_config = options->hp_config,
-                                .once = once,
+                                .once = how->once,
+                                .in_process = how->in_process,
+                                .history = options->history,
                                 .n_set = options->n_set,
                                 .set = options->set,
                                 .max_failures = options->max_failures,
@@ -87,7 +94,7 @@ int cl_plan_make(const struct clade_run_options *options, bool once, struct cl_p
     o.n_program = options->argc;
     o.program = (const char *const *)options->argv;
   }
-  CL_TRY(read_spec(options, ret, e));
+  CL_TRY(read_spec(options, how, ret, e));
   CL_TRY(cl_spec_resolve(ret->spec, &o, &ret->result, e));
   CL_TRY(cl_settings_parse(ret->result.settings, &ret->settings, e));
   CL_TRY(check_methods(ret, e));

@@ -14,10 +14,18 @@ struct cl_plan {
   char *store; /* address; a path is absolute */
 };
 
-/* Fills *ret (done with cl_plan_done, also after a failure). `once`: a run with the tuned values is asked
- * for. CLADE_ESPEC with a complaint about a place, and the errors of cl_spec_resolve; CLADE_EUNSUPPORTED for
- * a target or a schedule that this version does not have. */
-int cl_plan_make(const struct clade_run_options *options, bool once, struct cl_plan *ret, struct cl_err *e);
+struct cl_plan_how {
+  bool once;        /* a run with the tuned values is asked for */
+  bool in_process;  /* no program is needed: trials are asked for */
+  const char *text; /* the text of a spec, instead of options->spec … */
+  const char *name; /* … and what stands for its file in messages, and names the study */
+};
+
+/* Fills *ret (done with cl_plan_done, also after a failure). `how` may be null. CLADE_ESPEC with a complaint
+ * about a place, and the errors of cl_spec_resolve; CLADE_EUNSUPPORTED for a target or a schedule that this
+ * version does not have. */
+int cl_plan_make(const struct clade_run_options *options, const struct cl_plan_how *how, struct cl_plan *ret,
+                 struct cl_err *e);
 void cl_plan_done(struct cl_plan *p);
 
 /* Tuned values where they are given, else the middle of the range. `ret`: room for space->n; texts borrow. */

@@ -78,7 +78,7 @@ int cl_run_plan(const struct clade_run_options *options, const struct clade_run_
                 struct clade_plan **ret, struct cl_err *e) {
   struct cl_plan plan;
   struct preview *p = cl_alloc(sizeof *p);
-  int status = cl_plan_make(options, false, &plan, e);
+  int status = cl_plan_make(options, NULL, &plan, e);
   if (p == NULL && status == 0) status = CL_FAIL_NOMEM(e);
   if (status == 0) {
     cl_plan_tell(&plan, callbacks);

@@ -49,7 +49,7 @@ int cl_searcher_explain(const struct cl_event *recorded, const struct cl_study *
   json_t *args = NULL;
   CL_TRY(load_args(recorded->args, &args, e));
   json_int_t redraws = json_integer_value(json_object_get(args, "redraws"));
-  if (recorded->cause == CL_CAUSE_ENQUEUE)
+  if (json_object_get(args, "given") != NULL)
     explain_queue(args, study, ret);
   else
     explain_method(json_string_value(json_object_get(args, "method")), args, study, ret);

@@ -222,22 +222,29 @@ void cl_search_draw(const struct cl_search_env *env, enum cl_purpose purpose, co
   p->infeasible = status == CLADE_EMPTY;
 }
 
-/* The next point of settings.enqueue: what it gives, the rest drawn. */
+/* What is given, and the rest drawn. Begins the args. */
+static void draw_given(struct cl_searcher *s, const struct cl_value *given, struct cl_proposal *p) {
+  const struct cl_space *space = s->env.space;
+  const char *comma = "";
+  cl_search_draw(&s->env, CL_RNG_USER, given, p);
+  cl_text_add(p->args, "\"given\": [");
+  for (int i = 0; i < space->n; i++) {
+    if (given[i].kind == CL_ABSENT) continue;
+    cl_text_format(p->args, "%s%d", comma, space->items[i].id);
+    comma = ", ";
+  }
+  cl_text_add(p->args, "]");
+}
+
+/* The next point of settings.enqueue. */
 static int ask_queue(struct cl_searcher *s, struct cl_proposal *p, struct cl_err *e) {
   const struct cl_space *space = s->env.space;
   struct cl_value *given = cl_alloc_array((size_t)space->n, sizeof *given);
   if (given == NULL) return CL_FAIL_NOMEM(e);
   int status = cl_settings_enqueued(s->env.settings, cl_study_points(s->study), given, e);
   if (status == 0) {
-    cl_search_draw(&s->env, CL_RNG_USER, given, p);
-    cl_text_add(p->args, "{\"given\": [");
-    const char *comma = "";
-    for (int i = 0; i < space->n; i++) {
-      if (given[i].kind == CL_ABSENT) continue;
-      cl_text_format(p->args, "%s%d", comma, space->items[i].id);
-      comma = ", ";
-    }
-    cl_text_add(p->args, "]");
+    cl_text_add(p->args, "{");
+    draw_given(s, given, p);
   }
   cl_free(given);
   return status;
@@ -276,22 +283,43 @@ static void fill_event(struct cl_searcher *s, const struct cl_proposal *p, bool 
   ret->u.proposed.infeasible = p->infeasible;
 }
 
-int cl_searcher_next(struct cl_searcher *s, struct cl_event *ret, struct cl_err *e) {
+/* An empty answer for the next trial. */
+static int begin_proposal(struct cl_searcher *s, struct cl_proposal *ret, struct cl_err *e) {
   assert(cl_study_settings(s->study) != NULL);
   if (s->stale) CL_TRY(make_method(s, e));
-  int64_t enqueued = cl_study_enqueued(s->study);
-  bool queued = cl_study_points(s->study) < cl_settings_enqueues(s->env.settings);
-  struct cl_proposal p = {.number = cl_study_trials(s->study) + 1,
-                          .searched = cl_study_head(s->study)->counted - enqueued,
-                          .values = s->values,
-                          .args = &s->args};
+  *ret = (struct cl_proposal){.number = cl_study_trials(s->study) + 1,
+                              .searched = cl_study_head(s->study)->counted - cl_study_enqueued(s->study),
+                              .values = s->values,
+                              .args = &s->args};
   cl_text_clear(&s->args);
   for (int i = 0; i < s->env.space->n; i++) s->values[i] = (struct cl_value){0};
-  int status = queued ? ask_queue(s, &p, e) : ask_method(s, &p, e);
-  if (status != 0) return status;
-  if (p.redraws > 0) cl_text_format(&s->args, ", \"redraws\": %d", p.redraws);
+  return 0;
+}
+
+static int end_proposal(struct cl_searcher *s, const struct cl_proposal *p, bool queued, struct cl_event *ret,
+                        struct cl_err *e) {
+  if (p->redraws > 0) cl_text_format(&s->args, ", \"redraws\": %d", p->redraws);
   cl_text_add(&s->args, "}");
   if (s->args.failed) return CL_FAIL_NOMEM(e);
-  fill_event(s, &p, queued, ret);
+  fill_event(s, p, queued, ret);
+  return 0;
+}
+
+int cl_searcher_next(struct cl_searcher *s, struct cl_event *ret, struct cl_err *e) {
+  struct cl_proposal p;
+  CL_TRY(begin_proposal(s, &p, e));
+  bool queued = cl_study_points(s->study) < cl_settings_enqueues(s->env.settings);
+  int status = queued ? ask_queue(s, &p, e) : ask_method(s, &p, e);
+  return status != 0 ? status : end_proposal(s, &p, queued, ret, e);
+}
+
+int cl_searcher_enqueue(struct cl_searcher *s, const struct cl_value *given, struct cl_event *ret,
+                        struct cl_err *e) {
+  struct cl_proposal p;
+  CL_TRY(begin_proposal(s, &p, e));
+  cl_text_add(&s->args, "{\"command\": \"enqueue\", ");
+  draw_given(s, given, &p);
+  CL_TRY(end_proposal(s, &p, true, ret, e));
+  ret->cause = CL_CAUSE_HUMAN; /* no point of the settings */
   return 0;
 }

@@ -113,6 +113,12 @@ int cl_searcher_apply(struct cl_searcher *s, const struct cl_event *ev, struct c
  * gives the same. */
 int cl_searcher_next(struct cl_searcher *s, struct cl_event *ret, struct cl_err *e);
 
+/* A person's proposal: what is present in `given` (space->n, converted), the rest drawn. As cl_searcher_next,
+ * with role enqueued and cause human. Whatever is wrong with the values stays wrong: a broken constraint
+ * makes it INFEASIBLE. */
+int cl_searcher_enqueue(struct cl_searcher *s, const struct cl_value *given, struct cl_event *ret,
+                        struct cl_err *e);
+
 /* Recompute a recorded proposal. `study` is a replica of exactly the events up to recorded->as_of (with all
  * reports). *ret_same: subject, role, cause, values and args are equal; if not, `ret_text` gets a line per
  * difference. CLADE_EUNSUPPORTED for a proposal that no method made (a person's, a fork, a confirmation). */

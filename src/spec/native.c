@@ -30,6 +30,7 @@ static const struct cl_key top[] = {
     {"dir", "a directory"},
     {"target", "local, or the name of a launcher such as slurm"},
     {"gpus", "a list, as in `gpus: [0, 1]`"},
+    {"history", "a list of studies of the same store, as in `history: [mnist-1]`"},
     {"limits", "a mapping, as in `limits: {time: 2h, memory: 4G, retries: 1}`"},
     {"trainer", "a mapping or a list that your program reads"},
     {NULL, NULL},
@@ -170,15 +171,17 @@ static int read_args(struct cl_draft *d, const struct cl_node *node, struct cl_e
   return 0;
 }
 
-static int read_gpus(struct cl_draft *d, const struct cl_node *node, struct cl_err *e) {
+static int read_list(struct cl_draft *d, const struct cl_node *node, const char *key, json_t **ret,
+                     struct cl_err *e) {
   const struct cl_node *list = cl_node_resolve(node);
+  assert(*ret == NULL);
   if (list == NULL || list->kind != CL_SEQUENCE || list->n == 0 || list->n > 1000)
-    return cl_read_wrong(&d->r, node, "gpus", expects("gpus"), e);
-  d->gpus = json_array();
+    return cl_read_wrong(&d->r, node, key, expects(key), e);
+  *ret = json_array();
   for (const struct cl_node *item = list->first; item != NULL; item = item->next) {
     const char *text = NULL;
-    CL_TRY(cl_read_text(&d->r, item, "gpus", expects("gpus"), &text, e));
-    if (json_array_append_new(d->gpus, json_string(text)) < 0) return CL_FAIL_NOMEM(e);
+    CL_TRY(cl_read_text(&d->r, item, key, expects(key), &text, e));
+    if (json_array_append_new(*ret, json_string(text)) < 0) return CL_FAIL_NOMEM(e);
   }
   return 0;
 }
@@ -222,7 +225,9 @@ static int read_parts(struct cl_draft *d, const struct cl_node *root, struct cl_
   if ((node = cl_node_find(root, "schedule")) != NULL)
     CL_TRY(read_method(d, node, "schedule", &d->schedule, e));
   if ((node = cl_node_find(root, "limits")) != NULL) CL_TRY(read_limits(d, node, e));
-  if ((node = cl_node_find(root, "gpus")) != NULL) CL_TRY(read_gpus(d, node, e));
+  if ((node = cl_node_find(root, "gpus")) != NULL) CL_TRY(read_list(d, node, "gpus", &d->gpus, e));
+  if ((node = cl_node_find(root, "history")) != NULL && d->o->history == NULL)
+    CL_TRY(read_list(d, node, "history", &d->history, e));
   if ((node = cl_node_find(root, "args")) != NULL) CL_TRY(read_args(d, node, e));
   if ((node = cl_node_find(root, "hyperparameters")) != NULL && d->o->hp_config == NULL)
     CL_TRY(cl_hyperparameters_read(&d->r, node, &d->definitions, e));

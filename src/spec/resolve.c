@@ -310,6 +310,7 @@ static int settle_budget(struct cl_draft *d, struct cl_err *e) {
   if (d->trials == 0 && method != NULL && strcmp(method, "grid") == 0 && !d->repeats)
     d->trials = CL_TRIALS_MAX;
   if (d->trials == 0 && d->definitions.n == 0) d->trials = 1;
+  if (d->trials == 0 && d->o->in_process) d->trials = CL_TRIALS_MAX; /* as many as are asked for */
   if (d->trials == 0)
     return CL_FAIL(e, CLADE_ESPEC, "%s does not say how many trials to run\nexpected: %s--trials 50",
                    d->r.source->name, is_inline(d) ? "" : "`trials: 50` in the file, or ");
@@ -395,6 +396,7 @@ static int describe(const struct cl_draft *d, json_t *o) {
   failed |= set(o, "hyperparameters", cl_definitions_json(&d->definitions));
   failed |= json_object_set(o, "search", d->search);
   if (d->schedule != NULL) failed |= json_object_set(o, "schedule", d->schedule);
+  if (d->history != NULL) failed |= json_object_set(o, "history", d->history);
   return failed | describe_running(d, o);
 }
 
@@ -493,6 +495,22 @@ static int check_by_model(const struct cl_draft *d, json_t *o, struct cl_err *e)
   return status;
 }
 
+/* --- history --- */
+
+/* "mnist-1,mnist-2" */
+static int override_history(struct cl_draft *d, struct cl_err *e) {
+  const char *at = d->o->history;
+  if (at == NULL || at[0] == '\0') return 0;
+  d->history = json_array();
+  while (d->history != NULL) {
+    size_t n = strcspn(at, ",");
+    if (n > 0 && json_array_append_new(d->history, json_stringn(at, n)) < 0) break;
+    if (at[n] == '\0') return 0;
+    at += n + 1;
+  }
+  return CL_FAIL_NOMEM(e);
+}
+
 /* --- the whole --- */
 
 static int settle(struct cl_draft *d, struct cl_err *e) {
@@ -500,6 +518,7 @@ static int settle(struct cl_draft *d, struct cl_err *e) {
   CL_TRY(override_texts(d, e));
   CL_TRY(override_objectives(d, e));
   CL_TRY(override_numbers(d, e));
+  CL_TRY(override_history(d, e));
   CL_TRY(settle_name(d, e));
   if (d->cwd == NULL) d->cwd = d->o->here;
   CL_TRY(settle_path(d, &d->cwd, e));
@@ -596,6 +615,7 @@ int cl_spec_resolve(const struct cl_spec *s, const struct cl_spec_overrides *o, 
   json_decref(d.search);
   json_decref(d.schedule);
   json_decref(d.gpus);
+  json_decref(d.history);
   cl_notes_done(&notes);
   cl_arena_done(&arena);
   cl_spec_destroy(edited);

@@ -14,9 +14,10 @@
  * or a list of up to 16 of them step         name of the unit in which the trainer counts hyperparameters see
  * below constraints  list of relations (model/constraint.h) search, schedule  a method's name, or a mapping
  * with `method` and its options, which are free here enqueue      list of {name: value}: tried first trials,
- * parallel, seed, store, target, gpus ordered      true, or the lag: decisions do not depend on timing limits
- * {time: 2h, memory: 4G, retries, max_failures, grace, reconnect} trainer      the trainer's own part;
- * aliases to hyperparameters are filled in the resolved copy
+ * parallel, seed, store, target, gpus history list of studies of the same store, whose results are known
+ * ordered      true, or the lag: decisions do not depend on timing limits {time: 2h, memory: 4G, retries,
+ * max_failures, grace, reconnect} trainer      the trainer's own part; aliases to hyperparameters are filled
+ * in the resolved copy
  *
  * Hyperparameters stand in a list, `- name: lr` and its keys below, on the same level or deeper; `- name:
  * &lr` names it by the anchor. Or in a mapping, `lr: {range: …}`, where `lr: [0.1, 0.01]` and `lr: log(1e-5,
@@ -69,6 +70,7 @@ struct cl_spec_overrides {
   const char *values_to; /* "placeholders" or "after-script" */
   bool once;             /* one run with the tuned values (pre-flight) */
   bool in_process;       /* no program is needed */
+  const char *history;   /* names of studies, joined by commas */
   bool ordered;
   int lag;                   /* of ordered mode; 0 = parallel */
   const char *time, *memory; /* as in limits: "2h", "4G" */

@@ -76,9 +76,9 @@ struct cl_draft {
   struct cl_definitions definitions;
   struct cl_program program;
   const char *origin, *study, *cwd, *directory, *store, *target, *values_to, *computed, *metric_regex, *step;
-  const struct cl_node *constraints, *enqueue, *trainer; /* nodes of the file, or null */
-  json_t *objectives, *search, *schedule, *gpus;         /* own references, or null */
-  int64_t trials, parallel, lag, seed;                   /* 0 = not said (seed: has_seed) */
+  const struct cl_node *constraints, *enqueue, *trainer;   /* nodes of the file, or null */
+  json_t *objectives, *search, *schedule, *gpus, *history; /* own references, or null */
+  int64_t trials, parallel, lag, seed;                     /* 0 = not said (seed: has_seed) */
   bool has_seed, ordered, repeats, once, launched, tensorboard;
   double time_s, grace_s, reconnect_s;         /* 0 = not said */
   int64_t memory_bytes, retries, max_failures; /* 0, -1, -1 = not said */

@@ -251,6 +251,12 @@ int cl_log_follow(struct cl_log *l, int64_t *ret_n, struct cl_err *e) {
 
 /* Putting. */
 
+static int check_writable(const struct cl_log *l, struct cl_err *e) {
+  if (l->options.until == 0) return 0;
+  return CL_FAIL(e, CLADE_EINVAL, "a log that is read up to event %lld cannot be written",
+                 (long long)l->options.until);
+}
+
 /* Settings that the replicas could not take would end the study for good. They are judged on the version that
  * the decision saw: with another one it conflicts. */
 static int check_settings(const struct cl_log *l, const struct cl_event *ev, struct cl_err *e) {
@@ -264,9 +270,7 @@ static int check_settings(const struct cl_log *l, const struct cl_event *ev, str
 int cl_log_put(struct cl_log *l, const struct cl_event *ev, cl_log_told *told, void *ctx, struct cl_err *e) {
   struct turn *t = &l->turn;
   CL_TRY(check_whole(l, e));
-  if (l->options.until != 0)
-    return CL_FAIL(e, CLADE_EINVAL, "a log that is read up to event %lld cannot be written",
-                   (long long)l->options.until);
+  CL_TRY(check_writable(l, e));
   CL_TRY(check_settings(l, ev, e));
   if (cl_grow(&t->events, &t->cap_events, t->n + 1, sizeof *t->events) < 0 ||
       cl_grow(&t->puts, &t->cap_puts, t->n + 1, sizeof *t->puts) < 0)
@@ -284,18 +288,19 @@ bool cl_log_has_put(const struct cl_log *l) {
 }
 
 /* Make the replica as new as the commit: foreign events first, then one's own, which need not be read. */
-static int apply_commit(struct cl_log *l, size_t n, struct cl_err *e) {
+static int apply_commit(struct cl_log *l, const struct cl_event *events, const struct cl_append *results,
+                        size_t n, struct cl_err *e) {
   int64_t first = 0, seen = 0, n_followed = 0;
   for (size_t i = 0; i < n; i++) {
-    if (l->results[i].status == 0 && first == 0) first = l->results[i].position;
-    if (l->results[i].status != 0 && l->results[i].position > seen) seen = l->results[i].position;
+    if (results[i].status == 0 && first == 0) first = results[i].position;
+    if (results[i].status != 0 && results[i].position > seen) seen = results[i].position;
   }
   if (first == 0 && seen <= l->position) return 0;
   if (first == 0) return cl_log_follow(l, NULL, e); /* show what it was that stood in the way */
   if (first > l->position + 1) CL_TRY(follow(l, first - 1, &n_followed, e));
   if (l->position + 1 != first) return 0; /* not visible yet: it comes with the next follow */
   for (size_t i = 0; i < n; i++)
-    if (l->results[i].status == 0) CL_TRY(apply(l, &l->events[i], e));
+    if (results[i].status == 0) CL_TRY(apply(l, &events[i], e));
   return 0;
 }
 
@@ -307,16 +312,39 @@ static int append_turn(struct cl_log *l, const struct turn *t, struct cl_err *e)
   return cl_store_append(l->store, l->id, l->events, (int)t->n, l->results, e);
 }
 
-int cl_log_commit(struct cl_log *l, struct cl_err *e) {
+static int check_free(const struct cl_log *l, struct cl_err *e) {
   CL_TRY(check_whole(l, e));
   if (l->committing)
     return CL_FAIL(e, CLADE_EINVAL, "a commit is going on: put events, they belong to the next one");
+  return 0;
+}
+
+int cl_log_append_all(struct cl_log *l, struct cl_event *events, int n, struct cl_append *results,
+                      struct cl_err *e) {
+  CL_TRY(check_free(l, e));
+  CL_TRY(check_writable(l, e));
+  if (l->turn.n > 0)
+    return CL_FAIL(e, CLADE_EINVAL, "%zu events are put already: commit them first", l->turn.n);
+  int64_t now_ms = cl_log_now_ms(l);
+  for (int i = 0; i < n; i++) {
+    CL_TRY(check_settings(l, &events[i], e));
+    events[i].time_ms = now_ms;
+  }
+  l->committing = true;
+  int status = cl_store_append(l->store, l->id, events, n, results, e);
+  if (status == 0) status = apply_commit(l, events, results, (size_t)n, e);
+  l->committing = false;
+  return status;
+}
+
+int cl_log_commit(struct cl_log *l, struct cl_err *e) {
+  CL_TRY(check_free(l, e));
   struct turn t = l->turn;
   if (t.n == 0) return 0;
   l->turn = (struct turn){0}; /* what listeners and the told put belongs to the next one */
   l->committing = true;
   int appended = append_turn(l, &t, e);
-  int status = appended < 0 ? appended : apply_commit(l, t.n, e);
+  int status = appended < 0 ? appended : apply_commit(l, l->events, l->results, t.n, e);
   for (size_t i = 0; i < t.n; i++) {
     const struct cl_append failed = {.status = appended};
     if (t.puts[i].told == NULL) continue;

@@ -52,6 +52,12 @@ int cl_log_commit(struct cl_log *log, struct cl_err *e);
 /* Apply what others have appended. ret_n (may be null): how many. */
 int cl_log_follow(struct cl_log *log, int64_t *ret_n, struct cl_err *e);
 
+/* Append n events as one commit, without a turn: nothing is copied, and results[i] says what became of
+ * events[i] (as cl_store_append, which fills the events in; by the time this returns the replica has applied
+ * them). For who asks and tells by the million. Not while something is put (CLADE_EINVAL). */
+int cl_log_append_all(struct cl_log *log, struct cl_event *events, int n, struct cl_append *results,
+                      struct cl_err *e);
+
 /* Put one event and commit at once; the result. For commands. */
 int cl_log_append(struct cl_log *log, const struct cl_event *ev, struct cl_append *ret, struct cl_err *e);
 

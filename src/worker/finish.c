@@ -140,20 +140,6 @@ static int report_computed(struct cl_attempt *a, bool *ret_put, struct cl_err *e
   return on_report(a, t->head.reports + 1, t->head.step, &metric, 1, e);
 }
 
-/* Objectives of a trial as its `ended` states them: none when nothing was reported; cut behind the last one
- * known. */
-static int objectives_of(const struct cl_study *s, const struct cl_trial *t, double *ret) {
-  int n = cl_study_settings(s)->n_objectives, kept = 0;
-  bool scored = t->rollup != NULL && t->rollup->count > 0;
-  if (!scored) return 0;
-  for (int i = 0; i < n; i++) {
-    ret[i] = cl_trial_objective(t, i);
-    if (i > 0 && isnan(ret[i]) && !(t->head.flags & CL_FLAG_DIVERGED)) break; /* never reported */
-    kept++;
-  }
-  return kept;
-}
-
 static void read_limit(struct cl_attempt *a) {
   char *path = cl_attempt_path(a->worker->study, a->trial, a->number, "limit"), *text = NULL;
   if (a->limit[0] == '\0' && path != NULL && cl_file_read(path, sizeof a->limit - 1, &text, NULL, NULL) == 0)
@@ -187,7 +173,7 @@ static int put_end(struct cl_attempt *a, struct cl_err *e) {
   ev.u.ended.usage = a->exit_known ? usage : NULL;
   if (t->head.attempt == a->number) {
     ev.u.ended.record = t->record;
-    ev.u.ended.objectives.n = objectives_of(a->worker->study, t, objectives);
+    ev.u.ended.objectives.n = cl_trial_objectives(a->worker->study, t, objectives);
     ev.u.ended.objectives.items = objectives;
   }
   a->phase = CL_PHASE_CLOSING;

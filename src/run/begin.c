@@ -1,0 +1,130 @@
+#include "run/begin.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "run/history.h"
+#include "run/provenance.h"
+
+static int make_uuid(char ret[37], struct cl_err *e) {
+  unsigned char b[16];
+  if (getrandom(b, sizeof b, 0) != sizeof b)
+    return CL_FAIL(e, CLADE_EIO, "the system gives no random numbers");
+  b[6] = (unsigned char)((b[6] & 0x0F) | 0x40); /* version 4, variant 1 (RFC 9562) */
+  b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
+  char *p = ret;
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *p++ = '-';
+    (void)snprintf(p, 3, "%02x", b[i]);
+    p += 2;
+  }
+  return 0;
+}
+
+/* A seed that a person can type again. */
+static int64_t choose_seed(const struct cl_plan *p) {
+  uint32_t seed = 0;
+  if (p->result.has_seed) return p->result.seed;
+  if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = (uint32_t)cl_clock_wall_ms();
+  return seed >> 1;
+}
+
+struct find_again {
+  const char *spec;
+  bool same, finished;
+};
+
+static int look_at_namesake(void *ctx, const struct cl_event *ev) {
+  struct find_again *f = ctx;
+  if (ev->kind == CL_EVENT_CREATED)
+    f->same = ev->u.created.spec != NULL && strcmp(ev->u.created.spec, f->spec) == 0;
+  return 1; /* the first event is enough */
+}
+
+/* The name is taken: say which of the ways on fits. */
+static int explain_taken(struct cl_store *store, const struct cl_plan *p, const char *name,
+                         struct cl_err *e) {
+  int64_t id = 0;
+  struct cl_study_head head = {0};
+  struct find_again f = {.spec = p->result.spec};
+  if (cl_store_find(store, name, &id, NULL) < 0 || cl_store_head(store, id, &head, NULL) < 0)
+    return CL_FAIL(e, CLADE_EEXISTS, "a study named '%s' exists already", name);
+  (void)cl_store_read(store, id, &(struct cl_read){.until = 1}, look_at_namesake, &f, NULL);
+  if (head.open && f.same)
+    return CL_FAIL(
+        e, CLADE_EEXISTS,
+        "the study '%s' exists and is not finished: go on with it by `clade resume %s`, or start anew with "
+        "--again or --name NAME",
+        name, name);
+  return CL_FAIL(
+      e, CLADE_EEXISTS,
+      "a study named '%s' exists already%s: choose another with --name NAME, let clade number it with --again "
+      "(%s-2), or remove the old one with `clade delete %s`",
+      name, head.open ? " (from another spec)" : "", name, name);
+}
+
+static int create(struct cl_store *store, const struct cl_plan *p, const char *name, const char *provenance,
+                  int64_t seed, int64_t *ret_study, struct cl_err *e) {
+  char uuid[37];
+  struct cl_text directory = {0};
+  CL_TRY(make_uuid(uuid, e));
+  if (p->settings->directory != NULL && p->settings->directory[0] != '\0')
+    cl_text_add(&directory, p->settings->directory);
+  else
+    cl_text_format(&directory, "%s.d", p->store);
+  struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
+  ev.u.created.name = name;
+  ev.u.created.uuid = uuid;
+  ev.u.created.spec = p->result.spec;
+  ev.u.created.settings = p->result.settings;
+  ev.u.created.seed = seed;
+  ev.u.created.directory = cl_text_get(&directory);
+  ev.u.created.provenance = provenance;
+  int status = directory.failed ? CL_FAIL_NOMEM(e) : cl_store_create(store, &ev, ret_study, e);
+  cl_text_done(&directory);
+  return status;
+}
+
+/* The name is taken, and another one is not wanted. */
+static int find_taken(struct cl_store *store, const struct cl_plan *p, const char *name, bool reuse,
+                      int64_t *ret_study, struct cl_err *e) {
+  if (reuse) return cl_store_find(store, name, ret_study, e);
+  return explain_taken(store, p, name, e);
+}
+
+/* Create under the plan's name, or with `again` under the first free NAME-2, NAME-3 … */
+static int create_named(struct cl_store *store, const struct cl_plan *p, const struct cl_begin *how,
+                        int64_t *ret_study, struct cl_err *e) {
+  struct cl_text provenance = {0}, name = {0};
+  int status =
+      cl_provenance_write(p->settings->cwd, p->settings->n_program, p->settings->program, &provenance, e);
+  int64_t seed = choose_seed(p);
+  for (int number = 1; status == 0; number++) {
+    cl_text_clear(&name);
+    cl_text_add(&name, p->settings->study);
+    if (number > 1) cl_text_format(&name, "-%d", number);
+    if (name.failed || provenance.failed) {
+      status = CL_FAIL_NOMEM(e);
+      break;
+    }
+    status = create(store, p, cl_text_get(&name), cl_text_get(&provenance), seed, ret_study, e);
+    if (status != CLADE_EEXISTS) break;
+    status = how->again ? 0 : find_taken(store, p, p->settings->study, how->reuse, ret_study, e);
+    if (!how->again) break;
+  }
+  cl_text_done(&provenance);
+  cl_text_done(&name);
+  return status;
+}
+
+int cl_study_begin(struct cl_store *store, const struct cl_plan *p, const struct cl_begin *how,
+                   int64_t *ret_study, struct cl_err *e) {
+  int64_t study = 0;
+  bool found = how->reuse && cl_store_find(store, p->settings->study, &study, NULL) == 0;
+  if (!found) CL_TRY(create_named(store, p, how, &study, e));
+  CL_TRY(cl_history_import(store, study, how->callbacks, e));
+  *ret_study = study;
+  return 0;
+}

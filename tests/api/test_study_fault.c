@@ -1,0 +1,84 @@
+/* Ask and tell without memory: every call says so, and what it leaves behind can be gone on with. */
+#include "api/study_kit.h"
+
+#include "fault/alloc.h"
+
+static void expect(int status) {
+  if (cl_fault_happened() && status != 0)
+    assert_int_equal(status, CLADE_ENOMEM);
+  else
+    assert_int_equal(status, 0);
+}
+
+static int tell_one(const char *store) {
+  struct cl_err e = {0};
+  struct clade_study *study = NULL;
+  struct clade_trial *trial = NULL;
+  struct clade_metric metric = {"loss", 0.238}, more[] = {{"loss", 0.125}, {"seconds", 2.5}};
+  struct clade_study_best best;
+  struct clade_given given = {"lr", "0.25"};
+  int status = clade_study_open(store, "s", &study, &e);
+  if (status == 0) status = clade_study_enqueue(study, &given, 1, NULL, &e);
+  if (status == 0) status = clade_study_ask(study, &trial, &e);
+  if (status == 0) status = clade_trial_report(trial, 1, &metric, 1, &e);
+  if (status == 0) status = clade_trial_should_stop(trial, &e);
+  struct clade_told told = {.n_metrics = 2, .metrics = more, .has_step = true, .step = 2};
+  if (status == 0) status = clade_trial_end(trial, &told, &e);
+  if (status == 0) status = clade_study_best(study, &best, &e);
+  clade_study_close(study);
+  return status;
+}
+
+static void asking_and_telling_without_memory_says_so(void **state) {
+  (void)state;
+  struct kit_place place;
+  kit_make(&place);
+  cl_fault_arm(0, false);
+  clade_study_close(kit_create(&(struct clade_study_options){.store = place.store}));
+  FAULT_LOOP(n) expect(tell_one(place.store));
+  cl_fault_arm(0, false);
+  /* trials that were asked for and not told are RUNNING, and can be taken */
+  struct clade_study *study = NULL;
+  struct clade_trial *trial = NULL;
+  assert_int_equal(clade_study_open(place.store, "s", &study, NULL), 0);
+  int64_t running = 0, n = clade_study_trials(study);
+  for (int64_t i = 1; i <= n; i++) {
+    if (strcmp(kit_state(study, i), "COMPLETE") == 0) continue;
+    running++;
+    assert_int_equal(clade_study_take(study, i, &trial, NULL), 0);
+    kit_end(trial, CLADE_TOLD_COMPLETE);
+  }
+  assert_true(running > 0 && running < n);
+  clade_study_close(study);
+  kit_remove(&place);
+}
+
+static int build_space(void) {
+  static const char *const opts[] = {"adam", "sgd"};
+  struct clade_study *study = NULL;
+  struct cl_err e = {0};
+  struct clade_space *space = clade_space_create();
+  if (space == NULL) return CLADE_ENOMEM;
+  clade_space_add_float(space, "lr", 1e-5, 0.1, "log");
+  clade_space_add_list(space, "opt", 2, opts, false);
+  clade_space_add_constraint(space, "lr < 0.05");
+  struct clade_study_options o = {.store = "memory:", .name = "s", .space = space, .minimize = "y"};
+  int status = clade_study_create(&o, &study, &e);
+  clade_study_close(study);
+  clade_space_destroy(space);
+  if (status < 0 && status != CLADE_ENOMEM) print_message("%s (%s:%d)\n", e.text, e.file, e.line);
+  return status;
+}
+
+static void creating_without_memory_says_so(void **state) {
+  (void)state;
+  FAULT_LOOP(n) expect(build_space());
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(asking_and_telling_without_memory_says_so),
+      cmocka_unit_test(creating_without_memory_says_so),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

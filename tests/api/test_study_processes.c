@@ -1,0 +1,118 @@
+/* Several processes that ask at once: exactly N trials, each told once, and the log in order. */
+#include "api/study_kit.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "clade/query.h"
+
+enum { PROCESSES = 4, TRIALS = 400 };
+
+static int ask_all(const char *store, int *ret_asked) {
+  struct cl_err e = {0};
+  struct clade_study *study = NULL;
+  struct clade_trial *trial = NULL;
+  struct clade_study_options o = {
+      .store = store, .spec = KIT_SPEC, .name = "s", .minimize = "loss", .trials = TRIALS, .reuse = true};
+  int status = clade_study_create(&o, &study, &e);
+  *ret_asked = 0;
+  while (status == 0 && *ret_asked <= TRIALS && (status = clade_study_ask(study, &trial, &e)) == 0) {
+    ++*ret_asked;
+    status = clade_trial_tell(trial, clade_trial_float(trial, "lr"), &e);
+  }
+  if (status < 0) (void)fprintf(stderr, "%s\n", e.text);
+  clade_study_close(study);
+  return status;
+}
+
+/* Asks until nothing is left; its exit status says whether all went well. The count goes through the pipe. */
+static pid_t begin(const char *store, int to) {
+  pid_t pid = fork();
+  if (pid != 0) return pid;
+  int asked = 0, status = ask_all(store, &asked);
+  bool written = write(to, &asked, sizeof asked) == sizeof asked;
+  _exit(status == CLADE_EMPTY && written ? 0 : 1);
+}
+
+static void look_at_the_log(const char *store) {
+  struct cl_err e = {0};
+  struct clade_store *s = NULL;
+  struct clade_reader *reader = NULL;
+  struct clade_study_info *info = NULL;
+  assert_int_equal(clade_store_open(store, &s, &e), 0);
+  assert_int_equal(clade_reader_open(s, "s", &reader, &e), 0);
+  assert_int_equal(clade_study_read(reader, &info, &e), 0);
+  assert_int_equal(info->trials, TRIALS);
+  assert_int_equal(info->counted, TRIALS);
+  assert_int_equal(info->complete, TRIALS);
+  assert_int_equal(info->position, 1 + 3 * TRIALS + 1);
+  assert_string_equal(info->reason, "budget");
+  assert_int_equal(clade_study_check(reader, &e), 0);
+  clade_study_free(info);
+  clade_reader_close(reader);
+  clade_store_close(s);
+}
+
+static void four_processes_ask_for_exactly_all_trials(void **state) {
+  (void)state;
+  struct kit_place place;
+  pid_t pids[PROCESSES];
+  int ends[2], total = 0;
+  kit_make(&place);
+  assert_int_equal(pipe(ends), 0);
+  for (int i = 0; i < PROCESSES; i++) pids[i] = begin(place.store, ends[1]);
+  for (int i = 0; i < PROCESSES; i++) {
+    int status = 0, asked = 0;
+    assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(read(ends[0], &asked, sizeof asked), sizeof asked);
+    total += asked;
+  }
+  (void)close(ends[0]);
+  (void)close(ends[1]);
+  assert_int_equal(total, TRIALS);
+  look_at_the_log(place.store);
+  kit_remove(&place);
+}
+
+/* A process that is killed between ask and tell leaves a trial that anybody may tell or give up. */
+static void a_killed_process_leaves_a_trial_that_can_be_told(void **state) {
+  (void)state;
+  struct cl_err e = {0};
+  struct kit_place place;
+  struct clade_study *study = NULL;
+  struct clade_trial *trial = NULL;
+  int status = 0;
+  kit_make(&place);
+  clade_study_close(kit_create(&(struct clade_study_options){.store = place.store, .trials = 2}));
+  pid_t pid = fork();
+  if (pid == 0) {
+    for (int i = 0; i < 2; i++)
+      if (clade_study_open(place.store, "s", &study, &e) != 0 || clade_study_ask(study, &trial, &e) != 0)
+        _exit(1);
+    (void)kill(getpid(), SIGKILL);
+    _exit(2);
+  }
+  assert_int_equal(waitpid(pid, &status, 0), pid);
+  assert_true(WIFSIGNALED(status));
+  assert_int_equal(clade_study_open(place.store, "s", &study, &e), 0);
+  assert_int_equal(clade_study_ask(study, &trial, &e), CLADE_EMPTY);
+  assert_int_equal(clade_study_take(study, 1, &trial, &e), 0);
+  kit_end(trial, CLADE_TOLD_COMPLETE);
+  assert_int_equal(clade_study_take(study, 2, &trial, &e), 0);
+  kit_end(trial, CLADE_TOLD_LOST);
+  trial = kit_ask(study);
+  assert_int_equal(clade_trial_number(trial), 2);
+  assert_int_equal(clade_trial_attempt(trial), 2);
+  kit_end(trial, CLADE_TOLD_COMPLETE);
+  clade_study_close(study);
+  kit_remove(&place);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(four_processes_ask_for_exactly_all_trials),
+      cmocka_unit_test(a_killed_process_leaves_a_trial_that_can_be_told),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
