@@ -64,6 +64,7 @@ int64_t bench_create(struct bench *b, const char *name, const char *more) {
   ev.u.created.uuid = uuid;
   ev.u.created.settings = cl_text_get(&settings);
   ev.u.created.directory = b->dir;
+  ev.u.created.provenance = "{\"created_ms\": 1763700000000, \"clade\": \"0.1.0\", \"cwd\": \"/\"}";
   bench_check(cl_store_create(b->store, &ev, &b->study, &e), &e);
   cl_text_done(&settings);
   b->trials = 0;

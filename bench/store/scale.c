@@ -73,6 +73,14 @@ static void tell(const char *what, const char *unit, double value, double limit,
   (void)fflush(stdout);
 }
 
+/* What a limit for a million trials means for `n`: a process needs a little without any. */
+static double seconds_for(double limit, long n) {
+  return limit * (double)n / 1e6 + (n < 1000000 ? 0.02 : 0);
+}
+static double mib_for(double limit_mb, long n) {
+  return limit_mb * 1e6 / 1048576 * (double)n / 1e6 + (n < 1000000 ? 30 : 0);
+}
+
 /* `limit_s` and `limit_mib` of one command; limit_mib 0: memory is not looked at. */
 static void time_command(const char *what, const struct bench *b, int runs, double limit_s, double limit_mib,
                          const char *const *words) {
@@ -143,16 +151,16 @@ static void bench_trials(const char *dir, const char *self, long n) {
   bench_cycles(&b, n, 1000);
   (void)printf("{\"bench\": \"scale\", \"what\": \"fill\", \"trials\": %ld, \"s\": %.1f}\n", n,
                bench_seconds() - start);
-  double share = (double)n / 1e6;
-  tell("disk of finished trials", "mib", (double)bench_disk_bytes(&b) / 1048576, 250 * share, "");
+  tell("disk of finished trials", "mib", (double)bench_disk_bytes(&b) / 1048576,
+       250e6 / 1048576 * (double)n / 1e6, "");
   TIME("clade --version", NULL, 9, 0.003, 0, "--version");
-  TIME("clade best", &b, 5, 1.5 * share, 300 * share, "best", "big");
+  TIME("clade best", &b, 5, seconds_for(1.5, n), mib_for(300, n), "best", "big");
   TIME("clade list --last 10", &b, 5, 0.05, 0, "list", "trials", "big", "--last", "10");
   TIME("clade list", &b, 5, 0.05, 0, "list", "trials", "big");
   TIME("clade show trial", &b, 5, 0.05, 0, "show", "big/17");
-  TIME("clade show", &b, 3, 1.5 * share, 0, "show", "big");
-  TIME("clade list --sort best", &b, 3, 3 * share, 0, "list", "trials", "big", "--sort", "best");
-  TIME("clade export", &b, 3, 10 * share, 0, "export", "big");
+  TIME("clade show", &b, 3, seconds_for(1.5, n), 0, "show", "big");
+  TIME("clade list --sort best", &b, 3, seconds_for(3, n), 0, "list", "trials", "big", "--sort", "best");
+  TIME("clade export", &b, 3, seconds_for(10, n), 0, "export", "big");
   TIME("clade resume, one trial", &b, 1, 5, 0, "resume", "big", "--parallel", "1");
   tell_reports(times);
   bench_close(&b);
@@ -174,12 +182,12 @@ static void bench_hundred_thousand(const char *dir, long n) {
 static void bench_reports(const char *dir, long n) {
   struct bench b;
   bench_open(&b, dir, false, CL_SYNC_NORMAL);
-  double start = bench_seconds(), share = (double)n / 1e6;
+  double start = bench_seconds();
   bench_curves(&b, n, REPORTS_EACH, TOGETHER);
   (void)printf("{\"bench\": \"scale\", \"what\": \"fill\", \"trials\": %ld, \"reports\": %ld, \"s\": %.1f}\n",
                n, n * REPORTS_EACH, bench_seconds() - start);
-  tell("disk of reports", "mib", (double)bench_disk_bytes(&b) / 1048576, 5e9 / 1048576 * share, "");
-  TIME("reports: clade best", &b, 3, 5 * share, 500 * share, "best", "bench");
+  tell("disk of reports", "mib", (double)bench_disk_bytes(&b) / 1048576, 5e9 / 1048576 * (double)n / 1e6, "");
+  TIME("reports: clade best", &b, 3, seconds_for(5, n), mib_for(500, n), "best", "bench");
   TIME("reports: clade list --last 10", &b, 5, 0.05, 0, "list", "trials", "bench", "--last", "10");
   TIME("reports: clade show trial", &b, 5, 0.05, 0, "show", "bench/17");
   bench_close(&b);

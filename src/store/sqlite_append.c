@@ -18,7 +18,7 @@ int cl_sqlite_begin(void *state, int64_t study, struct cl_study_head *ret, struc
   struct cl_sqlite *s = state;
   assert(study >= 0);
   s->open = NULL;
-  s->names_changed = false;
+  s->views_changed = false;
   CL_TRY(cl_sqlite_begin_write(s, e));
   int status = study == 0 ? 0 : begin(s, study, ret, e);
   if (status < 0) (void)cl_sqlite_end_write(s, false, NULL);
@@ -29,7 +29,7 @@ void cl_sqlite_rollback(void *state) {
   struct cl_sqlite *s = state;
   if (!s->writing) return;
   (void)cl_sqlite_end_write(s, false, NULL);
-  if (s->open != NULL && s->names_changed) cl_sqlite_forget(s, s->open->id);
+  if (s->open != NULL && s->views_changed) cl_sqlite_forget(s, s->open->id);
   s->open = NULL;
 }
 
@@ -49,7 +49,7 @@ int cl_sqlite_add_study(void *state, const struct cl_event *created, int64_t *re
   CL_TRY(cl_sqlite_add_tables(s, study, created->u.created.settings, e));
   CL_TRY(cl_sqlite_study(s, study, 0, &s->open, e));
   s->open->has_columns = true;
-  s->names_changed = true;
+  s->views_changed = true;
   *ret_study = study;
   return 0;
 }
@@ -68,6 +68,15 @@ int cl_sqlite_name_metric(void *state, int64_t study, const char *name, int gues
   return 0;
 }
 
+/* The first change of a value makes the views longer. */
+static int begin_changes(struct cl_sqlite *s, struct cl_err *e) {
+  bool has = false;
+  CL_TRY(cl_sqlite_has_changes(s, s->open->id, &has, e));
+  if (!has) s->views_changed = true;
+  s->open->has_changes = true;
+  return 0;
+}
+
 int cl_sqlite_add(void *state, int64_t study, const struct cl_event *ev, struct cl_err *e) {
   struct cl_sqlite *s = state;
   assert(s->open != NULL && s->open->id == study);
@@ -78,6 +87,9 @@ int cl_sqlite_add(void *state, int64_t study, const struct cl_event *ev, struct 
   if (ev->kind == CL_EVENT_CREATED) CL_TRY(cl_sqlite_take_settings(s, s->open, ev->u.created.settings, e));
   s->open->has_columns = false;
   if (ev->kind == CL_EVENT_UPDATED) CL_TRY(cl_sqlite_take_settings(s, s->open, ev->u.updated.settings, e));
+  const struct cl_assigned_list *values = cl_event_values(ev);
+  bool changes = (ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET) && values->n > 0;
+  if (changes && !s->open->has_changes) CL_TRY(begin_changes(s, e));
   return cl_sqlite_add_row(s, s->open, ev, e);
 }
 
@@ -87,7 +99,7 @@ static int write_heads(struct cl_sqlite *s, const struct cl_study_head *head, co
   for (size_t i = 0; i < changed->n_changed; i++)
     CL_TRY(cl_sqlite_put_head(s, study, &changed->entries[changed->changed[i]], e));
   CL_TRY(cl_sqlite_put_study(s, study, head, s->open->n_names, e));
-  return s->names_changed ? cl_sqlite_make_views(s, s->open, e) : 0;
+  return s->views_changed ? cl_sqlite_make_views(s, s->open, e) : 0;
 }
 
 int cl_sqlite_commit(void *state, int64_t study, const struct cl_study_head *head,
@@ -99,7 +111,7 @@ int cl_sqlite_commit(void *state, int64_t study, const struct cl_study_head *hea
   if (status == 0) status = cl_sqlite_end_write(s, true, e);
   if (status < 0) {
     if (s->writing) (void)cl_sqlite_end_write(s, false, NULL);
-    if (s->names_changed) cl_sqlite_forget(s, s->open->id);
+    if (s->views_changed) cl_sqlite_forget(s, s->open->id);
   }
   s->open = NULL;
   return status;

@@ -7,6 +7,7 @@
  *   reports_<study>  33    · a column m<id> per metric
  *   decisions 1–6 12–25 · assigned: values of 20 21 · attempts 31 32 36 37 · snapshots 34 35 · notes 7 8
  *   names            of hyperparameters and metrics
+ *   no_changes       is empty: the view `changes` of a study without any
  * Shared tables have one key, place = study << 40 | position: a plain rowid keeps pages full and appends at
  * the end; `study` and `position` are generated from it for people. Fields without a column of their own
  * stand in `more` as JSON. Values: bool x'00' x'01', null x'', inactive NULL, NaN of a metric 'nan'.
@@ -63,6 +64,7 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
   X(NAMES, "SELECT kind, id, name, plain FROM names WHERE study = ?1 ORDER BY kind <> 'hyperparameter', id") \
   X(NAME_ADD, "INSERT INTO names (study, kind, id, name, plain) VALUES (?1, ?2, ?3, ?4, ?5)") \
   X(ASSIGNED, "SELECT hyperparameter, value FROM assigned WHERE place = ?1 ORDER BY hyperparameter") \
+  X(ASSIGNED_ANY, "SELECT 1 FROM assigned WHERE place > ?1 AND place < ?2 LIMIT 1") \
   X(ASSIGNED_ADD, "INSERT INTO assigned (place, hyperparameter, value) VALUES (?1, ?2, ?3)") \
   X(FIND_ATTEMPT, "SELECT place FROM attempts WHERE place > ?1 AND place < ?2 AND trial = ?3 AND " \
                   "attempt = ?4 AND kind = ?5 ORDER BY place LIMIT 1") \
@@ -92,6 +94,7 @@ struct cl_sqlite_study {
   int64_t n_names; /* rows of `names` when they were read; the row in `studies` tells when there are more */
   struct cl_names names;
   bool has_columns; /* its tables were just made with the columns of its first settings */
+  bool has_changes; /* values have been changed since their proposals, as far as this handle has seen */
   sqlite3_stmt *add_trial, *add_report, *trial_position, *find_report, *count_reports;
   sqlite3_stmt *read_trials[2], *read_reports, *read_report, *read_curve, *report_positions;
   sqlite3_stmt *any_report;
@@ -109,7 +112,7 @@ struct cl_sqlite {
   struct cl_layout layouts[CL_EVENT_KINDS];
   struct cl_sqlite_study *studies; /* the one used last first */
   bool writing;                    /* inside begin … commit */
-  bool names_changed;              /* in this commit: the views must follow */
+  bool views_changed;              /* names, or the first change of a value, in this commit */
   struct cl_sqlite_study *open;    /* of the commit, null when a study is being added */
   int wal_frames;                  /* after the last commit */
   struct cl_text scratch;          /* SQL and JSON under construction; whoever begins clears it */
@@ -155,7 +158,11 @@ int cl_sqlite_take_settings(struct cl_sqlite *s, struct cl_sqlite_study *study, 
 int cl_sqlite_add_metric(struct cl_sqlite *s, struct cl_sqlite_study *study, const char *name,
                          struct cl_err *e);
 
-/* sqlite_views.c: the three views of a study, and those of the latest. */
+/* sqlite_views.c: the three views of a study, and those of the latest. All connections to a store read the
+ * texts of all its views before their first statement: with a thousand studies that is most of what opening
+ * takes. So the long texts, which follow the changes of values, are kept for studies that have some. */
+/* Has any value been changed since it was proposed? */
+int cl_sqlite_has_changes(struct cl_sqlite *s, int64_t study, bool *ret, struct cl_err *e);
 int cl_sqlite_make_views(struct cl_sqlite *s, const struct cl_sqlite_study *study, struct cl_err *e);
 int cl_sqlite_drop_views(struct cl_sqlite *s, int64_t study, struct cl_err *e);
 int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e); /* `trials`… at the latest study */

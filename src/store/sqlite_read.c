@@ -39,6 +39,18 @@ static bool is_filtered(const struct reader *r) {
   return r->what->trial_lo > 0;
 }
 
+/* The trials that are looked at: [lo, hi], empty when lo > hi. */
+static void span_of(const struct reader *r, int64_t *ret_lo, int64_t *ret_hi) {
+  *ret_lo = is_filtered(r) ? r->what->trial_lo : 1;
+  *ret_hi = is_filtered(r) && r->what->trial_hi < r->trials ? r->what->trial_hi : r->trials;
+}
+
+static bool has_trials(const struct reader *r) {
+  int64_t lo = 0, hi = 0;
+  span_of(r, &lo, &hi);
+  return lo <= hi;
+}
+
 static bool wants_report(const struct reader *r, int64_t trial) {
   if (is_filtered(r) && (trial < r->what->trial_lo || trial > r->what->trial_hi)) return false;
   return !cl_summaries_has(&r->summaries, trial);
@@ -237,7 +249,8 @@ static int open_cursor(struct reader *r, enum cl_table table, enum cl_sqlite_wal
 
 static int open_cursors(struct reader *r, struct cl_err *e) {
   enum cl_sqlite_walk walk = is_filtered(r) ? WALK_TRIALS : WALK_ALL;
-  for (int t = 0; t < TABLES; t++) CL_TRY(open_cursor(r, (enum cl_table)t, walk, e));
+  if (!is_filtered(r) || has_trials(r))
+    for (int t = 0; t < TABLES; t++) CL_TRY(open_cursor(r, (enum cl_table)t, walk, e));
   if (!is_filtered(r) || r->what->only_trials) return 0;
   CL_TRY(open_cursor(r, DECISIONS, WALK_STUDY, e));
   return open_cursor(r, NOTES, WALK_STUDY, e);
@@ -327,12 +340,6 @@ static int leave_out_open_ends(struct reader *r, struct finding *f, struct cl_er
   return status;
 }
 
-/* The trials that are looked at: [lo, hi], empty when lo > hi. */
-static void span_of(const struct reader *r, int64_t *ret_lo, int64_t *ret_hi) {
-  *ret_lo = is_filtered(r) ? r->what->trial_lo : 1;
-  *ret_hi = is_filtered(r) && r->what->trial_hi < r->trials ? r->what->trial_hi : r->trials;
-}
-
 static int find_summaries(struct reader *r, struct cl_err *e) {
   struct finding f = {.r = r, .e = e};
   int64_t lo = 0, hi = 0;
@@ -355,7 +362,7 @@ static int find_summaries(struct reader *r, struct cl_err *e) {
 
 static int choose_reports(struct reader *r, int64_t head, struct cl_err *e) {
   if (r->what->skip_known_reports && r->until == head) CL_TRY(find_summaries(r, e));
-  if (!is_filtered(r)) return 0;
+  if (!is_filtered(r) || !has_trials(r)) return 0;
   return settle_positions(r, list_positions(r, r->what->trial_lo, r->what->trial_hi, e), e);
 }
 
@@ -402,7 +409,7 @@ static int prepare_read(struct reader *r, struct cl_err *e) {
   if (r->until <= r->after) return 0;
   int64_t lo = 0, hi = 0;
   span_of(r, &lo, &hi);
-  if (is_filtered(r) && lo <= hi) CL_TRY(cl_sqlite_last_event(r->s, r->id, lo, hi, &r->last_event, e));
+  if (is_filtered(r) && has_trials(r)) CL_TRY(cl_sqlite_last_event(r->s, r->id, lo, hi, &r->last_event, e));
   return choose_reports(r, head.position, e);
 }
 

@@ -53,9 +53,9 @@ static int get_pragma(struct cl_sqlite *s, const char *sql, int64_t *ret, struct
 /* 1 a store of this clade, 0 an empty file. */
 static int look_at_schema(struct cl_sqlite *s, struct cl_err *e) {
   int64_t application = 0, schema = 0, objects = 0;
-  CL_TRY(get_pragma(s, "SELECT count(*) FROM sqlite_schema", &objects, e));
   CL_TRY(get_pragma(s, "PRAGMA application_id", &application, e));
   CL_TRY(get_pragma(s, "PRAGMA user_version", &schema, e));
+  if (application == 0) CL_TRY(get_pragma(s, "SELECT count(*) FROM sqlite_schema", &objects, e));
   if (application == 0 && objects == 0) return 0;
   if (application != CL_SQLITE_APPLICATION)
     return CL_FAIL(e, CLADE_ECORRUPT, "'%s' is an SQLite file, but not a store of Clade: give another path",
@@ -232,7 +232,7 @@ static int add_name(struct cl_sqlite *s, struct cl_sqlite_study *study, const ch
   (void)sqlite3_bind_int(statement, 5, plain);
   CL_TRY(cl_sqlite_run(s, statement, e));
   study->n_names++;
-  s->names_changed = true;
+  s->views_changed = true;
   return 0;
 }
 

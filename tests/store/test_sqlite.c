@@ -265,6 +265,57 @@ static void views_follow_the_latest_study(void **state) {
   cl_store_close(s);
 }
 
+static void views_are_called_apart_from_tables_and_each_other(void **state) {
+  struct fixture *f = *state;
+  struct cl_store *s = kit_open(KIT_SQLITE, &f->place);
+  static const char *const names[] = {"7", "7_", "7__", "2_TRIAL", "x", "23_trials"};
+  static const char *const words[] = {"7_", "7__", "7___", "2_TRIAL_", "x", "23_trials"};
+  for (int i = 0; i < 6; i++) {
+    int64_t study = kit_create(s, names[i], 4);
+    kit_finish_trial(s, study, 0.125 * (i + 1));
+  }
+  for (int i = 0; i < 6; i++) {
+    char query[100], want[20];
+    (void)snprintf(query, sizeof query, "SELECT acc FROM \"trials_%s\"", words[i]);
+    (void)snprintf(want, sizeof want, "%.4g\n", 0.125 * (i + 1));
+    assert_string_equal(ask(&f->place, query), want);
+  }
+  cl_store_close(s);
+}
+
+static void set_lr(struct cl_store *s, int64_t study, int64_t trial, double lr) {
+  const struct cl_assigned value[] = {{1, cl_value_real(lr)}};
+  struct cl_event ev = kit_event(CL_EVENT_SET, trial);
+  ev.u.set.values = (struct cl_assigned_list){1, value};
+  say(s, study, ev);
+}
+
+/* The texts of the views are short until then. */
+static void views_follow_the_first_change_of_a_value(void **state) {
+  struct fixture *f = *state;
+  struct cl_store *s = kit_open(KIT_SQLITE, &f->place), *other = kit_open(KIT_SQLITE, &f->place);
+  int64_t study = kit_create(s, "digits", 4), second = kit_create(s, "letters", 4);
+  const struct cl_assigned values[] = {{1, cl_value_real(0.25)}};
+  kit_appended(s, study, kit_proposed(1, values, 1));
+  kit_appended(s, second, kit_proposed(1, values, 1));
+  assert_string_equal(ask(&f->place, "SELECT lr FROM trials_digits"), "0.25\n");
+  assert_string_equal(ask(&f->place,
+                          "SELECT position, trial, hyperparameter, old, new, step, cause, time FROM "
+                          "changes_digits"),
+                      "");
+  set_lr(other, study, 1, 0.5);
+  assert_string_equal(ask(&f->place, "SELECT lr FROM trials_digits"), "0.5\n");
+  assert_string_equal(ask(&f->place, "SELECT lr FROM trials_letters"), "0.25\n");
+  set_lr(s, study, 1, 0.75);
+  assert_string_equal(ask(&f->place, "SELECT old, new FROM changes_digits"), "0.25 0.5\n0.5 0.75\n");
+  assert_string_equal(ask(&f->place, "SELECT count(*) FROM changes"), "0\n");
+  set_lr(s, second, 1, 0.375);
+  assert_string_equal(ask(&f->place, "SELECT lr FROM trials"), "0.375\n");
+  assert_string_equal(ask(&f->place, "SELECT old, new FROM changes"), "0.25 0.375\n");
+  cl_store_close(other);
+  cl_store_close(s);
+}
+
 static void a_wide_space_comes_back(void **state) {
   struct fixture *f = *state;
   struct cl_store *s = kit_open(KIT_SQLITE, &f->place);
@@ -474,6 +525,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(views_have_the_users_names, set_up, tear_down),
       cmocka_unit_test_setup_teardown(changes_tell_what_was_applied_when, set_up, tear_down),
       cmocka_unit_test_setup_teardown(views_follow_the_latest_study, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(views_are_called_apart_from_tables_and_each_other, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(views_follow_the_first_change_of_a_value, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_wide_space_comes_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_follower_sees_two_writers_in_one_order, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_log_of_writes_does_not_grow_for_ever, set_up, tear_down),
