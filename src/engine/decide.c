@@ -134,7 +134,7 @@ static bool some_will_retry(const struct cl_study *s) {
 int cl_decide_finish(const struct cl_study *s, bool exhausted, struct cl_decision *ret, struct cl_err *e) {
   const struct cl_study_head *h = cl_study_head(s);
   enum cl_reason reason = CL_REASON_FAILURES;
-  if (!h->open) return CLADE_EMPTY;
+  if (!h->open || cl_study_settings(s)->paused != NULL) return CLADE_EMPTY;
   if (cl_decide_is_hopeless(s)) {
     cl_text_format(&ret->args, "{\"which\": \"max_failures\", \"value\": %lld, \"bound\": %d}",
                    (long long)cl_study_failures_in_a_row(s), cl_study_settings(s)->max_failures);

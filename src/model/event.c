@@ -283,7 +283,7 @@ static const char *put_text(struct pen *p, const char *text) {
 
 static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event *ret,
                       const struct cl_field *f) {
-  void *to = (char *)ret + f->offset;
+  void *to = ret == NULL ? NULL : (char *)ret + f->offset; /* null while measuring */
   const void *from = field_at(ev, f);
   switch (f->type) {
   case CL_FIELD_TEXT:

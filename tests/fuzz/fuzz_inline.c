@@ -9,11 +9,9 @@
 #include "base/alloc.h"
 #include "spec/spec.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "require.h"
 
-static void require(int condition) {
-  if (!condition) abort();
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_command(const struct cl_spec_result *r) {
   struct cl_settings *s = NULL;

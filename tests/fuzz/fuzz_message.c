@@ -7,11 +7,9 @@
 #include "wire/lines.h"
 #include "wire/message.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "require.h"
 
-static void require(int condition) {
-  if (!condition) abort();
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_line(const char *line, size_t n) {
   struct cl_message_memory memory = {0}, memory_again = {0};

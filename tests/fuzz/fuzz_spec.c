@@ -9,11 +9,9 @@
 #include "base/alloc.h"
 #include "spec/spec_impl.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "require.h"
 
-static void require(int condition) {
-  if (!condition) abort();
-}
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_copy(const struct cl_settings *s, const struct cl_value *values) {
   struct cl_text copy = {0};
