@@ -26,7 +26,7 @@ static const struct cl_key keys[] = {
     {"change", "one of live|restart|start"},
     {"key",
      "one character: a letter, a digit from 1 to 9, a space or one of , . ' - = $ / \\, in quotes if needed"},
-    {"increment", "+ or * and a number, in quotes: \"+0.005\" or \"*1.1\""},
+    {"increment", "a number to add, or + or * and a number in quotes: 1, \"+0.005\", \"*1.1\""},
     {"title", "a text"},
     {NULL, NULL},
 };
@@ -213,6 +213,10 @@ static int read_display(const struct cl_reader *r, const struct cl_node *body, s
   if (increment != NULL) {
     CL_TRY(cl_read_text(r, increment, "increment", expects("increment"), &d->h.increment, e));
     struct cl_literal x;
+    if (isdigit((unsigned char)d->h.increment[0])) { /* HPx's: a plain number is added */
+      d->h.increment = cl_arena_format(r->arena, "+%s", d->h.increment);
+      if (d->h.increment == NULL) return CL_FAIL_NOMEM(e);
+    }
     const char *text = d->h.increment;
     bool good = (text[0] == '+' || text[0] == '*') &&
                 isdigit((unsigned char)text[1] == '.' ? text[2] : text[1]) &&

@@ -25,7 +25,8 @@ static void all_keys_reach_the_settings(void **state) {
       "study: mnist\nprogram: [\"./x\", 3, 'a b', \"{lr}\"]\nargs: after-script\ncwd: sub\n"
       "metric:\n  - {name: acc, goal: maximize, reduce: best, regex: \"acc=(.*)\"}\n"
       "  - {name: cost, goal: minimize}\nstep: epoch\n"
-      "hyperparameters: [{name: lr, range: [0.1, 2.385], title: rate, key: '1', increment: \"+0.1\"}]\n"
+      "hyperparameters: [{name: lr, range: [0.1, 2.385], title: rate, key: '1', increment: \"+0.1\"},\n"
+      "  {name: n, range: [1, 90], increment: 5}]\n"
       "search: {method: tpe, gamma: 0.3, deep: {list: [1, a, null, true]}}\nschedule: asha\n"
       "enqueue: [{lr: 1}]\ntrials: 17\nparallel: 3\nordered: 5\nseed: -42\nstore: sqlite:///x.db\n"
       "dir: /somewhere\ntarget: slurm\ngpus: [0, a]\n"
@@ -51,6 +52,7 @@ static void all_keys_reach_the_settings(void **state) {
   assert_string_equal(s->space.items[0].title, "rate");
   assert_string_equal(s->space.items[0].key, "1");
   assert_string_equal(s->space.items[0].increment, "+0.1");
+  assert_string_equal(s->space.items[1].increment, "+5");
   assert_string_equal(s->method, "tpe");
   const json_t *list = json_object_get(json_object_get(s->search, "deep"), "list");
   assert_int_equal(json_array_size(list), 4);
