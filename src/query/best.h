@@ -1,30 +1,24 @@
 /* The best trial, and what its score is worth.
  *
  * The highest of many noisy scores is too high (the winner's curse). Where configurations were run more than
- * once, the noise between equal runs is known, and every mean is shrunk towards the mean of all by as much as
- * noise explains (empirical Bayes, algorithms.md 14.1):
- *
- *   s2    variance of a single score, pooled over all configurations with repeats: sum of squares / df
- *   m     mean of the configurations' means y_i;   tau2 = max(0, var(y_i) - mean(s2 / n_i))
- *   estimate_i = m + tau2 / (tau2 + s2 / n_i) * (y_i - m),   sd_i = sqrt(tau2 * s2/n_i / (tau2 + s2/n_i))
- *
- * With tau2 = 0 nothing tells the configurations apart: every estimate is m, with the sd sqrt(s2 / all
- * scores) of that mean. Below CL_BEST_DF_MIN degrees of freedom there is no estimate. A score is the finite
- * first objective of a COMPLETE trial of role search, enqueued or confirm; PRUNED ones stopped earlier and
- * are not comparable.
+ * once, the noise between equal runs is known, and every mean is moved towards where the others lie by as
+ * much as noise explains (empirical Bayes, math/shrinkage.h). Below CL_DF_MIN degrees of freedom of that
+ * noise there is no estimate. A score is the finite first objective of a COMPLETE trial of role search,
+ * enqueued or confirm.
  */
 #ifndef CL_BEST_H
 #define CL_BEST_H
 
 #include "model/study.h"
-
-#define CL_BEST_DF_MIN 5
+#include "query/scores.h"
 
 struct cl_confirmation { /* of the confirm trials of a configuration */
   int64_t n;             /* 0 = none */
   double mean, sd;       /* sd of a single score, NaN with one */
   double lo, hi;         /* 95 % interval of the mean (Student's t); NaN with one */
 };
+/* Mean, sd and interval of these scores (borrows). */
+struct cl_confirmation cl_confirmation_of(const struct cl_moments *scores);
 
 struct cl_best {
   int64_t trial;     /* of the best configuration its best searched trial; 0 = no finite score yet */
@@ -39,7 +33,7 @@ struct cl_best {
   struct cl_confirmation confirmed;
 };
 
-/* Cost O(trials). CLADE_ENOMEM. */
+/* Cost O(trials), and that of cl_shrinkage_fit where trials repeat. CLADE_ENOMEM. */
 int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e);
 
 /* The points at which the best value so far changed, in the order in which the trials ended; the last point
@@ -47,8 +41,5 @@ int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e
  * y = best value. Free with cl_free. */
 int cl_best_history(const struct cl_study *s, double **ret_x, double **ret_y, int64_t **ret_trial,
                     size_t *ret_n, struct cl_err *e);
-
-/* Quantile of Student's t with df degrees of freedom (df >= 1) at 0.975. Error below 1e-4 relative. */
-double cl_student_975(int64_t df);
 
 #endif

@@ -16,10 +16,7 @@
  * Trials count for the drawing from their proposal on, for the estimate with their result. A trial without a
  * score (FAILED, DIVERGED, INFEASIBLE) has the worst score seen when its result came.
  *
- * Every run changes mu0 and v0, and so the estimate of every configuration. They lie in a heap by the
- * estimate they had under an earlier prior; how far any of them can have moved since is bounded, so the
- * search for the best goes down the heap only as far as that lets a configuration win. When this has cost as
- * much as computing all estimates anew, that is done. The answer is exact and does not depend on the heap.
+ * Which configuration that is, while every run changes mu0 and v0: math/leaders.h.
  */
 #include <assert.h>
 #include <math.h>
@@ -27,33 +24,16 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "math/leaders.h"
 #include "search/configs.h"
 #include "search/methods.h"
 
-#define SCORE_MAX      1e140 /* larger ones are all alike */
-#define WEIGHTS_LISTED 1000  /* of a proposal's args; more are left out */
+#define WEIGHTS_LISTED 1000 /* of a proposal's args; more are left out */
 
-/* All runs of one configuration. Scores: larger is better. */
+/* All trials of one configuration; its runs are those of the leaders' set with the same number. */
 struct set {
-  int64_t first; /* number of its first trial */
   int64_t count; /* trials, pending ones included */
-  int64_t n;     /* scored runs */
-  double mean, m2;
-  double key;     /* estimate under the heap's prior */
-  bool finished;  /* has a result, scored or not */
-  uint32_t place; /* in the heap, if n > 0 */
-};
-
-struct prior {
-  double mean, variance;
-};
-
-/* Numbers of the sets with a score; a parent's key is not below its children's. */
-struct heap {
-  uint32_t *items;
-  size_t n, cap;
-  struct prior prior; /* of the keys */
-  size_t visited;     /* since the keys were computed */
+  bool finished; /* has a result, scored or not */
 };
 
 struct dgd_state {
@@ -64,121 +44,21 @@ struct dgd_state {
   struct cl_configs configs;
   struct set *sets; /* one per configuration */
   size_t cap;
-  struct heap heap;
-  int64_t n;                        /* scored runs in all: the prior */
-  double mu0, m2, worst, top;       /* worst and top: least and greatest score */
+  struct cl_leaders
+      leaders; /* the same configurations; age: number of the first trial. Scores: larger is better */
   uint32_t *levels, *centre_levels; /* room, space->n each */
   struct cl_value *centre, *room;   /* room */
 };
 
-/* --- the estimate --- */
-
-static struct prior prior_now(const struct dgd_state *s) {
-  return (struct prior){s->mu0, s->n < 2 ? 0 : s->m2 / (double)(s->n - 1)};
-}
-
-static double estimate(const struct dgd_state *s, const struct set *set, struct prior p) {
-  if (s->xt) return set->mean;
-  double n = (double)set->n, s2 = set->n < 2 ? 0 : set->m2 / (n - 1);
-  double v = (p.variance + (n - 1) * s2) / n, total = v + n * p.variance;
-  return total > 0 ? (v * p.mean + n * p.variance * set->mean) / total : set->mean;
-}
-
-/* How far any estimate can be from its key: it is w mean + (1 - w) mu0 with 0 <= w <= 1, and w changes by no
- * larger a factor than v0 does. All means lie between the worst and the top score. */
-static double drift(const struct dgd_state *s, struct prior now) {
-  if (s->xt) return 0;
-  const struct prior *then = &s->heap.prior;
-  double ratio = then->variance > 0 ? fabs(now.variance / then->variance - 1) : INFINITY;
-  double range = s->top - s->worst, rounding = 1e-12 * (fabs(s->top) + fabs(s->worst));
-  return fabs(now.mean - then->mean) + (range > 0 ? range * ratio : 0) + rounding;
-}
-
-/* --- the heap --- */
-
-static double key_at(const struct dgd_state *s, size_t place) {
-  return s->sets[s->heap.items[place]].key;
-}
-
-static void swap_places(struct dgd_state *s, size_t a, size_t b) {
-  uint32_t *items = s->heap.items, swap = items[a];
-  items[a] = items[b];
-  items[b] = swap;
-  s->sets[items[a]].place = (uint32_t)a;
-  s->sets[items[b]].place = (uint32_t)b;
-}
-
-static void sift_down(struct dgd_state *s, size_t place) {
-  for (;;) {
-    size_t child = 2 * place + 1;
-    if (child >= s->heap.n) return;
-    if (child + 1 < s->heap.n && key_at(s, child + 1) > key_at(s, child)) child++;
-    if (key_at(s, child) <= key_at(s, place)) return;
-    swap_places(s, place, child);
-    place = child;
-  }
-}
-
-static void sift(struct dgd_state *s, size_t place) {
-  while (place > 0 && key_at(s, (place - 1) / 2) < key_at(s, place)) {
-    swap_places(s, place, (place - 1) / 2);
-    place = (place - 1) / 2;
-  }
-  sift_down(s, place);
-}
-
-static void compute_keys(struct dgd_state *s) {
-  s->heap.prior = prior_now(s);
-  s->heap.visited = 0;
-  for (size_t i = 0; i < s->heap.n; i++) {
-    struct set *set = &s->sets[s->heap.items[i]];
-    set->key = estimate(s, set, s->heap.prior);
-  }
-  for (size_t i = s->heap.n / 2; i-- > 0;) sift_down(s, i);
-}
-
 /* --- being told --- */
 
-static void add_run(struct set *set, double score) {
-  double delta = score - set->mean;
-  set->n++;
-  set->mean += delta / (double)set->n;
-  set->m2 += delta * (score - set->mean);
-  assert(set->m2 >= 0);
-}
-
-static void add_to_prior(struct dgd_state *s, double score) {
-  double delta = score - s->mu0;
-  s->n++;
-  s->mu0 += delta / (double)s->n;
-  s->m2 += delta * (score - s->mu0);
-  if (s->n == 1 || score < s->worst) s->worst = score;
-  if (s->n == 1 || score > s->top) s->top = score;
-}
-
-/* Squares of sums of scores stay finite. */
-static double limit(double score) {
-  return fmax(-SCORE_MAX, fmin(SCORE_MAX, score));
-}
-
-static int put_result(struct dgd_state *s, uint32_t number, double score, struct cl_err *e) {
+static int put_result(struct dgd_state *s, size_t number, double score, struct cl_err *e) {
   struct set *set = &s->sets[number];
   if (!set->finished) s->finished++;
   set->finished = true;
-  if (isnan(score) && s->n == 0) return 0; /* nothing to compare with yet */
-  bool scored = !isnan(score);
-  score = scored ? limit(score) : s->worst;
-  if (scored) add_to_prior(s, score);
-  if (set->n == 0) {
-    struct heap *h = &s->heap;
-    if (cl_grow(&h->items, &h->cap, h->n + 1, sizeof *h->items) < 0) return CL_FAIL_NOMEM(e);
-    set->place = (uint32_t)h->n;
-    h->items[h->n++] = number;
-  }
-  add_run(set, score);
-  set->key = estimate(s, set, s->heap.prior);
-  sift(s, set->place);
-  return 0;
+  if (!isnan(score)) return cl_leaders_add_run(&s->leaders, number, score, true, e);
+  if (s->leaders.all.n == 0) return 0; /* nothing to compare with yet */
+  return cl_leaders_add_run(&s->leaders, number, s->leaders.worst, false, e);
 }
 
 static int dgd_tell(void *st, const struct cl_told_trial *t, struct cl_err *e) {
@@ -189,45 +69,21 @@ static int dgd_tell(void *st, const struct cl_told_trial *t, struct cl_err *e) {
   if (cl_grow(&s->sets, &s->cap, before + 1, sizeof *s->sets) < 0) return CL_FAIL_NOMEM(e);
   CL_TRY(cl_configs_add(&s->configs, s->levels, &number, e));
   struct set *set = &s->sets[number];
-  if (s->configs.n > before) *set = (struct set){.first = t->number};
-  if (t->number < set->first) set->first = t->number;
+  if (s->configs.n > before) {
+    CL_TRY(cl_leaders_add_set(&s->leaders, t->number, e));
+    *set = (struct set){0};
+  }
+  assert(s->leaders.n == s->configs.n);
+  if (t->number < s->leaders.sets[number].age) cl_leaders_set_age(&s->leaders, number, t->number);
   if (t->what == CL_TOLD_PENDING || t->role == CL_ROLE_FOREIGN) set->count++;
   if (t->what == CL_TOLD_PENDING) return 0;
-  return put_result(s, (uint32_t)number, -t->value, e);
+  return put_result(s, number, -t->value, e);
 }
-
-/* --- the centre --- */
 
 struct leader {
   int64_t set; /* -1: none yet */
   double estimate;
 };
-
-/* Ties: the lower trial number; XT takes the latest in the order of the log. */
-static bool leads(const struct dgd_state *s, uint32_t number, double value, const struct leader *l) {
-  if (l->set < 0 || value != l->estimate) return l->set < 0 || value > l->estimate;
-  bool earlier = s->sets[number].first < s->sets[l->set].first;
-  return earlier != s->xt;
-}
-
-static void look_below(struct dgd_state *s, size_t place, struct prior now, double slack, struct leader *l) {
-  if (place >= s->heap.n) return;
-  uint32_t number = s->heap.items[place];
-  if (l->set >= 0 && s->sets[number].key + slack < l->estimate) return;
-  double value = estimate(s, &s->sets[number], now);
-  if (leads(s, number, value, l)) *l = (struct leader){number, value};
-  s->heap.visited++;
-  look_below(s, 2 * place + 1, now, slack, l);
-  look_below(s, 2 * place + 2, now, slack, l);
-}
-
-static struct leader find_centre(struct dgd_state *s) {
-  struct leader l = {-1, 0};
-  struct prior now = prior_now(s);
-  if (s->heap.visited > s->heap.n) compute_keys(s);
-  look_below(s, 0, now, drift(s, now), &l);
-  return l;
-}
 
 /* --- the neighbourhood --- */
 
@@ -292,11 +148,10 @@ static int for_each(struct walk *w, int (*visit)(void *ctx, const struct cl_neig
 }
 
 static void write_centre(const struct dgd_state *s, const struct leader *l, struct cl_text *args) {
-  const struct set *set = &s->sets[l->set];
   double sign = cl_objective_sign(&s->env->settings->objectives[0]);
-  cl_text_format(args, ", \"centre\": %lld, \"estimate\": ", (long long)set->first);
+  cl_text_format(args, ", \"centre\": %lld, \"estimate\": ", (long long)s->leaders.sets[l->set].age);
   cl_text_add_json_number(args, sign * l->estimate);
-  cl_text_format(args, ", \"count\": %lld, \"weights\": [", (long long)set->count);
+  cl_text_format(args, ", \"count\": %lld, \"weights\": [", (long long)s->sets[l->set].count);
 }
 
 /* Its values by id, so that the log explains itself without the centre's trial. */
@@ -339,14 +194,15 @@ static void note_repeat(struct dgd_state *s, struct cl_proposal *p) {
   int64_t number =
       cl_configs_levels(&s->configs, p->values, s->levels) ? cl_configs_find(&s->configs, s->levels) : -1;
   if (number < 0) return;
-  p->of = s->sets[number].first;
+  p->of = s->leaders.sets[number].age;
   p->repeat = (int)s->sets[number].count;
 }
 
 static int dgd_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
   (void)e;
   struct dgd_state *s = st;
-  struct leader l = s->finished >= s->needed ? find_centre(s) : (struct leader){-1, 0};
+  struct leader l = {-1, 0};
+  if (s->finished >= s->needed) l.set = cl_leaders_find(&s->leaders, &l.estimate);
   if (l.set < 0) {
     p->startup = true;
     cl_search_draw(s->env, CL_RNG_STARTUP, NULL, p);
@@ -397,6 +253,7 @@ static int dgd_init(void *st, const struct cl_search_env *env, struct cl_err *e)
   s->xt = strcmp(cl_search_word(env, "variant"), "xt") == 0;
   s->needed = startup_size(env, s->xt);
   cl_configs_init(&s->configs, env->space, CL_GRID_LEAVE);
+  cl_leaders_init(&s->leaders, s->xt ? CL_LEADERS_RAW : CL_LEADERS_ONLINE, (struct cl_prior){0});
   s->levels = cl_alloc_array(n, sizeof *s->levels);
   s->centre_levels = cl_alloc_array(n, sizeof *s->centre_levels);
   s->centre = cl_alloc_array(n, sizeof *s->centre);
@@ -409,7 +266,7 @@ static void dgd_done(void *st) {
   struct dgd_state *s = st;
   cl_configs_done(&s->configs);
   cl_free(s->sets);
-  cl_free(s->heap.items);
+  cl_leaders_done(&s->leaders);
   cl_free(s->levels);
   cl_free(s->centre_levels);
   cl_free(s->centre);

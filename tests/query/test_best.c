@@ -1,4 +1,4 @@
-/* The best and its estimate, against numbers computed apart from it (tests/query/best.py). */
+/* The best and its estimate, against numbers computed apart from it (tests/math/shrinkage.py). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,14 +8,15 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "math/distribution.h"
 #include "query/best.h"
 #include "query/reader.h"
 #include "query/tales.h"
 
-/* Printed by best.py. */
-#define BEST_ESTIMATE 1.8869938119876406
-#define BEST_LO       1.7714449224078448
-#define BEST_HI       2.0025427015674366
+/* Printed by shrinkage.py. */
+#define BEST_ESTIMATE 1.8808413425398756
+#define BEST_LO       1.7481145602004007
+#define BEST_HI       2.0135681248793507
 #define BEST_NOISE    0.05949280577846316
 
 #define NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-12)
@@ -103,7 +104,7 @@ static void confirming_runs_of_the_best_have_a_mean_and_an_interval(void **state
   assert_int_equal(b.confirmed.n, 2);
   NEAR(b.confirmed.mean, 1.75);
   NEAR(b.confirmed.sd, sqrt(2 * 0.125 * 0.125));
-  NEAR(b.confirmed.hi - 1.75, cl_student_975(1) * b.confirmed.sd / sqrt(2));
+  NEAR(b.confirmed.hi - 1.75, cl_student_quantile(0.975, 1) * b.confirmed.sd / sqrt(2));
   NEAR(b.confirmed.lo + b.confirmed.hi, 2 * 1.75);
   forget(&t);
 }
@@ -188,7 +189,7 @@ static void tell_equal(struct cl_store *s) {
   }
 }
 
-static void configurations_that_noise_explains_are_all_worth_the_mean(void **state) {
+static void configurations_that_noise_explains_are_all_worth_about_the_mean(void **state) {
   (void)state;
   struct told t = tell(tell_equal);
   struct cl_best b;
@@ -196,7 +197,9 @@ static void configurations_that_noise_explains_are_all_worth_the_mean(void **sta
   assert_true(b.has_estimate);
   NEAR(b.estimate, 1.5);
   NEAR(b.noise_sd * b.noise_sd, 15.0 / 9);
-  NEAR(b.hi - b.estimate, 1.96 * sqrt(15.0 / 9 / 12));
+  assert_true(b.hi - b.estimate >
+              1.96 * sqrt(15.0 / 9 / 12)); /* all twelve together know more than is certain */
+  assert_true(b.hi - b.estimate < 1.96 * sqrt(15.0 / 9 / 4));
   forget(&t);
 }
 
@@ -220,17 +223,6 @@ static void history_has_a_point_per_improvement_and_the_end(void **state) {
   forget(&t);
 }
 
-static void student_quantiles_are_those_of_the_tables(void **state) {
-  (void)state;
-  static const struct {
-    int64_t df;
-    double t;
-  } table[] = {{1, 12.706205}, {4, 2.776445},  {10, 2.228139},  {11, 2.200985},
-               {20, 2.085963}, {60, 2.000298}, {1000, 1.962339}};
-  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-    assert_true(fabs(cl_student_975(table[i].df) / table[i].t - 1) < 1e-4);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(estimate_is_the_empirical_bayes_one),
@@ -240,9 +232,8 @@ int main(void) {
       cmocka_unit_test(without_repeats_the_best_value_stands_without_estimate),
       cmocka_unit_test(minimized_objective_has_the_smallest_value_as_best),
       cmocka_unit_test(study_without_result_has_no_best),
-      cmocka_unit_test(configurations_that_noise_explains_are_all_worth_the_mean),
+      cmocka_unit_test(configurations_that_noise_explains_are_all_worth_about_the_mean),
       cmocka_unit_test(history_has_a_point_per_improvement_and_the_end),
-      cmocka_unit_test(student_quantiles_are_those_of_the_tables),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
