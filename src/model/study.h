@@ -106,6 +106,8 @@ int64_t cl_trial_donor(const struct cl_trial *t);
 bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index);
 
 const struct cl_snapshot *cl_study_snapshot(const struct cl_study *s, int64_t position); /* null if none */
+/* The newest one of a trial with this path, null if none. Looks at all snapshots. */
+const struct cl_snapshot *cl_study_find_snapshot(const struct cl_study *s, int64_t trial, const char *path);
 int cl_study_workers(const struct cl_study *s); /* number of the last worker */
 const struct cl_worker_info *cl_study_worker(const struct cl_study *s, int worker); /* 1…; null if unknown */
 int cl_study_slots(const struct cl_study *s);                /* of the living workers */

@@ -200,6 +200,14 @@ const struct cl_snapshot *cl_study_snapshot(const struct cl_study *s, int64_t po
   return find_snapshot(s, position);
 }
 
+const struct cl_snapshot *cl_study_find_snapshot(const struct cl_study *s, int64_t trial, const char *path) {
+  for (size_t i = s->n_snapshots; i > 0; i--) {
+    const struct cl_snapshot *n = &s->snapshots[i - 1];
+    if (n->trial == trial && n->path != NULL && strcmp(n->path, path) == 0) return n;
+  }
+  return NULL;
+}
+
 /* The snapshots that heads are about to begin from are pinned. */
 static void move_pin(struct cl_study *s, int64_t from, int64_t to) {
   if (from == to) return;

@@ -59,6 +59,7 @@ void cl_attempts_remove(struct cl_worker *w, struct cl_attempt *a) {
     cl_session_close(a->session);
   }
   cl_attempt_unfollow(a);
+  cl_attempt_forget_late(a);
   cl_life_unwatch(a);
   if (a->lock >= 0) (void)close(a->lock);
   cl_spec_command_free(a->arguments);

@@ -153,6 +153,9 @@ static void told_end(void *ctx, const struct cl_event *ev, const struct cl_appen
   a->puts--;
   a->phase = CL_PHASE_OVER;
   cl_worker_hurry(a->worker);
+  bool quiet =
+      a->session == NULL || a->session->holds == 0; /* nothing of it is being published or recorded */
+  if (quiet && (result->status == 0 || result->status == CLADE_REPEATED)) cl_attempt_collect(a);
   if (ev->kind == CL_EVENT_LOST && result->status == CLADE_ECONFLICT &&
       cl_attempt_trial(a)->head.attempt == a->number)
     a->phase = CL_PHASE_LEAVING; /* looked at again with its newer state */
@@ -207,6 +210,9 @@ int cl_attempt_read(struct cl_attempt *a, struct cl_err *e) {
   if (a->phase != CL_PHASE_DRAINING) return 0;
   if (a->output != NULL) CL_TRY(cl_output_finish(a->output, e));
   if (a->puts > 0) return 0; /* its last reports come first: told_output comes back here */
+  bool busy = false;
+  CL_TRY(cl_attempt_publish_late(a, &busy, e));
+  if (busy) return 0;
   if (!a->tags_put) CL_TRY(cl_attempt_put_tags(a, e));
   if (a->puts > 0) return 0;
   bool more = false;

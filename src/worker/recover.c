@@ -89,7 +89,10 @@ static int judge_exit(struct cl_attempt *a, struct cl_err *e) {
 static int judge_dead(struct cl_attempt *a, const char *lock, const char *why, struct cl_err *e) {
   const struct cl_trial *t = cl_attempt_trial(a);
   bool done = t->head.attempt == a->number && (t->head.flags & CL_ATTEMPT_DONE);
-  return done ? cl_attempt_ended(a, NULL, e) : cl_attempt_lost(a, lock, why, e);
+  if (done) return cl_attempt_ended(a, NULL, e);
+  bool busy = false;
+  CL_TRY(cl_attempt_publish_late(a, &busy, e));
+  return busy ? 0 : cl_attempt_lost(a, lock, why, e); /* busy: the beat looks again */
 }
 
 /* Somebody has the lock, but not the process that it names. What that left in its group is killed; what has

@@ -6,6 +6,7 @@
  *   finish.c     drains the output, records the end         recover.c  judges what other workers left
  *   server.c     the socket and its connections             talk.c     questions and answers
  *   publish.c    makes a saved state durable                computed.c the objective that is computed
+ *   leftover.c   states that nobody has taken               tags.c     tags in a file
  *   tags.c       what a trainer wrote about itself
  *
  * Callbacks of the loop and of the log cannot return an error: they leave it in worker->failure, and the next
@@ -81,9 +82,12 @@ struct cl_attempt {
   enum cl_urge urge;
   int64_t deadline_us; /* of the next urge; 0 = none */
 
-  struct cl_output *output;        /* null: not followed (connected) */
-  int watching;                    /* inotify descriptor, -1 = none */
-  int64_t look_us;                 /* not watched: when to look at it, and to try to watch */
+  struct cl_output *output; /* null: not followed (connected) */
+  int watching;             /* inotify descriptor, -1 = none */
+  int64_t look_us;          /* not watched: when to look at it, and to try to watch */
+  bool connects, late_done; /* it has said hello; its late states are recorded (leftover.c) */
+  struct cl_late *late;     /* one that is being published */
+
   bool output_ready, output_again; /* again: a report was refused, so it is read from its beginning */
   int rereads;
   struct cl_session *session; /* its connection, or null */
@@ -258,6 +262,14 @@ void cl_publish_now(const char *from, const char *to, struct cl_published *ret);
 
 /* tags.c */
 int cl_attempt_put_tags(struct cl_attempt *a, struct cl_err *e); /* once, when it has ended */
+
+/* leftover.c */
+/* At the attempt's end, again and again until *ret_busy is false: publish and record what its trainer has
+ * saved while no worker was there. */
+int cl_attempt_publish_late(struct cl_attempt *a, bool *ret_busy, struct cl_err *e);
+void cl_attempt_forget_late(struct cl_attempt *a); /* it goes: what is being published is left as it is */
+/* Its end is recorded: remove the states that no event refers to. */
+void cl_attempt_collect(struct cl_attempt *a);
 
 /* computed.c */
 /* Mean over all counting reports of the first metric of the last stage (origins A13). CLADE_EMPTY without

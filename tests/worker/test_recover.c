@@ -122,6 +122,41 @@ static void assert_lost_by(struct world *w, const char *lock) {
   json_decref(args);
 }
 
+/* A trial of this process's own worker, whose trainer the test plays. */
+static void begin_connected(struct world *w, struct client *c) {
+  world_begin(w, world_patient, "");
+  world_propose(w, 2.385);
+  world_work(w, 1);
+  WORLD_UNTIL(w, world_has(w, 1, 1, "env"));
+  (void)client_hello(w, c, 1, 1, "save load");
+}
+
+static const char go[] = "{\"type\":\"go\"}";
+
+static const char *client_report(struct world *w, struct client *c, int ordinal, double step, double loss) {
+  client_send(c, "{\"type\":\"report\",\"ordinal\":%d,\"step\":%g,\"metrics\":{\"loss\":%g}}", ordinal, step,
+              loss);
+  return client_hear(w, c);
+}
+
+/* The worker goes, and leaves its trainers running; the world is closed. */
+static void detach(struct world *w) {
+  cl_worker_shutdown(w->worker, CL_SHUTDOWN_DETACH, 0);
+  world_close(w);
+}
+
+static void make_state(struct world *w, const char *name, const char *weights) {
+  char file[100];
+  (void)snprintf(file, sizeof file, "%s/weights", name);
+  char *path = cl_path_join(w->directory, "clade.db.d/s/1"), *state = cl_path_join(path, name),
+       *whole = cl_path_join(path, file);
+  assert_int_equal(cl_dir_create(state, NULL), 0);
+  assert_int_equal(cl_file_write(whole, weights, strlen(weights), false, NULL), 0);
+  cl_free(path);
+  cl_free(state);
+  cl_free(whole);
+}
+
 /* Row 1: started, and nothing else. */
 static void a_start_without_a_process_is_lost_and_tried_again(void **state) {
   (void)state;
@@ -357,6 +392,118 @@ static void a_process_that_vanished_is_lost_and_resumes_from_its_state(void **st
   world_end(&w);
 }
 
+/* The trainer has waited in vain for a worker: it saves by itself, and exits with 75. */
+static void a_state_that_was_saved_while_no_worker_was_there_is_begun_from(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_connected(&w, &c);
+  assert_string_equal(client_report(&w, &c, 1, 1.5, 0.625), go);
+  client_close(&c);
+  detach(&w);
+  make_state(&w, "checkpoints/2.5.late", "the weights");
+  world_open(&w);
+  world_touch(&w, 1, 1, "end", "75");
+  EVENTUALLY(world_has(&w, 1, 1, "exit"));
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
+  json_t *saved = world_last(&w, 1, CL_EVENT_SAVED), *ended = world_last(&w, 1, CL_EVENT_ENDED);
+  int64_t position = json_integer_value(world_field(saved, "position"));
+  assert_true(position < json_integer_value(world_field(ended, "position")));
+  const struct cl_snapshot *n = cl_study_snapshot(w.s, position);
+  assert_string_equal(n->path, "1/checkpoints/1-2.5-late");
+  assert_true(n->step == 2.5);
+  assert_int_equal(n->bytes, 11);
+  assert_true(n->rollup.last == 0.625);
+  assert_true(world_has(&w, 1, 0, "checkpoints/1-2.5-late/weights"));
+  assert_false(world_has(&w, 1, 0, "checkpoints/2.5.late"));
+  json_decref(saved);
+  json_decref(ended);
+  retry(&w, 1);
+  WORLD_UNTIL(&w, world_has(&w, 1, 2, "env"));
+  char *environment = world_read(&w, 1, 2, "env");
+  assert_non_null(strstr(environment, "checkpoints/1-2.5-late"));
+  cl_free(environment);
+  world_end(&w);
+}
+
+/* As above, but the worker that published it died before it was recorded, and the process is lost. */
+static void a_late_state_that_was_published_and_not_recorded_is_recorded(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_connected(&w, &c);
+  assert_string_equal(client_report(&w, &c, 1, 1.5, 0.625), go);
+  client_close(&c);
+  pid_t keeper = cl_keeper_pid(w.worker->keeper);
+  detach(&w);
+  make_state(&w, "checkpoints/1-2.5-late", "the weights");
+  make_state(&w, "checkpoints/-3.late", "of a step below zero");
+  world_open(&w);
+  kill_keeper(keeper);
+  kill_trainer(&w, 1, 1);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_LOST);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 2);
+  assert_true(world_has(&w, 1, 0, "checkpoints/1-2.5-late/weights"));
+  assert_true(world_has(&w, 1, 0, "checkpoints/1--3-late/weights"));
+  assert_non_null(cl_study_find_snapshot(w.s, 1, "1/checkpoints/1-2.5-late"));
+  assert_non_null(cl_study_find_snapshot(w.s, 1, "1/checkpoints/1--3-late"));
+  world_end(&w);
+}
+
+static void states_that_no_event_refers_to_are_removed(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_connected(&w, &c);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  (void)client_report(&w, &c, 1, 1, 0.5);
+  make_state(&w, "checkpoints/1-1.new", "recorded");
+  char *own = world_path(&w, 1, 0, "checkpoints/1-1.new");
+  client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
+  assert_string_equal(client_hear(&w, &c), go);
+  client_close(&c);
+  pid_t keeper = cl_keeper_pid(w.worker->keeper);
+  detach(&w);
+  static const char *const gone[] = {"checkpoints/1-2", "checkpoints/1-2-load1", "checkpoints/1-3.new",
+                                     "checkpoints/4.late.part"};
+  static const char *const kept[] = {"checkpoints/1-1", "checkpoints/2-1", "checkpoints/1-best",
+                                     "checkpoints/mine", "checkpoints/1-2.new.old"};
+  for (size_t i = 0; i < 4; i++) make_state(&w, gone[i], "x");
+  for (size_t i = 1; i < 5; i++) make_state(&w, kept[i], "x");
+  world_open(&w);
+  kill_keeper(keeper);
+  kill_trainer(&w, 1, 1);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_LOST);
+  for (size_t i = 0; i < 4; i++) WORLD_UNTIL(&w, !world_has(&w, 1, 0, gone[i]));
+  for (size_t i = 0; i < 5; i++) assert_true(world_has(&w, 1, 0, kept[i]));
+  cl_free(own);
+  world_end(&w);
+}
+
+static void a_late_state_that_cannot_be_published_stays_and_is_said(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_connected(&w, &c);
+  assert_string_equal(client_report(&w, &c, 1, 1.5, 0.625), go);
+  client_close(&c);
+  make_state(&w, "checkpoints/2.late", "new");
+  make_state(&w, "checkpoints/1-2-late", "in the way");
+  world_touch(&w, 1, 1, "end", "75");
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED),
+                   1); /* the one in the way was published by this attempt */
+  assert_true(world_has(&w, 1, 0, "checkpoints/1-2-late/weights"));
+  assert_true(world_has(&w, 1, 0, "checkpoints/2.late/weights"));
+  assert_non_null(
+      strstr(cl_text_get(&w.said), "the state that it saved at step 2 was left where it is: cannot rename"));
+  world_end(&w);
+}
+
 static void after_a_restart_of_the_machine_nobody_lives(void **state) {
   (void)state;
   struct world w;
@@ -576,6 +723,10 @@ int main(int argc, char **argv) {
                                      TEST(a_failure_that_was_written_down_is_a_failure),
                                      TEST(a_trial_that_was_done_stays_complete),
                                      TEST(a_process_that_vanished_is_lost_and_resumes_from_its_state),
+                                     TEST(a_state_that_was_saved_while_no_worker_was_there_is_begun_from),
+                                     TEST(a_late_state_that_was_published_and_not_recorded_is_recorded),
+                                     TEST(states_that_no_event_refers_to_are_removed),
+                                     TEST(a_late_state_that_cannot_be_published_stays_and_is_said),
                                      TEST(after_a_restart_of_the_machine_nobody_lives),
                                      TEST(other_machines_are_left_alone),
                                      TEST(the_attempts_of_a_living_worker_are_left_alone),
