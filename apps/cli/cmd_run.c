@@ -6,7 +6,7 @@
 #include "cli/plan_text.h"
 
 struct run_options {
-  const char *name, *minimize, *maximize, *method, *hp_config;
+  const char *name, *minimize, *maximize, *method, *hp_config, *history;
   struct cl_cli_integer trials, seed, max_failures;
   struct cl_cli_list set;
   bool again, once, dry_run;
@@ -22,6 +22,7 @@ static struct clade_run_options options_of(const struct cl_cli *cli, const struc
                                     .maximize = o->maximize,
                                     .method = o->method,
                                     .hp_config = o->hp_config,
+                                    .history = o->history,
                                     .trials = o->trials.value,
                                     .parallel = (int)o->engine.slots.value,
                                     .has_seed = o->seed.given,
@@ -108,6 +109,8 @@ static const struct cl_cli_option options[] = {
     {CL_OPTION_LIST, '\0', "set", AT(set), "KEY=VALUE", "change a key of the spec; may be repeated"},
     {CL_OPTION_TEXT, '\0', "hp-config", AT(hp_config), "FILE",
      "XT's file of distributions: the space to search"},
+    {CL_OPTION_TEXT, '\0', "history", AT(history), "STUDY[,STUDY]",
+     "copy the results of these studies: the search knows them, they are never the best"},
     {CL_OPTION_FLAG, '\0', "once", AT(once), NULL,
      "one run with the tuned values in the foreground, no study"},
     {CL_OPTION_FLAG, '\0', "dry-run", AT(dry_run), NULL, "only say what would happen (--json: the settings)"},

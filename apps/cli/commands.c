@@ -9,6 +9,10 @@ extern const struct cl_cli_command cl_command_work;
 extern const struct cl_cli_command cl_command_init;
 extern const struct cl_cli_command cl_command_check;
 extern const struct cl_cli_command cl_command_report;
+extern const struct cl_cli_command cl_command_create;
+extern const struct cl_cli_command cl_command_ask;
+extern const struct cl_cli_command cl_command_tell;
+extern const struct cl_cli_command cl_command_enqueue;
 extern const struct cl_cli_command cl_command_list;
 extern const struct cl_cli_command cl_command_show;
 extern const struct cl_cli_command cl_command_best;
@@ -30,6 +34,10 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_resume,
   &cl_command_work,
   &cl_command_report,
+  &cl_command_create,
+  &cl_command_ask,
+  &cl_command_tell,
+  &cl_command_enqueue,
   &cl_command_list,
   &cl_command_show,
   &cl_command_best,

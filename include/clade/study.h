@@ -278,6 +278,7 @@ struct clade_trial_state {
   const char *state; /* "WAITING", "RUNNING", "COMPLETE" …; static */
   const char *role;  /* "search", "enqueued", "foreign" …; static */
   int attempts;
+  int64_t seed;
   bool asked;   /* RUNNING, and trained by no worker */
   double value; /* of the first objective, reduced; NaN = none */
   double step;  /* last reported; NaN = none */

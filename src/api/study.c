@@ -464,6 +464,7 @@ int clade_study_trial(struct clade_study *s, int64_t number, struct clade_trial_
                                     .state = cl_state_name(t->head.state),
                                     .role = cl_role_name((enum cl_role)t->head.role),
                                     .attempts = t->head.attempt,
+                                    .seed = (int64_t)cl_trial_seed(s->study, t),
                                     .asked = (t->head.flags & CL_ATTEMPT_OPEN) && t->head.worker == 0,
                                     .value = t->value,
                                     .step = t->head.step,

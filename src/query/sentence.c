@@ -102,7 +102,10 @@ static void write_imported(const struct cl_event *ev, const struct cl_study *stu
 }
 
 static void write_started(const struct cl_event *ev, struct cl_text *ret) {
-  cl_text_format(ret, "attempt %d started on worker %d", ev->attempt, ev->u.started.worker);
+  if (ev->u.started.worker == 0)
+    cl_text_format(ret, "attempt %d asked for", ev->attempt);
+  else
+    cl_text_format(ret, "attempt %d started on worker %d", ev->attempt, ev->u.started.worker);
   if (ev->u.started.from != 0) cl_text_format(ret, " from snapshot %" PRId64, ev->u.started.from);
   write_step(ev->u.started.until, ret);
 }

@@ -123,6 +123,7 @@ int cl_study_begin(struct cl_store *store, const struct cl_plan *p, const struct
                    int64_t *ret_study, struct cl_err *e) {
   int64_t study = 0;
   bool found = how->reuse && cl_store_find(store, p->settings->study, &study, NULL) == 0;
+  if (!found) CL_TRY(cl_history_check(store, p->settings, e));
   if (!found) CL_TRY(create_named(store, p, how, &study, e));
   CL_TRY(cl_history_import(store, study, how->callbacks, e));
   *ret_study = study;

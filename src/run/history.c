@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "query/reader.h"
 #include "store/log.h"
 
 enum { AT_A_TIME = 256 };
@@ -119,21 +120,33 @@ static const char *find_origin(const struct import *m, const struct cl_trial *t,
 
 /* Matching. */
 
-static int match_space(struct import *m, struct cl_err *e) {
-  const struct cl_space *from = cl_study_space(cl_log_study(m->from)),
-                        *to = cl_study_space(cl_log_study(m->to));
+/* Can `from` be the history of `to`? */
+static int check_pair(const struct cl_study *from, const struct cl_settings *to, struct cl_err *e) {
+  const struct cl_space *space = cl_study_space(from);
+  const struct cl_settings *settings = cl_study_settings(from);
   int common = 0;
-  for (int i = 0; i < from->n; i++) {
-    m->match[i] = cl_space_find(to, from->items[i].name);
-    common += m->match[i] >= 0;
-  }
-  if (common > 0 || to->n == 0) return 0;
-  return CL_FAIL(e, CLADE_ESPEC,
-                 "the study '%s' cannot be the history of '%s': they have no hyperparameter in common",
-                 cl_study_name(cl_log_study(m->from)), cl_study_name(cl_log_study(m->to)));
+  bool measured = false;
+  for (int i = 0; i < space->n; i++) common += cl_space_find(&to->space, space->items[i].name) >= 0;
+  for (int k = 0; k < settings->n_objectives; k++)
+    measured = measured || strcmp(settings->objectives[k].name, to->objectives[0].name) == 0;
+  if (common == 0 && to->space.n > 0)
+    return CL_FAIL(e, CLADE_ESPEC,
+                   "the study '%s' cannot be the history of '%s': they have no hyperparameter in common",
+                   cl_study_name(from), to->study);
+  if (!measured)
+    return CL_FAIL(e, CLADE_ESPEC,
+                   "the study '%s' cannot be the history of '%s': it has no values of %s, but of %s",
+                   cl_study_name(from), to->study, to->objectives[0].name, settings->objectives[0].name);
+  return 0;
 }
 
-static int match_objectives(struct import *m, struct cl_err *e) {
+static void match_space(struct import *m) {
+  const struct cl_space *from = cl_study_space(cl_log_study(m->from)),
+                        *to = cl_study_space(cl_log_study(m->to));
+  for (int i = 0; i < from->n; i++) m->match[i] = cl_space_find(to, from->items[i].name);
+}
+
+static void match_objectives(struct import *m) {
   const struct cl_settings *from = cl_study_settings(cl_log_study(m->from)),
                            *to = cl_study_settings(cl_log_study(m->to));
   for (int i = 0; i < to->n_objectives; i++) {
@@ -141,11 +154,6 @@ static int match_objectives(struct import *m, struct cl_err *e) {
     for (int k = 0; k < from->n_objectives; k++)
       if (strcmp(from->objectives[k].name, to->objectives[i].name) == 0) m->objectives[i] = k;
   }
-  if (m->objectives[0] >= 0) return 0;
-  return CL_FAIL(e, CLADE_ESPEC,
-                 "the study '%s' cannot be the history of '%s': it has no values of %s, but of %s",
-                 cl_study_name(cl_log_study(m->from)), cl_study_name(cl_log_study(m->to)),
-                 to->objectives[0].name, from->objectives[0].name);
 }
 
 /* The values of a trial in the other space. False if this study could not have chosen them. */
@@ -322,9 +330,12 @@ static int import_one(struct cl_store *store, struct cl_log *to, const char *nam
                    name);
   int status = cl_log_open(store, id, NULL, &m.from, e);
   if (status == 0) status = make_room(&m, e);
-  if (status == 0) status = match_space(&m, e);
-  if (status == 0) status = match_objectives(&m, e);
-  if (status == 0) status = visit_foreign(m.from, note_foreign, &m, e);
+  if (status == 0) status = check_pair(cl_log_study(m.from), cl_study_settings(cl_log_study(to)), e);
+  if (status == 0) {
+    match_space(&m);
+    match_objectives(&m);
+    status = visit_foreign(m.from, note_foreign, &m, e);
+  }
   if (status == 0) status = copy_all(&m, e);
   if (status == 0) say(&m, callbacks);
   done(&m);
@@ -340,6 +351,26 @@ static int import_all(struct cl_store *store, struct cl_log *to, const struct cl
     if (name == NULL) return CL_FAIL(e, CLADE_ESPEC, "`history` is a list of names of studies");
     CL_TRY(import_one(store, to, name, callbacks, e));
   }
+  return 0;
+}
+
+/* A study of this name may be history, if it is there and fits. Its trials are not read. */
+static int check_one(struct cl_store *store, const char *name, const struct cl_settings *to,
+                     struct cl_err *e) {
+  struct cl_log *from = NULL;
+  struct cl_log_options nothing = {.trial_lo = CL_NO_TRIALS, .trial_hi = CL_NO_TRIALS};
+  int64_t id = 0;
+  CL_TRY(cl_store_find(store, name, &id, e));
+  CL_TRY(cl_log_open(store, id, &nothing, &from, e));
+  int status = check_pair(cl_log_study(from), to, e);
+  cl_log_close(from);
+  return status;
+}
+
+int cl_history_check(struct cl_store *store, const struct cl_settings *settings, struct cl_err *e) {
+  const json_t *names = json_object_get(settings->json, "history");
+  for (size_t i = 0; i < json_array_size(names); i++)
+    CL_TRY(check_one(store, json_string_value(json_array_get(names, i)), settings, e));
   return 0;
 }
 

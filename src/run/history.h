@@ -11,6 +11,11 @@
 #include "clade/run.h"
 #include "store/store.h"
 
+/* Before a study is begun: are the studies there that its settings name, and do they fit? CLADE_ENOTFOUND
+ * (the nearest study is named); CLADE_ESPEC: a study without this one's first metric, or without any of its
+ * hyperparameters. */
+int cl_history_check(struct cl_store *store, const struct cl_settings *settings, struct cl_err *e);
+
 /* Copy the results of the studies that the settings name (`history`), of the same store. Does nothing without
  * such, or once a trial has been proposed. Copies what is not there yet: after a kill, or when two do it at
  * the same time, each result stands in the log once. A trial that was foreign there keeps its first origin,
