@@ -1,7 +1,10 @@
 /* Text that grows, numbers that read back the same, UTF-8. */
 #include "base/text.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <float.h>
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -77,17 +80,91 @@ static void end_point(struct point p) {
   freelocale(p.c);
 }
 
-const char *cl_number_text(double x, char *buffer) {
-  if (!isfinite(x)) {
-    (void)snprintf(buffer, CL_NUMBER_TEXT, "%s", isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
-    return buffer;
-  }
+/* By trying: for the few numbers that the estimate below leaves open. */
+static const char *try_digits(double x, char *buffer) {
   struct point point = begin_point();
   for (int digits = 15; digits <= 17; digits++) {
     (void)snprintf(buffer, CL_NUMBER_TEXT, "%.*g", digits, x);
     if (strtod(buffer, NULL) == x) break;
   }
   end_point(point);
+  return buffer;
+}
+
+/* 17 significant digits of x > 0, as a whole number; they tell every double from its neighbours. */
+static int64_t find_digits(double x, int *ret_exponent) {
+  char text[CL_NUMBER_TEXT];
+  int64_t digits = 0;
+  (void)snprintf(text, sizeof text, "%.16e", x);
+  const char *at = text;
+  for (; *at != 'e'; at++)
+    if (*at >= '0' && *at <= '9') digits = 10 * digits + (*at - '0');
+  *ret_exponent = (int)strtol(at + 1, NULL, 10);
+  assert(digits >= INT64_C(10000000000000000));
+  return digits;
+}
+
+/* How many of the 17 digits are needed, 15 at least; *ret = the digits rounded to so many, zeros behind. 0:
+ * cannot be said from here. A decimal reads back as x if it is nearer to it than half of the gap to its
+ * neighbours; in units of the last digit that gap is digits * 2^-53 / m, where x = m * 2^e, 0.5 < m < 1. */
+static int count_digits(double x, int64_t digits, int64_t *ret) {
+  int e = 0;
+  double m = frexp(x, &e);
+  if (m == 0.5 || x < DBL_MIN) return 0;
+  double half_gap = (double)digits * 0x1p-54 / m;
+  *ret = digits;
+  for (int n = 15, unit = 100; n < 17; n++, unit /= 10) {
+    int64_t left = digits % unit;
+    if (2 * left == unit) return 0; /* which way it rounds lies behind the 17th digit */
+    int64_t rounded = 2 * left < unit ? digits - left : digits - left + unit;
+    double distance = (double)(rounded > digits ? rounded - digits : digits - rounded);
+    if (distance + 0.5 < half_gap * (1 - 1e-9)) {
+      *ret = rounded;
+      return n;
+    }
+    if (distance - 0.5 <= half_gap * (1 + 1e-9)) return 0;
+  }
+  return 17;
+}
+
+/* As %.*g: `digits` has 17 digits, or 18 when it was rounded up to a power of ten. */
+static void write_digits(char *to, int64_t digits, int exponent, int precision) {
+  char text[24];
+  int n = snprintf(text, sizeof text, "%" PRId64, digits);
+  assert(n == 17 || n == 18);
+  exponent += n - 17;
+  while (n > 1 && text[n - 1] == '0') n--;
+  bool scientific = exponent < -4 || exponent >= precision;
+  int before = scientific ? 1 : exponent + 1; /* digits before the point; <= 0: zeros follow it */
+  if (before <= 0) {
+    *to++ = '0';
+    *to++ = '.';
+    for (int i = before; i < 0; i++) *to++ = '0';
+  }
+  for (int i = 0; i < n || i < before; i++) {
+    if (i == before && before > 0) *to++ = '.';
+    *to++ = i < n ? text[i] : '0';
+  }
+  *to = '\0';
+  if (scientific) (void)snprintf(to, 8, "e%c%02u", exponent < 0 ? '-' : '+', (unsigned)abs(exponent) % 1000);
+}
+
+const char *cl_number_text(double x, char *buffer) {
+  if (!isfinite(x)) {
+    (void)snprintf(buffer, CL_NUMBER_TEXT, "%s", isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
+    return buffer;
+  }
+  if (fabs(x) < 1e15 && x == (double)(int64_t)x && !(x == 0 && signbit(x))) {
+    (void)snprintf(buffer, CL_NUMBER_TEXT, "%" PRId64, (int64_t)x);
+    return buffer;
+  }
+  if (x == 0) return try_digits(x, buffer);
+  int exponent = 0;
+  int64_t digits = find_digits(fabs(x), &exponent), rounded = 0;
+  int precision = count_digits(fabs(x), digits, &rounded);
+  if (precision == 0) return try_digits(x, buffer);
+  buffer[0] = '-';
+  write_digits(buffer + (x < 0), rounded, exponent, precision);
   return buffer;
 }
 

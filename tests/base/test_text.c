@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -25,6 +27,60 @@ static void numbers_read_back_the_same(void **state) {
     double x = exp(60 * (cl_rng_uniform(&r) - 0.5)), back = 0;
     assert_true(cl_text_to_number(cl_number_text(x, buffer), &back));
     assert_true(back == x);
+  }
+}
+
+/* The fewest digits, 15 at least, that read back, as the C library writes them. */
+static void assert_is_shortest(double x) {
+  char buffer[CL_NUMBER_TEXT], want[CL_NUMBER_TEXT];
+  for (int digits = 15; digits <= 17; digits++) {
+    (void)snprintf(want, sizeof want, "%.*g", digits, x);
+    if (strtod(want, NULL) == x) break;
+  }
+  assert_string_equal(cl_number_text(x, buffer), want);
+  (void)snprintf(want, sizeof want, "%s", cl_number_text(-x, buffer));
+  assert_int_equal(want[0], '-');
+  assert_string_equal(want + 1, cl_number_text(x, buffer));
+}
+
+static void numbers_have_as_few_digits_as_they_need(void **state) {
+  (void)state;
+  struct cl_rng r = cl_rng_stream(2385, CL_RNG_USER, 0, 0);
+  static const double odd[] = {5e-324,
+                               2.2250738585072014e-308,
+                               1.7976931348623157e308,
+                               9007199254740993.0,
+                               1e15,
+                               1e16,
+                               1e17,
+                               123456789012345678.0,
+                               1e22,
+                               1e23,
+                               9.5e-5,
+                               99999999999999.95,
+                               0.1,
+                               0.3,
+                               2.0 / 3,
+                               4.35};
+  for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) assert_is_shortest(odd[i]);
+  for (int e = -1074; e < 1024; e++) {
+    assert_is_shortest(ldexp(1, e));
+    if (e > -1022) assert_is_shortest(nextafter(ldexp(1, e), 0));
+  }
+  for (int e = -307; e < 308; e++) {
+    double x = pow(10, e);
+    assert_is_shortest(x);
+    assert_is_shortest(nextafter(x, 0));
+    assert_is_shortest(nextafter(x, INFINITY));
+  }
+  for (int i = 0; i < 10000; i++) {
+    uint64_t bits = cl_rng_bits(&r) >> 1;
+    double x = 0;
+    memcpy(&x, &bits, sizeof x);
+    if (isfinite(x) && x > 0) assert_is_shortest(x);
+    assert_is_shortest(cl_rng_uniform(&r));
+    assert_is_shortest(rint(1e6 * cl_rng_uniform(&r) + 1) / 1e4);
+    assert_is_shortest(rint(1e15 * cl_rng_uniform(&r) + 1) * 1e-9);
   }
 }
 
@@ -99,6 +155,7 @@ static void taken_text_belongs_to_the_taker(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_read_back_the_same),
+                                     cmocka_unit_test(numbers_have_as_few_digits_as_they_need),
                                      cmocka_unit_test(numbers_have_a_point_in_every_locale),
                                      cmocka_unit_test(only_whole_numbers_are_numbers),
                                      cmocka_unit_test(json_strings_are_escaped),
