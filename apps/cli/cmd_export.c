@@ -1,6 +1,4 @@
 /* clade export STUDY */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cli/rows.h"
@@ -15,37 +13,28 @@ static const char *const columns[] = {"trial",  "state",    "role",    "hparams.
                                       "parent", "attempts", "started", "ended"};
 
 static enum cl_cli_rows_form form_of(const char *format, const char *output) {
-  const char *ending = output == NULL ? NULL : strrchr(output, '.');
-  if (format == NULL && ending != NULL) format = ending + 1;
-  if (format == NULL) return CL_ROWS_CSV;
+  if (format == NULL) return output == NULL ? CL_ROWS_CSV : cl_cli_form_of(output);
   if (strcmp(format, "json") == 0) return CL_ROWS_JSON;
+  if (strcmp(format, "tsv") == 0) return CL_ROWS_TSV;
   return strcmp(format, "jsonl") == 0 ? CL_ROWS_LINES : CL_ROWS_CSV;
 }
 
 static int export_rows(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
-  struct cl_cli_query q;
+  struct clade_list_options q;
   struct clade_table *t = NULL;
   struct cl_err e = {0};
-  int status = cl_cli_query_make(cli, &o->list, true, &q);
+  int status = cl_cli_list_make(cli, &o->list, true, &q);
   if (status != 0) return status;
-  bool nested = !o->reports && q.options.n_columns == 0;
+  bool nested = !o->reports && q.n_columns == 0;
   if (nested) {
-    q.options.columns = columns;
-    q.options.n_columns = sizeof columns / sizeof columns[0];
+    q.columns = columns;
+    q.n_columns = sizeof columns / sizeof columns[0];
   }
-  status = o->reports ? clade_reports_list(reader, &q.options, &t, &e)
-                      : clade_trials_list(reader, &q.options, &t, &e);
+  status = o->reports ? clade_reports_list(reader, &q, &t, &e) : clade_trials_list(reader, &q, &t, &e);
   status =
       status < 0 ? cl_cli_fail(cli, &e) : cl_cli_write_rows(cli, t, form_of(o->format, o->output), nested);
   clade_table_free(t);
-  cl_cli_query_done(&q);
   return status;
-}
-
-/* Everything goes to stdout; --output puts a file in its place. */
-static int open_output(struct cl_cli *cli, const char *path) {
-  if (path == NULL || freopen(path, "w", stdout) != NULL) return 0;
-  return cl_cli_complain(cli, CL_EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
 }
 
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
@@ -60,7 +49,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
   if (clade_reader_open(store, address, &reader, &e) < 0)
     status = cl_cli_fail(cli, &e);
   else
-    status = open_output(cli, o->output);
+    status = cl_cli_open_output(cli, o->output);
   if (status == 0) status = export_rows(cli, o, reader);
   clade_reader_close(reader);
   clade_store_close(store);
@@ -69,7 +58,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 
 static const struct cl_cli_option options[] = {
     {CL_OPTION_CHOICE, 'f', "format", offsetof(struct options, format), NULL,
-     "default: the ending of the output's name, else csv", "csv|json|jsonl"},
+     "default: the ending of the output's name, else csv", "csv|tsv|json|jsonl"},
     {CL_OPTION_TEXT, 'o', "output", offsetof(struct options, output), "FILE",
      "write to this file (default: stdout)"},
     {CL_OPTION_FLAG, '\0', "reports", offsetof(struct options, reports), NULL,
@@ -91,7 +80,8 @@ const struct cl_cli_command cl_command_export = {
     .usage = "[STUDY[/TRIALS]]",
     .description =
         "Writes a row per trial (or per report), never cut by a limit that was not typed. CSV follows RFC 4180: fields "
-        "are quoted where they must be, lines end in CR LF, values that are not finite are empty. In JSON they are null.",
+        "are quoted where they must be, lines end in CR LF, values that are not finite are empty. In JSON they are null. "
+        "The columns, filters, tags and order are those of `clade list`.",
     .options = options,
     .options_size = sizeof(struct options),
     .examples = examples,

@@ -1,128 +1,132 @@
-/* clade list [studies | trials STUDY] */
+/* clade list [studies | trials STUDY | tags STUDY | notes STUDY] */
 #include <string.h>
 
 #include "cli/rows.h"
 
 struct options {
   struct cl_cli_list_options list;
-  bool wide, available;
+  bool available;
 };
 
 static const char *const json_columns[] = {"trial",  "state",    "hparams.*", "metrics.*",
                                            "parent", "attempts", "started",   "ended"};
 
-static int write_out(struct cl_cli *cli, const struct options *o, const struct clade_table *t,
-                     const char *noun, bool nested) {
-  if (cli->json) return cl_cli_write_rows(cli, t, CL_ROWS_JSON, nested);
-  return cl_cli_write_table(cli, t, noun, o->wide);
+typedef int list_reader(struct clade_reader *r, const struct clade_list_options *o, struct clade_table **ret,
+                        struct cl_err *e);
+
+static const struct noun {
+  const char *words[4];
+  const char *noun;  /* of the footer */
+  list_reader *list; /* null: studies */
+} nouns[] = {{{"studies", "jobs", "study", "job"}, "studies", NULL},
+             {{"trials", "runs", "trial", "run"}, "runs", clade_trials_list},
+             {{"tags", "tag"}, "tags", clade_tags_list},
+             {{"notes", "note"}, "notes", clade_notes_list}};
+enum { NOUN_STUDIES, NOUN_TRIALS };
+
+static const struct noun *find_noun(const char *word) {
+  for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++)
+    for (size_t k = 0; k < 4 && nouns[i].words[k] != NULL; k++)
+      if (strcmp(nouns[i].words[k], word) == 0) return &nouns[i];
+  return NULL;
 }
 
 static int list_studies(struct cl_cli *cli, const struct options *o, struct clade_store *store,
-                        const char *pattern) {
-  struct cl_cli_query q;
+                        const char *patterns) {
+  struct clade_list_options q;
   struct clade_table *t = NULL;
   struct cl_err e = {0};
-  int status = cl_cli_query_make(cli, &o->list, cli->json, &q);
+  int status = cl_cli_list_make(cli, &o->list, cli->json || o->list.export != NULL, &q);
   if (status != 0) return status;
-  status = clade_studies_list(store, pattern, &q.options, &t, &e) < 0
+  if (o->available)
+    return clade_studies_columns(store, &cli->text, &e) < 0 ? cl_cli_fail(cli, &e) : CL_EXIT_DONE;
+  status = clade_studies_list(store, patterns, &q, &t, &e) < 0
                ? cl_cli_fail(cli, &e)
-               : write_out(cli, o, t, "studies", false);
+               : cl_cli_put_table(cli, &o->list, t, "studies", false);
   clade_table_free(t);
-  cl_cli_query_done(&q);
   return status;
 }
 
-static int list_rows(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
-  struct cl_cli_query q;
+static int list_rows(struct cl_cli *cli, const struct options *o, const struct noun *noun,
+                     struct clade_reader *reader) {
+  struct clade_list_options q;
   struct clade_table *t = NULL;
   struct cl_err e = {0};
-  int status = cl_cli_query_make(cli, &o->list, cli->json, &q);
+  bool program = cli->json || o->list.export != NULL;
+  int status = cl_cli_list_make(cli, &o->list, program, &q);
   if (status != 0) return status;
-  bool nested = cli->json && q.options.n_columns == 0;
+  bool nested = cli->json && o->list.export == NULL && noun == &nouns[NOUN_TRIALS] && q.n_columns == 0;
   if (nested) {
-    q.options.columns = json_columns;
-    q.options.n_columns = sizeof json_columns / sizeof json_columns[0];
+    q.columns = json_columns;
+    q.n_columns = sizeof json_columns / sizeof json_columns[0];
   }
-  status = clade_trials_list(reader, &q.options, &t, &e) < 0 ? cl_cli_fail(cli, &e)
-                                                             : write_out(cli, o, t, "runs", nested);
+  status = noun->list(reader, &q, &t, &e) < 0 ? cl_cli_fail(cli, &e)
+                                              : cl_cli_put_table(cli, &o->list, t, noun->noun, nested);
   clade_table_free(t);
-  cl_cli_query_done(&q);
   return status;
 }
 
 static int list_columns(struct cl_cli *cli, struct clade_reader *reader) {
   struct cl_err e = {0};
-  struct clade_text names = {0};
-  if (clade_columns_list(reader, &names, &e) < 0) {
-    clade_text_done(&names);
-    return cl_cli_fail(cli, &e);
-  }
-  clade_text_add(&cli->text, clade_text_get(&names));
-  clade_text_done(&names);
-  return CL_EXIT_DONE;
+  return clade_columns_list(reader, &cli->text, &e) < 0 ? cl_cli_fail(cli, &e) : CL_EXIT_DONE;
 }
 
-static int list_trials(struct cl_cli *cli, const struct options *o, struct clade_store *store,
-                       const char *address) {
+static int list_of_study(struct cl_cli *cli, const struct options *o, const struct noun *noun,
+                         struct clade_store *store, const char *address) {
   struct clade_reader *reader = NULL;
   struct cl_err e = {0};
   if (clade_reader_open(store, address, &reader, &e) < 0) return cl_cli_fail(cli, &e);
   if (address == NULL) cl_cli_note(cli, "study %s, the latest", clade_reader_study(reader));
-  int status = o->available ? list_columns(cli, reader) : list_rows(cli, o, reader);
+  int status = o->available && noun == &nouns[NOUN_TRIALS] ? list_columns(cli, reader)
+                                                           : list_rows(cli, o, noun, reader);
   clade_reader_close(reader);
   return status;
-}
-
-static bool names_studies(const char *word) {
-  return strcmp(word, "studies") == 0 || strcmp(word, "jobs") == 0 || strcmp(word, "study") == 0 ||
-         strcmp(word, "job") == 0;
 }
 
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
   struct clade_store *store = NULL;
   struct cl_err e = {0};
-  int noun = cl_cli_skip_noun(argc, argv, true);
-  const char *address = argc > noun ? argv[noun] : NULL;
-  bool studies = noun > 0 ? names_studies(argv[0]) : address == NULL;
-  if (argc > noun + 1)
+  const struct noun *noun = argc > 0 ? find_noun(argv[0]) : NULL;
+  int taken = noun != NULL;
+  const char *address = argc > taken ? argv[taken] : NULL;
+  if (noun == NULL) noun = &nouns[address == NULL ? NOUN_STUDIES : NOUN_TRIALS];
+  if (argc > taken + 1)
     return cl_cli_complain(cli, CL_EXIT_USAGE, "'%.60s' is one argument too many: clade list %s",
-                           argv[noun + 1], cli->command->usage);
+                           argv[taken + 1], cli->command->usage);
   if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  int status =
-      studies ? list_studies(cli, options, store, address) : list_trials(cli, options, store, address);
+  int status = noun->list == NULL ? list_studies(cli, options, store, address)
+                                  : list_of_study(cli, options, noun, store, address);
   clade_store_close(store);
   return status;
 }
 
-static const struct cl_cli_option options[] = {
-    CL_CLI_LIMIT_OPTIONS(struct options, list),
-    {CL_OPTION_FLAG, '\0', "all", offsetof(struct options, list.all), NULL,
-     "every row (usual: all up to 100, else the last 100; with --json all)"},
-    CL_CLI_COLUMN_OPTIONS(struct options, list),
-    {CL_OPTION_FLAG, '\0', "available", offsetof(struct options, available), NULL,
-     "list the names of all columns"},
-    {CL_OPTION_FLAG, '\0', "wide", offsetof(struct options, wide), NULL,
-     "neither leave out columns nor cut text to fit the terminal"},
-    {CL_OPTION_END}};
+static const struct cl_cli_option options[] = {CL_CLI_LIMIT_OPTIONS(struct options, list),
+                                               CL_CLI_COLUMN_OPTIONS(struct options, list),
+                                               {CL_OPTION_FLAG, '\0', "available",
+                                                offsetof(struct options, available), NULL,
+                                                "list the names of all columns"},
+                                               CL_CLI_FILE_OPTIONS(struct options, list),
+                                               {CL_OPTION_END}};
 
 static const struct cl_cli_example examples[] = {
     {"clade list", "Which studies are there?"},
-    {"clade list mnist", "The trials of the study mnist."},
     {"clade list trials mnist --sort best --last 10", "The ten best trials, the best at the bottom."},
     {"clade list mnist --sort metrics.loss --filter 'lr<0.01'",
      "By loss, only those with a small learning rate."},
     {"clade list mnist/state:FAILED --columns trial,exit_status,hparams.*",
      "What failed, and with which values?"},
-    {"clade list runs mnist --json", "All trials for a program."},
+    {"clade list mnist --add-columns 'lr:.1e,tags.*' --group opt",
+     "A table for each optimiser, with all tags."},
+    {"clade list mnist --tags-any good --export good.csv", "What is tagged good, for a spreadsheet."},
     {0}};
 
 extern const struct cl_cli_command cl_command_list;
 const struct cl_cli_command cl_command_list = {
     .name = "list",
     .group = "Look",
-    .summary = "list studies, or the trials of a study",
-    .usage = "[studies [PATTERN] | [trials] STUDY]",
+    .summary = "list studies, or the trials, tags or notes of a study",
+    .usage = "[studies [PATTERN] | [trials | tags | notes] STUDY]",
     .description =
         "Without arguments: the studies of the store. With a study: its trials, each with the metrics of the last "
         "report that holds the objective, and its hyperparameters. An address narrows them: STUDY/3,7-9 STUDY/best "

@@ -1,83 +1,43 @@
 #include "cli/rows.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "view/safe.h"
 #include "view/table.h"
 
 #define FLUSH_ABOVE (1 << 20)
 
-/* Typed lists. */
-
-static size_t count_items(const struct cl_cli_list *list, size_t *ret_bytes) {
-  size_t n = 0;
-  for (size_t i = 0; i < list->n; i++) {
-    n++;
-    for (const char *c = list->items[i]; *c != '\0'; c++) n += *c == ',';
-    *ret_bytes += strlen(list->items[i]) + 1;
-  }
-  return n;
-}
-
-/* Copy the items behind *room, cut at commas; empty ones are left out. */
-static size_t split_items(const struct cl_cli_list *list, char **room, const char **ret) {
-  size_t n = 0;
-  for (size_t i = 0; i < list->n; i++) {
-    size_t bytes = strlen(list->items[i]) + 1;
-    memcpy(*room, list->items[i], bytes);
-    for (char *item = *room, *comma; item != NULL; item = comma) {
-      comma = strchr(item, ',');
-      if (comma != NULL) *comma++ = '\0';
-      if (item[0] != '\0') ret[n++] = item;
-    }
-    *room += bytes;
-  }
-  return n;
-}
-
-static void set_limit(const struct cl_cli_list_options *typed, bool json, struct clade_list_options *o) {
-  o->limit = json || typed->all ? CLADE_LIMIT_ALL : CLADE_LIMIT_STANDARD;
-  if (typed->first.given) o->limit = CLADE_LIMIT_FIRST;
-  if (typed->last.given) o->limit = CLADE_LIMIT_LAST;
-  if (typed->first.given) o->n = typed->first.value;
-  if (typed->last.given) o->n = typed->last.value;
-}
-
-int cl_cli_query_make(const struct cl_cli *cli, const struct cl_cli_list_options *typed, bool json,
-                      struct cl_cli_query *ret) {
+int cl_cli_list_make(const struct cl_cli *cli, const struct cl_cli_list_options *typed, bool every,
+                     struct clade_list_options *ret) {
   if (typed->first.given + typed->last.given + typed->all > 1)
     return cl_cli_complain(cli, CL_EXIT_USAGE, "--first, --last and --all exclude each other");
-  struct cl_cli_query q = {0};
-  size_t bytes = 1, n = count_items(&typed->columns, &bytes), m = count_items(&typed->more, &bytes);
-  q.columns = clade_resize(NULL, (n + 1) * sizeof *q.columns);
-  q.more = clade_resize(NULL, (m + 1) * sizeof *q.more);
-  q.split = clade_resize(NULL, bytes);
-  if (q.columns == NULL || q.more == NULL || q.split == NULL) {
-    cl_cli_query_done(&q);
-    return cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory");
-  }
-  char *room = q.split;
-  q.options.n_columns = split_items(&typed->columns, &room, q.columns);
-  q.options.n_more = split_items(&typed->more, &room, q.more);
-  q.options.columns = q.columns;
-  q.options.more = q.more;
-  q.options.n_filters = typed->filters.n;
-  q.options.filters = typed->filters.items;
-  q.options.sort = typed->sort;
-  q.options.reverse = typed->reverse;
-  set_limit(typed, json, &q.options);
-  *ret = q;
+  if (typed->number_groups && typed->group == NULL)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "--number-groups numbers the groups of --group COLUMN");
+  *ret = (struct clade_list_options){.n_filters = typed->filters.n,
+                                     .n_columns = typed->columns.n,
+                                     .n_more = typed->more.n,
+                                     .n_tags_any = typed->tags_any.n,
+                                     .n_tags_all = typed->tags_all.n,
+                                     .filters = typed->filters.items,
+                                     .columns = typed->columns.items,
+                                     .more = typed->more.items,
+                                     .tags_any = typed->tags_any.items,
+                                     .tags_all = typed->tags_all.items,
+                                     .states = typed->states,
+                                     .sort = typed->sort,
+                                     .group = typed->group,
+                                     .reverse = typed->reverse};
+  ret->limit = every || typed->all ? CLADE_LIMIT_ALL : CLADE_LIMIT_STANDARD;
+  if (typed->first.given) ret->limit = CLADE_LIMIT_FIRST;
+  if (typed->last.given) ret->limit = CLADE_LIMIT_LAST;
+  if (typed->first.given) ret->n = typed->first.value;
+  if (typed->last.given) ret->n = typed->last.value;
   return 0;
-}
-
-void cl_cli_query_done(struct cl_cli_query *q) {
-  clade_free(q->columns);
-  clade_free(q->more);
-  clade_free(q->split);
-  *q = (struct cl_cli_query){0};
 }
 
 /* For people. */
@@ -103,6 +63,19 @@ static void add_integer(struct cl_view_table *view, int64_t n) {
   cl_view_table_add_right(view, buffer);
 }
 
+/* A typed format: numbers stay right. */
+static bool add_formatted(struct cl_view_table *view, const struct clade_column *c, struct clade_value v,
+                          struct clade_text *scratch) {
+  clade_text_clear(scratch);
+  if (c->format == NULL || !clade_cell_write(c, v, scratch)) return false;
+  if (scratch->failed) view->failed = true;
+  if (v.kind == CLADE_TEXT || c->type == CLADE_COLUMN_TIME)
+    cl_view_table_add_text(view, clade_text_get(scratch), CL_TONE_PLAIN);
+  else
+    cl_view_table_add_right(view, clade_text_get(scratch));
+  return true;
+}
+
 static void add_cell(struct cl_view_table *view, const struct clade_column *c, struct clade_value v) {
   char buffer[CL_VIEW_NUMBER_MAX];
   if (v.kind == CLADE_ABSENT)
@@ -123,35 +96,51 @@ static void add_cell(struct cl_view_table *view, const struct clade_column *c, s
     cl_view_table_add_word(view, v.kind == CLADE_NULL ? "null" : v.as.truth ? "true" : "false");
 }
 
-/* `.5f`: five decimals, and `,` and other formats of XT: as usual. */
-static int decimals_of(const char *format) {
-  int64_t n = 0;
-  char digits[4] = "";
-  if (format == NULL || format[0] != '.' || format[strlen(format) - 1] != 'f' || strlen(format) > 5)
-    return CL_VIEW_AUTO;
-  (void)snprintf(digits, sizeof digits, "%.*s", (int)strlen(format) - 2, format + 1);
-  return clade_text_to_int(digits, &n) && n >= 0 && n <= 30 ? (int)n : CL_VIEW_AUTO;
+/* "adam:", "3. adam:" */
+static void begin_group(struct cl_view_table *view, const struct clade_table *t, size_t group, bool number) {
+  struct clade_text title = {0};
+  struct clade_group g = clade_table_group(t, group);
+  char buffer[CL_VIEW_NUMBER_MAX];
+  if (number) clade_text_format(&title, "%zu. ", group + 1);
+  if (g.key.kind == CLADE_ABSENT)
+    clade_text_add(&title, "(none)");
+  else if (clade_table_group_column(t).type == CLADE_COLUMN_TIME && g.key.kind == CLADE_INT)
+    clade_text_add(&title, cl_view_time(g.key.as.integer, buffer));
+  else
+    cl_cli_add_value(&title, g.key);
+  clade_text_add_char(&title, ':');
+  if (title.failed) view->failed = true;
+  cl_view_table_begin_group(view, clade_text_get(&title));
+  clade_text_done(&title);
 }
 
-static void fill_view(struct cl_view_table *view, const struct clade_table *t) {
-  size_t columns = clade_table_columns(t), rows = clade_table_rows(t);
+static void fill_view(struct cl_view_table *view, const struct clade_table *t, bool number_groups) {
+  size_t columns = clade_table_columns(t), rows = clade_table_rows(t), group = 0;
+  struct clade_text scratch = {0};
   for (size_t c = 0; c < columns; c++) {
     struct clade_column column = clade_table_column(t, c);
-    cl_view_table_add_column(view, column.header, column.rank, decimals_of(column.format));
+    cl_view_table_add_column(view, column.header, column.rank, CL_VIEW_AUTO);
   }
-  for (size_t r = 0; r < rows; r++)
+  for (size_t r = 0; r < rows; r++) {
+    if (group < clade_table_groups(t) && clade_table_group(t, group).first == r)
+      begin_group(view, t, group++, number_groups);
     for (size_t c = 0; c < columns; c++) {
       struct clade_column column = clade_table_column(t, c);
-      add_cell(view, &column, clade_table_cell(t, r, c));
+      struct clade_value v = clade_table_cell(t, r, c);
+      if (!add_formatted(view, &column, v, &scratch)) add_cell(view, &column, v);
     }
+  }
+  clade_text_done(&scratch);
 }
 
-int cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun, bool wide) {
-  struct cl_view_table view = {.wide = wide};
+int cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun,
+                       const struct cl_cli_list_options *typed) {
+  struct cl_view_table view = {.wide = typed->wide};
   struct clade_text hidden = {0};
   int64_t rows = (int64_t)clade_table_rows(t), total = clade_table_total(t);
-  fill_view(&view, t);
+  fill_view(&view, t, typed->number_groups);
   cl_view_table_write(&view, &cli->out, &cli->text);
+  if (clade_table_is_grouped(t)) clade_text_format(&cli->text, "total groups: %zu\n", clade_table_groups(t));
   clade_text_format(&cli->text, "total %s listed: %" PRId64, noun, rows);
   if (total > rows) clade_text_format(&cli->text, " (of %" PRId64 "; --all for the rest)", total);
   clade_text_add_char(&cli->text, '\n');
@@ -198,7 +187,7 @@ void cl_cli_add_json_time(struct clade_text *t, int64_t wall_ms) {
 }
 
 static void add_json_cell(struct clade_text *t, const struct clade_column *c, struct clade_value v) {
-  clade_text_add_json(t, c->name);
+  clade_text_add_json(t, c->renamed ? c->header : c->name);
   clade_text_add(t, ": ");
   if (c->type == CLADE_COLUMN_TIME)
     cl_cli_add_json_time(t, v.kind == CLADE_INT ? v.as.integer : -1);
@@ -206,11 +195,14 @@ static void add_json_cell(struct clade_text *t, const struct clade_column *c, st
     cl_cli_add_json_value(t, v);
 }
 
+static const char *const group_names[] = {
+    [CLADE_COLUMN_VALUE] = "values", [CLADE_COLUMN_METRIC] = "metrics", [CLADE_COLUMN_TAG] = "tags"};
+
 /* "values": {…}: the cells of one kind that are not blank. */
 static void add_json_group(struct clade_text *t, const struct clade_table *table, size_t row,
                            enum clade_column_kind kind) {
   bool first = true;
-  clade_text_add(t, kind == CLADE_COLUMN_VALUE ? "\"values\": {" : "\"metrics\": {");
+  clade_text_format(t, "\"%s\": {", group_names[kind]);
   for (size_t c = 0; c < clade_table_columns(table); c++) {
     struct clade_column column = clade_table_column(table, c);
     struct clade_value v = clade_table_cell(table, row, c);
@@ -238,18 +230,29 @@ static void add_json_row(struct clade_text *t, const struct clade_table *table, 
       add_json_cell(t, &column, clade_table_cell(table, row, c));
   }
   for (int kind = CLADE_COLUMN_VALUE; nested && kind <= CLADE_COLUMN_METRIC; kind++)
-    if (!done[kind]) clade_text_add(t, kind == CLADE_COLUMN_VALUE ? ", \"values\": {}" : ", \"metrics\": {}");
+    if (!done[kind]) clade_text_format(t, ", \"%s\": {}", group_names[kind]);
   clade_text_add_char(t, '}');
 }
 
-static void add_csv_cell(struct clade_text *t, const struct clade_column *c, struct clade_value v) {
+/* What one cell of a file holds, unquoted. */
+static void add_plain_cell(struct clade_text *t, const struct clade_column *c, struct clade_value v) {
   char buffer[CL_VIEW_NUMBER_MAX];
-  if (v.kind == CLADE_TEXT)
-    clade_text_add_csv(t, v.as.text);
-  else if (c->type == CLADE_COLUMN_TIME && v.kind == CLADE_INT)
+  if (clade_cell_write(c, v, t)) return;
+  if (c->type == CLADE_COLUMN_TIME && v.kind == CLADE_INT)
     clade_text_add(t, cl_view_rfc3339(v.as.integer, buffer));
   else if (v.kind != CLADE_REAL || isfinite(v.as.real))
     cl_cli_add_value(t, v);
+}
+
+/* RFC 4180 knows commas; with tabs the same quoting keeps fields that hold one whole. */
+static void add_field(struct clade_text *t, const char *text, bool tabs) {
+  if (!tabs || strchr(text, '\t') == NULL || strpbrk(text, ",\"\r\n") != NULL) {
+    clade_text_add_csv(t, text);
+    return;
+  }
+  clade_text_add_char(t, '"');
+  clade_text_add(t, text);
+  clade_text_add_char(t, '"');
 }
 
 /* A hyperparameter and a metric of one name get their prefixes. */
@@ -260,45 +263,81 @@ static bool is_ambiguous(const struct clade_table *table, size_t column) {
   return false;
 }
 
-static void add_csv_header(struct clade_text *t, const struct clade_table *table) {
+static void add_header_fields(struct clade_text *t, const struct clade_table *table, bool tabs) {
+  static const char *const prefixes[] = {[CLADE_COLUMN_STANDARD] = "",
+                                         [CLADE_COLUMN_VALUE] = "hparams.",
+                                         [CLADE_COLUMN_METRIC] = "metrics.",
+                                         [CLADE_COLUMN_TAG] = "tags."};
   struct clade_text name = {0};
   for (size_t c = 0; c < clade_table_columns(table); c++) {
     struct clade_column column = clade_table_column(table, c);
     clade_text_clear(&name);
-    if (is_ambiguous(table, c) && column.kind != CLADE_COLUMN_STANDARD)
-      clade_text_add(&name, column.kind == CLADE_COLUMN_VALUE ? "hparams." : "metrics.");
+    if (is_ambiguous(table, c) && !column.renamed) clade_text_add(&name, prefixes[column.kind]);
     clade_text_add(&name, column.header);
-    if (c > 0) clade_text_add_char(t, ',');
-    clade_text_add_csv(t, clade_text_get(&name));
+    if (c > 0) clade_text_add_char(t, tabs ? '\t' : ',');
+    add_field(t, clade_text_get(&name), tabs);
   }
-  clade_text_add(t, "\r\n");
+  clade_text_add(t, tabs ? "\n" : "\r\n");
+  if (name.failed) t->failed = true;
   clade_text_done(&name);
 }
 
-static void add_csv_row(struct clade_text *t, const struct clade_table *table, size_t row) {
+static void add_row_fields(struct clade_text *t, const struct clade_table *table, size_t row, bool tabs,
+                           struct clade_text *scratch) {
   for (size_t c = 0; c < clade_table_columns(table); c++) {
     struct clade_column column = clade_table_column(table, c);
-    if (c > 0) clade_text_add_char(t, ',');
-    add_csv_cell(t, &column, clade_table_cell(table, row, c));
+    struct clade_value v = clade_table_cell(table, row, c);
+    if (c > 0) clade_text_add_char(t, tabs ? '\t' : ',');
+    clade_text_clear(scratch);
+    add_plain_cell(scratch, &column, v);
+    add_field(t, clade_text_get(scratch), tabs);
   }
-  clade_text_add(t, "\r\n");
+  clade_text_add(t, tabs ? "\n" : "\r\n");
+  if (scratch->failed) t->failed = true;
+}
+
+enum cl_cli_rows_form cl_cli_form_of(const char *path) {
+  const char *ending = strrchr(path, '.');
+  if (ending == NULL) return CL_ROWS_TSV;
+  if (strcasecmp(ending, ".csv") == 0) return CL_ROWS_CSV;
+  if (strcasecmp(ending, ".json") == 0) return CL_ROWS_JSON;
+  return strcasecmp(ending, ".jsonl") == 0 ? CL_ROWS_LINES : CL_ROWS_TSV;
 }
 
 int cl_cli_write_rows(struct cl_cli *cli, const struct clade_table *t, enum cl_cli_rows_form form,
                       bool nested) {
   size_t rows = clade_table_rows(t);
+  bool fields = form == CL_ROWS_CSV || form == CL_ROWS_TSV, tabs = form == CL_ROWS_TSV;
+  struct clade_text scratch = {0};
   int status = 0;
-  if (form == CL_ROWS_CSV) add_csv_header(&cli->text, t);
+  if (fields) add_header_fields(&cli->text, t, tabs);
   if (form == CL_ROWS_JSON) clade_text_add_char(&cli->text, '[');
   for (size_t r = 0; r < rows && status == 0; r++) {
     if (form == CL_ROWS_JSON) clade_text_add(&cli->text, r == 0 ? "\n" : ",\n");
-    if (form == CL_ROWS_CSV)
-      add_csv_row(&cli->text, t, r);
+    if (fields)
+      add_row_fields(&cli->text, t, r, tabs, &scratch);
     else
       add_json_row(&cli->text, t, r, nested);
     if (form == CL_ROWS_LINES) clade_text_add_char(&cli->text, '\n');
     if (cli->text.length > FLUSH_ABOVE) status = cl_cli_flush(cli);
   }
   if (form == CL_ROWS_JSON) clade_text_add(&cli->text, rows == 0 ? "]\n" : "\n]\n");
+  clade_text_done(&scratch);
   return status != 0 ? status : cl_cli_flush(cli);
+}
+
+int cl_cli_open_output(struct cl_cli *cli, const char *path) {
+  if (path == NULL || freopen(path, "w", stdout) != NULL) return 0;
+  return cl_cli_complain(cli, CL_EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
+}
+
+int cl_cli_put_table(struct cl_cli *cli, const struct cl_cli_list_options *typed, const struct clade_table *t,
+                     const char *noun, bool nested) {
+  if (typed->export == NULL)
+    return cli->json ? cl_cli_write_rows(cli, t, CL_ROWS_JSON, nested)
+                     : cl_cli_write_table(cli, t, noun, typed);
+  int status = cl_cli_open_output(cli, typed->export);
+  if (status == 0) status = cl_cli_write_rows(cli, t, cl_cli_form_of(typed->export), nested);
+  if (status == 0) cl_cli_note(cli, "%zu %s written to %s", clade_table_rows(t), noun, typed->export);
+  return status;
 }

@@ -7,9 +7,9 @@
 
 /* Options that every list has. */
 struct cl_cli_list_options {
-  struct cl_cli_list filters, columns, more;
-  const char *sort;
-  bool reverse, all, json, wide;
+  struct cl_cli_list filters, columns, more, tags_any, tags_all;
+  const char *sort, *states, *group, *export;
+  bool reverse, all, json, wide, number_groups;
   struct cl_cli_integer first, last;
 };
 /* clang-format off */
@@ -22,32 +22,51 @@ struct cl_cli_list_options {
 #define CL_CLI_COLUMN_OPTIONS(type, member) \
   {CL_OPTION_LIST, '\0', "filter", offsetof(type, member.filters), "CONDITION", \
    "only rows for which it holds: lr<0.01, state=COMPLETE, 'metrics.loss <= 0.2 and opt = adam'; may be repeated"}, \
+  {CL_OPTION_TEXT, '\0', "status", offsetof(type, member.states), "STATES", \
+   "only rows in these states, joined by commas: COMPLETE,FAILED"}, \
+  {CL_OPTION_LIST, '\0', "tags-any", offsetof(type, member.tags_any), "TAGS", \
+   "only rows with one of these tags: good,person=Ada"}, \
+  {CL_OPTION_LIST, '\0', "tags-all", offsetof(type, member.tags_all), "TAGS", "only rows with all of these tags"}, \
   {CL_OPTION_LIST, '\0', "columns", offsetof(type, member.columns), "LIST", \
-   "these columns, joined by commas: trial, hparams.lr, metrics.*, lr=Rate:.5f"}, \
-  {CL_OPTION_LIST, '\0', "add-columns", offsetof(type, member.more), "LIST", "these columns beside the usual ones"}
+   "these columns, joined by commas: trial, hparams.lr, metrics.*, tags.good, lr=Rate:.5f"}, \
+  {CL_OPTION_LIST, '\0', "add-columns", offsetof(type, member.more), "LIST", \
+   "these columns beside the usual ones; one that is there gets the new header and format"}, \
+  {CL_OPTION_TEXT, '\0', "group", offsetof(type, member.group), "COLUMN", \
+   "a table for each value of this column"}, \
+  {CL_OPTION_FLAG, '\0', "number-groups", offsetof(type, member.number_groups), NULL, "number the groups"}
+#define CL_CLI_FILE_OPTIONS(type, member) \
+  {CL_OPTION_TEXT, '\0', "export", offsetof(type, member.export), "FILE", \
+   "write all rows to a file: .csv, .json, .jsonl, else parted by tabs"}, \
+  {CL_OPTION_FLAG, '\0', "all", offsetof(type, member.all), NULL, \
+   "every row (usual: all up to 100, else the last 100; with --json and --export all)"}, \
+  {CL_OPTION_FLAG, '\0', "wide", offsetof(type, member.wide), NULL, \
+   "neither leave out columns nor cut text to fit the terminal"}
 /* clang-format on */
 
-/* Turns the options into the library's. `json`: every row and the contract's columns unless something was
- * typed. The lists of columns are split at commas; free with cl_cli_query_done. 0, or the exit status after a
- * complaint. */
-struct cl_cli_query {
-  struct clade_list_options options;
-  const char **columns, **more;
-  char *split; /* the texts of both */
-};
-int cl_cli_query_make(const struct cl_cli *cli, const struct cl_cli_list_options *typed, bool json,
-                      struct cl_cli_query *ret);
-void cl_cli_query_done(struct cl_cli_query *q);
+/* Turns the options into the library's, which borrow from them. `every`: all rows unless a limit was typed.
+ * 0, or the exit status after a complaint. */
+int cl_cli_list_make(const struct cl_cli *cli, const struct cl_cli_list_options *typed, bool every,
+                     struct clade_list_options *ret);
 
 /* As people read it, into cli->text, with the footer `total NOUN listed: N`; notes which columns were left
  * out. */
-int cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun, bool wide);
+int cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun,
+                       const struct cl_cli_list_options *typed);
 
-enum cl_cli_rows_form { CL_ROWS_JSON, CL_ROWS_LINES, CL_ROWS_CSV };
+enum cl_cli_rows_form { CL_ROWS_JSON, CL_ROWS_LINES, CL_ROWS_CSV, CL_ROWS_TSV };
+/* The form that the ending of a file's name stands for; tabs where it says nothing. */
+enum cl_cli_rows_form cl_cli_form_of(const char *path);
 /* For programs, into cli->text, flushed now and then. `nested`: hyperparameters stand in "values" and metrics
  * in "metrics", which are there even when empty. 0, or the exit status after a complaint. */
 int cl_cli_write_rows(struct cl_cli *cli, const struct clade_table *t, enum cl_cli_rows_form form,
                       bool nested);
+
+/* From here on stdout is this file. 0, or the exit status after a complaint. */
+int cl_cli_open_output(struct cl_cli *cli, const char *path);
+
+/* A table where it is to go: --export, --json, else for people. */
+int cl_cli_put_table(struct cl_cli *cli, const struct cl_cli_list_options *typed, const struct clade_table *t,
+                     const char *noun, bool nested);
 
 /* A value as JSON, and as people read it. */
 void cl_cli_add_json_value(struct clade_text *t, struct clade_value v);

@@ -10,6 +10,7 @@
 
 #define GAP          2
 #define REPEAT_ABOVE 5 /* rows from which on the header is repeated below */
+#define GROUP_INDENT 2
 
 enum { CELL_BLANK = 0, CELL_TEXT, CELL_WORD, CELL_NUMBER };
 
@@ -30,6 +31,7 @@ void cl_view_table_done(struct cl_view_table *t) {
   for (size_t i = 0; i < t->n_columns; i++) clade_free(t->columns[i].header);
   clade_free(t->columns);
   clade_free(t->cells);
+  clade_free(t->groups);
   clade_text_done(&t->texts);
   *t = (struct cl_view_table){0};
 }
@@ -106,6 +108,18 @@ void cl_view_table_add_blank(struct cl_view_table *t) {
   (void)add_cell(t, CELL_BLANK);
 }
 
+void cl_view_table_begin_group(struct cl_view_table *t, const char *title) {
+  assert(t->failed || t->n_columns == 0 || t->n_cells % t->n_columns == 0);
+  if (grow(&t->groups, &t->cap_groups, t->n_groups + 1, sizeof *t->groups) < 0) {
+    t->failed = true;
+    return;
+  }
+  t->groups[t->n_groups].row = cl_view_table_rows(t);
+  t->groups[t->n_groups++].title = t->texts.length;
+  clade_text_add_bytes(&t->texts, title, strlen(title) + 1);
+  if (t->texts.failed) t->failed = true;
+}
+
 size_t cl_view_table_rows(const struct cl_view_table *t) {
   return t->n_columns == 0 ? 0 : t->n_cells / t->n_columns;
 }
@@ -158,7 +172,7 @@ static void measure(struct cl_view_table *t, const struct cl_view_style *style) 
 }
 
 static size_t table_width(const struct cl_view_table *t) {
-  size_t width = t->indent;
+  size_t width = t->indent + (t->n_groups > 0 ? GROUP_INDENT : 0);
   bool first = true;
   for (size_t i = 0; i < t->n_columns; i++) {
     if (t->columns[i].hidden) continue;
@@ -249,11 +263,11 @@ static void write_cell(const struct cl_view_table *t, const struct cl_view_cell 
   }
 }
 
-static void write_rows(const struct cl_view_table *t, const struct cl_view_style *style,
+/* The rows lo…hi - 1. */
+static void write_rows(const struct cl_view_table *t, const struct cl_view_style *style, size_t lo, size_t hi,
                        struct clade_text *ret) {
   struct clade_text scratch = {0};
-  size_t rows = cl_view_table_rows(t);
-  for (size_t row = 0; row < rows; row++) {
+  for (size_t row = lo; row < hi; row++) {
     struct line line = {.text = ret, .style = style, .owed = t->indent};
     bool first = true;
     for (size_t i = 0; i < t->n_columns; i++) {
@@ -267,6 +281,19 @@ static void write_rows(const struct cl_view_table *t, const struct cl_view_style
   clade_text_done(&scratch);
 }
 
+/* Header, rows, and the header again below many. */
+static void write_part(const struct cl_view_table *t, const struct cl_view_style *style, size_t lo, size_t hi,
+                       struct clade_text *ret) {
+  assert(lo <= hi);
+  write_header(t, style, ret);
+  clade_text_add_char(ret, '\n');
+  write_rows(t, style, lo, hi, ret);
+  if (hi > lo) clade_text_add_char(ret, '\n');
+  if (hi - lo <= REPEAT_ABOVE) return;
+  write_header(t, style, ret);
+  clade_text_add_char(ret, '\n');
+}
+
 void cl_view_table_write(struct cl_view_table *t, const struct cl_view_style *style, struct clade_text *ret) {
   assert(t->failed || t->n_columns == 0 || t->n_cells % t->n_columns == 0);
   measure(t, style);
@@ -275,16 +302,24 @@ void cl_view_table_write(struct cl_view_table *t, const struct cl_view_style *st
     ret->failed = true;
     return;
   }
-  if (!t->bare) {
-    write_header(t, style, ret);
-    clade_text_add_char(ret, '\n');
+  size_t rows = cl_view_table_rows(t);
+  if (t->bare) {
+    write_rows(t, style, 0, rows, ret);
+    return;
   }
-  write_rows(t, style, ret);
-  if (t->bare) return;
-  if (cl_view_table_rows(t) > 0) clade_text_add_char(ret, '\n');
-  if (cl_view_table_rows(t) <= REPEAT_ABOVE) return;
-  write_header(t, style, ret);
-  clade_text_add_char(ret, '\n');
+  if (t->n_groups == 0) {
+    write_part(t, style, 0, rows, ret);
+    return;
+  }
+  t->indent += GROUP_INDENT;
+  for (size_t i = 0; i < t->n_groups; i++) {
+    cl_view_tone_begin(ret, style, CL_TONE_STRONG);
+    cl_view_add_safe(ret, t->texts.bytes + t->groups[i].title, style);
+    cl_view_tone_end(ret, style, CL_TONE_STRONG);
+    clade_text_add_char(ret, '\n');
+    write_part(t, style, t->groups[i].row, i + 1 < t->n_groups ? t->groups[i + 1].row : rows, ret);
+  }
+  t->indent -= GROUP_INDENT;
 }
 
 size_t cl_view_table_hidden(const struct cl_view_table *t, const struct cl_view_style *style,

@@ -41,6 +41,10 @@ struct cl_view_table {
   struct cl_view_column *columns;
   struct cl_view_cell *cells; /* row by row; the last row may be incomplete while it is written */
   struct clade_text texts;
+  struct {
+    size_t row, title; /* its first row; offset into texts */
+  } * groups;
+  size_t n_groups, cap_groups;
   size_t indent; /* blanks before each line */
   bool wide;     /* neither leave out columns nor cut text */
   bool bare;     /* rows only: no header, no blank line */
@@ -59,6 +63,10 @@ void cl_view_table_add_word(struct cl_view_table *t,
                             const char *word); /* null, true…: does not make it text */
 void cl_view_table_add_right(struct cl_view_table *t, const char *text); /* a number that is already text */
 void cl_view_table_add_blank(struct cl_view_table *t);
+
+/* The next row begins a group: its title, made harmless, stands above it, and the group is indented and has a
+ * header of its own. All columns are as wide as all groups need. */
+void cl_view_table_begin_group(struct cl_view_table *t, const char *title);
 
 size_t cl_view_table_rows(const struct cl_view_table *t);
 

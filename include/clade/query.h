@@ -52,6 +52,7 @@ struct clade_column {
   enum clade_column_kind kind;
   enum clade_column_type type;
   const char *name, *header, *format; /* format: what was typed after ':', or null */
+  bool renamed;                       /* the header was typed too */
   int rank;                           /* 0 = essential; where room is short the highest goes first */
 };
 
@@ -63,6 +64,22 @@ CLADE_API int64_t clade_table_total(const struct clade_table *t); /* rows before
 CLADE_API struct clade_column clade_table_column(const struct clade_table *t, size_t column);
 CLADE_API struct clade_value clade_table_cell(const struct clade_table *t, size_t row, size_t column);
 
+/* Write a cell in the format that was typed for its column. False, and nothing is written, where there is
+ * none or it leaves the value to the usual rules: a blank cell; $bz of what is not zero; numbers' formats for
+ * a time. */
+CLADE_API bool clade_cell_write(const struct clade_column *column, struct clade_value value,
+                                struct clade_text *ret);
+
+/* Groups of rows with the same value in one column: one after the other, together all rows. */
+struct clade_group {
+  struct clade_value key; /* CLADE_ABSENT: the rows that have none; the last group */
+  size_t first, rows;
+};
+CLADE_API bool clade_table_is_grouped(const struct clade_table *t);
+CLADE_API size_t clade_table_groups(const struct clade_table *t);
+CLADE_API struct clade_group clade_table_group(const struct clade_table *t, size_t group);
+CLADE_API struct clade_column clade_table_group_column(const struct clade_table *t); /* of a grouped table */
+
 enum clade_limit {
   CLADE_LIMIT_STANDARD = 0, /* all up to 100 rows, else the last 100 */
   CLADE_LIMIT_ALL,
@@ -70,24 +87,43 @@ enum clade_limit {
   CLADE_LIMIT_LAST
 };
 
+/* What is shown of a list, and how. Names are those of clade_columns_list; XT's are understood (run, job,
+ * status…).
+ *
+ *   filters   NAME OPERATOR VALUE, several joined by ` and `: lr<0.01, state = COMPLETE, tags.good :exists:.
+ * Operators = == < <= > >= != <> :regex: :exists:; values $none $true $false $exists $empty. All must hold
+ *   columns   lists joined by commas of NAME[=Header][:format]: trial, hparams.lr, metrics.*, lr=Rate:.5f. *
+ * and ? stand for anything; quotes keep commas; formats are Python's, and $bz $do $to more      the same,
+ * added to the usual columns; one that is there gets the new header and format tags_any, tags_all  lists
+ * joined by commas of NAME or NAME=TEXT: some of them, all of them must be there states    joined by commas:
+ * FAILED,LOST sort      null: in order; "best": the best last whatever the goal; else a column, ascending,
+ * texts naturally (run2 before run10). Rows that have no such value are left out, but with CLADE_LIMIT_ALL
+ * come first group     a column: rows with the same value stand together, in order of it (clade_table_group)
+ *
+ * Texts have up to 64 KiB, a table up to 2000 columns; CLADE_EINVAL says so. */
 struct clade_list_options {
-  size_t n_filters, n_columns, n_more;
-  const char *const *filters; /* "lr<0.01", "state = COMPLETE and metrics.loss < 0.2"; all must hold */
-  const char *const *columns; /* "trial", "hparams.lr", "metrics.*", "lr=Rate:.5f"; none: the usual ones */
-  const char *const *more;    /* added to the usual ones */
-  const char *sort; /* null: in order; "best": the best last whatever the goal; else a column, ascending. Rows
-                       that have no such value are left out, but with CLADE_LIMIT_ALL come first */
+  size_t n_filters, n_columns, n_more, n_tags_any, n_tags_all;
+  const char *const *filters;
+  const char *const *columns; /* none: the usual ones */
+  const char *const *more;
+  const char *const *tags_any;
+  const char *const *tags_all;
+  const char *states, *sort, *group; /* null: none */
   bool reverse;
   enum clade_limit limit;
   int64_t n; /* of FIRST and LAST */
 };
 
-/* All studies of the store whose name matches `pattern` (* and ?; null: all). Filters and columns are not for
- * studies (CLADE_EINVAL); sort: created (null) or name. Columns: study, state, trials, of, goal, metric,
- * method, created. Gives *ret. */
-CLADE_API int clade_studies_list(struct clade_store *store, const char *pattern,
+/* All studies of the store whose name matches one of `patterns` (* and ?, joined by commas; null: all), in
+ * order of creation. Usual columns: study, state, trials, of, goal, metric, method, created. Cost O(studies),
+ * and O(trials) where a column counts trials (best, best_trial, waiting, running, complete, failed). Gives
+ * *ret. */
+CLADE_API int clade_studies_list(struct clade_store *store, const char *patterns,
                                  const struct clade_list_options *o, struct clade_table **ret,
                                  struct cl_err *e);
+
+/* Names of the columns of clade_studies_list, a line each. */
+CLADE_API int clade_studies_columns(struct clade_store *store, struct clade_text *ret, struct cl_err *e);
 
 /* Studies. */
 
@@ -114,9 +150,31 @@ CLADE_API int clade_trials_list(struct clade_reader *r, const struct clade_list_
                                 struct clade_table **ret, struct cl_err *e);
 
 /* Every report of these trials: trial, attempt, step, time, counts (false: late, or void by a later attempt),
- * and the metrics. */
+ * and the metrics; hparams.NAME is the trial's value as it is now. */
 CLADE_API int clade_reports_list(struct clade_reader *r, const struct clade_list_options *o,
                                  struct clade_table **ret, struct cl_err *e);
+
+struct clade_metric_sets_options {
+  struct clade_list_options list; /* of each table; limits too */
+  size_t n_metrics;
+  const char *const *metrics; /* names or patterns; none: all */
+  const char *steps;          /* "10,20,50-60": only these; null: all */
+  bool merge; /* one table: what a trial reported at one step is one row, the last value of each metric counts
+               */
+};
+/* The reports that count, in a table for each set of metrics that were reported together, in order of their
+ * first report; with a column for the trial where there are several. CLADE_EINVAL: a metric that does not
+ * exist. Gives *ret, an array of *ret_n tables; free with clade_tables_free. */
+CLADE_API int clade_metric_sets_list(struct clade_reader *r, const struct clade_metric_sets_options *o,
+                                     struct clade_table ***ret, size_t *ret_n, struct cl_err *e);
+CLADE_API void clade_tables_free(struct clade_table **tables, size_t n); /* null is allowed */
+
+/* Notes and tags of the trials that the address names, or, if it names none, of the study and all its trials.
+ * Tags, as they are now: trial (blank: the study itself), tag, text. Notes, in order: time, trial, text. */
+CLADE_API int clade_tags_list(struct clade_reader *r, const struct clade_list_options *o,
+                              struct clade_table **ret, struct cl_err *e);
+CLADE_API int clade_notes_list(struct clade_reader *r, const struct clade_list_options *o,
+                               struct clade_table **ret, struct cl_err *e);
 
 /* Names of the columns of clade_trials_list, a line each. */
 CLADE_API int clade_columns_list(struct clade_reader *r, struct clade_text *ret, struct cl_err *e);

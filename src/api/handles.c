@@ -75,6 +75,18 @@ int clade_study_check(struct clade_reader *r, struct cl_err *e) {
   return cl_store_check(r->store, cl_reader_id(r->reader), e);
 }
 
+struct cl_value cl_api_inner_value(struct clade_value v) {
+  switch (v.kind) {
+  case CLADE_ABSENT: break;
+  case CLADE_NULL: return (struct cl_value){.kind = CL_NULL};
+  case CLADE_BOOL: return cl_value_bool(v.as.truth);
+  case CLADE_INT: return cl_value_int(v.as.integer);
+  case CLADE_REAL: return cl_value_real(v.as.real);
+  case CLADE_TEXT: return cl_value_text(v.as.text);
+  }
+  return (struct cl_value){0};
+}
+
 struct clade_value cl_api_value(struct cl_value v) {
   switch (v.kind) {
   case CL_ABSENT: break;
@@ -118,24 +130,30 @@ int cl_api_values(struct cl_arena *a, const struct cl_study *study, const struct
 }
 
 int cl_api_list_options(const struct clade_list_options *o, const struct cl_selection *selection,
-                        struct cl_trials_options *ret, struct cl_err *e) {
+                        struct cl_list_options *ret, struct cl_err *e) {
   static const struct clade_list_options usual = {0};
   if (o == NULL) o = &usual;
   bool counted = o->limit == CLADE_LIMIT_FIRST || o->limit == CLADE_LIMIT_LAST;
   if ((int)o->limit < CLADE_LIMIT_STANDARD || o->limit > CLADE_LIMIT_LAST || (counted && o->n < 0))
     return CL_FAIL(e, CLADE_EINVAL, "the limit of a list is %lld rows, but must be 0 or more",
                    (long long)o->n);
-  *ret = (struct cl_trials_options){.selection = selection,
-                                    .n_filters = o->n_filters,
-                                    .n_columns = o->n_columns,
-                                    .n_more = o->n_more,
-                                    .filters = o->filters,
-                                    .columns = o->columns,
-                                    .more = o->more,
-                                    .sort = o->sort,
-                                    .reverse = o->reverse,
-                                    .limit = (enum cl_limit)o->limit,
-                                    .n = o->n};
+  *ret = (struct cl_list_options){.selection = selection,
+                                  .n_filters = o->n_filters,
+                                  .n_columns = o->n_columns,
+                                  .n_more = o->n_more,
+                                  .filters = o->filters,
+                                  .columns = o->columns,
+                                  .more = o->more,
+                                  .n_tags_any = o->n_tags_any,
+                                  .n_tags_all = o->n_tags_all,
+                                  .tags_any = o->tags_any,
+                                  .tags_all = o->tags_all,
+                                  .states = o->states,
+                                  .sort = o->sort,
+                                  .group = o->group,
+                                  .reverse = o->reverse,
+                                  .limit = (enum cl_limit)o->limit,
+                                  .n = o->n};
   return 0;
 }
 

@@ -25,6 +25,7 @@ struct clade_table {
 
 /* The public form of a value; texts are the same. */
 struct clade_value cl_api_value(struct cl_value v);
+struct cl_value cl_api_inner_value(struct clade_value v); /* and back */
 
 /* A value whose text the arena owns. CLADE_ENOMEM. */
 int cl_api_keep_value(struct cl_arena *a, struct cl_value v, struct clade_value *ret, struct cl_err *e);
@@ -36,7 +37,7 @@ int cl_api_values(struct cl_arena *a, const struct cl_study *study, const struct
 
 /* The internal form of the options; CLADE_EINVAL for impossible ones. */
 int cl_api_list_options(const struct clade_list_options *o, const struct cl_selection *selection,
-                        struct cl_trials_options *ret, struct cl_err *e);
+                        struct cl_list_options *ret, struct cl_err *e);
 
 /* Wall clock of a moment of the study; -1 stays -1. */
 int64_t cl_api_wall_ms(const struct cl_study *study, int64_t ms);

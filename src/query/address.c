@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "query/trial_cells.h"
 
 #define FORMS "3, 3,7-9, best, all, state:FAILED or 'lr<0.01'"
 
@@ -93,25 +94,15 @@ out:
   return status;
 }
 
-static int fail_state(const char *name, struct cl_err *e) {
-  struct cl_text known = {0};
-  for (int state = CL_WAITING; state <= CL_INFEASIBLE; state++)
-    cl_text_format(&known, "%s%s", state == CL_WAITING ? "" : ", ", cl_state_name(state));
-  int status = CL_FAIL(e, CLADE_EINVAL, "'%.40s' is no state of a trial; the states are %s", name,
-                       cl_text_get(&known));
-  cl_text_done(&known);
-  return status;
-}
-
 static int parse_states(const char *text, struct cl_selection *ret, struct cl_err *e) {
   unsigned states = 0;
   for (const char *p = text;; p++) {
     char name[32] = "";
     size_t n = strcspn(p, ",");
     memcpy(name, p, n < sizeof name ? n : sizeof name - 1);
-    int state = cl_state_find(name);
-    if (state == 0) return fail_state(name, e);
-    states |= 1u << state;
+    const char *state = NULL;
+    CL_TRY(cl_trial_state_find(name, &state, e));
+    states |= 1u << cl_state_find(state);
     p += n;
     if (*p == '\0') break;
   }

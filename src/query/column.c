@@ -1,76 +1,63 @@
 #include "query/column.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "query/address.h"
+#include "query/format.h"
 
-static const struct {
-  const char *name;
-  enum cl_column_type type;
-  int rank;
-} standard[] = {
-#define CL_X(id, name, type, rank) [CL_TRIAL_COLUMN_##id] = {name, CL_COLUMN_##type, rank},
-    CL_TRIAL_COLUMN_MAP(CL_X)
-#undef CL_X
-};
+static const char *const prefixes[] = {[CL_COLUMN_STANDARD] = "",
+                                       [CL_COLUMN_VALUE] = "hparams.",
+                                       [CL_COLUMN_METRIC] = "metrics.",
+                                       [CL_COLUMN_TAG] = "tags."};
 
-static const struct {
-  const char *alias;
-  int column;
-} aliases[] = {{"run", CL_TRIAL_COLUMN_TRIAL},     {"number", CL_TRIAL_COLUMN_TRIAL},
-               {"job", CL_TRIAL_COLUMN_STUDY},     {"status", CL_TRIAL_COLUMN_STATE},
-               {"box", CL_TRIAL_COLUMN_HOST},      {"exit_code", CL_TRIAL_COLUMN_EXIT_STATUS},
-               {"repeats", CL_TRIAL_COLUMN_REPEAT}};
-
-enum { RANK_VALUE = 3, RANK_METRIC = 4 };
-
-static struct cl_column standard_column(int index) {
-  return (struct cl_column){.kind = CL_COLUMN_STANDARD,
-                            .type = standard[index].type,
-                            .name = standard[index].name,
-                            .header = standard[index].name,
-                            .index = index,
-                            .rank = standard[index].rank};
+int cl_query_text_check(const char *what, const char *text, struct cl_err *e) {
+  size_t n = strnlen(text, CL_QUERY_TEXT_MAX + 1);
+  if (n > CL_QUERY_TEXT_MAX)
+    return CL_FAIL(e, CLADE_EINVAL, "a %s has up to %d bytes; this one is longer: %.40s...", what,
+                   CL_QUERY_TEXT_MAX, text);
+  if (!cl_text_is_utf8(text, n)) return CL_FAIL(e, CLADE_EINVAL, "the %s is not UTF-8", what);
+  return 0;
 }
 
-static struct cl_column value_column(const struct cl_space *space, int index) {
-  const char *name = space->items[index].name;
-  return (struct cl_column){
-      .kind = CL_COLUMN_VALUE, .name = name, .header = name, .index = index, .rank = RANK_VALUE};
+/* The catalogue. */
+
+void cl_catalogue_done(struct cl_catalogue *c) {
+  cl_free(c->items);
+  *c = (struct cl_catalogue){0};
 }
 
-static struct cl_column metric_column(const struct cl_metric_names *metrics, int id) {
-  const char *name = metrics->names[id];
-  return (struct cl_column){
-      .kind = CL_COLUMN_METRIC, .name = name, .header = name, .index = id, .rank = id == 1 ? 0 : RANK_METRIC};
+int cl_catalogue_add(struct cl_catalogue *c, const struct cl_column *column, struct cl_err *e) {
+  assert(column->name != NULL && column->kind >= CL_COLUMN_STANDARD && column->kind <= CL_COLUMN_TAG);
+  if (cl_grow(&c->items, &c->capacity, c->n + 1, sizeof *c->items) < 0) return CL_FAIL_NOMEM(e);
+  c->items[c->n] = *column;
+  if (column->header == NULL) c->items[c->n].header = column->name;
+  c->n++;
+  return 0;
 }
 
-static bool find_standard(const char *name, struct cl_column *ret) {
-  int index = 0;
-  for (int i = 1; i < CL_TRIAL_COLUMNS; i++)
-    if (strcmp(standard[i].name, name) == 0) index = i;
-  for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
-    if (strcmp(aliases[i].alias, name) == 0) index = aliases[i].column;
-  if (index != 0) *ret = standard_column(index);
-  return index != 0;
+static const struct cl_column *find_kind(const struct cl_catalogue *c, enum cl_column_kind kind,
+                                         const char *name) {
+  for (size_t i = 0; i < c->n; i++)
+    if (c->items[i].kind == kind && strcmp(c->items[i].name, name) == 0) return &c->items[i];
+  return NULL;
 }
 
-static bool find_value(const struct cl_space *space, const char *name, struct cl_column *ret) {
-  int index = cl_space_find(space, name);
-  if (index >= 0) *ret = value_column(space, index);
-  return index >= 0;
-}
-
-static bool find_metric(const struct cl_metric_names *metrics, const char *name, struct cl_column *ret) {
-  for (size_t id = 1; id < metrics->n; id++) {
-    if (metrics->names[id] == NULL || strcmp(metrics->names[id], name) != 0) continue;
-    *ret = metric_column(metrics, (int)id);
-    return true;
+static const struct cl_column *find_alias(const struct cl_catalogue *c, const char *name) {
+  for (size_t i = 0; i < c->n_aliases; i++) {
+    if (strcmp(c->aliases[i].alias, name) != 0) continue;
+    for (size_t k = 0; k < c->n; k++)
+      if (c->items[k].kind == CL_COLUMN_STANDARD && c->items[k].index == c->aliases[i].index)
+        return &c->items[k];
   }
-  return false;
+  return NULL;
+}
+
+static const char *after_prefix(const char *name, const char *prefix) {
+  size_t n = strlen(prefix);
+  return strncmp(name, prefix, n) == 0 ? name + n : NULL;
 }
 
 struct nearest {
@@ -85,198 +72,236 @@ static void consider(struct nearest *n, const char *name) {
   n->found = name;
 }
 
-static const char *find_nearest(const struct cl_space *space, const struct cl_metric_names *metrics,
-                                const char *name) {
-  struct nearest n = {.wanted = name, .distance = (int)strlen(name) / 3 + 1};
-  for (int i = 1; i < CL_TRIAL_COLUMNS; i++) consider(&n, standard[i].name);
-  for (int i = 0; i < space->n; i++) consider(&n, space->items[i].name);
-  for (size_t id = 1; id < metrics->n; id++)
-    if (metrics->names[id] != NULL) consider(&n, metrics->names[id]);
+static const char *find_nearest(const struct cl_catalogue *c, const char *name) {
+  for (int kind = CL_COLUMN_VALUE; kind <= CL_COLUMN_TAG; kind++)
+    if (after_prefix(name, prefixes[kind]) != NULL) name = after_prefix(name, prefixes[kind]);
+  size_t length = strlen(name);
+  struct nearest n = {.wanted = name, .distance = (int)(length > 64 ? 64 : length) / 3 + 1};
+  for (size_t i = 0; i < c->n; i++) consider(&n, c->items[i].name);
   return n.found;
 }
 
-static const char *after_prefix(const char *name, const char *prefix) {
-  size_t n = strlen(prefix);
-  return strncmp(name, prefix, n) == 0 ? name + n : NULL;
+bool cl_catalogue_find(const struct cl_catalogue *c, const char *name, struct cl_column *ret,
+                       const char **ret_nearest) {
+  const struct cl_column *found = find_kind(c, CL_COLUMN_STANDARD, name);
+  const char *header = NULL;
+  if (found == NULL && (found = find_alias(c, name)) != NULL) header = name;
+  for (int kind = CL_COLUMN_VALUE; kind <= CL_COLUMN_TAG && found == NULL; kind++) {
+    const char *rest = after_prefix(name, prefixes[kind]);
+    if (rest != NULL) found = find_kind(c, (enum cl_column_kind)kind, rest);
+  }
+  for (int kind = CL_COLUMN_VALUE; kind <= CL_COLUMN_TAG && found == NULL; kind++)
+    found = find_kind(c, (enum cl_column_kind)kind, name);
+  if (found == NULL) {
+    if (ret_nearest != NULL) *ret_nearest = find_nearest(c, name);
+    return false;
+  }
+  *ret = *found;
+  if (header != NULL) ret->header = header;
+  return true;
 }
 
-int cl_column_find(const struct cl_study *study, const struct cl_metric_names *metrics, const char *name,
-                   struct cl_column *ret, const char **ret_nearest) {
-  const struct cl_space *space = cl_study_space(study);
-  const char *value = after_prefix(name, "hparams."), *metric = after_prefix(name, "metrics.");
-  bool found = false;
-  if (value != NULL)
-    found = find_value(space, value, ret);
-  else if (metric != NULL)
-    found = find_metric(metrics, metric, ret);
-  else
-    found = find_standard(name, ret) || find_value(space, name, ret) || find_metric(metrics, name, ret);
-  if (!found && ret_nearest != NULL)
-    *ret_nearest = find_nearest(space, metrics, value != NULL ? value : metric != NULL ? metric : name);
-  return found;
+void cl_catalogue_describe(const struct cl_catalogue *c, struct cl_text *ret) {
+  for (size_t i = 0; i < c->n; i++)
+    cl_text_format(ret, "%s%s\n", prefixes[c->items[i].kind], c->items[i].name);
 }
 
-static bool matches(const char *pattern, const char *prefix, const char *name) {
-  const char *rest = after_prefix(pattern, prefix);
-  return rest != NULL && cl_address_matches(rest, name);
+/* Typed columns. */
+
+struct typed { /* one item of a list, in a copy of its own */
+  char *name, *header, *format;
+  bool quoted; /* the name is no pattern */
+};
+
+static int add_column(struct cl_table *t, const struct cl_column *c, struct cl_err *e) {
+  if (t->n_columns >= CL_QUERY_COLUMNS_MAX)
+    return CL_FAIL(e, CLADE_EINVAL, "a table has up to %d columns: name fewer", CL_QUERY_COLUMNS_MAX);
+  return cl_table_add_column(t, c, e);
 }
 
-static int add_matching(struct cl_table *t, const struct cl_study *study,
-                        const struct cl_metric_names *metrics, const char *pattern, struct cl_err *e) {
-  const struct cl_space *space = cl_study_space(study);
-  struct cl_column c;
-  for (int i = 1; i < CL_TRIAL_COLUMNS; i++) {
-    if (!cl_address_matches(pattern, standard[i].name)) continue;
-    c = standard_column(i);
-    CL_TRY(cl_table_add_column(t, &c, e));
+static struct cl_column *find_in_table(struct cl_table *t, const struct cl_column *c) {
+  for (size_t i = 0; i < t->n_columns; i++)
+    if (t->columns[i].kind == c->kind && t->columns[i].index == c->index) return &t->columns[i];
+  return NULL;
+}
+
+static bool is_pattern(const struct typed *typed) {
+  return !typed->quoted && strpbrk(typed->name, "*?") != NULL;
+}
+
+static int add_matching(struct cl_table *t, const struct cl_catalogue *c, const struct typed *typed,
+                        struct cl_err *e) {
+  if (typed->header != NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "'%.100s' names any number of columns; they cannot all be named '%.100s'",
+                   typed->name, typed->header);
+  int status = 0;
+  for (size_t i = 0; i < c->n && status == 0; i++) {
+    struct cl_column column = c->items[i];
+    struct cl_text name = {0};
+    cl_text_format(&name, "%s%s", prefixes[column.kind], column.name);
+    if (name.failed) status = CL_FAIL_NOMEM(e);
+    column.format = typed->format;
+    if (status == 0 && cl_address_matches(typed->name, cl_text_get(&name)) &&
+        find_in_table(t, &column) == NULL)
+      status = add_column(t, &column, e);
+    cl_text_done(&name);
   }
-  for (size_t id = 1; id < metrics->n; id++) {
-    if (metrics->names[id] == NULL || !matches(pattern, "metrics.", metrics->names[id])) continue;
-    c = metric_column(metrics, (int)id);
-    CL_TRY(cl_table_add_column(t, &c, e));
-  }
-  for (int i = 0; i < space->n; i++) {
-    if (!matches(pattern, "hparams.", space->items[i].name)) continue;
-    c = value_column(space, i);
-    CL_TRY(cl_table_add_column(t, &c, e));
-  }
-  return 0;
+  return status;
 }
 
 static int fail_unknown(const char *name, const char *nearest, struct cl_err *e) {
   if (nearest != NULL)
-    return CL_FAIL(e, CLADE_EINVAL, "there is no column '%.100s'; did you mean '%.100s'? (%s)", name, nearest,
-                   "hparams.NAME and metrics.NAME name those of the study");
+    return CL_FAIL(
+        e, CLADE_EINVAL,
+        "there is no column '%.100s'; did you mean '%.100s'? (hparams.NAME, metrics.NAME and tags.NAME name those "
+        "of the study)",
+        name, nearest);
   return CL_FAIL(e, CLADE_EINVAL,
-                 "there is no column '%.100s': write a standard one, hparams.NAME or metrics.NAME", name);
+                 "there is no column '%.100s': write a standard one, hparams.NAME, metrics.NAME or tags.NAME",
+                 name);
 }
 
-/* name=Header:format in a copy of its own. A name that exists as a whole keeps its '=' and ':'. */
-static int add_typed(struct cl_table *t, const struct cl_study *study, const struct cl_metric_names *metrics,
-                     char *spec, struct cl_err *e) {
-  struct cl_column c;
-  if (cl_column_find(study, metrics, spec, &c, NULL) == 1) return cl_table_add_column(t, &c, e);
-  char *header = strchr(spec, '='), *format = strrchr(header != NULL ? header : spec, ':');
-  if (header != NULL) *header++ = '\0';
-  if (format != NULL) *format++ = '\0';
+static int add_named(struct cl_table *t, const struct cl_catalogue *c, const struct typed *typed, bool again,
+                     struct cl_err *e) {
+  struct cl_column column;
   const char *nearest = NULL;
-  if (cl_column_find(study, metrics, spec, &c, &nearest) != 1) return fail_unknown(spec, nearest, e);
-  if (header != NULL) c.header = header;
-  c.format = format;
-  return cl_table_add_column(t, &c, e);
+  if (!cl_catalogue_find(c, typed->name, &column, &nearest)) return fail_unknown(typed->name, nearest, e);
+  column.renamed = typed->header != NULL;
+  if (typed->header != NULL) column.header = typed->header;
+  column.format = typed->format;
+  struct cl_column *there = again ? find_in_table(t, &column) : NULL;
+  if (there == NULL) return add_column(t, &column, e);
+  return cl_table_change_column(t, there, &column, e);
 }
 
-int cl_columns_add(struct cl_table *t, const struct cl_study *study, const struct cl_metric_names *metrics,
-                   const char *spec, struct cl_err *e) {
-  if (strpbrk(spec, "*?") != NULL) return add_matching(t, study, metrics, spec, e);
-  char *copy = cl_copy_text(spec);
-  if (copy == NULL) return CL_FAIL_NOMEM(e);
-  int status = add_typed(t, study, metrics, copy, e);
-  cl_free(copy);
-  return status;
+static bool is_known(const struct cl_catalogue *c, const char *name) {
+  struct cl_column column;
+  return cl_catalogue_find(c, name, &column, NULL);
 }
 
-static int add_standard(struct cl_table *t, int index, const char *header, struct cl_err *e) {
-  struct cl_column c = standard_column(index);
-  if (header != NULL) c.header = header;
-  return cl_table_add_column(t, &c, e);
+/* Are the first n bytes of text, which is ours, the name of a column? */
+static bool begins_known(const struct cl_catalogue *c, char *text, size_t n) {
+  char held = text[n];
+  text[n] = '\0';
+  bool known = is_known(c, text);
+  text[n] = held;
+  return known;
 }
 
-int cl_columns_add_default(struct cl_table *t, const struct cl_study *study,
-                           const struct cl_metric_names *metrics, bool steps, struct cl_err *e) {
-  const struct cl_settings *settings = cl_study_settings(study);
-  struct cl_column c;
-  CL_TRY(add_standard(t, CL_TRIAL_COLUMN_TRIAL, NULL, e));
-  CL_TRY(add_standard(t, CL_TRIAL_COLUMN_STATE, NULL, e));
-  if (steps) CL_TRY(add_standard(t, CL_TRIAL_COLUMN_STEP, settings->step, e));
-  for (size_t id = 2; id < metrics->n; id++) {
-    if (metrics->names[id] == NULL) continue;
-    c = metric_column(metrics, (int)id);
-    if (settings->step != NULL && strcmp(c.name, settings->step) == 0) continue; /* it is the step column */
-    CL_TRY(cl_table_add_column(t, &c, e));
+/* Where the name ends that an item begins with: the longest part before a = or : that is known, else the
+ * first (of a pattern the last :). */
+static size_t name_length(const struct cl_catalogue *c, char *item) {
+  size_t n = strlen(item);
+  if (is_known(c, item)) return n;
+  for (size_t i = n; i > 0; i--)
+    if ((item[i - 1] == '=' || item[i - 1] == ':') && begins_known(c, item, i - 1)) return i - 1;
+  return strcspn(item, "=:");
+}
+
+/* Take the quotes off text, which begins with one; the end of it, or null when it is open. */
+static char *unquote(char *text, char **ret) {
+  char *end = strchr(text + 1, text[0]);
+  if (end == NULL) return NULL;
+  *end = '\0';
+  *ret = text + 1;
+  return end + 1;
+}
+
+static bool is_quote(char c) {
+  return c == '\'' || c == '"';
+}
+
+/* "=Header:format" or ":format" or nothing. */
+static int parse_rest(const char *item, char *rest, struct typed *ret, struct cl_err *e) {
+  if (*rest == '=') {
+    *rest++ = '\0';
+    ret->header = rest;
+    if (is_quote(*rest)) {
+      rest = unquote(rest, &ret->header);
+      if (rest == NULL) return CL_FAIL(e, CLADE_EINVAL, "a quote is open in the column '%.100s'", item);
+    } else {
+      char *colon = strrchr(rest, ':');
+      rest = colon != NULL ? colon : rest + strlen(rest);
+    }
+    if (*rest != '\0' && *rest != ':')
+      return CL_FAIL(e, CLADE_EINVAL,
+                     "'%.40s' stands behind the header of a column; a format begins with ':'", rest);
   }
-  c = metric_column(metrics, 1);
-  CL_TRY(cl_table_add_column(t, &c, e));
-  if (settings->objectives[0].reduce != CL_LAST) CL_TRY(add_standard(t, CL_TRIAL_COLUMN_VALUE, NULL, e));
-  for (int i = 0; i < settings->space.n; i++) {
-    c = value_column(&settings->space, i);
-    CL_TRY(cl_table_add_column(t, &c, e));
+  if (*rest == ':') {
+    struct cl_format checked;
+    *rest++ = '\0';
+    ret->format = rest;
+    CL_TRY(cl_format_parse(rest, &checked, e));
   }
+  if (ret->header != NULL && ret->header[0] == '\0')
+    return CL_FAIL(e, CLADE_EINVAL, "the column '%.100s' lacks its header: write NAME=Header", ret->name);
   return 0;
 }
 
-static struct cl_value time_cell(const struct cl_study *study, int64_t ms) {
-  return ms < 0 ? (struct cl_value){0} : cl_value_int(cl_study_created_ms(study) + ms);
-}
-
-static struct cl_value count_cell(int64_t n) {
-  return n == 0 ? (struct cl_value){0} : cl_value_int(n);
-}
-
-static struct cl_value number_cell(double x, bool known) {
-  return known ? cl_value_real(x) : (struct cl_value){0};
-}
-
-static struct cl_value text_cell(const char *text) {
-  return text == NULL ? (struct cl_value){0} : cl_value_text(text);
-}
-
-static struct cl_value standard_cell(int index, const struct cl_study *study,
-                                     const struct cl_trial_row *row) {
-  const struct cl_trial *t = row->trial;
-  const struct cl_worker_info *w = cl_study_worker(study, t->head.worker);
-  int64_t ended =
-      cl_state_is_pending(t->head.state) ? -1 : t->ended_ms; /* an earlier attempt's end is none */
-  switch (index) {
-  case CL_TRIAL_COLUMN_TRIAL: return cl_value_int(t->number);
-  case CL_TRIAL_COLUMN_STUDY: return cl_value_text(cl_study_name(study));
-  case CL_TRIAL_COLUMN_STATE: return cl_value_text(cl_state_name(t->head.state));
-  case CL_TRIAL_COLUMN_VALUE: return number_cell(t->value, !isnan(t->value) || t->record != 0);
-  case CL_TRIAL_COLUMN_STEP: return number_cell(row->step, !isnan(row->step));
-  case CL_TRIAL_COLUMN_ROLE: return cl_value_text(cl_role_name((enum cl_role)t->head.role));
-  case CL_TRIAL_COLUMN_OF: return count_cell(t->of);
-  case CL_TRIAL_COLUMN_REPEAT: return cl_value_int(t->repeat);
-  case CL_TRIAL_COLUMN_PARENT: return count_cell(row->parent);
-  case CL_TRIAL_COLUMN_ATTEMPTS: return cl_value_int(t->head.attempt);
-  case CL_TRIAL_COLUMN_RESTARTS: return cl_value_int(t->head.attempt > 1 ? t->head.attempt - 1 : 0);
-  case CL_TRIAL_COLUMN_STARTED: return time_cell(study, t->started_ms);
-  case CL_TRIAL_COLUMN_ENDED: return time_cell(study, ended);
-  case CL_TRIAL_COLUMN_DURATION:
-    return number_cell((double)(ended - t->started_ms) / 1000, t->started_ms >= 0 && ended >= t->started_ms);
-  case CL_TRIAL_COLUMN_EXIT_STATUS:
-    return t->exit_status < 0 ? (struct cl_value){0} : cl_value_int(t->exit_status);
-  case CL_TRIAL_COLUMN_WORKER: return count_cell(t->head.worker);
-  case CL_TRIAL_COLUMN_HOST: return text_cell(w == NULL ? NULL : w->host);
-  case CL_TRIAL_COLUMN_SEED: return cl_value_int((int64_t)cl_trial_seed(study, t));
-  default: return (struct cl_value){0};
+static int add_item(struct cl_table *t, const struct cl_catalogue *c, char *item, bool again,
+                    struct cl_err *e) {
+  struct typed typed = {.name = item};
+  while (*item == ' ') item++;
+  size_t n = strlen(item);
+  while (n > 0 && item[n - 1] == ' ') item[--n] = '\0';
+  if (n == 0) return 0;
+  if (n > CL_QUERY_COLUMN_MAX)
+    return CL_FAIL(e, CLADE_EINVAL, "a column with header and format has up to %d bytes, not %zu: %.40s...",
+                   CL_QUERY_COLUMN_MAX, n, item);
+  typed.name = item;
+  char *rest = item + name_length(c, item);
+  if (is_quote(item[0]) && !begins_known(c, item, (size_t)(rest - item))) {
+    rest = unquote(item, &typed.name);
+    if (rest == NULL) return CL_FAIL(e, CLADE_EINVAL, "a quote is open in the column '%.100s'", item);
+    typed.quoted = true;
+    if (*rest != '\0' && *rest != '=' && *rest != ':')
+      return CL_FAIL(e, CLADE_EINVAL, "'%.40s' stands behind the column '%.100s'; part columns by commas",
+                     rest, typed.name);
   }
+  CL_TRY(parse_rest(item, rest, &typed, e));
+  bool pattern = is_pattern(&typed) && !is_known(c, typed.name);
+  return pattern ? add_matching(t, c, &typed, e) : add_named(t, c, &typed, again, e);
 }
 
-/* A trial without reports (imported, told in process) still has its objectives. */
-static struct cl_value metric_cell(const struct cl_study *study, const struct cl_trial_row *row, int id) {
-  for (int i = 0; i < row->n_metrics; i++)
-    if (row->metrics[i].id == id) return cl_value_real(row->metrics[i].value);
-  if (row->trial->record != 0 || id > cl_study_settings(study)->n_objectives) return (struct cl_value){0};
-  double value = cl_trial_objective(row->trial, id - 1);
-  return number_cell(value, !isnan(value));
+/* Does the comma at p belong to the format that began at `format`? Then a width at most stands before it, and
+ * behind it a precision, a type, or nothing. */
+static bool is_of_format(const char *format, const char *p) {
+  if (format == NULL) return false;
+  for (const char *q = format; q < p; q++)
+    if (*q == ',' || *q == '.') return false;
+  if (p[1] == '.' || p[1] == ',' || p[1] == '\0') return true;
+  return strchr("deEfFgGn%", p[1]) != NULL && (p[2] == '\0' || p[2] == ',');
 }
 
-struct cl_value cl_column_cell(const struct cl_column *c, const struct cl_study *study,
-                               const struct cl_trial_row *row, const struct cl_value *values) {
-  switch (c->kind) {
-  case CL_COLUMN_STANDARD: return standard_cell(c->index, study, row);
-  case CL_COLUMN_VALUE: assert(c->index < cl_study_space(study)->n); return values[c->index];
-  case CL_COLUMN_METRIC: return metric_cell(study, row, c->index);
-  case CL_COLUMN_TAG: break;
+/* The end of the item that begins at p: a comma outside of quotes and formats, or the end of the text. */
+static const char *item_end(const char *p) {
+  const char *format = NULL, *begin = p;
+  char quote = '\0';
+  for (; *p != '\0'; p++) {
+    if (quote != '\0') {
+      if (*p == quote) quote = '\0';
+    } else if (is_quote(*p) && (p == begin || p[-1] == '=' || p[-1] == ' ') && strchr(p + 1, *p) != NULL) {
+      quote = *p;
+    } else if (*p == ':') {
+      format = p + 1;
+    } else if (*p == ',' && !is_of_format(format, p)) {
+      break;
+    }
   }
-  return (struct cl_value){0};
+  return p;
 }
 
-void cl_columns_describe(const struct cl_study *study, const struct cl_metric_names *metrics,
-                         struct cl_text *ret) {
-  const struct cl_space *space = cl_study_space(study);
-  for (int i = 1; i < CL_TRIAL_COLUMNS; i++) cl_text_format(ret, "%s\n", standard[i].name);
-  for (size_t id = 1; id < metrics->n; id++)
-    if (metrics->names[id] != NULL) cl_text_format(ret, "metrics.%s\n", metrics->names[id]);
-  for (int i = 0; i < space->n; i++) cl_text_format(ret, "hparams.%s\n", space->items[i].name);
+int cl_columns_add(struct cl_table *t, const struct cl_catalogue *c, const char *list, bool again,
+                   struct cl_err *e) {
+  CL_TRY(cl_query_text_check("list of columns", list, e));
+  bool whole = is_known(c, list);
+  int status = 0;
+  for (const char *p = list; status == 0 && *p != '\0';) {
+    const char *end = whole ? p + strlen(p) : item_end(p);
+    char *item = cl_copy_bytes(p, (size_t)(end - p));
+    status = item == NULL ? CL_FAIL_NOMEM(e) : add_item(t, c, item, again, e);
+    cl_free(item);
+    p = *end == '\0' ? end : end + 1;
+  }
+  return status;
 }

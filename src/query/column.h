@@ -1,81 +1,56 @@
-/* The columns a listing of trials can have, and the cells of a trial in them.
+/* Which columns the rows of a listing can have, and the columns that somebody typed.
  *
- * A column is named by `trial`, `state` … (standard), `hparams.x`, `metrics.x`, or by the bare name of a
- * hyperparameter or metric where that is not a standard name. XT's names are understood (run = trial, job =
- * study, status = state, restarts, exit_code). A typed column is `col`, `col=Header`, `col:format`,
- * `col=Header:format`;
- * `*` in a name stands for anything (`metrics.*`).
+ * A column is named by `trial`, `state` … (standard), `hparams.x`, `metrics.x`, `tags.x`, or by the bare name
+ * where that is not a standard one. What is typed is a list, joined by commas, of
+ *
+ *   NAME  NAME=Header  NAME:format  NAME=Header:format
+ *
+ * where * and ? in a NAME stand for anything (`metrics.*`; then there is no Header), and quotes around a NAME
+ * or Header ('a,b'='Left, right') keep its commas, colons and signs. A name that exists as it is typed needs
+ * none. The comma of a format (`step:,` `cost:,.2f`) parts no columns.
  */
 #ifndef CL_COLUMN_H
 #define CL_COLUMN_H
 
-#include "model/study.h"
 #include "query/table.h"
 
-/* X(NUMBER, name, type, rank) */
-#define CL_TRIAL_COLUMN_MAP(X) \
-  X(TRIAL, "trial", PLAIN, 0) \
-  X(STUDY, "study", PLAIN, 0) \
-  X(STATE, "state", STATE, 0) \
-  X(VALUE, "value", PLAIN, 0) \
-  X(STEP, "step", PLAIN, 2) \
-  X(ROLE, "role", PLAIN, 1) \
-  X(OF, "of", PLAIN, 1) \
-  X(REPEAT, "repeat", PLAIN, 1) \
-  X(PARENT, "parent", PLAIN, 1) \
-  X(ATTEMPTS, "attempts", PLAIN, 1) \
-  X(RESTARTS, "restarts", PLAIN, 1) \
-  X(STARTED, "started", TIME, 1) \
-  X(ENDED, "ended", TIME, 1) \
-  X(DURATION, "duration", DURATION, 1) \
-  X(EXIT_STATUS, "exit_status", PLAIN, 1) \
-  X(WORKER, "worker", PLAIN, 1) \
-  X(HOST, "host", PLAIN, 1) \
-  X(SEED, "seed", PLAIN, 1)
-enum cl_trial_column {
-  CL_TRIAL_COLUMN_NONE = 0,
-#define CL_X(id, name, type, rank) CL_TRIAL_COLUMN_##id,
-  CL_TRIAL_COLUMN_MAP(CL_X)
-#undef CL_X
-      CL_TRIAL_COLUMNS
+#define CL_QUERY_TEXT_MAX    65536 /* bytes of a list of columns, a filter, a sort… */
+#define CL_QUERY_COLUMN_MAX  1000  /* of a column with its header and format */
+#define CL_QUERY_COLUMNS_MAX 2000  /* columns of a table */
+
+struct cl_column_alias {
+  const char *alias;
+  int index; /* of the standard column */
 };
 
-/* What is known of the metrics of a listing, by id (1…); names borrow. */
-struct cl_metric_names {
-  size_t n; /* largest id + 1; index 0 is not used */
-  const char **names;
+/* All columns there are: standard ones first. Its texts borrow. Zero-initialised = none. */
+struct cl_catalogue {
+  struct cl_column *items;
+  size_t n, capacity;
+  const struct cl_column_alias *aliases;
+  size_t n_aliases;
+  /* The name of a state from a typed one ("completed"); null: states are compared as they are typed.
+   * CLADE_EINVAL names those there are. */
+  int (*find_state)(const char *typed, const char **ret, struct cl_err *e);
 };
+void cl_catalogue_done(struct cl_catalogue *c);
+int cl_catalogue_add(struct cl_catalogue *c, const struct cl_column *column, struct cl_err *e);
 
-/* A trial with what its cells are made of. */
-struct cl_trial_row {
-  const struct cl_trial *trial;
-  int64_t parent;            /* 0 = none */
-  double step;               /* of the record, else the last; NaN = none */
-  int n_metrics;             /* of the record, else of the last report that has it (records.h) */
-  struct cl_metric *metrics; /* names are null */
-};
+/* Find a column by a name as typed; its header is the name without prefix. Null: there is none, and
+ * *ret_nearest (may be null) is a similar one or null. */
+bool cl_catalogue_find(const struct cl_catalogue *c, const char *name, struct cl_column *ret,
+                       const char **ret_nearest);
 
-/* Find a column by a name as typed. 1 = found; 0 = not, and *ret_nearest (may be null) is a similar known
- * name or null. */
-int cl_column_find(const struct cl_study *study, const struct cl_metric_names *metrics, const char *name,
-                   struct cl_column *ret, const char **ret_nearest);
+/* Add the columns of a typed list to the table; a wildcard may name none, and leaves out those that are
+ * there. `again`: a column that is in the table gets the new header and format instead of a second place.
+ * CLADE_EINVAL naming the nearest, or what is wrong with the text. */
+int cl_columns_add(struct cl_table *t, const struct cl_catalogue *c, const char *list, bool again,
+                   struct cl_err *e);
 
-/* Add the columns that `spec` (one typed column, with wildcards) names; a wildcard may name none.
- * CLADE_EINVAL naming the nearest. */
-int cl_columns_add(struct cl_table *t, const struct cl_study *study, const struct cl_metric_names *metrics,
-                   const char *spec, struct cl_err *e);
+/* Names of all columns, a line each: for --available. */
+void cl_catalogue_describe(const struct cl_catalogue *c, struct cl_text *ret);
 
-/* The columns of a listing for which none were typed: trial, state, step, value (where it is no metric), the
- * metrics with the primary one last, the hyperparameters. `steps`: some row has a step. */
-int cl_columns_add_default(struct cl_table *t, const struct cl_study *study,
-                           const struct cl_metric_names *metrics, bool steps, struct cl_err *e);
-
-/* The cell of a row. `values`: of the trial, space->n. Texts borrow from the replica. */
-struct cl_value cl_column_cell(const struct cl_column *c, const struct cl_study *study,
-                               const struct cl_trial_row *row, const struct cl_value *values);
-
-/* Names of all columns, one per line as "kind name" in order: for --available. */
-void cl_columns_describe(const struct cl_study *study, const struct cl_metric_names *metrics,
-                         struct cl_text *ret);
+/* CLADE_EINVAL when the text is longer than CL_QUERY_TEXT_MAX, or no UTF-8. `what`: "filter". */
+int cl_query_text_check(const char *what, const char *text, struct cl_err *e);
 
 #endif

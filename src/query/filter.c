@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <regex.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -15,17 +16,17 @@ enum operation {
   OP_GREATER,
   OP_GREATER_EQUAL,
   OP_REGEX,
-  OP_EXISTS
+  OP_EXISTS,
+  OP_MONGO
 };
 
 static const struct {
   const char *text;
   enum operation op;
 } operators[] = {/* longer ones first */
-                 {":regex:", OP_REGEX}, {":exists:", OP_EXISTS},  {"==", OP_EQUAL},
-                 {"<=", OP_LESS_EQUAL}, {">=", OP_GREATER_EQUAL}, {"!=", OP_DIFFERENT},
-                 {"<>", OP_DIFFERENT},  {"=", OP_EQUAL},          {"<", OP_LESS},
-                 {">", OP_GREATER}};
+                 {":regex:", OP_REGEX}, {":exists:", OP_EXISTS},  {":mongo:", OP_MONGO}, {"==", OP_EQUAL},
+                 {"<=", OP_LESS_EQUAL}, {">=", OP_GREATER_EQUAL}, {"!=", OP_DIFFERENT},  {"<>", OP_DIFFERENT},
+                 {"=", OP_EQUAL},       {"<", OP_LESS},           {">", OP_GREATER}};
 
 struct condition {
   struct cl_column column;
@@ -102,18 +103,43 @@ static char *cut_at_and(char *text) {
   return NULL;
 }
 
-static struct cl_value parse_value(char *text) {
+static struct cl_value parse_value(char *text, bool *ret_exists) {
   bool quoted = false;
   char *word = trim(text, &quoted);
   if (quoted) return cl_value_text(word);
   if (strcmp(word, "$none") == 0) return (struct cl_value){.kind = CL_NULL};
-  if (strcmp(word, "$true") == 0 || strcmp(word, "$exists") == 0) return cl_value_bool(true);
+  *ret_exists = strcmp(word, "$exists") == 0;
+  if (strcmp(word, "$true") == 0 || *ret_exists) return cl_value_bool(true);
   if (strcmp(word, "$false") == 0) return cl_value_bool(false);
   if (strcmp(word, "$empty") == 0) return cl_value_text("");
   return cl_value_parse(word);
 }
 
+/* Repetitions of repetitions grow memory by their product; a back-reference makes matching exponential. */
+static int check_regex(const char *pattern, struct cl_err *e) {
+  size_t n = strlen(pattern);
+  int64_t product = 1;
+  if (n > CL_FILTER_REGEX_MAX)
+    return CL_FAIL(e, CLADE_EINVAL, "a regular expression has up to %d bytes, not %zu: %.40s...",
+                   CL_FILTER_REGEX_MAX, n, pattern);
+  for (const char *p = pattern; *p != '\0'; p++) {
+    if (*p == '\\' && p[1] >= '1' && p[1] <= '9')
+      return CL_FAIL(e, CLADE_EINVAL, "'%.100s': \\%c, a back-reference, is not known here", pattern, p[1]);
+    if (*p == '\\' && p[1] != '\0') {
+      p++;
+    } else if (*p == '{') {
+      const char *close = strchr(p, '}'), *comma = memchr(p, ',', close == NULL ? 0 : (size_t)(close - p));
+      long most = strtol(comma != NULL && comma + 1 < close ? comma + 1 : p + 1, NULL, 10);
+      if (most > 1) product *= most < CL_FILTER_REPEAT_MAX ? most : CL_FILTER_REPEAT_MAX + 1;
+      if (product > CL_FILTER_REPEAT_MAX)
+        return CL_FAIL(e, CLADE_EINVAL, "'%.100s' repeats more than %d times", pattern, CL_FILTER_REPEAT_MAX);
+    }
+  }
+  return 0;
+}
+
 static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
+  CL_TRY(check_regex(pattern, e));
   c->regex = cl_alloc(sizeof *c->regex);
   if (c->regex == NULL) return CL_FAIL_NOMEM(e);
   int code = regcomp(c->regex, pattern, REG_EXTENDED | REG_NOSUB);
@@ -125,8 +151,31 @@ static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
   return CL_FAIL(e, CLADE_EINVAL, "'%.200s' is not a regular expression: %s", pattern, why);
 }
 
-static int parse_condition(char *text, const struct cl_study *study, const struct cl_metric_names *metrics,
-                           struct condition *ret, struct cl_err *e) {
+static int fail_name(const char *name, const char *nearest, struct cl_err *e) {
+  return CL_FAIL(e, CLADE_EINVAL, "there is nothing named '%.100s' to compare%s%.100s%s", name,
+                 nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                 nearest == NULL ? "" : "'?");
+}
+
+static int check_value(const char *name, const char *op, const char *value, bool exists, struct cl_err *e) {
+  if (value[0] != '\0' && strchr("<>=!", value[0]) != NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "'%.20s%.100s' has two operators; quote a value that begins with one", op,
+                   value);
+  if (!exists && value[strspn(value, " ")] == '\0')
+    return CL_FAIL(e, CLADE_EINVAL, "'%.100s%s' lacks a value; $none means none, and '' an empty text", name,
+                   op);
+  return 0;
+}
+
+/* = $exists is :exists:, != $exists its contrary. */
+static void make_existence(struct condition *c, bool exists) {
+  bool wanted = c->value.kind == CL_BOOL ? c->value.as.truth : true;
+  c->value = cl_value_bool(wanted == exists);
+  c->op = OP_EXISTS;
+}
+
+static int parse_condition(char *text, const struct cl_catalogue *catalogue, struct condition *ret,
+                           struct cl_err *e) {
   size_t which = 0;
   char *op = find_operator(text, &which);
   if (op == NULL)
@@ -137,29 +186,31 @@ static int parse_condition(char *text, const struct cl_study *study, const struc
   *op = '\0';
   char *name = trim(text, NULL), *value = op + strlen(operators[which].text);
   const char *nearest = NULL;
-  if (cl_column_find(study, metrics, name, &ret->column, &nearest) != 1)
-    return CL_FAIL(e, CLADE_EINVAL, "there is nothing named '%.100s' to compare%s%.100s%s", name,
-                   nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
-                   nearest == NULL ? "" : "'?");
   ret->op = operators[which].op;
-  if (value[0] != '\0' && strchr("<>=!", value[0]) != NULL)
-    return CL_FAIL(e, CLADE_EINVAL, "'%.20s%.100s' has two operators; quote a value that begins with one",
-                   operators[which].text, value);
-  if (ret->op != OP_EXISTS && value[strspn(value, " ")] == '\0')
-    return CL_FAIL(e, CLADE_EINVAL, "'%.100s%s' lacks a value; $none means none, and '' an empty text", name,
-                   operators[which].text);
+  if (ret->op == OP_MONGO)
+    return CL_FAIL(e, CLADE_EINVAL,
+                   ":mongo: asks a database that is not here; write :regex:, or conditions "
+                   "joined by ` and `");
+  if (!cl_catalogue_find(catalogue, name, &ret->column, &nearest)) return fail_name(name, nearest, e);
+  CL_TRY(check_value(name, operators[which].text, value, ret->op == OP_EXISTS, e));
   if (ret->op == OP_REGEX) return compile(ret, trim(value, NULL), e);
-  ret->value = parse_value(value);
-  if (ret->op == OP_EXISTS && ret->value.kind != CL_BOOL) ret->value = cl_value_bool(true);
-  if (ret->column.type == CL_COLUMN_STATE && ret->value.kind == CL_TEXT) { /* any case */
-    int state = cl_state_find(ret->value.as.text);
-    if (state != 0) ret->value.as.text = cl_state_name(state);
+  bool bare_exists = false;
+  ret->value = parse_value(value, &bare_exists);
+  if (ret->op == OP_EXISTS) make_existence(ret, true);
+  if (bare_exists && ret->op != OP_EXISTS) {
+    if (ret->op != OP_EQUAL && ret->op != OP_DIFFERENT)
+      return CL_FAIL(e, CLADE_EINVAL, "$exists can be compared by = and != alone, not by %s",
+                     operators[which].text);
+    make_existence(ret, ret->op == OP_EQUAL);
   }
+  if (ret->column.type == CL_COLUMN_STATE && ret->value.kind == CL_TEXT && catalogue->find_state != NULL)
+    return catalogue->find_state(ret->value.as.text, &ret->value.as.text, e);
   return 0;
 }
 
-int cl_filter_parse(const char *text, const struct cl_study *study, const struct cl_metric_names *metrics,
-                    struct cl_filter **ret, struct cl_err *e) {
+int cl_filter_parse(const char *text, const struct cl_catalogue *catalogue, struct cl_filter **ret,
+                    struct cl_err *e) {
+  CL_TRY(cl_query_text_check("filter", text, e));
   int status = 0;
   struct cl_filter *f = cl_alloc(sizeof *f);
   if (f == NULL || (f->text = cl_copy_text(text)) == NULL) {
@@ -169,12 +220,13 @@ int cl_filter_parse(const char *text, const struct cl_study *study, const struct
   for (char *next = f->text; next != NULL && status == 0;) {
     char *condition = next;
     next = cut_at_and(condition);
-    if (cl_grow(&f->items, &f->capacity, f->n + 1, sizeof *f->items) < 0) {
+    if (f->n == CL_FILTER_CONDITIONS_MAX)
+      status = CL_FAIL(e, CLADE_EINVAL, "a filter has up to %d conditions", CL_FILTER_CONDITIONS_MAX);
+    else if (cl_grow(&f->items, &f->capacity, f->n + 1, sizeof *f->items) < 0)
       status = CL_FAIL_NOMEM(e);
-      break;
-    }
+    if (status < 0) break;
     f->items[f->n] = (struct condition){0};
-    status = parse_condition(condition, study, metrics, &f->items[f->n++], e);
+    status = parse_condition(condition, catalogue, &f->items[f->n++], e);
   }
   if (status < 0) {
     cl_filter_destroy(f);
@@ -184,17 +236,13 @@ int cl_filter_parse(const char *text, const struct cl_study *study, const struct
   return 0;
 }
 
-bool cl_filter_needs_metrics(const struct cl_filter *f) {
-  for (size_t i = 0; i < f->n; i++) {
-    const struct cl_column *c = &f->items[i].column;
-    if (c->kind == CL_COLUMN_METRIC || (c->kind == CL_COLUMN_STANDARD && c->index == CL_TRIAL_COLUMN_STEP))
-      return true;
-  }
-  return false;
+size_t cl_filter_conditions(const struct cl_filter *f) {
+  return f->n;
 }
 
-static bool is_blank(struct cl_value v) {
-  return v.kind == CL_ABSENT || v.kind == CL_NULL;
+const struct cl_column *cl_filter_column(const struct cl_filter *f, size_t i) {
+  assert(i < f->n);
+  return &f->items[i].column;
 }
 
 static double number_of(struct cl_value v) {
@@ -233,9 +281,9 @@ static bool regex_holds(const struct condition *c, struct cl_value cell) {
 static bool condition_holds(const struct condition *c, struct cl_value cell) {
   if (c->op == OP_REGEX) return regex_holds(c, cell);
   if (c->op == OP_EXISTS) return (cell.kind != CL_ABSENT) == c->value.as.truth;
-  if (is_blank(c->value))
-    return c->op == OP_EQUAL ? is_blank(cell) : c->op == OP_DIFFERENT && !is_blank(cell);
-  int order = is_blank(cell) ? 2 : order_of(cell, c->value);
+  if (cl_cell_is_blank(c->value))
+    return c->op == OP_EQUAL ? cl_cell_is_blank(cell) : c->op == OP_DIFFERENT && !cl_cell_is_blank(cell);
+  int order = cl_cell_is_blank(cell) ? 2 : order_of(cell, c->value);
   switch (c->op) {
   case OP_EQUAL: return order == 0;
   case OP_DIFFERENT: return order != 0;
@@ -244,14 +292,13 @@ static bool condition_holds(const struct condition *c, struct cl_value cell) {
   case OP_GREATER: return order == 1;
   case OP_GREATER_EQUAL: return order == 0 || order == 1;
   case OP_REGEX:
-  case OP_EXISTS: break;
+  case OP_EXISTS:
+  case OP_MONGO: break;
   }
   return false;
 }
 
-bool cl_filter_holds(const struct cl_filter *f, const struct cl_study *study, const struct cl_trial_row *row,
-                     const struct cl_value *values) {
-  for (size_t i = 0; i < f->n; i++)
-    if (!condition_holds(&f->items[i], cl_column_cell(&f->items[i].column, study, row, values))) return false;
-  return true;
+bool cl_filter_holds(const struct cl_filter *f, size_t i, struct cl_value cell) {
+  assert(i < f->n && f->items[i].op != OP_MONGO);
+  return condition_holds(&f->items[i], cell);
 }

@@ -3,27 +3,35 @@
  *
  * One condition is `property operator value`; several are joined by ` and `. Operators: = == < <= > >= != <>,
  * and :regex: and :exists: (with $true, $false or nothing behind it). Values: numbers, text with or without
- * quotes, and $none $true $false $empty. A blank cell meets no condition but = $none, and != of something
- * else. Numbers and text are never equal; texts are ordered naturally (run2 < run10).
+ * quotes, and $none $true $false $exists $empty. A blank cell meets no condition but = $none, :exists: $false
+ * and != of something; `= $exists` is :exists:. Numbers and text are never equal; texts are ordered naturally
+ * (run2 < run10).
+ *
+ * Regular expressions are POSIX extended ones without back-references, found anywhere in the text; a
+ * repetition of up to CL_FILTER_REPEAT_MAX in all.
  */
 #ifndef CL_FILTER_H
 #define CL_FILTER_H
 
 #include "query/column.h"
 
+#define CL_FILTER_CONDITIONS_MAX 100
+#define CL_FILTER_REGEX_MAX      1000 /* bytes of a regular expression */
+#define CL_FILTER_REPEAT_MAX     1000 /* product of the {n} in it: matching needs that much memory */
+
 struct cl_filter;
 
-/* Parse over the columns of a study. `metrics`: those known by name; a metric that is not known there is
- * unknown. Gives *ret; free with cl_filter_destroy. CLADE_EINVAL naming what is wrong and the nearest;
- * CLADE_ENOMEM. */
-int cl_filter_parse(const char *text, const struct cl_study *study, const struct cl_metric_names *metrics,
-                    struct cl_filter **ret, struct cl_err *e);
+/* Parse over the columns of a catalogue. Gives *ret; free with cl_filter_destroy. CLADE_EINVAL naming what is
+ * wrong and the nearest; CLADE_ENOMEM. */
+int cl_filter_parse(const char *text, const struct cl_catalogue *catalogue, struct cl_filter **ret,
+                    struct cl_err *e);
 void cl_filter_destroy(struct cl_filter *f); /* null is allowed */
 
-/* Does it look at metrics other than the objective's reduced value? Then rows need their record. */
-bool cl_filter_needs_metrics(const struct cl_filter *f);
+/* The columns it looks at: 0…n - 1. */
+size_t cl_filter_conditions(const struct cl_filter *f);
+const struct cl_column *cl_filter_column(const struct cl_filter *f, size_t i);
 
-bool cl_filter_holds(const struct cl_filter *f, const struct cl_study *study, const struct cl_trial_row *row,
-                     const struct cl_value *values);
+/* Does condition i hold for this cell of its column? */
+bool cl_filter_holds(const struct cl_filter *f, size_t i, struct cl_value cell);
 
 #endif

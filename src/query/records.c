@@ -164,18 +164,18 @@ static int fill_gaps(struct reading *p, struct cl_err *e) {
   return status;
 }
 
-int cl_records_read(struct cl_reader *r, struct cl_trial_row *rows, size_t n, int known,
+int cl_records_read(struct cl_reader *r, struct cl_trial_row **rows, size_t n, int known,
                     struct cl_arena *arena, struct cl_err *e) {
   struct reading p = {.reader = r, .known = known, .arena = arena, .e = e};
   p.rows = cl_alloc_array(n, sizeof *p.rows);
   if (p.rows == NULL) return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < n; i++)
-    if (rows[i].trial->record > 0) p.rows[p.n++] = &rows[i];
+    if (rows[i]->trial->record > 0) p.rows[p.n++] = rows[i];
   int status = read_records(&p, e);
   p.n = p.next = 0;
   for (size_t i = 0; i < n; i++) {
-    assert(rows[i].trial != NULL);
-    if (lacks_some(&p, &rows[i])) p.rows[p.n++] = &rows[i];
+    assert(rows[i]->trial != NULL);
+    if (lacks_some(&p, rows[i])) p.rows[p.n++] = rows[i];
   }
   if (status >= 0) status = fill_gaps(&p, e);
   cl_free(p.rows);

@@ -6,13 +6,13 @@
 #define CL_RECORDS_H
 
 #include "base/arena.h"
-#include "query/column.h"
 #include "query/reader.h"
+#include "query/trial_cells.h"
 
 /* Fill in step and metrics of the rows. `known`: how many metrics the study has; a row that
  * has them all is not looked at further. Arrays are of the arena. Cost O(n) look-ups, or one pass over the
  * reports where there are many rows. Errors of the store. */
-int cl_records_read(struct cl_reader *r, struct cl_trial_row *rows, size_t n, int known,
+int cl_records_read(struct cl_reader *r, struct cl_trial_row **rows, size_t n, int known,
                     struct cl_arena *arena, struct cl_err *e);
 
 #endif

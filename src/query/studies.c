@@ -1,130 +1,294 @@
 #include "query/studies.h"
 
 #include <assert.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
+#include "query/best.h"
+#include "query/tags.h"
 
-enum { STUDY, STATE, TRIALS, OF, GOAL, METRIC, METHOD, CREATED, COLUMNS };
+/* X(NUMBER, name, type, rank, what it needs) */
+#define STUDY_COLUMN_MAP(X) \
+  X(STUDY, "study", PLAIN, 0, NOTHING) \
+  X(STATE, "state", STATE, 0, NOTHING) \
+  X(TRIALS, "trials", PLAIN, 0, NOTHING) \
+  X(OF, "of", PLAIN, 0, NOTHING) \
+  X(GOAL, "goal", PLAIN, 2, SETTINGS) \
+  X(METRIC, "metric", PLAIN, 1, SETTINGS) \
+  X(METHOD, "method", PLAIN, 1, SETTINGS) \
+  X(CREATED, "created", TIME, 3, NOTHING) \
+  X(BEST, "best", PLAIN, 1, ALL_TRIALS) \
+  X(BEST_TRIAL, "best_trial", PLAIN, 1, ALL_TRIALS) \
+  X(WAITING, "waiting", PLAIN, 1, ALL_TRIALS) \
+  X(RUNNING, "running", PLAIN, 1, ALL_TRIALS) \
+  X(COMPLETE, "complete", PLAIN, 1, ALL_TRIALS) \
+  X(FAILED, "failed", PLAIN, 1, ALL_TRIALS) \
+  X(WORKERS, "workers", PLAIN, 1, SETTINGS) \
+  X(SEED, "seed", PLAIN, 1, SETTINGS) \
+  X(DIRECTORY, "directory", PLAIN, 1, SETTINGS) \
+  X(UUID, "uuid", PLAIN, 1, SETTINGS)
+enum need { NOTHING = 0, SETTINGS, ALL_TRIALS };
+enum {
+  COLUMN_NONE = 0,
+#define CL_X(id, name, type, rank, need) COLUMN_##id,
+  STUDY_COLUMN_MAP(CL_X)
+#undef CL_X
+      COLUMNS
+};
+enum { USUAL_COLUMNS = COLUMN_CREATED };
+
 static const struct {
   const char *name;
   enum cl_column_type type;
   int rank;
-} columns[COLUMNS] = {[STUDY] = {"study", CL_COLUMN_PLAIN, 0},   [STATE] = {"state", CL_COLUMN_STATE, 0},
-                      [TRIALS] = {"trials", CL_COLUMN_PLAIN, 0}, [OF] = {"of", CL_COLUMN_PLAIN, 0},
-                      [GOAL] = {"goal", CL_COLUMN_PLAIN, 2},     [METRIC] = {"metric", CL_COLUMN_PLAIN, 1},
-                      [METHOD] = {"method", CL_COLUMN_PLAIN, 1}, [CREATED] = {"created", CL_COLUMN_TIME, 3}};
+  enum need need;
+} standard[] = {
+#define CL_X(id, name, type, rank, need) [COLUMN_##id] = {name, CL_COLUMN_##type, rank, need},
+    STUDY_COLUMN_MAP(CL_X)
+#undef CL_X
+};
 
-struct found {
+static const struct cl_column_alias aliases[] = {{"name", COLUMN_STUDY},
+                                                 {"job", COLUMN_STUDY},
+                                                 {"status", COLUMN_STATE},
+                                                 {"runs", COLUMN_TRIALS},
+                                                 {"started", COLUMN_CREATED}};
+
+struct row {
   int64_t id, created_ms;
   const char *name;
   struct cl_study_head head;
+  enum need has;
+  struct cl_value cells[COLUMNS]; /* of SETTINGS and ALL_TRIALS; texts are of the arena */
 };
 
-struct finding {
-  const char *pattern;
-  struct found *items;
+struct studies {
+  struct cl_listing listing;
+  struct cl_store *store;
+  const char *patterns;
+  struct row *rows;
   size_t n, capacity;
-  struct cl_arena *arena;
+  struct cl_tags *tags; /* by row, or null */
+  size_t n_tags;
+  struct cl_arena arena;
   struct cl_err *e;
 };
 
-static int take_row(void *ctx, const struct cl_study_row *row) {
-  struct finding *f = ctx;
-  if (f->pattern != NULL && !cl_address_matches(f->pattern, row->name)) return 0;
-  if (cl_grow(&f->items, &f->capacity, f->n + 1, sizeof *f->items) < 0) return CL_FAIL_NOMEM(f->e);
-  const char *name = cl_arena_text(f->arena, row->name);
-  if (name == NULL) return CL_FAIL_NOMEM(f->e);
-  f->items[f->n++] =
-      (struct found){.id = row->id, .created_ms = row->created_ms, .name = name, .head = row->head};
+static void studies_done(struct studies *s) {
+  cl_listing_done(&s->listing);
+  for (size_t i = 0; i < s->n_tags; i++) cl_tags_done(&s->tags[i]);
+  cl_free(s->tags);
+  cl_free(s->rows);
+  cl_arena_done(&s->arena);
+}
+
+static int find_state(const char *typed, const char **ret, struct cl_err *e) {
+  static const struct {
+    const char *word, *state;
+  } words[] = {{"open", "open"},        {"running", "open"},      {"created", "open"},
+               {"queued", "open"},      {"finished", "finished"}, {"completed", "finished"},
+               {"complete", "finished"}};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (strcasecmp(typed, words[i].word) != 0) continue;
+    *ret = words[i].state;
+    return 0;
+  }
+  return CL_FAIL(e, CLADE_EINVAL, "'%.40s' is no state of a study: it is open or finished", typed);
+}
+
+/* One of the patterns, which are joined by commas; a name that has a comma matches as a whole. */
+static bool matches(const char *patterns, const char *name, struct cl_text *room) {
+  if (patterns == NULL || cl_address_matches(patterns, name)) return true;
+  for (const char *p = patterns; *p != '\0';) {
+    size_t n = strcspn(p, ",");
+    const char *first = p;
+    while (*first == ' ' && first < p + n) first++;
+    cl_text_clear(room);
+    cl_text_add_bytes(room, first, (size_t)(p + n - first));
+    if (cl_address_matches(cl_text_get(room), name)) return true;
+    p += n + (p[n] == ',');
+  }
+  return false;
+}
+
+static int take_row(void *ctx, const struct cl_study_row *found) {
+  struct studies *s = ctx;
+  struct cl_text room = {0};
+  bool taken = matches(s->patterns, found->name, &room);
+  bool failed = room.failed;
+  cl_text_done(&room);
+  if (failed) return CL_FAIL_NOMEM(s->e);
+  if (!taken) return 0;
+  if (cl_grow(&s->rows, &s->capacity, s->n + 1, sizeof *s->rows) < 0) return CL_FAIL_NOMEM(s->e);
+  struct row row = {.id = found->id, .created_ms = found->created_ms, .head = found->head};
+  row.name = cl_arena_text(&s->arena, found->name);
+  if (row.name == NULL) return CL_FAIL_NOMEM(s->e);
+  s->rows[s->n++] = row;
   return 0;
 }
 
-static int compare_by_name(const void *a, const void *b) {
-  const struct found *x = a, *y = b;
-  return cl_text_compare_natural(x->name, y->name);
-}
+/* What cells need. */
 
-static int compare_by_trials(const void *a, const void *b) {
-  const struct found *x = a, *y = b;
-  return (x->head.trials > y->head.trials) - (x->head.trials < y->head.trials);
-}
-
-static int sort(struct finding *f, const struct cl_trials_options *o, struct cl_err *e) {
-  if (o->sort == NULL || strcmp(o->sort, "created") == 0) {
-    /* the order of the store */
-  } else if (strcmp(o->sort, "study") == 0 || strcmp(o->sort, "name") == 0 || strcmp(o->sort, "job") == 0) {
-    qsort(f->items, f->n, sizeof *f->items, compare_by_name);
-  } else if (strcmp(o->sort, "trials") == 0 || strcmp(o->sort, "runs") == 0) {
-    qsort(f->items, f->n, sizeof *f->items, compare_by_trials);
-  } else {
-    return CL_FAIL(e, CLADE_EINVAL, "cannot sort studies by '%.100s': write created, study or trials",
-                   o->sort);
-  }
-  for (size_t i = 0, j = f->n; o->reverse && i + 1 < j; i++) {
-    struct found held = f->items[i];
-    f->items[i] = f->items[--j];
-    f->items[j] = held;
-  }
+static int keep(struct studies *s, struct row *row, int column, const char *text, struct cl_err *e) {
+  if (text == NULL) return 0;
+  text = cl_arena_text(&s->arena, text);
+  if (text == NULL) return CL_FAIL_NOMEM(e);
+  row->cells[column] = cl_value_text(text);
   return 0;
 }
 
-static int fill_settings(struct cl_store *store, int64_t id, struct cl_table *t, struct cl_value *cells,
-                         struct cl_err *e) {
+static int fill_settings(struct studies *s, struct row *row, const struct cl_study *study, struct cl_err *e) {
+  const struct cl_settings *settings = cl_study_settings(study);
+  bool maximize = settings->objectives[0].goal == CL_MAXIMIZE;
+  int workers = 0;
+  for (int i = 1; i <= cl_study_workers(study); i++) workers += cl_study_worker(study, i)->slots > 0;
+  row->cells[COLUMN_GOAL] = cl_value_text(maximize ? "maximize" : "minimize");
+  row->cells[COLUMN_WORKERS] = cl_value_int(workers);
+  row->cells[COLUMN_SEED] = cl_value_int(cl_study_seed(study));
+  CL_TRY(keep(s, row, COLUMN_METRIC, settings->objectives[0].name, e));
+  CL_TRY(keep(s, row, COLUMN_METHOD, settings->method, e));
+  CL_TRY(keep(s, row, COLUMN_DIRECTORY, cl_study_directory(study), e));
+  return keep(s, row, COLUMN_UUID, cl_study_uuid(study), e);
+}
+
+static int fill_trials(struct row *row, const struct cl_study *study, struct cl_err *e) {
+  static const struct {
+    int column;
+    enum cl_state state;
+  } counts[] = {{COLUMN_WAITING, CL_WAITING},
+                {COLUMN_RUNNING, CL_RUNNING},
+                {COLUMN_COMPLETE, CL_COMPLETE},
+                {COLUMN_FAILED, CL_FAILED}};
+  struct cl_best best;
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+    row->cells[counts[i].column] = cl_value_int(cl_study_count(study, counts[i].state));
+  CL_TRY(cl_best_find(study, &best, e));
+  if (best.trial == 0) return 0;
+  row->cells[COLUMN_BEST_TRIAL] = cl_value_int(best.trial);
+  row->cells[COLUMN_BEST] = cl_value_real(best.value);
+  return 0;
+}
+
+static int fill_row(struct studies *s, struct row *row, enum need need, struct cl_err *e) {
   struct cl_reader *r = NULL;
   const struct cl_study *study = NULL;
-  CL_TRY(cl_reader_open(store, id, &r, e));
-  int status = cl_reader_need(r, CL_NO_TRIALS, CL_NO_TRIALS, &study, e);
-  if (status >= 0) {
-    const struct cl_settings *s = cl_study_settings(study);
-    const char *goal = s->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";
-    cells[GOAL] = cl_value_text(goal);
-    status = cl_table_keep(t, cl_value_text(s->objectives[0].name), &cells[METRIC], e);
-    if (status >= 0 && s->method != NULL)
-      status = cl_table_keep(t, cl_value_text(s->method), &cells[METHOD], e);
-  }
+  int64_t range = need == ALL_TRIALS ? 0 : CL_NO_TRIALS;
+  CL_TRY(cl_reader_open(s->store, row->id, &r, e));
+  int status = cl_reader_need(r, range, range, &study, e);
+  if (status >= 0 && row->has < SETTINGS) status = fill_settings(s, row, study, e);
+  if (status >= 0 && need == ALL_TRIALS) status = fill_trials(row, study, e);
+  if (status >= 0) row->has = need;
   cl_reader_close(r);
   return status;
 }
 
-static int fill_row(struct cl_store *store, const struct found *f, struct cl_table *t, struct cl_err *e) {
-  struct cl_value *cells = NULL;
-  CL_TRY(cl_table_add_row(t, &cells, e));
-  CL_TRY(cl_table_keep(t, cl_value_text(f->name), &cells[STUDY], e));
-  cells[STATE] = cl_value_text(f->head.open ? "open" : "finished");
-  cells[TRIALS] = cl_value_int(f->head.counted);
-  cells[OF] = cl_value_int(f->head.budget);
-  if (f->created_ms > 0) cells[CREATED] = cl_value_int(f->created_ms);
-  return fill_settings(store, f->id, t, cells, e);
+static int need(void *source, const struct cl_column *c, struct cl_err *e) {
+  struct studies *s = source;
+  if (c->kind != CL_COLUMN_STANDARD) return 0;
+  assert(c->index > COLUMN_NONE && c->index < COLUMNS);
+  enum need wanted = standard[c->index].need;
+  for (size_t i = 0; i < s->listing.n; i++) {
+    struct row *row = &s->rows[s->listing.rows[i]];
+    if (row->has < wanted) CL_TRY(fill_row(s, row, wanted, e));
+  }
+  return 0;
 }
 
-int cl_studies_read(struct cl_store *store, const char *pattern, const struct cl_trials_options *options,
-                    struct cl_table *ret, struct cl_err *e) {
-  if (options->n_filters + options->n_columns + options->n_more > 0)
-    return CL_FAIL(e, CLADE_EINVAL,
-                   "a list of studies has neither filters nor other columns; name a study to list "
-                   "its trials");
-  struct cl_table t = {0};
-  struct finding f = {.pattern = pattern, .arena = &t.arena, .e = e};
-  int status = cl_store_studies(store, take_row, &f, e);
-  if (status >= 0) status = sort(&f, options, e);
-  for (size_t i = 0; i < COLUMNS && status >= 0; i++) {
-    struct cl_column c = {.kind = CL_COLUMN_STANDARD,
-                          .type = columns[i].type,
-                          .name = columns[i].name,
-                          .header = columns[i].name,
-                          .rank = columns[i].rank};
-    status = cl_table_add_column(&t, &c, e);
+static struct cl_value cell(void *source, size_t index, const struct cl_column *c) {
+  const struct studies *s = source;
+  const struct row *row = &s->rows[index];
+  assert(index < s->n);
+  if (c->kind == CL_COLUMN_TAG)
+    return index < s->n_tags ? cl_tag_cell(cl_tags_find(&s->tags[index], 0, c->name)) : (struct cl_value){0};
+  switch (c->index) {
+  case COLUMN_STUDY: return cl_value_text(row->name);
+  case COLUMN_STATE: return cl_value_text(row->head.open ? "open" : "finished");
+  case COLUMN_TRIALS: return cl_value_int(row->head.counted);
+  case COLUMN_OF: return cl_value_int(row->head.budget);
+  case COLUMN_CREATED: return row->created_ms > 0 ? cl_value_int(row->created_ms) : (struct cl_value){0};
+  default: return row->cells[c->index];
   }
-  struct cl_span kept = cl_limit_span(options, (int64_t)f.n);
-  for (int64_t i = kept.lo; i < kept.hi && status >= 0; i++) status = fill_row(store, &f.items[i], &t, e);
-  t.total = (int64_t)f.n;
-  cl_free(f.items);
-  if (status < 0) {
-    cl_table_done(&t);
-    return status;
-  }
-  *ret = t;
+}
+
+static bool tagged(void *source, size_t row, const char *name, const char *text) {
+  const struct studies *s = source;
+  return row < s->n_tags && cl_tags_hold(&s->tags[row], 0, name, text);
+}
+
+static int usual(void *source, struct cl_table *t, struct cl_err *e) {
+  const struct studies *s = source;
+  for (int i = 0; i < USUAL_COLUMNS; i++) CL_TRY(cl_table_add_column(t, &s->listing.catalogue.items[i], e));
   return 0;
+}
+
+static const struct cl_rows_ops study_ops = {need, cell, tagged, usual};
+
+static int read_tags(struct studies *s, struct cl_err *e) {
+  s->tags = cl_alloc_array(s->n, sizeof *s->tags);
+  if (s->tags == NULL) return CL_FAIL_NOMEM(e);
+  for (; s->n_tags < s->n; s->n_tags++)
+    CL_TRY(cl_tags_read(s->store, s->rows[s->n_tags].id, CL_NO_TRIALS, CL_NO_TRIALS, &s->tags[s->n_tags], e));
+  return 0;
+}
+
+static bool has_tag(const struct cl_catalogue *c, const char *name) {
+  for (size_t i = COLUMNS - 1; i < c->n; i++)
+    if (strcmp(c->items[i].name, name) == 0) return true;
+  return false;
+}
+
+static int make_catalogue(struct studies *s, struct cl_err *e) {
+  struct cl_catalogue *c = &s->listing.catalogue;
+  c->aliases = aliases;
+  c->n_aliases = sizeof aliases / sizeof aliases[0];
+  c->find_state = find_state;
+  for (int i = 1; i < COLUMNS; i++) {
+    struct cl_column column = {.kind = CL_COLUMN_STANDARD,
+                               .type = standard[i].type,
+                               .name = standard[i].name,
+                               .index = i,
+                               .rank = standard[i].rank};
+    CL_TRY(cl_catalogue_add(c, &column, e));
+  }
+  for (size_t i = 0; i < s->n_tags; i++)
+    for (size_t k = 0; k < s->tags[i].n; k++) {
+      struct cl_column tag = {
+          .kind = CL_COLUMN_TAG, .name = s->tags[i].items[k].name, .index = (int)c->n, .rank = 4};
+      if (!has_tag(c, tag.name)) CL_TRY(cl_catalogue_add(c, &tag, e));
+    }
+  return 0;
+}
+
+static int open_studies(struct studies *s, struct cl_store *store, const char *patterns, bool tags,
+                        struct cl_err *e) {
+  s->store = store;
+  s->patterns = patterns;
+  s->e = e;
+  s->listing.ops = &study_ops;
+  s->listing.source = s;
+  s->listing.noun = "studies";
+  int status = cl_store_studies(store, take_row, s, e);
+  if (status >= 0 && tags) status = read_tags(s, e);
+  if (status >= 0) status = make_catalogue(s, e);
+  return status < 0 ? status : cl_listing_begin(&s->listing, s->n, e);
+}
+
+int cl_studies_read(struct cl_store *store, const char *patterns, const struct cl_list_options *options,
+                    struct cl_table *ret, struct cl_err *e) {
+  struct studies s = {0};
+  int status = open_studies(&s, store, patterns, cl_list_names_tags(options), e);
+  if (status >= 0) status = cl_listing_choose(&s.listing, options, false, 0, e);
+  if (status >= 0) status = cl_listing_fill(&s.listing, options, ret, e);
+  studies_done(&s);
+  return status < 0 ? status : 0;
+}
+
+int cl_studies_columns(struct cl_store *store, struct cl_text *ret, struct cl_err *e) {
+  struct studies s = {0};
+  int status = open_studies(&s, store, NULL, true, e);
+  if (status >= 0) cl_catalogue_describe(&s.listing.catalogue, ret);
+  studies_done(&s);
+  return status < 0 ? status : 0;
 }

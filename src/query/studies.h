@@ -2,12 +2,16 @@
 #ifndef CL_STUDIES_H
 #define CL_STUDIES_H
 
-#include "query/trials.h"
+#include "query/listing.h"
 
-/* Columns: study, state, trials, of, goal, metric, method, created. `pattern` (* and ?) null: all. Of the
- * options only sort (null: by creation; a column), reverse and the limit count; filters and columns:
- * CLADE_EINVAL. */
-int cl_studies_read(struct cl_store *store, const char *pattern, const struct cl_trials_options *options,
+/* Studies whose name matches one of the patterns (* and ?, joined by commas; null: all), in order of
+ * creation. Columns: study, state, trials, of, goal, metric, method, created, and when asked for: best,
+ * best_trial, waiting, running, complete, failed, workers, seed, directory, uuid, tags.NAME. Cost O(studies),
+ * and O(trials) for what is counted over trials. */
+int cl_studies_read(struct cl_store *store, const char *patterns, const struct cl_list_options *options,
                     struct cl_table *ret, struct cl_err *e);
+
+/* Names of the columns that exist, a line each. */
+int cl_studies_columns(struct cl_store *store, struct cl_text *ret, struct cl_err *e);
 
 #endif

@@ -19,15 +19,36 @@ static int keep_text(struct cl_table *t, const char **text, struct cl_err *e) {
   return *text == NULL ? CL_FAIL_NOMEM(e) : 0;
 }
 
-int cl_table_add_column(struct cl_table *t, const struct cl_column *column, struct cl_err *e) {
-  assert(t->n_rows == 0 && column->name != NULL && column->header != NULL);
+int cl_table_keep_column(struct cl_table *t, const struct cl_column *column, struct cl_column *ret,
+                         struct cl_err *e) {
+  assert(column->name != NULL && column->header != NULL);
   struct cl_column own = *column;
   CL_TRY(keep_text(t, &own.name, e));
   CL_TRY(keep_text(t, &own.header, e));
   CL_TRY(keep_text(t, &own.format, e));
+  *ret = own;
+  return 0;
+}
+
+int cl_table_add_column(struct cl_table *t, const struct cl_column *column, struct cl_err *e) {
+  assert(t->n_rows == 0);
   if (cl_grow(&t->columns, &t->cap_columns, t->n_columns + 1, sizeof *t->columns) < 0)
     return CL_FAIL_NOMEM(e);
-  t->columns[t->n_columns++] = own;
+  CL_TRY(cl_table_keep_column(t, column, &t->columns[t->n_columns], e));
+  t->n_columns++;
+  return 0;
+}
+
+int cl_table_change_column(struct cl_table *t, struct cl_column *column, const struct cl_column *like,
+                           struct cl_err *e) {
+  assert(column >= t->columns && column < t->columns + t->n_columns);
+  struct cl_column changed = *column;
+  changed.header = like->header;
+  changed.format = like->format;
+  changed.renamed = like->renamed;
+  CL_TRY(keep_text(t, &changed.header, e));
+  CL_TRY(keep_text(t, &changed.format, e));
+  *column = changed;
   return 0;
 }
 
@@ -81,6 +102,10 @@ static int class_of(struct cl_value v) {
   case CL_TEXT: return 4;
   }
   return 0;
+}
+
+bool cl_cell_is_blank(struct cl_value v) {
+  return v.kind == CL_ABSENT || v.kind == CL_NULL;
 }
 
 static double number_of(struct cl_value v) {

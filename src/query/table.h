@@ -19,16 +19,25 @@ struct cl_column {
   const char *name;   /* "trial", "lr"; without the prefix of its kind */
   const char *header; /* what stands above it: the name, or what the user wrote after '=' */
   const char *format; /* what the user wrote after ':', or null */
-  int index;          /* standard: its number; value: index in the space; metric: its id */
+  int index;          /* standard: its number; value: index in the space; metric: its id; tag: its number */
   int rank;           /* 0 = essential; where room is short the highest goes first */
+  bool renamed;       /* the header was typed */
+};
+
+struct cl_group { /* rows with the same value of the column by which they are grouped */
+  struct cl_value key;
+  size_t first, n;
 };
 
 struct cl_table {
   size_t n_columns, cap_columns, n_rows, cap_cells;
   struct cl_column *columns;
-  struct cl_value *cells; /* row by row; absent = blank */
-  int64_t total;          /* rows that there were before a limit took some away */
-  struct cl_arena arena;  /* of all texts */
+  struct cl_value *cells;        /* row by row; absent = blank */
+  int64_t total;                 /* rows that there were before a limit took some away */
+  struct cl_column group_column; /* name null: the rows are not grouped */
+  struct cl_group *groups;       /* one after the other; together they are all rows. Of the arena */
+  size_t n_groups;
+  struct cl_arena arena; /* of all texts */
 };
 
 /* Zero-initialised = empty. */
@@ -36,6 +45,14 @@ void cl_table_done(struct cl_table *t);
 
 /* The texts of the column are copied. CLADE_ENOMEM. */
 int cl_table_add_column(struct cl_table *t, const struct cl_column *column, struct cl_err *e);
+
+/* A copy of a column whose texts the table owns. CLADE_ENOMEM. */
+int cl_table_keep_column(struct cl_table *t, const struct cl_column *column, struct cl_column *ret,
+                         struct cl_err *e);
+
+/* Give a column of the table another header and format; the texts are copied. CLADE_ENOMEM. */
+int cl_table_change_column(struct cl_table *t, struct cl_column *column, const struct cl_column *like,
+                           struct cl_err *e);
 
 /* A new row of absent cells; *ret (n_columns cells) is valid until the next row. */
 int cl_table_add_row(struct cl_table *t, struct cl_value **ret, struct cl_err *e);
@@ -46,6 +63,7 @@ int cl_table_keep(struct cl_table *t, struct cl_value v, struct cl_value *ret, s
 /* Order of cells: absent and null, then non-finite, then numbers and bools, then texts in natural order (run2
  * before run10). < 0, 0, > 0. */
 int cl_cell_compare(struct cl_value a, struct cl_value b);
+bool cl_cell_is_blank(struct cl_value v); /* absent or null */
 int cl_text_compare_natural(const char *a, const char *b);
 
 #endif

@@ -362,6 +362,7 @@ static int memory_read(void *state, int64_t study, const struct cl_read *what, c
     if (what->trial_lo > 0 && node->subject != 0 &&
         (node->subject < what->trial_lo || node->subject > what->trial_hi))
       continue;
+    if (what->only_notes && node->ev->kind != CL_EVENT_NOTE && node->ev->kind != CL_EVENT_WORKER) continue;
     int status = show(s, node, skips, visit, ctx);
     if (status != 0) return status;
   }

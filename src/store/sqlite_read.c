@@ -250,9 +250,10 @@ static int open_cursor(struct reader *r, enum cl_table table, enum cl_sqlite_wal
 static int open_cursors(struct reader *r, struct cl_err *e) {
   enum cl_sqlite_walk walk = is_filtered(r) ? WALK_TRIALS : WALK_ALL;
   if (!is_filtered(r) || has_trials(r))
-    for (int t = 0; t < TABLES; t++) CL_TRY(open_cursor(r, (enum cl_table)t, walk, e));
+    for (int t = r->what->only_notes ? NOTES : 0; t < TABLES; t++)
+      CL_TRY(open_cursor(r, (enum cl_table)t, walk, e));
   if (!is_filtered(r) || r->what->only_trials) return 0;
-  CL_TRY(open_cursor(r, DECISIONS, WALK_STUDY, e));
+  if (!r->what->only_notes) CL_TRY(open_cursor(r, DECISIONS, WALK_STUDY, e));
   return open_cursor(r, NOTES, WALK_STUDY, e);
 }
 
@@ -361,6 +362,7 @@ static int find_summaries(struct reader *r, struct cl_err *e) {
 }
 
 static int choose_reports(struct reader *r, int64_t head, struct cl_err *e) {
+  if (r->what->only_notes) return 0;
   if (r->what->skip_known_reports && r->until == head) CL_TRY(find_summaries(r, e));
   if (!is_filtered(r) || !has_trials(r)) return 0;
   return settle_positions(r, list_positions(r, r->what->trial_lo, r->what->trial_hi, e), e);

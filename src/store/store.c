@@ -183,7 +183,7 @@ int cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what,
   CL_TRY(cl_store_check_idle(s, e));
   int status = 0;
   s->visiting = true;
-  if (what->trial_lo > 0 || what->skip_known_reports) {
+  if (what->trial_lo > 0 || what->skip_known_reports || what->only_notes) {
     status = s->ops->read(s->state, study, what, visit, ctx, e);
   } else {
     struct dense d = {visit, ctx, what->after, false};

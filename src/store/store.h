@@ -85,6 +85,7 @@ struct cl_read {
   bool only_trials;           /* with trial_lo/hi: leave out the study's own events too */
   bool only_state; /* `by`, `as_of`, `args`, and an end's `usage` are not asked for: a replica has no
                       use for them, and they may be left empty */
+  bool only_notes; /* nothing but notes, tags and workers: cost is that of their rows */
 };
 /* Visit events in order of position. The event borrows until the visit returns. A non-zero return of `visit`
  * stops and is returned. No read transaction outlives the call, and a long read is cut into several, so

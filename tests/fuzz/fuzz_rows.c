@@ -28,7 +28,7 @@ static void tell_once(void) {
   require(cl_reader_open(s, 1, &readers[0], NULL) == 0 && cl_reader_open(s, 2, &readers[1], NULL) == 0);
 }
 
-static void read_rows(struct cl_reader *r, const struct cl_trials_options *o) {
+static void read_rows(struct cl_reader *r, const struct cl_list_options *o) {
   struct cl_table t = {0};
   struct cl_err e = {0};
   int status = cl_trials_read(r, o, &t, &e);
@@ -59,7 +59,7 @@ static void resolve(struct cl_reader *r, const char *address) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *filters[WORDS], *columns[WORDS];
-  struct cl_trials_options o = {.filters = filters, .columns = columns, .sort = NULL};
+  struct cl_list_options o = {.filters = filters, .columns = columns, .sort = NULL};
   struct cl_selection selection = {0};
   struct cl_err e = {0};
   char *text = cl_copy_bytes((const char *)data, size), *rest = text;

@@ -40,11 +40,11 @@ static void expect(int status) {
     assert_int_equal(status, 0);
 }
 
-static int list(const char *address, const struct cl_trials_options *options) {
+static int list(const char *address, const struct cl_list_options *options) {
   struct cl_selection selection = {0};
   struct cl_reader *r = NULL;
   struct cl_table t = {0};
-  struct cl_trials_options o = *options;
+  struct cl_list_options o = *options;
   int64_t study = 0;
   int status = cl_address_resolve(store, address, &study, &selection, NULL);
   o.selection = &selection;
@@ -60,17 +60,17 @@ static void lists_run_out_of_memory_gracefully(void **state) {
   (void)state;
   static const char *const filters[] = {"lr < 0.1 and opt :regex: a"}, *const columns[] = {
                                                                            "trial", "metrics.*", "lr=x:.3f"};
-  struct cl_trials_options options = {
+  struct cl_list_options options = {
       .n_filters = 1, .filters = filters, .n_columns = 3, .columns = columns, .sort = "metrics.loss"};
   FAULT_LOOP(n) expect(list("mnist/2-9", &options));
-  FAULT_LOOP(n) expect(list("mnist/lr<0.01", &(struct cl_trials_options){.sort = "best"}));
+  FAULT_LOOP(n) expect(list("mnist/lr<0.01", &(struct cl_list_options){.sort = "best"}));
 }
 
 static void studies_run_out_of_memory_gracefully(void **state) {
   (void)state;
   FAULT_LOOP(n) {
     struct cl_table t = {0};
-    expect(cl_studies_read(store, "m*", &(struct cl_trials_options){0}, &t, NULL));
+    expect(cl_studies_read(store, "m*", &(struct cl_list_options){0}, &t, NULL));
     cl_table_done(&t);
   }
 }
@@ -83,7 +83,7 @@ static void stories_and_reports_run_out_of_memory_gracefully(void **state) {
     struct cl_table t = {0};
     struct cl_span span = {1, 2};
     struct cl_selection selection = {.kind = CL_SELECT_NUMBERS, .n_spans = 1, .spans = &span};
-    struct cl_trials_options options = {.selection = &selection, .limit = CL_LIMIT_ALL};
+    struct cl_list_options options = {.selection = &selection, .limit = CL_LIMIT_ALL};
     int status = cl_reader_open(store, 1, &r, NULL);
     if (status >= 0) status = cl_story_read(r, 1, &story, NULL);
     if (status >= 0) status = cl_reports_read(r, &options, &t, NULL);

@@ -33,12 +33,12 @@ static int teardown(void **state) {
   return 0;
 }
 
-static int read_table(const char *address, const struct cl_trials_options *options, struct cl_table *ret,
+static int read_table(const char *address, const struct cl_list_options *options, struct cl_table *ret,
                       struct cl_err *e) {
   struct cl_selection selection = {0};
   struct cl_reader *r = NULL;
   int64_t study = 0;
-  struct cl_trials_options o = *options;
+  struct cl_list_options o = *options;
   int status = cl_address_resolve(store, address, &study, &selection, e);
   o.selection = &selection;
   if (status >= 0) status = cl_reader_open(store, study, &r, e);
@@ -56,7 +56,7 @@ static void add_cell(struct cl_text *text, struct cl_value v) {
 }
 
 /* Cells of all rows, "1 COMPLETE|2 PRUNED", or the name of the error. */
-static const char *rows(const char *address, struct cl_trials_options options) {
+static const char *rows(const char *address, struct cl_list_options options) {
   static struct cl_text text;
   struct cl_table t = {0};
   struct cl_err e = {0};
@@ -80,49 +80,47 @@ static const char *const only_trial[] = {"trial"};
 
 static void order_is_by_number_or_ascending_by_column(void **state) {
   (void)state;
-  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS}), "1|2|3|4");
-  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .reverse = true}), "4|3|2|1");
-  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "lr"}), "4|2|1|3");
-  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "hparams.opt"}),
-                      "4|1|3|2");
-  assert_string_equal(rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "metrics.loss"}),
-                      "1|2|3|4");
-  assert_string_equal(
-      rows("mnist/1-4", (struct cl_trials_options){TRIALS, .sort = "status", .reverse = true}), "4|3|2|1");
+  assert_string_equal(rows("mnist/1-4", (struct cl_list_options){TRIALS}), "1|2|3|4");
+  assert_string_equal(rows("mnist/1-4", (struct cl_list_options){TRIALS, .reverse = true}), "4|3|2|1");
+  assert_string_equal(rows("mnist/1-4", (struct cl_list_options){TRIALS, .sort = "lr"}), "4|2|1|3");
+  assert_string_equal(rows("mnist/1-4", (struct cl_list_options){TRIALS, .sort = "hparams.opt"}), "4|1|3|2");
+  assert_string_equal(rows("mnist/1-4", (struct cl_list_options){TRIALS, .sort = "metrics.loss"}), "1|2|3|4");
+  assert_string_equal(rows("mnist/1-4", (struct cl_list_options){TRIALS, .sort = "status", .reverse = true}),
+                      "4|3|2|1");
 }
 
 static void best_is_last_whatever_the_goal(void **state) {
   (void)state;
-  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .sort = "best"}),
+  assert_string_equal(rows("mnist", (struct cl_list_options){TRIALS, .sort = "best"}),
                       "7|3|4|9|10|2|8|1|6|5");
-  struct cl_trials_options all = {TRIALS, .sort = "best", .limit = CL_LIMIT_ALL};
+  struct cl_list_options all = {TRIALS, .sort = "best", .limit = CL_LIMIT_ALL};
   assert_string_equal(rows("mnist", all), "11|12|7|3|4|9|10|2|8|1|6|5");
-  assert_string_equal(rows("pbt", (struct cl_trials_options){TRIALS, .sort = "best"}), "4|3|2|1");
+  assert_string_equal(rows("pbt", (struct cl_list_options){TRIALS, .sort = "best"}), "4|3|2|1");
 }
 
 static void limits_cut_the_ordered_rows(void **state) {
   (void)state;
-  struct cl_trials_options last = {TRIALS, .limit = CL_LIMIT_LAST, .n = 2};
+  struct cl_list_options last = {TRIALS, .limit = CL_LIMIT_LAST, .n = 2};
   assert_string_equal(rows("mnist", last), "11|12");
   last.sort = "best";
   assert_string_equal(rows("mnist", last), "6|5");
-  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .limit = CL_LIMIT_FIRST, .n = 3}),
+  assert_string_equal(rows("mnist", (struct cl_list_options){TRIALS, .limit = CL_LIMIT_FIRST, .n = 3}),
                       "1|2|3");
-  assert_string_equal(rows("mnist/2,5-7", (struct cl_trials_options){TRIALS, .limit = CL_LIMIT_LAST, .n = 2}),
+  assert_string_equal(rows("mnist/2,5-7", (struct cl_list_options){TRIALS, .limit = CL_LIMIT_LAST, .n = 2}),
                       "6|7");
-  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .limit = CL_LIMIT_LAST, .n = 0}), "");
+  assert_string_equal(rows("mnist", (struct cl_list_options){TRIALS, .limit = CL_LIMIT_LAST, .n = 0}), "");
 }
 
 static void long_lists_show_the_last_hundred_and_say_how_many_there_are(void **state) {
   (void)state;
   struct cl_table t = {0};
   struct cl_err e = {0};
-  assert_int_equal(read_table("many", &(struct cl_trials_options){0}, &t, &e), 0);
+  assert_int_equal(read_table("many", &(struct cl_list_options){0}, &t, &e), 0);
   assert_int_equal(t.n_rows, 100);
   assert_int_equal(t.total, 250);
   assert_int_equal(t.cells[0].as.integer, 151);
   cl_table_done(&t);
-  assert_int_equal(read_table("many", &(struct cl_trials_options){.limit = CL_LIMIT_ALL}, &t, &e), 0);
+  assert_int_equal(read_table("many", &(struct cl_list_options){.limit = CL_LIMIT_ALL}, &t, &e), 0);
   assert_int_equal(t.n_rows, 250);
   assert_int_equal(t.total, 250);
   cl_table_done(&t);
@@ -150,17 +148,17 @@ static void filters_keep_what_holds(void **state) {
                {"lr = adam", ""},
                {"opt < 3", ""}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    struct cl_trials_options o = {TRIALS, .n_filters = 1, .filters = &cases[i].filter};
+    struct cl_list_options o = {TRIALS, .n_filters = 1, .filters = &cases[i].filter};
     assert_string_equal(rows("mnist", o), cases[i].trials);
   }
   static const char *const two[] = {"layers=2", "opt=sgd"};
-  assert_string_equal(rows("mnist", (struct cl_trials_options){TRIALS, .n_filters = 2, .filters = two}), "2");
+  assert_string_equal(rows("mnist", (struct cl_list_options){TRIALS, .n_filters = 2, .filters = two}), "2");
 }
 
 static void record_is_the_last_report_with_the_objective(void **state) {
   (void)state;
   static const char *const columns[] = {"trial", "step", "metrics.*", "parent", "attempts"};
-  struct cl_trials_options o = {.n_columns = 5, .columns = columns};
+  struct cl_list_options o = {.n_columns = 5, .columns = columns};
   assert_string_equal(rows("pbt/1,4", o), "1 7.0 0.125 - 2|4 6.0 0.3383333333333334 2 1");
   assert_string_equal(rows("mnist/7", o), "7 6.5 nan inf - 1");
 }
@@ -168,7 +166,7 @@ static void record_is_the_last_report_with_the_objective(void **state) {
 static void metrics_that_the_record_lacks_come_from_the_last_report_that_has_them(void **state) {
   (void)state;
   static const char *const columns[] = {"trial", "step", "s1-hrs", "s1-rew", "metrics.hpmax"};
-  struct cl_trials_options o = {.n_columns = 5, .columns = columns};
+  struct cl_list_options o = {.n_columns = 5, .columns = columns};
   assert_string_equal(rows("maze/1", o), "1 5000.0 0.0625 0.0731 0.03655");
   assert_string_equal(rows("maze/4", o),
                       "4 5000.0 0.037500000000000006 0.0587 0.02935"); /* not what was lost */
@@ -177,7 +175,7 @@ static void metrics_that_the_record_lacks_come_from_the_last_report_that_has_the
   o.n_columns = 1;
   assert_string_equal(rows("maze", o), "9|7|6|5|4|3|2|1");
   static const char *const filters[] = {"s1-hrs < 0.05 and hpmax = $none"};
-  struct cl_trials_options f = {TRIALS, .n_filters = 1, .filters = filters};
+  struct cl_list_options f = {TRIALS, .n_filters = 1, .filters = filters};
   assert_string_equal(rows("maze", f), "9");
 }
 
@@ -201,7 +199,7 @@ static void many_such_rows_are_read_in_one_pass(void **state) {
   }
   struct cl_table table = {0};
   struct cl_err e = {0};
-  struct cl_trials_options o = {.n_columns = 3, .columns = columns, .limit = CL_LIMIT_ALL, .sort = "hpmax"};
+  struct cl_list_options o = {.n_columns = 3, .columns = columns, .limit = CL_LIMIT_ALL, .sort = "hpmax"};
   assert_int_equal(read_table("wide", &o, &table, &e), 0);
   assert_int_equal(table.n_rows, TRIALS_TOLD);
   for (size_t r = 0; r < table.n_rows; r++) {
@@ -216,16 +214,16 @@ static void columns_are_found_by_every_name(void **state) {
   static const char *const columns[] = {"run", "status=State", "hparams.l*", "lr=Rate:.5f", "job"};
   struct cl_table t = {0};
   struct cl_err e = {0};
-  struct cl_trials_options o = {.n_columns = 5, .columns = columns};
+  struct cl_list_options o = {.n_columns = 5, .columns = columns};
   assert_int_equal(read_table("mnist/1", &o, &t, &e), 0);
   assert_int_equal(t.n_columns, 6);
-  static const char *const headers[] = {"trial", "State", "lr", "layers", "Rate", "study"};
+  static const char *const headers[] = {"run", "State", "lr", "layers", "Rate", "job"};
   for (size_t i = 0; i < 6; i++) assert_string_equal(t.columns[i].header, headers[i]);
   assert_string_equal(t.columns[4].format, ".5f");
   cl_table_done(&t);
   static const char *const unknown[] = {"momentun"};
   assert_int_equal(
-      read_table("mnist/1", &(struct cl_trials_options){.n_columns = 1, .columns = unknown}, &t, &e),
+      read_table("mnist/1", &(struct cl_list_options){.n_columns = 1, .columns = unknown}, &t, &e),
       CLADE_EINVAL);
   assert_non_null(strstr(e.text, "did you mean 'momentum'"));
 }
@@ -234,9 +232,9 @@ static void standard_names_win_over_hyperparameters_of_the_same_name(void **stat
   (void)state;
   static const char *const columns[] = {"trial", "hparams.trial"};
   const char *address = "we/ird 'na\"me \xE6\xBC\xA2/2";
-  assert_string_equal(rows(address, (struct cl_trials_options){.n_columns = 2, .columns = columns}), "2 2");
+  assert_string_equal(rows(address, (struct cl_list_options){.n_columns = 2, .columns = columns}), "2 2");
   static const char *const texts[] = {"hparams.na'me", "metrics.los\ns"};
-  assert_string_equal(rows(address, (struct cl_trials_options){.n_columns = 2, .columns = texts}),
+  assert_string_equal(rows(address, (struct cl_list_options){.n_columns = 2, .columns = texts}),
                       "\x1b[31mred 0.4383");
 }
 
@@ -249,7 +247,7 @@ static void few_rows_open_few_trials(void **state) {
   int64_t id = 0;
   assert_int_equal(cl_store_find(store, "many", &id, &e), 0);
   assert_int_equal(cl_reader_open(store, id, &r, &e), 0);
-  struct cl_trials_options last = {TRIALS, .limit = CL_LIMIT_LAST, .n = 10};
+  struct cl_list_options last = {TRIALS, .limit = CL_LIMIT_LAST, .n = 10};
   assert_int_equal(cl_trials_read(r, &last, &t, &e), 0);
   assert_int_equal(t.n_rows, 10);
   assert_int_equal(cl_reader_need(r, CL_NO_TRIALS, CL_NO_TRIALS, &study, &e), 0);
@@ -269,7 +267,7 @@ static void reports_are_listed_with_what_became_of_them(void **state) {
   assert_int_equal(cl_address_resolve(store, "pbt/1", &id, &selection, &e), 0);
   assert_int_equal(cl_reader_open(store, id, &r, &e), 0);
   assert_int_equal(
-      cl_reports_read(r, &(struct cl_trials_options){.selection = &selection, .limit = CL_LIMIT_ALL}, &t, &e),
+      cl_reports_read(r, &(struct cl_list_options){.selection = &selection, .limit = CL_LIMIT_ALL}, &t, &e),
       0);
   assert_int_equal(t.n_rows, 7);
   assert_int_equal(t.n_columns, 6);
@@ -286,13 +284,12 @@ static void studies_are_listed_by_pattern_and_order(void **state) {
   (void)state;
   struct cl_table t = {0};
   struct cl_err e = {0};
-  assert_int_equal(cl_studies_read(store, NULL, &(struct cl_trials_options){0}, &t, &e), 0);
+  assert_int_equal(cl_studies_read(store, NULL, &(struct cl_list_options){0}, &t, &e), 0);
   assert_int_equal(t.n_rows, 6);
   assert_string_equal(t.cells[0].as.text, "mnist");
   cl_table_done(&t);
   assert_int_equal(
-      cl_studies_read(store, "m*", &(struct cl_trials_options){.sort = "trials", .reverse = true}, &t, &e),
-      0);
+      cl_studies_read(store, "m*", &(struct cl_list_options){.sort = "trials", .reverse = true}, &t, &e), 0);
   assert_int_equal(t.n_rows, 3);
   assert_string_equal(t.cells[0].as.text, "many");
   cl_table_done(&t);

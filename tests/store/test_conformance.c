@@ -858,6 +858,7 @@ static void a_visit_can_stop_and_cannot_use_the_handle(void **state) {
 /* What a read must show, by the rules of store.h. */
 static bool shows(const struct cl_read *what, const struct cl_event *ev, int64_t head) {
   if (ev->position <= what->after || ev->position > (what->until == 0 ? head : what->until)) return false;
+  if (what->only_notes && ev->kind != CL_EVENT_NOTE && ev->kind != CL_EVENT_WORKER) return false;
   if (what->trial_lo == 0) return true;
   if (ev->subject == 0) return !what->only_trials;
   return ev->subject >= what->trial_lo && ev->subject <= what->trial_hi;
@@ -949,7 +950,12 @@ static void filters_show_what_they_say(void **state) {
   for (int64_t after = 0; after <= head; after += 7)
     for (int64_t until = 0; until <= head + 3; until += 11)
       for (int64_t lo = 0; lo <= 29; lo += 3) {
-        struct cl_read what = {after, until, lo, lo == 0 ? 0 : lo + after % 5, false, until % 2 == 0};
+        struct cl_read what = {.after = after,
+                               .until = until,
+                               .trial_lo = lo,
+                               .trial_hi = lo == 0 ? 0 : lo + after % 5,
+                               .only_trials = until % 2 == 0,
+                               .only_notes = until % 3 == 0};
         kit_read(f->b, f->study, &what, &some);
         size_t at = 0;
         for (int64_t i = 0; i < head; i++) {
