@@ -37,6 +37,13 @@ int cl_attempt_check_name(const struct cl_study *s, struct cl_err *e) {
       name);
 }
 
+uint64_t cl_attempt_fixed(const struct cl_space *space, const struct cl_value *values) {
+  uint64_t hash = 1;
+  for (int i = 0; i < space->n; i++)
+    if (space->items[i].change == CL_RESTART) hash = cl_value_hash(values[i], hash);
+  return hash == 0 ? 1 : hash;
+}
+
 /* Directories. */
 
 static int make_directory(const char *path, struct cl_err *e) {
@@ -101,7 +108,8 @@ static int write_owner(int fd, bool is_new, const char *token, const struct cl_a
   cl_text_add_json(&t, owner->host);
   cl_text_add(&t, ", \"boot\": ");
   cl_text_add_json(&t, owner->boot);
-  cl_text_format(&t, ", \"worker\": %d}\n", owner->worker);
+  cl_text_format(&t, ", \"worker\": %d, \"fixed\": \"%016llx\"}\n", owner->worker,
+                 (unsigned long long)owner->fixed);
   int status = t.failed ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0 && !is_new && (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0))
     status = CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot write '%s': %s", path, strerror(errno));
@@ -162,12 +170,14 @@ void cl_attempt_drop(const struct cl_study *s, int64_t trial, int attempt, int l
 /* Looking. */
 
 static void read_owner(const char *line, struct cl_attempt_probe *ret) {
-  const char *token = "", *host = "", *boot = "";
+  const char *token = "", *host = "", *boot = "", *fixed = "0";
   json_t *node = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
-  (void)json_unpack(node, "{s?s,s?s,s?s}", "token", &token, "host", &host, "boot", &boot);
+  (void)json_unpack(node, "{s?s,s?s,s?s,s?s}", "token", &token, "host", &host, "boot", &boot, "fixed",
+                    &fixed);
   (void)snprintf(ret->token, sizeof ret->token, "%s", token);
   (void)snprintf(ret->host, sizeof ret->host, "%s", host);
   (void)snprintf(ret->boot, sizeof ret->boot, "%s", boot);
+  ret->fixed = strtoull(fixed, NULL, 16);
   json_decref(node);
 }
 

@@ -1,8 +1,8 @@
 /* The directory of an attempt and its lock: taken before `started` is appended, inherited by the trainer, and
  * so held exactly as long as a process of the attempt may live. Knows nothing of loops and logs.
  *
- * The lock file has two lines: the engine's (JSON: token, host, boot, worker), and the holder's, written by
- * the trainer's process itself before its program runs ("pid start keeper keeper-start").
+ * The lock file has two lines: the engine's (JSON: token, host, boot, worker, fixed), and the holder's,
+ * written by the trainer's process itself before its program runs ("pid start keeper keeper-start").
  */
 #ifndef CL_ATTEMPT_H
 #define CL_ATTEMPT_H
@@ -25,6 +25,7 @@ int cl_attempt_check_name(const struct cl_study *s, struct cl_err *e);
 struct cl_attempt_owner { /* who takes a lock; texts borrow */
   const char *host, *boot;
   int worker;
+  uint64_t fixed; /* of the values that its process cannot change: cl_attempt_fixed */
 };
 
 /* Make the directories of an attempt, with checkpoints/, and take its lock (close-on-exec). *ret_token: new.
@@ -45,6 +46,7 @@ struct cl_attempt_probe {
   pid_t pid, keeper;
   int64_t start, keeper_start;
   char token[CL_TOKEN_SIZE], host[256], boot[64];
+  uint64_t fixed; /* 0 = unknown */
 };
 /* Look at the lock, without disturbing others who look. CLADE_EIO, CLADE_ENOMEM; what is not there is no
  * error. */
@@ -53,6 +55,10 @@ int cl_attempt_look(const struct cl_study *s, int64_t trial, int attempt, struct
 
 /* Trial and attempt of a token; false when it has not the form of one. */
 bool cl_token_parse(const char *token, int64_t *ret_trial, int *ret_attempt);
+
+/* A hash of the values that only a new process takes up (change: restart); never 0. `values`: of the space.
+ */
+uint64_t cl_attempt_fixed(const struct cl_space *space, const struct cl_value *values);
 
 /* Write one of the small files of the trial or the attempt, replacing it. CLADE_EIO, CLADE_ENOMEM. */
 int cl_attempt_write(const struct cl_study *s, int64_t trial, int attempt, const char *name, const char *text,

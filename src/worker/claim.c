@@ -250,8 +250,10 @@ static int give_up(struct cl_attempt *a, int status, const struct cl_err *cause,
 static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e) {
   struct cl_attempt *a = NULL;
   struct cl_err cause = {0};
-  struct cl_attempt_owner owner = {w->host, w->boot, w->number};
+  struct cl_attempt_owner owner = {w->host, w->boot, w->number, 0};
   CL_TRY(cl_attempts_add(w, t->number, t->head.attempt + 1, &a, e));
+  cl_trial_values(w->study, t, w->values);
+  a->fixed = owner.fixed = cl_attempt_fixed(cl_study_space(w->study), w->values);
   int status = cl_attempt_open(w->study, a->trial, a->number, &owner, &a->lock, a->token, &cause);
   if (status == 0) status = prepare(a, &cause);
   if (status != 0) return give_up(a, status, &cause, e);

@@ -65,6 +65,7 @@ static int adopt(struct cl_attempt *a, const struct cl_attempt_probe *p, struct 
   a->keeper = p->keeper;
   a->keeper_start = p->keeper_start;
   memcpy(a->token, p->token, sizeof a->token);
+  a->fixed = p->fixed;
   if (cl_attempt_is_current(a)) return follow(a, e);
   struct cl_event ev = {.kind = CL_EVENT_ADOPTED};
   ev.u.adopted.worker = a->worker->number;

@@ -236,7 +236,17 @@ static bool has_failed_load(const struct cl_trial *t) {
   return t->head.load != 0 && t->head.source == 0;
 }
 
-/* A trainer that cannot load ends, and the trial's next attempt begins from the snapshot. */
+/* Does the trial's assignment have values that its process can take up? Those of change class `restart` need
+ * a new one. */
+static bool fits_process(struct cl_session *s) {
+  struct cl_worker *w = s->worker;
+  cl_trial_values(w->study, cl_attempt_trial(s->attempt), w->values);
+  uint64_t fixed = cl_attempt_fixed(cl_study_space(w->study), w->values);
+  return s->attempt->fixed == 0 || s->attempt->fixed == fixed;
+}
+
+/* A trainer that cannot load what it is to load ends, and the trial's next attempt begins from the snapshot.
+ */
 static void begin_again(struct cl_session *s) {
   struct cl_err e;
   s->held = true; /* until it is PREEMPTING */
@@ -251,7 +261,7 @@ static void answer_running(struct cl_session *s, const struct cl_trial *t) {
   } else if (a->preempting_put || has_failed_load(t)) {
     s->held = true;
   } else if (load != NULL && load->path != NULL) {
-    if (can(s, CL_MESSAGE_CAN_LOAD))
+    if (can(s, CL_MESSAGE_CAN_LOAD) && fits_process(s))
       answer_load(s, load);
     else
       begin_again(s);
@@ -346,6 +356,7 @@ static void send_start(struct cl_session *s) {
   char *path = NULL, *load = NULL;
   const struct cl_snapshot *from = a->from == 0 || a->loaded ? NULL : cl_study_snapshot(w->study, a->from);
   int status = give_values(s, ALL, &m, &e);
+  if (status == 0 && t->head.reports == 0) a->fixed = cl_attempt_fixed(cl_study_space(w->study), w->values);
   if (status == 0) status = announce(s, &m, &path, &e);
   if (status == 0 && from != NULL && from->path != NULL && t->head.reports == 0 &&
       can(s, CL_MESSAGE_CAN_LOAD)) {

@@ -63,6 +63,7 @@ struct cl_attempt {
   int64_t asked;         /* of the last `checkpoint asked` */
   int64_t report;        /* of its last report, 0 = none */
   double saved_step;     /* of its last snapshot in the segment, NaN = none */
+  uint64_t fixed;        /* cl_attempt_fixed of the values that its process has; 0 = unknown */
   int loads;             /* exploits it has loaded: a step may come again, its state needs another name */
   bool loaded;           /* the snapshot of its start */
   bool kill;             /* the decision that stopped it wants no waiting for a report */

@@ -358,13 +358,17 @@ static void a_pause_that_is_taken_back_in_time_is_never_noticed(void **state) {
   end(&w, &c);
 }
 
-static int64_t exploit(struct world *w, int64_t snapshot) {
-  struct cl_assigned values[] = {{1, cl_value_real(0.125)}, {2, cl_value_text("adam")}};
+static int64_t exploit_with(struct world *w, int64_t snapshot, const char *opt) {
+  struct cl_assigned values[] = {{1, cl_value_real(0.125)}, {2, cl_value_text(opt)}};
   struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
   ev.u.exploited.snapshot = snapshot;
   ev.u.exploited.values = (struct cl_assigned_list){2, values};
   ev.u.exploited.until = CL_NO_STEP;
   return world_decide(w, 1, ev);
+}
+
+static int64_t exploit(struct world *w, int64_t snapshot) {
+  return exploit_with(w, snapshot, "sgd");
 }
 
 static void an_exploit_is_loaded_by_a_running_trainer(void **state) {
@@ -387,8 +391,7 @@ static void an_exploit_is_loaded_by_a_running_trainer(void **state) {
   (void)snprintf(wanted, sizeof wanted, "{\"type\":\"load\",\"change\":%lld", (long long)change);
   assert_has(line, wanted);
   assert_has(line, published);
-  assert_has(line, "\"lr\":0.125");
-  assert_has(line, "\"opt\":\"adam\"");
+  assert_has(line, "\"values\":{\"lr\":0.125}");
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"missing\":[\"momentum\"]}", (long long)change);
   assert_string_equal(client_hear(&w, &c), go);
   assert_int_equal(world_trial(&w, 1)->head.load, 0);
@@ -457,8 +460,7 @@ static void a_failed_load_waits_to_be_decided_again(void **state) {
   (void)world_decide(&w, 1, ev);
   const char *line = client_hear(&w, &c); /* it was told the values of the exploit, all of them */
   assert_has(line, "{\"type\":\"go\"");
-  assert_has(line, "\"lr\":2.385");
-  assert_has(line, "\"opt\":\"sgd\"");
+  assert_has(line, "\"values\":{\"lr\":2.385}");
   assert_string_equal(report(&w, &c, 3, 6, 0.5), go);
   end(&w, &c);
 }
@@ -525,6 +527,29 @@ static void a_trainer_that_cannot_load_begins_again_from_the_snapshot(void **sta
   WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
   retry(&w);
   assert_begun_from(&w, snapshot);
+  world_end(&w);
+}
+
+/* A list changes with a new process, unless its definition says otherwise. */
+static void a_value_that_needs_a_new_process_gets_one(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  int64_t snapshot = save_first(&w, &c);
+  struct cl_attempt_probe p; /* whoever adopts it knows what its process has */
+  assert_int_equal(cl_attempt_look(w.s, 1, 1, &p, NULL), 0);
+  assert_true(p.fixed != 0 && p.fixed == cl_attempts_find(w.worker, 1, 1)->fixed);
+  (void)exploit_with(&w, snapshot, "adam");
+  assert_string_equal(report(&w, &c, 2, 5, 0.75), "{\"type\":\"stop\"}");
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "75");
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
+  retry(&w);
+  assert_begun_from(&w, snapshot);
+  char *environment = world_read(&w, 1, 2, "env");
+  assert_non_null(strstr(environment, "CLADE_PARAM_opt=adam"));
+  cl_free(environment);
   world_end(&w);
 }
 
@@ -975,6 +1000,7 @@ int main(int argc, char **argv) {
                                      TEST(a_failed_load_waits_to_be_decided_again),
                                      TEST(a_failed_load_waits_over_a_reconnection),
                                      TEST(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
+                                     TEST(a_value_that_needs_a_new_process_gets_one),
                                      TEST(a_program_that_only_prints_begins_again_from_the_snapshot),
                                      TEST(names_used_up_by_another_worker_cost_one_report_only),
                                      TEST(printed_names_that_are_too_many_are_left_out),
