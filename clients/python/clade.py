@@ -24,6 +24,8 @@ CLADE_CKPT_DIR/<step>.late and asks the program to stop with status 75.
 
 A training in stages, with the console and the objective (hpmax) of XT: run.stages([Stage(…)]), see Stages.
 
+A program that trains by itself, without `clade run`, asks and tells: create_study(…).optimize(objective), see Study.
+
 Of a training with several processes (torchrun, data loaders) exactly one calls start(); it hands the values to
 the others.
 The protocol is described in docs/protocol.md.
@@ -35,10 +37,12 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import time
 
-__all__ = ["start", "Run", "Metric", "Stage", "Stages", "Error", "Refused", "Stopped"]
+__all__ = ["start", "values", "Run", "Metric", "Stage", "Stages", "Error", "Refused", "Stopped",
+           "create_study", "load_study", "Study", "Trial", "Pruned"]
 __version__ = "0.1.0"
 
 PROTOCOL = 1
@@ -94,6 +98,19 @@ def start(defaults=None, save=None, load=None, argv=None):
     An exception of save or load is told to the study, which decides: the trial goes on, or loads another state.
     """
     return Run(defaults or {}, save, load, sys.argv if argv is None else argv)
+
+
+def values():
+    """The values of this trial, a dictionary, for a program that takes none as arguments and reports by printing. Empty
+    outside of a study. They are those it was started with; start() gives them as they are now."""
+    directory = os.environ.get("CLADE_DIR")
+    if not directory or not os.environ.get("CLADE_TRIAL"):
+        return {}
+    try:
+        with open(os.path.join(directory, "params.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as reason:
+        raise Error("EIO", "the values of this trial cannot be read: %s" % reason) from None
 
 
 # --- values ------------------------------------------------------------------------------------------------
@@ -1133,3 +1150,212 @@ def _check_metrics(metrics, more):
     if len(numbers) > METRICS_MAX:
         raise Error("ELIMIT", "a report holds at most %d metrics, not %d" % (METRICS_MAX, len(numbers)))
     return numbers
+
+
+# --- ask and tell ------------------------------------------------------------------------------------------
+
+
+class Pruned(Exception):
+    """Raised by an objective that leaves off before its end: the last value reported counts."""
+
+
+def create_study(name, space=None, spec=None, minimize=None, maximize=None, trials=None, method=None, seed=None,
+                 history=None, store=None, load_if_exists=False, command="clade"):
+    """Create a study whose trials are asked for; returns a Study.
+
+        study = clade.create_study("parabola", {"x": (-10.0, 10.0), "n": [1, 2, 4]}, minimize="loss")
+        study.optimize(lambda trial: (trial["x"] - 2) ** 2 + trial["n"], n_trials=50)
+        print(study.best_params, study.best_value)
+
+    space     by name: a pair (lo, hi), both floats or both integers; a list of values; or an expression as text:
+              "log(1e-5, 1e-1)", "int(16, 512)", "0:1:0.25"
+    spec      instead of a space: the path of a spec
+    minimize, maximize   the metric that counts
+    trials    at most so many; None: as many as are asked for
+    method    "random", "sobol", "grid", "dgd" …
+    history   names of studies whose results the search is to know
+    store     a path or URL; None: CLADE_STORE, else clade.db
+    load_if_exists   open the study of that name, if there is one; several processes may do that at the same time
+    command   the program `clade`
+    """
+    words = ["create", "--name", name, "--json"]
+    options = {"minimize": minimize, "maximize": maximize, "trials": trials, "method": method, "seed": seed,
+               "history": None if history is None else ",".join(history)}
+    for key, value in options.items():
+        if value is not None:
+            words += ["--" + key, str(value)]
+    if (space is None) == (spec is None):
+        raise Error("EINVAL", "a study is made of a space or of a spec: give one of them")
+    words += ["--", spec] if spec is not None else ["--"] + ["%s=%s" % (key, _expression(key, space[key])) for key in space]
+    study = Study(name, store, command, check=False)
+    try:
+        study._clade(*words)
+    except Error as reason:
+        if not load_if_exists or "exists" not in str(reason):
+            raise
+    return study
+
+
+def load_study(name, store=None, command="clade"):
+    """Open a study that exists."""
+    return Study(name, store, command)
+
+
+def _expression(name, what):
+    """A hyperparameter of create_study as `clade create` reads it."""
+    if isinstance(what, str):
+        return what
+    numbers = isinstance(what, tuple) and len(what) == 2 and all(
+        isinstance(x, (int, float)) and not isinstance(x, bool) for x in what)
+    if numbers and all(isinstance(x, int) for x in what):
+        return "int(%d,%d)" % what
+    if numbers:
+        return "$uniform(%r,%r)" % (float(what[0]), float(what[1]))
+    if isinstance(what, (list, tuple)) and what:
+        return json.dumps(list(what), ensure_ascii=False)
+    raise Error("EINVAL", "the hyperparameter '%s' is %r, but must be a pair (lo, hi), a list, or an expression" % (name, what))
+
+
+class Study:
+    """A study to ask and tell, through the program `clade`: one process per call, some 10 ms. Any number of programs may
+    ask at the same time. See create_study()."""
+
+    def __init__(self, name, store=None, command="clade", check=True):
+        self.name, self.store, self.command = name, store, command
+        if check:
+            self._clade("show", name, "--json")
+
+    def _clade(self, *words, input=None):
+        """What the command prints; None where it says that nothing is left."""
+        line = [self.command] + list(words[:1]) + ([] if self.store is None else ["--store", self.store]) + list(words[1:])
+        environment = {key: value for key, value in os.environ.items() if key not in ("CLADE_TRIAL",)}
+        done = subprocess.run(line, input=input, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+                              stdin=subprocess.DEVNULL if input is None else None)
+        if done.returncode in (0, EXIT_STOPPED):
+            return done.stdout.decode("utf-8")
+        sentence = done.stderr.decode("utf-8", "replace").strip()
+        sentence = sentence[7:] if sentence.startswith("clade: ") else sentence
+        raise Error({2: "EINVAL", 3: "ENOTFOUND"}.get(done.returncode, "EREFUSED"), sentence)
+
+    def ask(self):
+        """The next Trial; None when no trial is left."""
+        try:
+            return Trial(self, json.loads(self._clade("ask", self.name, "--json")))
+        except Error as reason:
+            if reason.code == "ENOTFOUND" and "no trial left" in str(reason):
+                return None
+            raise
+
+    def tell(self, trial, value=None, state=None, metrics=None, step=None):
+        """End a trial (a Trial or its number): with a value, a list of values, metrics, or what was reported; `state` is
+        "complete", "pruned", "failed", "infeasible", "diverged" or "lost". Returns its state."""
+        return self._tell(trial, value, state, metrics, step)["state"]
+
+    def _tell(self, trial, value, state, metrics, step):
+        said = {"trial": trial.number if isinstance(trial, Trial) else trial}
+        if value is not None:
+            said["value"] = [_number(float(x)) for x in value] if isinstance(value, (list, tuple)) else _number(float(value))
+        if metrics:
+            said["metrics"] = {name: _number(float(x)) for name, x in metrics.items()}
+        if state is not None:
+            said["state"] = state
+        if step is not None:
+            said["step"] = step
+        return json.loads(self._clade("tell", self.name, "--json", json.dumps(said)))
+
+    def enqueue(self, **given):
+        """Try these values next; returns the number of the trial."""
+        words = ["%s=%s" % (name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items()]
+        return json.loads(self._clade("enqueue", self.name, "--json", "--", *words))["trial"]
+
+    enqueue_trial = lambda self, params: self.enqueue(**params)  # noqa: E731: Optuna's name
+
+    def optimize(self, objective, n_trials=None, timeout=None, catch=()):
+        """Ask, call objective(trial), tell what it returns, until n_trials are told here, `timeout` seconds are over, or
+        no trial is left. An objective that raises Pruned is pruned; another exception makes the trial FAILED, and goes
+        on to the caller unless it is one of `catch`; after an interrupt the trial is LOST, and asked again next time."""
+        end = None if timeout is None else time.monotonic() + timeout
+        told = 0
+        while (n_trials is None or told < n_trials) and (end is None or time.monotonic() < end):
+            trial = self.ask()
+            if trial is None:
+                return
+            try:
+                value = objective(trial)
+            except Pruned:
+                trial._end(state="pruned")
+            except Exception as reason:
+                trial._end(state="failed")
+                if not isinstance(reason, tuple(catch) if isinstance(catch, (list, tuple)) else catch):
+                    raise
+            except BaseException:
+                trial._end(state="lost")
+                raise
+            else:
+                trial._end(value)
+            told += 1
+
+    def _best(self):
+        return json.loads(self._clade("best", self.name, "--json"))
+
+    @property
+    def best_value(self):
+        """The score of the best trial. What it is worth: `clade best`."""
+        return self._best()["value"]
+
+    @property
+    def best_params(self):
+        """The values of the best trial, a dictionary."""
+        return self._best()["values"]
+
+    @property
+    def trials(self):
+        """All trials: a list of {"trial", "state", "values", "metrics", …}."""
+        return json.loads(self._clade("list", "trials", self.name, "--json"))
+
+
+class Trial:
+    """A trial that this program trains: values as trial["lr"] or trial.values; number, attempt, seed."""
+
+    def __init__(self, study, asked):
+        self.study, self.number = study, asked["trial"]
+        self.attempt, self.seed, self.values = asked["attempt"], asked["seed"], asked["values"]
+        self._stop = self._ended = False
+
+    params = property(lambda self: self.values, doc="The same as values.")
+
+    def __getitem__(self, name):
+        if name not in self.values:
+            raise KeyError("there is no value of '%s'; there are: %s" % (name, ", ".join(self.values) or "none"))
+        return self.values[name]
+
+    def __contains__(self, name):
+        return name in self.values
+
+    def get(self, name, default=None):
+        return self.values.get(name, default)
+
+    def report(self, value, step, **metrics):
+        """Report the value of the metric that counts, and others by name. Returns False when the trial is to leave off."""
+        self._stop = self.study._tell(self, value, "running", metrics, float(step))["stop"]
+        return not self._stop
+
+    def should_prune(self):
+        """Was the last report answered by a stop? Then raise Pruned."""
+        return self._stop
+
+    def _end(self, value=None, state=None):
+        if self._ended:
+            return
+        if state == "pruned" and value is None:
+            try:
+                self.study.tell(self, state="pruned")
+            except Error:  # nothing was reported: there is no value that could count
+                self.study.tell(self, state="failed")
+        else:
+            self.study.tell(self, value, state)
+        self._ended = True
+
+    def tell(self, value=None, state=None):
+        """End the trial, as Study.tell()."""
+        self._end(value, state)
