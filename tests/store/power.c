@@ -1,0 +1,322 @@
+#include "store/power.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/rng.h"
+
+enum { FILES_MAX = 8, SECTOR = 512 };
+enum step_kind { WRITE, CUT, SYNC, REMOVE, CREATE, ACKNOWLEDGE };
+
+struct step {
+  enum step_kind kind;
+  int file;
+  int64_t offset, n; /* CUT: n is the new size; ACKNOWLEDGE: study and value */
+  char *bytes;
+  bool synced; /* REMOVE: with its directory */
+};
+
+static struct {
+  bool on;
+  char dir[200];
+  char names[FILES_MAX][100];
+  int n_files;
+  struct step *steps;
+  size_t n, cap;
+} recording;
+
+struct power_file {
+  sqlite3_file base;
+  int file; /* -1: not recorded */
+  sqlite3_file *real;
+};
+
+static sqlite3_vfs *real_vfs;
+
+/* Recording. */
+
+static int file_of(const char *path) {
+  size_t n = strlen(recording.dir);
+  if (!recording.on || path == NULL || strncmp(path, recording.dir, n) != 0) return -1;
+  for (int i = 0; i < recording.n_files; i++)
+    if (strcmp(recording.names[i], path + n) == 0) return i;
+  if (recording.n_files == FILES_MAX) abort();
+  (void)snprintf(recording.names[recording.n_files], sizeof recording.names[0], "%s", path + n);
+  return recording.n_files++;
+}
+
+static void add_step(struct step step, const void *bytes) {
+  if (!recording.on || step.file < 0) return;
+  if (cl_grow(&recording.steps, &recording.cap, recording.n + 1, sizeof step) < 0) abort();
+  if (bytes != NULL) {
+    step.bytes = cl_copy_bytes(bytes, (size_t)step.n);
+    if (step.bytes == NULL) abort();
+  }
+  recording.steps[recording.n++] = step;
+}
+
+void power_acknowledge(int64_t study, int64_t value) {
+  add_step((struct step){.kind = ACKNOWLEDGE, .offset = study, .n = value}, NULL);
+}
+
+/* The methods of a file: those that change it are recorded. */
+
+static sqlite3_file *real_of(sqlite3_file *f) {
+  return ((struct power_file *)f)->real;
+}
+
+static int file_close(sqlite3_file *f) {
+  return real_of(f)->pMethods->xClose(real_of(f));
+}
+
+static int file_read(sqlite3_file *f, void *to, int n, sqlite3_int64 offset) {
+  return real_of(f)->pMethods->xRead(real_of(f), to, n, offset);
+}
+
+static int file_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 offset) {
+  add_step((struct step){WRITE, ((struct power_file *)f)->file, offset, n, NULL, false}, from);
+  return real_of(f)->pMethods->xWrite(real_of(f), from, n, offset);
+}
+
+static int file_truncate(sqlite3_file *f, sqlite3_int64 size) {
+  add_step((struct step){CUT, ((struct power_file *)f)->file, 0, size, NULL, false}, NULL);
+  return real_of(f)->pMethods->xTruncate(real_of(f), size);
+}
+
+static int file_sync(sqlite3_file *f, int flags) {
+  (void)flags; /* the disk of the tests is slow enough without */
+  add_step((struct step){.kind = SYNC, .file = ((struct power_file *)f)->file}, NULL);
+  return SQLITE_OK;
+}
+
+static int file_size(sqlite3_file *f, sqlite3_int64 *ret) {
+  return real_of(f)->pMethods->xFileSize(real_of(f), ret);
+}
+
+static int file_lock(sqlite3_file *f, int level) {
+  return real_of(f)->pMethods->xLock(real_of(f), level);
+}
+
+static int file_unlock(sqlite3_file *f, int level) {
+  return real_of(f)->pMethods->xUnlock(real_of(f), level);
+}
+
+static int file_is_reserved(sqlite3_file *f, int *ret) {
+  return real_of(f)->pMethods->xCheckReservedLock(real_of(f), ret);
+}
+
+static int file_control(sqlite3_file *f, int what, void *arg) {
+  return real_of(f)->pMethods->xFileControl(real_of(f), what, arg);
+}
+
+static int file_sector_size(sqlite3_file *f) {
+  return real_of(f)->pMethods->xSectorSize(real_of(f));
+}
+
+static int file_characteristics(sqlite3_file *f) {
+  return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+}
+
+static int file_map(sqlite3_file *f, int region, int size, int extend, void volatile **ret) {
+  return real_of(f)->pMethods->xShmMap(real_of(f), region, size, extend, ret);
+}
+
+static int file_shared_lock(sqlite3_file *f, int offset, int n, int flags) {
+  return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+}
+
+static void file_barrier(sqlite3_file *f) {
+  real_of(f)->pMethods->xShmBarrier(real_of(f));
+}
+
+static int file_unmap(sqlite3_file *f, int remove) {
+  return real_of(f)->pMethods->xShmUnmap(real_of(f), remove);
+}
+
+static const sqlite3_io_methods methods = {
+    .iVersion = 2,
+    .xClose = file_close,
+    .xRead = file_read,
+    .xWrite = file_write,
+    .xTruncate = file_truncate,
+    .xSync = file_sync,
+    .xFileSize = file_size,
+    .xLock = file_lock,
+    .xUnlock = file_unlock,
+    .xCheckReservedLock = file_is_reserved,
+    .xFileControl = file_control,
+    .xSectorSize = file_sector_size,
+    .xDeviceCharacteristics = file_characteristics,
+    .xShmMap = file_map,
+    .xShmLock = file_shared_lock,
+    .xShmBarrier = file_barrier,
+    .xShmUnmap = file_unmap,
+};
+
+/* The methods of the VFS. */
+
+static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *ret_flags) {
+  (void)vfs;
+  struct power_file *p = (struct power_file *)f;
+  p->file = file_of(name);
+  p->real = (sqlite3_file *)(p + 1);
+  bool is_new = name != NULL && !cl_path_exists(name);
+  int code = real_vfs->xOpen(real_vfs, name, p->real, flags, ret_flags);
+  p->base.pMethods = p->real->pMethods == NULL ? NULL : &methods;
+  if (code == SQLITE_OK && is_new) add_step((struct step){.kind = CREATE, .file = p->file}, NULL);
+  return code;
+}
+
+static int vfs_delete(sqlite3_vfs *vfs, const char *name, int with_directory) {
+  (void)vfs;
+  if (cl_path_exists(name))
+    add_step((struct step){.kind = REMOVE, .file = file_of(name), .synced = with_directory != 0}, NULL);
+  return real_vfs->xDelete(real_vfs, name, 0);
+}
+
+static sqlite3_vfs power_vfs;
+
+static void make_vfs(void) {
+  if (real_vfs != NULL) return;
+  real_vfs = sqlite3_vfs_find(NULL);
+  assert(real_vfs != NULL);
+  power_vfs = *real_vfs; /* all that is not replaced is passed on: it does not look at its own struct */
+  power_vfs.zName = "power";
+  power_vfs.pNext = NULL;
+  power_vfs.szOsFile = (int)sizeof(struct power_file) + real_vfs->szOsFile;
+  power_vfs.xOpen = vfs_open;
+  power_vfs.xDelete = vfs_delete;
+  if (sqlite3_vfs_register(&power_vfs, 1) != SQLITE_OK) abort();
+}
+
+void power_record(const char *dir) {
+  make_vfs();
+  (void)snprintf(recording.dir, sizeof recording.dir, "%s/", dir);
+  recording.on = true;
+}
+
+void power_stop(void) {
+  recording.on = false;
+}
+
+void power_forget(void) {
+  for (size_t i = 0; i < recording.n; i++) cl_free(recording.steps[i].bytes);
+  cl_free(recording.steps);
+  memset(&recording, 0, sizeof recording);
+}
+
+/* Looking. */
+
+size_t power_moments(void) {
+  return recording.n;
+}
+
+bool power_is_sync(size_t moment) {
+  return recording.steps[moment].kind == SYNC;
+}
+
+bool power_is_acknowledgement(size_t moment) {
+  return recording.steps[moment].kind == ACKNOWLEDGE;
+}
+
+size_t power_checkpoint_writes(void) {
+  size_t n = 0;
+  for (size_t i = 0; i < recording.n; i++)
+    n += recording.steps[i].kind == WRITE && strchr(recording.names[recording.steps[i].file], '-') == NULL;
+  return n;
+}
+
+int64_t power_acknowledged(size_t moment, int64_t study) {
+  for (size_t i = moment; i > 0; i--)
+    if (recording.steps[i - 1].kind == ACKNOWLEDGE && recording.steps[i - 1].offset == study)
+      return recording.steps[i - 1].n;
+  return 0;
+}
+
+/* Cutting. */
+
+struct image { /* of a file */
+  bool exists;
+  char *bytes;
+  size_t n, cap;
+};
+
+static void resize(struct image *f, size_t n) {
+  if (cl_grow(&f->bytes, &f->cap, n, 1) < 0) abort();
+  if (n > f->n) memset(f->bytes + f->n, 0, n - f->n);
+  f->n = n;
+}
+
+static void put(struct image *f, const struct step *s, size_t from, size_t to) {
+  size_t at = (size_t)s->offset;
+  if (at + to > f->n) resize(f, at + to);
+  memcpy(f->bytes + at + from, s->bytes + from, to - from);
+}
+
+/* Do to a file what a step has done; `rng` not null: to some of its sectors. */
+static void apply(struct image *f, const struct step *s, struct cl_rng *rng) {
+  if (s->kind == CUT && (rng == NULL || cl_rng_below(rng, 2) == 0)) resize(f, (size_t)s->n);
+  if (s->kind != WRITE) return;
+  for (size_t from = 0; from < (size_t)s->n;) {
+    size_t to = from + SECTOR - ((size_t)s->offset + from) % SECTOR;
+    if (to > (size_t)s->n) to = (size_t)s->n;
+    if (rng == NULL || cl_rng_below(rng, 2) == 0) put(f, s, from, to);
+    from = to;
+  }
+}
+
+/* The steps on `file` in [from, to) reach the disk. */
+static void flush(struct image *f, int file, size_t from, size_t to, struct cl_rng *rng) {
+  for (size_t i = from; i < to; i++)
+    if (recording.steps[i].file == file && recording.steps[i].kind != ACKNOWLEDGE)
+      apply(f, &recording.steps[i], rng);
+}
+
+/* As of `moment`. A file is begun anew where it is made; its removal reaches the disk with the next sync of
+ * anything, if not at once. */
+static void make_image(struct image *f, int file, size_t moment, enum power_rule rule, struct cl_rng *rng) {
+  size_t flushed = 0;
+  bool leaving = false;
+  for (size_t i = 0; i < moment; i++) {
+    const struct step *s = &recording.steps[i];
+    if (s->kind == ACKNOWLEDGE) continue;
+    if (s->kind == SYNC && leaving) {
+      f->exists = leaving = false;
+      f->n = 0;
+    }
+    if (s->file != file) continue;
+    if (s->kind == CREATE) {
+      f->exists = true;
+      leaving = false;
+      f->n = 0;
+      flushed = i + 1;
+    } else if (s->kind == SYNC) {
+      flush(f, file, flushed, i, NULL);
+      flushed = i + 1;
+    } else if (s->kind == REMOVE) {
+      leaving = !s->synced;
+      f->exists = leaving;
+    }
+  }
+  if (leaving && (rule == POWER_ALL || (rule == POWER_SOME && cl_rng_below(rng, 2) == 0))) f->exists = false;
+  if (rule != POWER_NONE) flush(f, file, flushed, moment, rule == POWER_SOME ? rng : NULL);
+}
+
+void power_cut(size_t moment, enum power_rule rule, uint64_t seed, const char *dir) {
+  struct cl_rng rng = cl_rng_stream(seed, CL_RNG_USER, moment, 0);
+  assert(!recording.on && moment <= recording.n);
+  for (int i = 0; i < recording.n_files; i++) {
+    struct image f = {0};
+    char path[400];
+    make_image(&f, i, moment, rule, &rng);
+    (void)snprintf(path, sizeof path, "%s/%s", dir, recording.names[i]);
+    if (f.exists && cl_file_write(path, f.bytes == NULL ? "" : f.bytes, f.n, false, NULL) < 0) abort();
+    cl_free(f.bytes);
+  }
+}
