@@ -72,16 +72,26 @@ int64_t bench_create(struct bench *b, const char *name, const char *more) {
   return b->study;
 }
 
+static void open_at(struct bench *b, const char *address, enum cl_sync sync) {
+  const struct cl_store_options options = {.mode = CL_STORE_CREATE, .sync = sync};
+  struct cl_err e = {0};
+  bench_check(cl_store_open(address, &options, &b->store, &e), &e);
+  (void)bench_create(b, "bench", NULL);
+  b->start = bench_seconds();
+}
+
 void bench_open(struct bench *b, const char *dir, bool memory, enum cl_sync sync) {
   *b = (struct bench){.rng = cl_rng_stream(2385, CL_RNG_USER, 0, 0)};
   (void)snprintf(b->dir, sizeof b->dir, "%s/clade-bench-XXXXXX", dir);
   if (mkdtemp(b->dir) == NULL) exit(1);
   (void)snprintf(b->path, sizeof b->path, "%s/clade.db", b->dir);
-  const struct cl_store_options options = {.mode = CL_STORE_CREATE, .sync = sync};
-  struct cl_err e = {0};
-  bench_check(cl_store_open(memory ? "memory:" : b->path, &options, &b->store, &e), &e);
-  (void)bench_create(b, "bench", NULL);
-  b->start = bench_seconds();
+  open_at(b, memory ? "memory:" : b->path, sync);
+}
+
+void bench_open_at(struct bench *b, const char *address) {
+  *b = (struct bench){.rng = cl_rng_stream(2385, CL_RNG_USER, 0, 0)};
+  (void)snprintf(b->path, sizeof b->path, "%s", address);
+  open_at(b, address, CL_SYNC_NORMAL);
 }
 
 void bench_close(struct bench *b) {
@@ -212,6 +222,74 @@ void bench_curves(struct bench *b, long n, int reports, int together) {
   cl_free(events);
   cl_free(results);
   cl_free(values);
+  cl_free(metrics);
+}
+
+void bench_propose(struct bench *b, int n) {
+  struct cl_assigned values[BENCH_WIDTH];
+  struct cl_append result;
+  for (int i = 0; i < n; i++) {
+    struct cl_event ev = proposed(b, ++b->trials, values);
+    append(b, &ev, &result, 1);
+  }
+}
+
+enum { RUNNING = 16, CURVE = 100 };
+
+/* RUNNING trials report in turn, CURVE reports each; then the next ones start. */
+void bench_write_reports(struct bench *b, long n, int batch) {
+  bool on_disk = strcmp(cl_store_kind(b->store), "sqlite") == 0;
+  struct cl_err e = {0};
+  struct cl_event *events = cl_alloc_array((size_t)batch, sizeof *events);
+  struct cl_append *results = cl_alloc_array((size_t)batch, sizeof *results);
+  struct cl_metric *metrics = cl_alloc_array((size_t)batch, sizeof *metrics);
+  if (events == NULL || results == NULL || metrics == NULL) exit(1);
+  double took = 0, cpu = 0;
+  long done = 0, disk = 0;
+  while (done < n) {
+    bench_cycles(b, RUNNING, 1); /* ended already: a report after that is late, so start them again below */
+    int64_t first = b->trials - RUNNING + 1;
+    for (int i = 0; i < RUNNING; i++) {
+      struct cl_event ev = {
+          .kind = CL_EVENT_PROPOSED, .subject = ++b->trials, .by = 1, .cause = CL_CAUSE_SEARCH};
+      ev.u.proposed.role = CL_ROLE_SEARCH;
+      struct cl_event start = {.kind = CL_EVENT_STARTED, .subject = b->trials, .by = 1, .attempt = 1};
+      start.seen = CL_SEEN_BATCH;
+      start.u.started.until = CL_NO_STEP;
+      struct cl_event both[] = {ev, start};
+      struct cl_append two[2];
+      bench_check(cl_store_append(b->store, b->study, both, 2, two, &e), &e);
+    }
+    first += RUNNING;
+    if (on_disk) disk -= bench_disk_bytes(b);
+    double start = bench_seconds(), cpu_start = bench_cpu_seconds();
+    for (int r = 0; r < RUNNING * CURVE; r += batch) {
+      for (int i = 0; i < batch; i++) {
+        int at = r + i;
+        metrics[i] = (struct cl_metric){0, "loss", cl_rng_uniform(&b->rng)};
+        events[i] =
+            (struct cl_event){.kind = CL_EVENT_REPORTED, .subject = first + at % RUNNING, .attempt = 1};
+        events[i].by = 1;
+        events[i].time_ms = (int64_t)(1e3 * (bench_seconds() - b->start));
+        events[i].u.reported.ordinal = at / RUNNING + 1;
+        events[i].u.reported.step = at / RUNNING + 1;
+        events[i].u.reported.metrics = (struct cl_metric_list){1, &metrics[i]};
+      }
+      bench_check(cl_store_append(b->store, b->study, events, batch, results, &e), &e);
+      bench_check(results[batch - 1].status, &e);
+    }
+    took += bench_seconds() - start;
+    cpu += bench_cpu_seconds() - cpu_start;
+    if (on_disk) disk += bench_disk_bytes(b);
+    done += RUNNING * CURVE;
+  }
+  (void)printf(
+      "{\"bench\": \"reports\", \"store\": \"%s\", \"batch\": %d, \"reports\": %ld, \"per_s\": %.0f, \"per_cpu_s\": %.0f",
+      cl_store_kind(b->store), batch, done, (double)done / took, (double)done / cpu);
+  if (on_disk) (void)printf(", \"bytes_each\": %.1f", (double)disk / (double)done);
+  (void)printf("}\n");
+  cl_free(events);
+  cl_free(results);
   cl_free(metrics);
 }
 

@@ -5,7 +5,6 @@
  */
 #include <sqlite3.h>
 
-#include "base/alloc.h"
 #include "bench.h"
 
 static void bench_ask_tell(const char *dir, const char *store, bool memory, long n, int batch) {
@@ -70,64 +69,10 @@ static void bench_full(const char *dir, long n) {
   bench_close(&b);
 }
 
-enum { RUNNING = 16, CURVE = 100 };
-
-/* RUNNING trials report in turn, CURVE reports each; then the next ones start. */
-static void bench_reports(const char *dir, bool memory, long n, int batch) {
+static void bench_reports_of(const char *dir, bool memory, long n, int batch) {
   struct bench b;
   bench_open(&b, dir, memory, CL_SYNC_NORMAL);
-  struct cl_err e = {0};
-  struct cl_event *events = cl_alloc_array((size_t)batch, sizeof *events);
-  struct cl_append *results = cl_alloc_array((size_t)batch, sizeof *results);
-  struct cl_metric *metrics = cl_alloc_array((size_t)batch, sizeof *metrics);
-  if (events == NULL || results == NULL || metrics == NULL) exit(1);
-  double took = 0, cpu = 0;
-  long done = 0, disk = 0;
-  while (done < n) {
-    bench_cycles(&b, RUNNING, 1); /* ended already: a report after that is late, so start them again below */
-    int64_t first = b.trials - RUNNING + 1;
-    for (int i = 0; i < RUNNING; i++) {
-      struct cl_event ev = {
-          .kind = CL_EVENT_PROPOSED, .subject = ++b.trials, .by = 1, .cause = CL_CAUSE_SEARCH};
-      ev.u.proposed.role = CL_ROLE_SEARCH;
-      struct cl_event start = {.kind = CL_EVENT_STARTED, .subject = b.trials, .by = 1, .attempt = 1};
-      start.seen = CL_SEEN_BATCH;
-      start.u.started.until = CL_NO_STEP;
-      struct cl_event both[] = {ev, start};
-      struct cl_append two[2];
-      bench_check(cl_store_append(b.store, b.study, both, 2, two, &e), &e);
-    }
-    first += RUNNING;
-    if (!memory) disk -= bench_disk_bytes(&b);
-    double start = bench_seconds(), cpu_start = bench_cpu_seconds();
-    for (int r = 0; r < RUNNING * CURVE; r += batch) {
-      for (int i = 0; i < batch; i++) {
-        int at = r + i;
-        metrics[i] = (struct cl_metric){0, "loss", cl_rng_uniform(&b.rng)};
-        events[i] =
-            (struct cl_event){.kind = CL_EVENT_REPORTED, .subject = first + at % RUNNING, .attempt = 1};
-        events[i].by = 1;
-        events[i].time_ms = (int64_t)(1e3 * (bench_seconds() - b.start));
-        events[i].u.reported.ordinal = at / RUNNING + 1;
-        events[i].u.reported.step = at / RUNNING + 1;
-        events[i].u.reported.metrics = (struct cl_metric_list){1, &metrics[i]};
-      }
-      bench_check(cl_store_append(b.store, b.study, events, batch, results, &e), &e);
-      bench_check(results[batch - 1].status, &e);
-    }
-    took += bench_seconds() - start;
-    cpu += bench_cpu_seconds() - cpu_start;
-    if (!memory) disk += bench_disk_bytes(&b);
-    done += RUNNING * CURVE;
-  }
-  (void)printf(
-      "{\"bench\": \"reports\", \"store\": \"%s\", \"batch\": %d, \"reports\": %ld, \"per_s\": %.0f, \"per_cpu_s\": %.0f",
-      memory ? "memory" : "sqlite", batch, done, (double)done / took, (double)done / cpu);
-  if (!memory) (void)printf(", \"bytes_each\": %.1f", (double)disk / (double)done);
-  (void)printf("}\n");
-  cl_free(events);
-  cl_free(results);
-  cl_free(metrics);
+  bench_write_reports(&b, n, batch);
   bench_close(&b);
 }
 
@@ -139,8 +84,8 @@ int main(int argc, char **argv) {
   bench_ask_tell(dir, "sqlite", false, n * 5, 100);
   bench_sqlite_limit(dir, n);
   bench_full(dir, n / 20);
-  bench_reports(dir, true, n * 10, 100);
-  bench_reports(dir, false, n * 10, 100);
-  bench_reports(dir, false, n * 10, 800);
+  bench_reports_of(dir, true, n * 10, 100);
+  bench_reports_of(dir, false, n * 10, 100);
+  bench_reports_of(dir, false, n * 10, 800);
   return 0;
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/alloc.h"
+#include "store/names.h"
 #include "store/store_ops.h"
 
 /* Heads kept between appends; beyond that they are read again. 100 bytes each. */
@@ -216,6 +218,18 @@ static int check_events(const struct cl_event *events, int n, struct cl_err *e) 
   return 0;
 }
 
+/* The trials of these events, for the store to have their heads at hand. */
+static void hint(struct cl_store *s, const struct cl_event *events, int n) {
+  enum { HINTS_MAX = 4096 };
+  int64_t trials[HINTS_MAX];
+  size_t n_trials = 0;
+  if (s->ops->hint == NULL) return;
+  for (int i = 0; i < n && n_trials < HINTS_MAX; i++)
+    if (events[i].subject > 0 && (n_trials == 0 || trials[n_trials - 1] != events[i].subject))
+      trials[n_trials++] = events[i].subject;
+  s->ops->hint(s->state, trials, n_trials);
+}
+
 /* After a rollback: as if nothing had been tried. Versions that this commit would have made lie behind its
  * beginning. */
 static void take_back(const struct appending *a, struct cl_event *events, int n, struct cl_append *results) {
@@ -235,6 +249,7 @@ static int append_rest(struct appending *a, struct cl_event *events, int n, stru
   int status = CLADE_ELIMIT;
   for (int tries = 0; tries <= n; tries++) {
     *a = (struct appending){.store = s, .study = a->study};
+    hint(s, events, n);
     CL_TRY(s->ops->begin(s->state, a->study, &a->head, e));
     keep_heads(a);
     status = append_all(a, events, n, results, e);
@@ -246,21 +261,108 @@ static int append_rest(struct appending *a, struct cl_event *events, int n, stru
   return status;
 }
 
-int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
-                    struct cl_append *results, struct cl_err *e) {
-  CL_TRY(cl_store_check_writable(s, e));
-  CL_TRY(check_events(events, n, e));
-  memset(results, 0, (size_t)n * sizeof *results);
-  if (n == 0) return 0;
+/* `ret_expected`: the position of the last event that a commit would have, once it is on its way. */
+static int append_once(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+                       struct cl_append *results, int64_t *ret_expected, struct cl_err *e) {
   struct appending a = {.store = s, .study = study};
+  memset(results, 0, (size_t)n * sizeof *results);
   int status = append_rest(&a, events, n, results, e);
   if (status == 0) {
     s->position = a.head.position;
     return 0;
   }
+  *ret_expected = a.head.position > a.before ? a.head.position : 0;
   s->ops->rollback(s->state);
   forget_heads(s);
-  for (int i = 0; i < n; i++) events[i].position = 0;
+  return status;
+}
+
+/* A commit whose connection was lost may have got through: then the log has these very events at the
+ * positions that they were given. */
+struct comparison {
+  const struct cl_event *events;
+  int n, at;
+  bool differs;
+};
+
+static int compare_one(void *ctx, const struct cl_event *ev) {
+  struct comparison *c = ctx;
+  while (c->at < c->n && c->events[c->at].position == 0) c->at++;
+  if (c->at == c->n) return CLADE_STOP;
+  struct cl_event mine = c->events[c->at++], found = *ev;
+  if (mine.kind == CL_EVENT_REPORTED) { /* the lists may be in another order: the identity is enough */
+    mine.u.reported.metrics = found.u.reported.metrics;
+  }
+  const struct cl_assigned_list *values = cl_event_values(&found);
+  if (values != NULL && cl_event_values(&mine)->n == values->n)
+    *(struct cl_assigned_list *)cl_event_values(&mine) = *values;
+  c->differs = c->differs || !cl_event_equal(&mine, &found);
+  return c->differs ? CLADE_STOP : 0;
+}
+
+/* Did it get through? Waits for a commit that is still on its way, because that one has the study's lock. */
+static int look_for_commit(struct cl_store *s, int64_t study, const struct cl_event *events, int n,
+                           int64_t expected, bool *ret, struct cl_err *e) {
+  struct cl_study_head head;
+  struct comparison c = {events, n, 0, false};
+  int first = 0;
+  if (s->ops->hint != NULL) s->ops->hint(s->state, NULL, 0);
+  CL_TRY(s->ops->begin(s->state, study, &head, e));
+  s->ops->rollback(s->state);
+  while (events[first].position == 0) first++;
+  const struct cl_read what = {.after = events[first].position - 1, .until = expected};
+  *ret = false;
+  if (head.position < expected) return 0;
+  int status = s->ops->read(s->state, study, &what, compare_one, &c, e);
+  if (status < 0) return status;
+  while (c.at < n && events[c.at].position == 0) c.at++;
+  *ret = !c.differs && c.at == n;
+  return 0;
+}
+
+/* What an append fills in, so that it can begin again: the position, and `seen` where it was CL_SEEN_BATCH.
+ */
+static int64_t *keep_seen(const struct cl_event *events, int n) {
+  int64_t *seen = cl_alloc_array((size_t)n, sizeof *seen);
+  for (int i = 0; seen != NULL && i < n; i++) seen[i] = events[i].seen;
+  return seen;
+}
+
+static void restore(struct cl_event *events, int n, const int64_t *seen) {
+  for (int i = 0; i < n; i++) {
+    events[i].position = 0;
+    events[i].seen = seen[i];
+  }
+}
+
+/* Again, until the connection holds. */
+static int append_anew(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+                       struct cl_append *results, const int64_t *seen, struct cl_err *e) {
+  int mends = 0;
+  for (;;) {
+    int64_t expected = 0;
+    bool came_through = false;
+    int status = append_once(s, study, events, n, results, &expected, e);
+    if (status != CLADE_ECLOSED) return status;
+    while (status == CLADE_ECLOSED) {
+      if (!cl_store_mend(s, &status, &mends, e)) return status;
+      if (expected > 0) status = look_for_commit(s, study, events, n, expected, &came_through, e);
+    }
+    if (status < 0 || came_through) return status;
+    restore(events, n, seen);
+  }
+}
+
+int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+                    struct cl_append *results, struct cl_err *e) {
+  CL_TRY(cl_store_check_writable(s, e));
+  CL_TRY(check_events(events, n, e));
+  if (n == 0) return 0;
+  int64_t *seen = keep_seen(events, n);
+  if (seen == NULL) return CL_FAIL_NOMEM(e);
+  int status = append_anew(s, study, events, n, results, seen, e);
+  for (int i = 0; status < 0 && i < n; i++) events[i].position = 0;
+  cl_free(seen);
   return status;
 }
 
@@ -296,6 +398,35 @@ static int create(struct cl_store *s, const struct cl_event *created, int64_t *r
   return s->ops->commit(s->state, *ret_study, &head, &s->heads, e);
 }
 
+struct created_before {
+  const char *uuid;
+  int64_t study;
+};
+
+static int is_created(void *ctx, const struct cl_study_row *row) {
+  struct created_before *c = ctx;
+  if (strcmp(row->uuid, c->uuid) != 0) return 0;
+  c->study = row->id;
+  return CLADE_STOP;
+}
+
+/* `again`: the first time the connection was lost, perhaps after the commit. */
+static int create_once(struct cl_store *s, const struct cl_event *created, bool again, int64_t *ret_study,
+                       struct cl_err *e) {
+  int64_t study = 0;
+  CL_TRY(s->ops->begin(s->state, 0, NULL, e));
+  int status = create(s, created, &study, e);
+  if (status < 0) s->ops->rollback(s->state);
+  struct created_before c = {created->u.created.uuid, 0};
+  if (status == CLADE_EEXISTS && again) {
+    status = s->ops->studies(s->state, is_created, &c, e);
+    study = c.study;
+    status = status == CLADE_STOP ? 0 : status < 0 ? status : CLADE_EEXISTS;
+  }
+  if (status == 0) *ret_study = study;
+  return status;
+}
+
 int cl_store_create(struct cl_store *s, const struct cl_event *created, int64_t *ret_study,
                     struct cl_err *e) {
   CL_TRY(cl_store_check_writable(s, e));
@@ -306,13 +437,8 @@ int cl_store_create(struct cl_store *s, const struct cl_event *created, int64_t 
   struct cl_settings *settings = NULL; /* with others nobody could open the log */
   CL_TRY(cl_settings_parse(created->u.created.settings, &settings, e));
   cl_settings_destroy(settings);
-  int64_t study = 0;
-  CL_TRY(s->ops->begin(s->state, 0, NULL, e));
-  int status = create(s, created, &study, e);
-  if (status < 0) {
-    s->ops->rollback(s->state);
-    return status;
-  }
-  *ret_study = study;
-  return 0;
+  int status, mends = 0;
+  do status = create_once(s, created, mends > 0, ret_study, e);
+  while (cl_store_mend(s, &status, &mends, e));
+  return status;
 }

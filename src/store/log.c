@@ -113,6 +113,20 @@ static int replay(struct cl_log *l, struct cl_err *e) {
   return what.skip_known_reports ? cl_store_metrics(l->store, l->id, name_one, &o, e) : 0;
 }
 
+/* A read that left reports out and was cut off begins again. */
+static int replay_anew(struct cl_log *l, struct cl_err *e) {
+  enum { TRIES = 20 };
+  int status = CLADE_ECLOSED;
+  for (int i = 0; i < TRIES && status == CLADE_ECLOSED; i++) {
+    cl_study_destroy(l->study);
+    l->study = NULL;
+    l->position = 0;
+    CL_TRY(cl_study_create(&l->study, e));
+    status = replay(l, e);
+  }
+  return status == CLADE_ECLOSED ? CLADE_EIO : status;
+}
+
 static int find_creation(void *ctx, const struct cl_study_row *row) {
   struct cl_log *l = ctx;
   if (row->id != l->id) return 0;
@@ -128,8 +142,7 @@ int cl_log_open(struct cl_store *store, int64_t study, const struct cl_log_optio
   l->store = store;
   l->id = study;
   l->options = options == NULL ? standard : *options;
-  int status = cl_study_create(&l->study, e);
-  if (status == 0) status = replay(l, e);
+  int status = replay_anew(l, e);
   if (status == 0) {
     l->created_ms = cl_study_created_ms(l->study);
     if (l->created_ms == 0) status = cl_store_studies(store, find_creation, l, e);

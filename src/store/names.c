@@ -49,7 +49,8 @@ int cl_names_metric(const struct cl_names *n, const char *name, int guess) {
   return 0;
 }
 
-int cl_names_add_hyperparameter(struct cl_names *n, int id, const char *name, bool plain, struct cl_err *e) {
+int cl_names_add_hyperparameter(struct cl_names *n, int id, const char *name, bool plain, bool whole,
+                                struct cl_err *e) {
   assert(cl_names_hyperparameter(n, id) < 0);
   if (cl_grow(&n->hyperparameters, &n->cap_hyperparameters, n->n_hyperparameters + 1,
               sizeof *n->hyperparameters) < 0)
@@ -59,7 +60,7 @@ int cl_names_add_hyperparameter(struct cl_names *n, int id, const char *name, bo
   size_t at = lower_bound(n, id);
   memmove(n->hyperparameters + at + 1, n->hyperparameters + at,
           (n->n_hyperparameters - at) * sizeof *n->hyperparameters);
-  n->hyperparameters[at] = (struct cl_names_item){.id = id, .plain = plain, .name = copy};
+  n->hyperparameters[at] = (struct cl_names_item){.id = id, .plain = plain, .whole = whole, .name = copy};
   n->n_hyperparameters++;
   return 0;
 }
@@ -84,8 +85,9 @@ static int take_hyperparameter(struct cl_names *n, const json_t *node, struct cl
   if (id < 1 || id > INT32_MAX || name == NULL)
     return CL_FAIL(e, CLADE_EINVAL, "a hyperparameter of the settings has no id or no name");
   if (cl_names_hyperparameter(n, (int)id) >= 0) return 0;
-  bool plain = domain != NULL && (strcmp(domain, "float") == 0 || strcmp(domain, "int") == 0);
-  return cl_names_add_hyperparameter(n, (int)id, name, plain, e);
+  bool whole = domain != NULL && strcmp(domain, "int") == 0;
+  bool plain = whole || (domain != NULL && strcmp(domain, "float") == 0);
+  return cl_names_add_hyperparameter(n, (int)id, name, plain, whole, e);
 }
 
 int cl_names_take_settings(struct cl_names *n, const char *settings, struct cl_err *e) {

@@ -8,6 +8,7 @@
 struct cl_names_item {
   int id;
   bool plain; /* a hyperparameter whose values are all numbers (domain float or int) */
+  bool whole; /* domain int */
   char *name;
 };
 
@@ -25,7 +26,8 @@ void cl_names_done(struct cl_names *n);
  * not known yet. Known ones stay. null: nothing. CLADE_EINVAL when it is no JSON object, CLADE_ENOMEM. */
 int cl_names_take_settings(struct cl_names *n, const char *settings, struct cl_err *e);
 
-int cl_names_add_hyperparameter(struct cl_names *n, int id, const char *name, bool plain, struct cl_err *e);
+int cl_names_add_hyperparameter(struct cl_names *n, int id, const char *name, bool plain, bool whole,
+                                struct cl_err *e);
 /* Adds it as the next id. CLADE_ELIMIT above CL_METRICS_MAX. */
 int cl_names_add_metric(struct cl_names *n, const char *name, struct cl_err *e);
 /* Drop what was added after there were that many (a commit was rolled back). */

@@ -147,7 +147,8 @@ static int read_names(struct cl_sqlite *s, struct cl_sqlite_study *study, struct
     if (kind == NULL || name == NULL)
       status = CL_FAIL(e, CLADE_ECORRUPT, "the names of study %lld are not readable", (long long)study->id);
     else if (strcmp(kind, "hyperparameter") == 0)
-      status = cl_names_add_hyperparameter(&study->names, id, name, sqlite3_column_int(statement, 3) != 0, e);
+      status = cl_names_add_hyperparameter(&study->names, id, name, sqlite3_column_int(statement, 3) != 0,
+                                           false, e);
     else
       status = cl_names_add_metric(&study->names, name, e);
     if (status == 0 && kind[0] == 'o') study->names.n_objectives++;
@@ -248,7 +249,7 @@ int cl_sqlite_take_settings(struct cl_sqlite *s, struct cl_sqlite_study *study, 
   int status = 0;
   size_t n_metrics = names->n_metrics;
   for (size_t i = 0; i < names->n_hyperparameters && status == 0; i++)
-    status = cl_names_add_hyperparameter(&old, names->hyperparameters[i].id, "", false, e);
+    status = cl_names_add_hyperparameter(&old, names->hyperparameters[i].id, "", false, false, e);
   if (status == 0) status = cl_names_take_settings(names, settings, e);
   if (status == 0 && names->n_hyperparameters > CL_SQLITE_COLUMNS_MAX)
     status = CL_FAIL(e, CLADE_ELIMIT, "the study has had %zu hyperparameters, the limit of one study is %d",

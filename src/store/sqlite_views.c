@@ -2,7 +2,6 @@
  * the latest study without one. They use only what SQLite itself provides. */
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "store/sqlite_impl.h"
@@ -229,19 +228,12 @@ static int get_word(struct cl_sqlite *s, const char *sql, int64_t study, char **
   return status;
 }
 
-/* Could a table or an index be called like a view of this word? The tables of a study end with its number,
- * the index of its reports with that and "_trial". */
-static bool is_like_table(const char *word) {
-  size_t digits = strspn(word, "0123456789");
-  return digits > 0 && (word[digits] == '\0' || strcasecmp(word + digits, "_trial") == 0);
-}
-
 static int is_free(struct cl_sqlite *s, const char *word, bool *ret, struct cl_err *e) {
   sqlite3_stmt *row = NULL;
   CL_TRY(cl_sqlite_prepare(s, "SELECT 1 FROM studies WHERE view = ?1 COLLATE NOCASE LIMIT 1", &row, e));
   cl_sqlite_bind_text(row, 1, word);
   int status = cl_sqlite_step(s, row, e);
-  *ret = status == 0 && !is_like_table(word);
+  *ret = status == 0 && !cl_view_is_like_table(word);
   (void)sqlite3_finalize(row);
   return status < 0 ? status : 0;
 }

@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "store/store_ops.h"
 
-static const struct cl_store_ops *const kinds[] = {&cl_store_memory, &cl_store_sqlite, NULL};
+static const struct cl_store_ops *const kinds[] = {&cl_store_memory, &cl_store_sqlite, &cl_store_postgres,
+                                                   NULL};
 
 static void check_ops(const struct cl_store_ops *ops) {
   assert(ops->abi == sizeof *ops && ops->name != NULL && ops->state_size > 0);
@@ -30,7 +31,8 @@ int cl_store_open_ops(const struct cl_store_ops *ops, const char *path,
   s->ops = ops;
   s->options = *options;
   if (s->options.lock_timeout_ms <= 0) s->options.lock_timeout_ms = 30000;
-  s->address = cl_copy_text(path);
+  if (s->options.reconnect_ms <= 0) s->options.reconnect_ms = 60000;
+  s->address = ops == &cl_store_postgres ? cl_postgres_show(path) : cl_copy_text(path);
   s->state = cl_alloc(ops->state_size);
   if (s->address == NULL || s->state == NULL) {
     status = CL_FAIL_NOMEM(e);
@@ -55,11 +57,12 @@ int cl_store_open(const char *address, const struct cl_store_options *options, s
   if (strncmp(address, "sqlite:///", 10) == 0 && address[10] != '\0')
     return cl_store_open_ops(kinds[1], address + 10, options, ret, e);
   if (strncmp(address, "postgresql://", 13) == 0 || strncmp(address, "postgres://", 11) == 0)
-    return CL_FAIL(e, CLADE_EUNSUPPORTED,
-                   "this build has no PostgreSQL store ('%s'): use a path on a local disk (SQLite)", address);
+    return cl_store_open_ops(kinds[2], address, options, ret, e);
   if (strstr(address, "://") != NULL)
-    return CL_FAIL(e, CLADE_EUNSUPPORTED,
-                   "'%s' is no address of a store: use PATH, sqlite:///PATH or memory:", address);
+    return CL_FAIL(
+        e, CLADE_EUNSUPPORTED,
+        "'%s' is no address of a store: use PATH, sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+        address);
   return cl_store_open_ops(kinds[1], address, options, ret, e);
 }
 
@@ -89,11 +92,26 @@ int cl_store_check_idle(const struct cl_store *s, struct cl_err *e) {
                  "handle or wait for its end");
 }
 
+enum { MENDS_MAX = 50 };
+
+bool cl_store_mend(struct cl_store *s, int *status, int *n, struct cl_err *e) {
+  if (*status != CLADE_ECLOSED || s->ops->mend == NULL) return false;
+  s->study = 0; /* heads that were kept may be of commits that a crash has taken back */
+  if (++*n > MENDS_MAX) {
+    *status = CLADE_EIO;
+    return false;
+  }
+  *status = s->ops->mend(s->state, e);
+  return *status == 0;
+}
+
 int cl_store_studies(struct cl_store *s, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
                      struct cl_err *e) {
   CL_TRY(cl_store_check_idle(s, e));
+  int status, mends = 0;
   s->visiting = true;
-  int status = s->ops->studies(s->state, visit, ctx, e);
+  do status = s->ops->studies(s->state, visit, ctx, e);
+  while (cl_store_mend(s, &status, &mends, e));
   s->visiting = false;
   return status;
 }
@@ -136,43 +154,60 @@ int cl_store_find(struct cl_store *s, const char *name, int64_t *ret_study, stru
 
 int cl_store_head(struct cl_store *s, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
   CL_TRY(cl_store_check_idle(s, e));
-  return s->ops->head(s->state, study, ret, e);
+  int status, mends = 0;
+  do status = s->ops->head(s->state, study, ret, e);
+  while (cl_store_mend(s, &status, &mends, e));
+  return status;
 }
 
 int cl_store_metrics(struct cl_store *s, int64_t study, int (*visit)(void *ctx, int id, const char *name),
                      void *ctx, struct cl_err *e) {
   CL_TRY(cl_store_check_idle(s, e));
+  int status, mends = 0;
   s->visiting = true;
-  int status = s->ops->metrics(s->state, study, visit, ctx, e);
+  do status = s->ops->metrics(s->state, study, visit, ctx, e);
+  while (cl_store_mend(s, &status, &mends, e));
   s->visiting = false;
   return status;
 }
 
 int cl_store_trial_head(struct cl_store *s, int64_t study, int64_t trial, struct cl_head *ret,
                         struct cl_err *e) {
-  CL_TRY(cl_store_check_idle(s, e));
   struct cl_study_head head;
-  CL_TRY(s->ops->head(s->state, study, &head, e));
-  return s->ops->trial_head(s->state, study, trial, ret, e);
+  CL_TRY(cl_store_head(s, study, &head, e));
+  int status, mends = 0;
+  do status = s->ops->trial_head(s->state, study, trial, ret, e);
+  while (cl_store_mend(s, &status, &mends, e));
+  return status;
 }
 
-struct dense {
+struct passing {
   cl_event_visit *visit;
   void *ctx;
-  int64_t last;
-  bool gap;
+  int64_t last; /* position that was shown last */
+  bool dense, gap;
 };
 
 /* Positions are dense, so a hole means that a writer's commit is not visible yet: what follows it is not
  * shown either, and will be at the next read. */
-static int visit_dense(void *ctx, const struct cl_event *ev) {
-  struct dense *d = ctx;
-  if (ev->position != d->last + 1) {
-    d->gap = true;
+static int pass_on(void *ctx, const struct cl_event *ev) {
+  struct passing *p = ctx;
+  if (p->dense && ev->position != p->last + 1) {
+    p->gap = true;
     return CLADE_STOP;
   }
-  d->last = ev->position;
-  return d->visit(d->ctx, ev);
+  p->last = ev->position;
+  return p->visit(p->ctx, ev);
+}
+
+/* A read that was cut off goes on behind what was shown; but the reports that are left out were chosen at one
+ * instant, which has passed. */
+static bool goes_on(struct cl_store *s, const struct cl_read *first, const struct passing *p,
+                    struct cl_read *next, int *status, int *mends, struct cl_err *e) {
+  bool begun = p->last > next->after;
+  if (first->skip_known_reports && begun) return false;
+  next->after = p->last;
+  return cl_store_mend(s, status, mends, e);
 }
 
 int cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what, cl_event_visit *visit,
@@ -181,24 +216,25 @@ int cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what,
     return CL_FAIL(e, CLADE_EINVAL, "trials %lld to %lld are no range: numbers start at 1",
                    (long long)what->trial_lo, (long long)what->trial_hi);
   CL_TRY(cl_store_check_idle(s, e));
-  int status = 0;
+  int status, mends = 0;
+  struct cl_read part = *what;
+  struct passing p = {visit, ctx, what->after,
+                      what->trial_lo == 0 && !what->skip_known_reports && !what->only_notes, false};
   s->visiting = true;
-  if (what->trial_lo > 0 || what->skip_known_reports || what->only_notes) {
-    status = s->ops->read(s->state, study, what, visit, ctx, e);
-  } else {
-    struct dense d = {visit, ctx, what->after, false};
-    status = s->ops->read(s->state, study, what, visit_dense, &d, e);
-    if (d.gap) status = 0;
-  }
+  do status = s->ops->read(s->state, study, &part, pass_on, &p, e);
+  while (goes_on(s, what, &p, &part, &status, &mends, e));
   s->visiting = false;
-  return status;
+  return p.gap ? 0 : status;
 }
 
 int cl_store_read_reports(struct cl_store *s, int64_t study, int64_t trial, cl_event_visit *visit, void *ctx,
                           struct cl_err *e) {
   CL_TRY(cl_store_check_idle(s, e));
+  int status, mends = 0;
+  struct passing p = {visit, ctx, 0, false, false};
   s->visiting = true;
-  int status = s->ops->read_reports(s->state, study, trial, visit, ctx, e);
+  do status = s->ops->read_reports(s->state, study, trial, pass_on, &p, e);
+  while (p.last == 0 && cl_store_mend(s, &status, &mends, e));
   s->visiting = false;
   return status;
 }
@@ -223,13 +259,24 @@ int cl_store_check_writable(const struct cl_store *s, struct cl_err *e) {
 
 int cl_store_delete(struct cl_store *s, int64_t study, struct cl_err *e) {
   CL_TRY(cl_store_check_writable(s, e));
+  int status, mends = 0;
   if (s->study == study) s->study = 0;
-  return s->ops->remove(s->state, study, e);
+  do status = s->ops->remove(s->state, study, e);
+  while (cl_store_mend(s, &status, &mends, e));
+  return mends > 0 && status == CLADE_ENOTFOUND ? 0 : status; /* the first time it had got through */
+}
+
+static int use_lease(struct cl_store *s, int64_t study, int (*change)(void *ctx, struct cl_lease *row),
+                     void *ctx, struct cl_lease *ret, struct cl_err *e) {
+  int status, mends = 0;
+  do status = s->ops->lease(s->state, study, change, ctx, ret, e);
+  while (cl_store_mend(s, &status, &mends, e));
+  return status;
 }
 
 int cl_store_lease_get(struct cl_store *s, int64_t study, struct cl_lease *ret, struct cl_err *e) {
   CL_TRY(cl_store_check_idle(s, e));
-  return s->ops->lease(s->state, study, NULL, NULL, ret, e);
+  return use_lease(s, study, NULL, NULL, ret, e);
 }
 
 struct taking {
@@ -253,7 +300,7 @@ int cl_store_lease_take(struct cl_store *s, int64_t study, const char *holder, i
     return CL_FAIL(e, CLADE_EINVAL, "the holder of a lease needs a name of 1 to %zu bytes, not '%s'",
                    sizeof ret->holder - 1, holder);
   struct taking t = {holder, expected_generation, expected_beat};
-  return s->ops->lease(s->state, study, take, &t, ret, e);
+  return use_lease(s, study, take, &t, ret, e);
 }
 
 static bool holds(const struct cl_lease *mine, const struct cl_lease *row) {
@@ -276,7 +323,7 @@ static int change_mine(struct cl_store *s, int64_t study, int (*change)(void *ct
                        struct cl_lease *lease, struct cl_err *e) {
   CL_TRY(cl_store_check_writable(s, e));
   struct cl_lease mine = *lease, now = *lease;
-  int status = s->ops->lease(s->state, study, change, &mine, &now, e);
+  int status = use_lease(s, study, change, &mine, &now, e);
   if (status >= 0) *lease = now;
   return status;
 }

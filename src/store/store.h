@@ -4,7 +4,9 @@
  * table per kind of store; the generic half (store.c) opens by address, checks events, and judges appends
  * with model/trial.h, so every store behaves the same (one conformance suite, tests/store).
  *
- * Addresses: a path or sqlite:///path (SQLite), memory: (this process only; each open is a new one).
+ * Addresses: a path or sqlite:///path (SQLite), postgresql://user@host:port/database (as libpq takes it),
+ * memory: (this process only; each open is a new one). A server that goes is looked for again, for a minute:
+ * then what was asked for is done as if nothing had happened.
  * One handle is used by one thread. Several handles and processes may use one store at the same time.
  */
 #ifndef CL_STORE_H
@@ -25,6 +27,7 @@ struct cl_store_options {
   enum cl_store_mode mode;
   enum cl_sync sync;   /* what a power cut may take: normal = the newest events, full = nothing */
   int lock_timeout_ms; /* how long to wait for another writer; 0 = 30 000 */
+  int reconnect_ms;    /* how long to look for a server that has gone; 0 = 60 000 */
 };
 
 /* Open. `address` borrows. Gives *ret; close with cl_store_close.
@@ -33,9 +36,9 @@ struct cl_store_options {
  * CLADE_ENOMEM. */
 int cl_store_open(const char *address, const struct cl_store_options *options, struct cl_store **ret,
                   struct cl_err *e);
-void cl_store_close(struct cl_store *s); /* null is allowed */
-const char *cl_store_address(const struct cl_store *s);
-const char *cl_store_kind(const struct cl_store *s); /* "sqlite", "memory" */
+void cl_store_close(struct cl_store *s);                /* null is allowed */
+const char *cl_store_address(const struct cl_store *s); /* without a password */
+const char *cl_store_kind(const struct cl_store *s);    /* "sqlite", "postgresql", "memory" */
 
 struct cl_study_row {
   int64_t id; /* of the study in this store: 1, 2, … in order of creation, never reused */
@@ -88,7 +91,8 @@ struct cl_read {
   bool only_notes; /* nothing but notes, tags and workers: cost is that of their rows */
 };
 /* Visit events in order of position. The event borrows until the visit returns. A non-zero return of `visit`
- * stops and is returned. No read transaction outlives the call, and a long read is cut into several, so
+ * stops and is returned. CLADE_ECLOSED: cut off in the middle of a read with skip_known_reports; begin again.
+ * No read transaction outlives the call, and a long read is cut into several, so
  * `visit` must not block: whoever prints to a slow pipe reads in slices. The handle cannot be used from
  * inside `visit` (CLADE_EINVAL). With a filter positions have gaps. Lists of values and
  * metrics come in ascending order of ids. */

@@ -44,6 +44,8 @@ struct cl_store_ops {
   int (*pins)(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial), void *ctx,
               struct cl_err *e);
 
+  /* The trials whose heads the next commit will ask for, so that they can come with the lock. May be null. */
+  void (*hint)(void *state, const int64_t *trials, size_t n);
   /* Take the writer's lock and begin a commit. Study 0: a study is to be added, `ret` is left alone. */
   int (*begin)(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);
   /* Add an empty study; the event `created` follows by `add`. Names are known to be free. */
@@ -80,10 +82,19 @@ struct cl_store_ops {
 
   int (*watch)(void *state, int *ret_fd, struct cl_err *e); /* null: no descriptor */
   void (*drain)(void *state);
+
+  /* Called after a function has said CLADE_ECLOSED: its connection was lost, and nothing that was not
+   * committed is left of what it did; a `commit` may have got through. Connects again, waiting for as long as
+   * the options say; then what was asked for is asked for again. Null for stores that cannot be lost. */
+  int (*mend)(void *state, struct cl_err *e);
 };
 
 extern const struct cl_store_ops cl_store_memory;
 extern const struct cl_store_ops cl_store_sqlite;
+extern const struct cl_store_ops cl_store_postgres;
+
+/* The address of a PostgreSQL server without its password. Gives; free with cl_free. */
+char *cl_postgres_show(const char *address);
 
 struct cl_store {
   const struct cl_store_ops *ops;
@@ -100,6 +111,10 @@ struct cl_store {
 /* As cl_store_open with a table of one's own (tests wrap stores this way). */
 int cl_store_open_ops(const struct cl_store_ops *ops, const char *path,
                       const struct cl_store_options *options, struct cl_store **ret, struct cl_err *e);
+
+/* After a function of the table has returned *status: true when its connection was lost and is there again,
+ * so that it is to be called once more; at most MENDS_MAX times, which `n` counts. */
+bool cl_store_mend(struct cl_store *s, int *status, int *n, struct cl_err *e);
 
 /* CLADE_EINVAL when a visit is going on; also when the store was opened for reading only. */
 int cl_store_check_idle(const struct cl_store *s, struct cl_err *e);

@@ -23,6 +23,11 @@ size_t cl_view_cut(const char *text, size_t longest) {
   return n;
 }
 
+bool cl_view_is_like_table(const char *word) {
+  size_t digits = strspn(word, "0123456789");
+  return digits > 0 && (word[digits] == '\0' || strcasecmp(word + digits, "_trial") == 0);
+}
+
 static bool is_used(const struct cl_view_columns *c, const char *name) {
   size_t n = strlen(name);
   for (const char *at = c->own; *at != '\0'; at++)

@@ -20,6 +20,10 @@ void cl_view_add_name(struct cl_view_columns *c, const char *name);
 /* At most `longest` bytes of a text, whole characters. */
 size_t cl_view_cut(const char *text, size_t longest);
 
+/* Could a table or an index be called like a view of this word? The tables of a study end with its number,
+ * the index of its reports with that and "_trial". */
+bool cl_view_is_like_table(const char *word);
+
 /* CASE … END: the name for the number in a column. */
 void cl_view_add_states(struct cl_text *t, const char *column);
 void cl_view_add_causes(struct cl_text *t, const char *column);

@@ -5,8 +5,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "store/flaky.h"
+#include "store/private_server.h"
 
 void kit_place_init(struct kit_place *p) {
+  p->postgres[0] = '\0';
   (void)snprintf(p->dir, sizeof p->dir, "/tmp/clade-store-XXXXXX");
   assert_non_null(mkdtemp(p->dir));
   (void)snprintf(p->address, sizeof p->address, "%s/clade.db", p->dir);
@@ -16,7 +18,7 @@ void kit_place_done(struct kit_place *p) {
   assert_int_equal(cl_dir_remove(p->dir, NULL), 0);
 }
 
-struct cl_store *kit_open(enum kit_kind kind, const struct kit_place *p) {
+struct cl_store *kit_open(enum kit_kind kind, struct kit_place *p) {
   const struct cl_store_options options = {.mode = CL_STORE_CREATE};
   struct cl_store *s = NULL;
   struct cl_err e = {0};
@@ -24,6 +26,10 @@ struct cl_store *kit_open(enum kit_kind kind, const struct kit_place *p) {
   switch (kind) {
   case KIT_MEMORY: status = cl_store_open("memory:", &options, &s, &e); break;
   case KIT_SQLITE: status = cl_store_open(p->address, &options, &s, &e); break;
+  case KIT_POSTGRES:
+    if (p->postgres[0] == '\0') private_server_store(p->postgres, sizeof p->postgres);
+    status = cl_store_open(p->postgres, &options, &s, &e);
+    break;
   case KIT_FLAKY_MEMORY: status = cl_flaky_open(&cl_flaky_memory, "memory:", &options, &s, &e); break;
   case KIT_FLAKY_SQLITE: status = cl_flaky_open(&cl_flaky_sqlite, p->address, &options, &s, &e); break;
   }

@@ -16,16 +16,18 @@
 
 #include "store/log.h"
 
-/* A place for files that is removed at the end. */
+/* A place for files that is removed at the end. A PostgreSQL store has a schema of its own in the private
+ * server of the test (private_server.h), and none without a server. */
 struct kit_place {
   char dir[64];
   char address[96];
+  char postgres[200]; /* the address of a new and empty store, "" before the first kit_open of that kind */
 };
 void kit_place_init(struct kit_place *p);
 void kit_place_done(struct kit_place *p);
 
-enum kit_kind { KIT_MEMORY, KIT_SQLITE, KIT_FLAKY_MEMORY, KIT_FLAKY_SQLITE };
-struct cl_store *kit_open(enum kit_kind kind, const struct kit_place *p);
+enum kit_kind { KIT_MEMORY, KIT_SQLITE, KIT_POSTGRES, KIT_FLAKY_MEMORY, KIT_FLAKY_SQLITE };
+struct cl_store *kit_open(enum kit_kind kind, struct kit_place *p);
 
 /* A study with objectives acc (maximize) and cost (minimize) and hyperparameters lr (1), opt (2: adam, sgd,
  * null, true), n (3: int). */

@@ -3,6 +3,7 @@
 #include "store/kit.h"
 
 #include "base/alloc.h"
+#include "store/private_server.h"
 
 struct fixture {
   enum kit_kind kind;
@@ -1081,6 +1082,11 @@ static void a_turn_is_one_commit_and_tells_in_order(void **state) {
   assert_all_agree(f);
 }
 
+static void postgres_is_not_installed(void **state) {
+  (void)state;
+  skip();
+}
+
 struct test {
   const char *name;
   CMUnitTestFunction function;
@@ -1090,7 +1096,8 @@ struct test {
 #define TEST(function, direct) \
   { #function, function, direct }
 
-int main(void) {
+/* Without an argument: all stores but PostgreSQL, which takes longer. */
+int main(int argc, char **argv) {
   static const struct test tests[] = {
       TEST(every_kind_comes_back_as_it_was_appended, false),
       TEST(a_created_event_comes_back_as_it_was_appended, false),
@@ -1118,18 +1125,26 @@ int main(void) {
       TEST(a_replica_without_the_known_reports_is_the_same, true),
       TEST(a_partial_log_holds_its_trials_only, true),
       TEST(a_turn_is_one_commit_and_tells_in_order, true)};
-  static const enum kit_kind kinds[] = {KIT_MEMORY, KIT_SQLITE, KIT_FLAKY_MEMORY, KIT_FLAKY_SQLITE};
-  static const char *const words[] = {"memory", "sqlite", "flaky_memory", "flaky_sqlite"};
+  static const enum kit_kind kinds[] = {KIT_MEMORY, KIT_SQLITE, KIT_POSTGRES, KIT_FLAKY_MEMORY,
+                                        KIT_FLAKY_SQLITE};
+  enum { KINDS = sizeof kinds / sizeof *kinds };
+  static const char *const words[] = {"memory", "sqlite", "postgres", "flaky_memory", "flaky_sqlite"};
   enum { TESTS = sizeof tests / sizeof *tests };
-  static char names[4 * TESTS][120];
-  static struct CMUnitTest all[4 * TESTS];
+  static char names[KINDS * TESTS][120];
+  static struct CMUnitTest all[KINDS * TESTS];
   size_t n = 0;
-  for (int k = 0; k < 4; k++)
+  for (int k = 0; k < KINDS; k++) {
+    if ((argc > 1 && strcmp(argv[1], words[k]) != 0) || (argc == 1 && kinds[k] == KIT_POSTGRES)) continue;
+    if (kinds[k] == KIT_POSTGRES && private_server() == NULL) {
+      all[n++] = (struct CMUnitTest)cmocka_unit_test(postgres_is_not_installed);
+      continue;
+    }
     for (int i = 0; i < TESTS; i++) {
       if (tests[i].direct && kinds[k] >= KIT_FLAKY_MEMORY) continue;
       (void)snprintf(names[n], sizeof names[n], "%s:_%s", words[k], tests[i].name);
       all[n] = (struct CMUnitTest){names[n], tests[i].function, set_up, tear_down, (void *)&kinds[k]};
       n++;
     }
+  }
   return _cmocka_run_group_tests("stores", all, n, NULL, NULL);
 }

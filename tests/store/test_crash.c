@@ -13,7 +13,7 @@
 enum { ROUNDS = 200 };
 
 /* Appends until it is killed; each commit's last position is noted when it has been acknowledged. */
-static void write_for_ever(const struct kit_place *p, int64_t study, int64_t *acknowledged) {
+static void write_for_ever(struct kit_place *p, int64_t study, int64_t *acknowledged) {
   struct cl_store *s = kit_open(KIT_SQLITE, p);
   for (;;) {
     struct cl_study_head head = {0};
@@ -80,7 +80,7 @@ static void a_killed_writer_loses_nothing_it_was_told(void **state) {
   kit_place_done(&p);
 }
 
-static void make_store(const struct kit_place *p) {
+static void make_store(struct kit_place *p) {
   struct cl_store *s = kit_open(KIT_SQLITE, p);
   (void)kit_create(s, "digits", 4);
   cl_store_close(s);

@@ -1,0 +1,298 @@
+/* The two mutable tables, `studies` and `heads`: what appends are judged by, and the lease; and how far the
+ * log is known to be on the server's disk. */
+#include <assert.h>
+#include <string.h>
+
+#include "store/postgres_impl.h"
+
+enum { LOOK_HEAD = 1, LOOK_INSERTED = 11, LOOK_FLUSHED };
+
+void cl_postgres_fill_study(const struct cl_postgres *s, const PGresult *rows, int row, int column,
+                            struct cl_study_head *ret) {
+  *ret = (struct cl_study_head){.position = cl_postgres_int(s, rows, row, column),
+                                .version = cl_postgres_int(s, rows, row, column + 1),
+                                .trials = cl_postgres_int(s, rows, row, column + 2),
+                                .counted = cl_postgres_int(s, rows, row, column + 3),
+                                .budget = cl_postgres_int(s, rows, row, column + 4),
+                                .workers = (int32_t)cl_postgres_int(s, rows, row, column + 5),
+                                .objectives = (int32_t)cl_postgres_int(s, rows, row, column + 6),
+                                .space_version = (int32_t)cl_postgres_int(s, rows, row, column + 7),
+                                .retries = (int32_t)cl_postgres_int(s, rows, row, column + 8),
+                                .open = cl_postgres_int(s, rows, row, column + 9) != 0};
+}
+
+int cl_postgres_no_study(const struct cl_postgres *s, int64_t study, struct cl_err *e) {
+  return CL_FAIL(e, CLADE_ENOTFOUND, "there is no study number %lld in %s", (long long)study, s->shown);
+}
+
+/* Durability. */
+
+int cl_postgres_send_flush(struct cl_postgres *s, struct cl_err *e) {
+  cl_postgres_put_text(s, s->durability);
+  return cl_postgres_send_known(s, PG_FLUSH, false, e);
+}
+
+/* A position is flushed when the server's log is as far as it was written when the position was seen. If it
+ * is not yet, the server is made to. */
+static int make_durable(struct cl_postgres *s, int64_t study, int64_t position, int64_t inserted,
+                        int64_t flushed, struct cl_err *e) {
+  if (s->durable_study != study) {
+    s->durable_study = study;
+    s->durable = s->pending = 0;
+  }
+  if (s->pending > s->durable && flushed >= s->pending_lsn) s->durable = s->pending;
+  if (flushed >= inserted && position > s->durable) s->durable = position;
+  if (position <= s->durable) return 0;
+  s->pending = position;
+  s->pending_lsn = inserted;
+  CL_TRY(cl_postgres_send_flush(s, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  s->durable = position;
+  return 0;
+}
+
+/* Events that were shown are on the server's disk. When they are not there any more, it is not that server,
+ * or it runs with fsync off. */
+static int check_shown(struct cl_postgres *s, int64_t study, int64_t position, struct cl_err *e) {
+  if (s->shown_study == study && position < s->shown_head)
+    return CL_FAIL(
+        e, CLADE_ECORRUPT,
+        "%s has %lld events of study number %lld, but had %lld: the server has lost what was on its disk (is "
+        "fsync off, or was an older copy put in its place?)",
+        s->shown, (long long)position, (long long)study, (long long)s->shown_head);
+  s->shown_study = study;
+  s->shown_head = position;
+  return 0;
+}
+
+int cl_postgres_settle(struct cl_postgres *s, int64_t study, size_t result, struct cl_study_head *ret,
+                       int64_t *ret_names, struct cl_err *e) {
+  assert(result < s->n_results);
+  if (cl_postgres_rows(s, result) == 0) return cl_postgres_no_study(s, study, e);
+  const PGresult *r = s->results[result];
+  cl_postgres_fill_study(s, r, 0, LOOK_HEAD, ret);
+  *ret_names = cl_postgres_int(s, r, 0, 0);
+  int64_t inserted = cl_postgres_int(s, r, 0, LOOK_INSERTED),
+          flushed = cl_postgres_int(s, r, 0, LOOK_FLUSHED);
+  CL_TRY(check_shown(s, study, ret->position, e));
+  return make_durable(s, study, ret->position, inserted, flushed, e);
+}
+
+/* Heads of studies. */
+
+static int look(struct cl_postgres *s, int64_t study, struct cl_study_head *ret, int64_t *ret_names,
+                struct cl_err *e) {
+  cl_postgres_put_int(s, study);
+  CL_TRY(cl_postgres_send_known(s, PG_LOOK, true, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  return cl_postgres_settle(s, study, 0, ret, ret_names, e);
+}
+
+int cl_postgres_head(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
+  int64_t n_names = 0;
+  return look(state, study, ret, &n_names, e);
+}
+
+int cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
+                          int64_t n_names, struct cl_err *e) {
+  const int64_t columns[] = {
+      study,         n_names,      head->position, head->version,    head->trials,
+      head->counted, head->budget, head->workers,  head->objectives, head->space_version,
+      head->retries, head->open,   s->epoch};
+  for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) cl_postgres_put_int(s, columns[i]);
+  return cl_postgres_send_known(s, PG_STUDY_PUT, false, e);
+}
+
+int cl_postgres_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
+                        struct cl_err *e) {
+  struct cl_postgres *s = state;
+  CL_TRY(cl_postgres_send_known(s, PG_STUDIES, true, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  PGresult *rows = cl_postgres_take(s, 0);
+  int status = 0;
+  for (int i = 0; i < s->pq.PQntuples(rows) && status == 0; i++) {
+    struct cl_study_row study = {.id = cl_postgres_int(s, rows, i, 0),
+                                 .name = cl_postgres_text(s, rows, i, 1),
+                                 .uuid = cl_postgres_text(s, rows, i, 2),
+                                 .created_ms = cl_postgres_int(s, rows, i, 3)};
+    cl_postgres_fill_study(s, rows, i, 4, &study.head);
+    status = study.name == NULL || study.uuid == NULL
+                 ? CL_FAIL(e, CLADE_ECORRUPT, "study number %lld has no name", (long long)study.id)
+                 : visit(ctx, &study);
+  }
+  s->pq.PQclear(rows);
+  return status;
+}
+
+int cl_postgres_metrics(void *state, int64_t study, int (*visit)(void *ctx, int id, const char *name),
+                        void *ctx, struct cl_err *e) {
+  struct cl_postgres *s = state;
+  struct cl_postgres_study *known = NULL;
+  struct cl_study_head head;
+  int64_t n_names = 0;
+  CL_TRY(look(s, study, &head, &n_names, e));
+  CL_TRY(cl_postgres_study(s, study, n_names, &known, e));
+  for (size_t i = 0; i < known->names.n_metrics; i++) {
+    int status = visit(ctx, (int)i + 1, known->names.metrics[i]);
+    if (status != 0) return status;
+  }
+  return 0;
+}
+
+/* Heads of trials. */
+
+void cl_postgres_fill_trial(const struct cl_postgres *s, const PGresult *r, int row, struct cl_head *ret) {
+  *ret = (struct cl_head){.version = cl_postgres_int(s, r, row, 1),
+                          .proposed = cl_postgres_int(s, r, row, 2),
+                          .waiting = cl_postgres_int(s, r, row, 3),
+                          .load = cl_postgres_int(s, r, row, 4),
+                          .reports = cl_postgres_int(s, r, row, 5),
+                          .step = cl_postgres_real(s, r, row, 6),
+                          .furthest = cl_postgres_real(s, r, row, 7),
+                          .until = cl_postgres_real(s, r, row, 8),
+                          .attempt = (int32_t)cl_postgres_int(s, r, row, 9),
+                          .worker = (int32_t)cl_postgres_int(s, r, row, 10),
+                          .state = (uint8_t)cl_postgres_int(s, r, row, 11),
+                          .flags = (uint8_t)cl_postgres_int(s, r, row, 12),
+                          .tries = (uint8_t)cl_postgres_int(s, r, row, 13),
+                          .failures = (uint8_t)cl_postgres_int(s, r, row, 14),
+                          .role = (uint8_t)cl_postgres_int(s, r, row, 15),
+                          .source = cl_postgres_int(s, r, row, 16)};
+}
+
+/* Among those that came with the lock. */
+static bool find_fetched(const struct cl_postgres *s, int64_t trial, struct cl_head *ret) {
+  if (!s->writing || !s->heads_fetched) return false;
+  size_t lo = 0, hi = s->n_hints;
+  while (lo < hi) {
+    size_t mid = (lo + hi) / 2;
+    if (s->hints[mid] < trial)
+      lo = mid + 1;
+    else
+      hi = mid;
+  }
+  if (lo == s->n_hints || s->hints[lo] != trial) return false;
+  *ret = s->heads[lo];
+  return true;
+}
+
+int cl_postgres_trial_head(void *state, int64_t study, int64_t trial, struct cl_head *ret, struct cl_err *e) {
+  struct cl_postgres *s = state;
+  if (find_fetched(s, trial, ret)) return 0;
+  cl_postgres_put_int(s, study);
+  cl_postgres_put_int(s, trial);
+  CL_TRY(cl_postgres_send_known(s, PG_HEAD, true, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  if (cl_postgres_rows(s, 0) > 0)
+    cl_postgres_fill_trial(s, s->results[0], 0, ret);
+  else
+    *ret = (struct cl_head){0};
+  return 0;
+}
+
+int cl_postgres_put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
+                         struct cl_err *e) {
+  const struct cl_head *head = &entry->head;
+  assert(entry->last > 0);
+  const int64_t before[] = {study,         entry->trial, head->version, head->proposed,
+                            head->waiting, head->load,   head->reports};
+  const int64_t after[] = {head->attempt,  head->worker, head->state,  head->flags, head->tries,
+                           head->failures, head->role,   head->source, entry->last};
+  for (size_t i = 0; i < sizeof before / sizeof *before; i++) cl_postgres_put_int(s, before[i]);
+  cl_postgres_put_real(s, head->step);
+  cl_postgres_put_real(s, head->furthest);
+  cl_postgres_put_real(s, head->until);
+  for (size_t i = 0; i < sizeof after / sizeof *after; i++) cl_postgres_put_int(s, after[i]);
+  return cl_postgres_send_known(s, PG_HEAD_PUT, false, e);
+}
+
+int cl_postgres_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial),
+                     void *ctx, struct cl_err *e) {
+  struct cl_postgres *s = state;
+  cl_postgres_put_int(s, study);
+  cl_postgres_put_int(s, snapshot);
+  CL_TRY(cl_postgres_send_known(s, PG_PINS, true, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  for (int i = 0; i < cl_postgres_rows(s, 0); i++) {
+    int status = visit(ctx, cl_postgres_int(s, s->results[0], i, 0));
+    if (status != 0) return status;
+  }
+  return 0;
+}
+
+int cl_postgres_heads(void *state, int64_t study, struct cl_study_head *ret,
+                      int (*visit)(void *ctx, int64_t trial, const struct cl_head *head), void *ctx,
+                      struct cl_err *e) {
+  struct cl_postgres *s = state;
+  int64_t n_names = 0;
+  CL_TRY(cl_postgres_send_known(s, PG_BEGIN_READ, false, e));
+  cl_postgres_put_int(s, study);
+  CL_TRY(cl_postgres_send_known(s, PG_LOOK, true, e));
+  cl_postgres_put_int(s, study);
+  cl_postgres_put_int(s, 1);
+  cl_postgres_put_int(s, INT64_MAX);
+  CL_TRY(cl_postgres_send_known(s, PG_HEADS, true, e));
+  CL_TRY(cl_postgres_send_known(s, PG_COMMIT, false, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  PGresult *rows = cl_postgres_take(s, 1);
+  int status = cl_postgres_settle(s, study, 0, ret, &n_names, e);
+  for (int i = 0; i < s->pq.PQntuples(rows) && status == 0; i++) {
+    struct cl_head head;
+    cl_postgres_fill_trial(s, rows, i, &head);
+    status = visit(ctx, cl_postgres_int(s, rows, i, 0), &head);
+  }
+  s->pq.PQclear(rows);
+  return status;
+}
+
+/* Leases. */
+
+static int read_lease(struct cl_postgres *s, enum cl_postgres_known which, int64_t study,
+                      struct cl_lease *ret, struct cl_err *e) {
+  cl_postgres_put_int(s, study);
+  CL_TRY(cl_postgres_send_known(s, which, true, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  if (cl_postgres_rows(s, 0) == 0) return cl_postgres_no_study(s, study, e);
+  const PGresult *r = s->results[0];
+  const char *holder = cl_postgres_text(s, r, 0, 0);
+  *ret = (struct cl_lease){.generation = cl_postgres_int(s, r, 0, 1), .beat = cl_postgres_int(s, r, 0, 2)};
+  (void)snprintf(ret->holder, sizeof ret->holder, "%s", holder == NULL ? "" : holder);
+  return 0;
+}
+
+static int write_lease(struct cl_postgres *s, int64_t study, const struct cl_lease *lease, struct cl_err *e) {
+  cl_postgres_put_int(s, study);
+  cl_postgres_put_text(s, lease->holder);
+  cl_postgres_put_int(s, lease->generation);
+  cl_postgres_put_int(s, lease->beat);
+  CL_TRY(cl_postgres_send_known(s, PG_LEASE_PUT, false, e));
+  CL_TRY(cl_postgres_send_known(s, PG_COMMIT, false, e));
+  return cl_postgres_collect(s, e);
+}
+
+static bool is_same(const struct cl_lease *a, const struct cl_lease *b) {
+  return a->generation == b->generation && a->beat == b->beat && strcmp(a->holder, b->holder) == 0;
+}
+
+/* A connection that is lost at the end leaves open whether the lease was changed: then the row is looked at.
+ */
+int cl_postgres_lease(void *state, int64_t study, int (*change)(void *ctx, struct cl_lease *row), void *ctx,
+                      struct cl_lease *ret, struct cl_err *e) {
+  struct cl_postgres *s = state;
+  if (change == NULL) return read_lease(s, PG_LEASE, study, ret, e);
+  struct cl_lease before, after, now;
+  CL_TRY(cl_postgres_send_known(s, PG_BEGIN, false, e));
+  int status = read_lease(s, PG_LEASE_LOCK, study, &before, e);
+  after = before;
+  if (status == 0) status = change(ctx, &after);
+  if (status == 0) {
+    status = write_lease(s, study, &after, e);
+    if (status == CLADE_ECLOSED && cl_postgres_mend(s, e) == 0 &&
+        read_lease(s, PG_LEASE, study, &now, e) == 0)
+      status = is_same(&now, &after) ? 0 : CLADE_ECLOSED;
+  } else if (s->conn != NULL && s->pq.PQtransactionStatus(s->conn) == PQTRANS_INTRANS) {
+    if (cl_postgres_send_once(s, "ROLLBACK", false, NULL) == 0) (void)cl_postgres_collect(s, NULL);
+  }
+  if (status >= 0) *ret = status == 0 ? after : before;
+  return status;
+}

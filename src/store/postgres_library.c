@@ -1,0 +1,30 @@
+/* Loading libpq. It brings a dozen libraries along and costs milliseconds, which only those who use a
+ * PostgreSQL store should pay. It stays loaded: its libraries do not like to be taken out again. */
+#include <assert.h>
+#include <dlfcn.h>
+#include <string.h>
+
+#include "store/postgres_impl.h"
+
+int cl_libpq_load(struct cl_libpq *pq, struct cl_err *e) {
+  assert(pq->handle == NULL);
+  void *handle = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+  if (handle == NULL)
+    return CL_FAIL(
+        e, CLADE_EUNSUPPORTED,
+        "PostgreSQL stores need libpq, which cannot be loaded (%s): install the package libpq5, or use a "
+        "path on a local disk (SQLite)",
+        dlerror());
+#define CL_X(name) \
+  { \
+    void *symbol = dlsym(handle, #name); \
+    if (symbol == NULL) \
+      return CL_FAIL(e, CLADE_EUNSUPPORTED, \
+                     "libpq is too old (it has no %s): version 14 or newer is needed", #name); \
+    memcpy(&pq->name, &symbol, sizeof symbol); /* a function's address, which C will not cast */ \
+  }
+  CL_LIBPQ_MAP(CL_X)
+#undef CL_X
+  pq->handle = handle;
+  return 0;
+}
