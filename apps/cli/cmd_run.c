@@ -63,11 +63,30 @@ static int run_once(struct cl_cli *cli, const struct clade_run_options *o, struc
   return status < 0 ? cl_cli_fail(cli, &e) : exit_status;
 }
 
+/* On a terminal a doubt is a question, elsewhere a warning. */
+static bool ask(void *ctx, const char *doubt) {
+  struct cl_cli_live *l = ctx;
+  struct clade_text question = {0};
+  if (l->cli->yes || !l->cli->in_terminal || !l->cli->err_terminal) {
+    cl_cli_live_callbacks(l).note(l, CLADE_NOTE_WARNING, doubt);
+    return true;
+  }
+  clade_text_format(&question, "%s\nStart it all the same?", doubt);
+  bool yes = cl_cli_confirm(l->cli, false, question.failed ? doubt : clade_text_get(&question));
+  clade_text_done(&question);
+  return yes;
+}
+
 static int run_study(const struct clade_run_options *o, struct cl_cli_live *l) {
   struct clade_run_callbacks callbacks = cl_cli_live_callbacks(l);
+  callbacks.ask = ask;
   struct clade_run_result result = {.reason = ""};
   struct cl_err e = {0};
   int status = clade_run(o, &callbacks, &result, &e);
+  if (status == CLADE_STOP) {
+    cl_cli_live_end(l);
+    return cl_cli_complain(l->cli, CL_EXIT_FAILED, "nothing was started");
+  }
   return cl_cli_outcome(l, CL_PART_RUN, status, &result, &e);
 }
 

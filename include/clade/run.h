@@ -66,7 +66,9 @@ struct clade_run_callbacks {
   void (*progress)(void *ctx, const struct clade_progress *p); /* about 10 times a second */
   void (*result)(void *ctx, const struct clade_result_news *r);
   void (*note)(void *ctx, enum clade_note_kind kind, const char *sentence);
-}; /* each may be null; texts borrow until the call returns */
+  bool (*ask)(void *ctx, const char *doubt); /* before anything is stored: go on all the same? Null: yes,
+                                                after a warning */
+};                                           /* each may be null; texts borrow until the call returns */
 
 struct clade_run_options {
   const char *store; /* null: CLADE_STORE, then the spec's `store:`, then clade.db */
@@ -111,7 +113,8 @@ struct clade_run_result {
 
 /* Create the study and run it. SIGINT and SIGTERM are handled while it runs (contracts.md 4) unless a handler
  * other than the default is installed. CLADE_ESPEC (the sentence has file:line:column and a caret),
- * CLADE_EEXISTS (name taken: the sentence says what to do), CLADE_EIO, CLADE_ENOMEM, CLADE_ESPAWN. */
+ * CLADE_EEXISTS (name taken: the sentence says what to do), CLADE_EIO, CLADE_ENOMEM, CLADE_ESPAWN.
+ * CLADE_STOP: `ask` said no; nothing was started, *ret is as it was. */
 CLADE_API int clade_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
                         struct clade_run_result *ret, struct cl_err *e);
 

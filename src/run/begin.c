@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "run/history.h"
 #include "run/provenance.h"
 
@@ -65,8 +66,33 @@ static int explain_taken(struct cl_store *store, const struct cl_plan *p, const 
       name, head.open ? " (from another spec)" : "", name, name);
 }
 
+/* XT keeps the launched runspec beside its runs (A9). The log has it as well, so a failure is only said. */
+static void keep_launched(const struct cl_plan *p, const char *directory, const char *name,
+                          const struct cl_begin *how) {
+  const struct clade_run_callbacks *callbacks = how->callbacks;
+  struct cl_text path = {0}, sentence = {0};
+  struct cl_err e = {0};
+  if (p->settings->origin == NULL || strcmp(p->settings->origin, "runspec") != 0) return;
+  cl_text_format(&path, "%s/%s", directory, name);
+  int status = path.failed ? CL_FAIL_NOMEM(&e) : cl_dir_create(path.bytes, &e);
+  cl_text_add(&path, "/launched_job_spec.yaml");
+  if (status == 0)
+    status = path.failed ? CL_FAIL_NOMEM(&e)
+                         : cl_file_write(path.bytes, p->result.spec, strlen(p->result.spec), false, &e);
+  if (status == 0)
+    cl_text_format(&sentence, "------- Runspec (%s) copied to %s",
+                   how->file == NULL ? "of this study" : how->file, path.bytes);
+  else
+    cl_text_format(&sentence, "the runspec was not copied to launched_job_spec.yaml: %s", e.text);
+  if (callbacks != NULL && callbacks->note != NULL && !sentence.failed)
+    callbacks->note(callbacks->ctx, status == 0 ? CLADE_NOTE_INFO : CLADE_NOTE_WARNING,
+                    cl_text_get(&sentence));
+  cl_text_done(&path);
+  cl_text_done(&sentence);
+}
+
 static int create(struct cl_store *store, const struct cl_plan *p, const char *name, const char *provenance,
-                  int64_t seed, int64_t *ret_study, struct cl_err *e) {
+                  int64_t seed, const struct cl_begin *how, int64_t *ret_study, struct cl_err *e) {
   char uuid[37];
   struct cl_text directory = {0};
   CL_TRY(make_uuid(uuid, e));
@@ -83,6 +109,7 @@ static int create(struct cl_store *store, const struct cl_plan *p, const char *n
   ev.u.created.directory = cl_text_get(&directory);
   ev.u.created.provenance = provenance;
   int status = directory.failed ? CL_FAIL_NOMEM(e) : cl_store_create(store, &ev, ret_study, e);
+  if (status == 0) keep_launched(p, cl_text_get(&directory), name, how);
   cl_text_done(&directory);
   return status;
 }
@@ -109,7 +136,7 @@ static int create_named(struct cl_store *store, const struct cl_plan *p, const s
       status = CL_FAIL_NOMEM(e);
       break;
     }
-    status = create(store, p, cl_text_get(&name), cl_text_get(&provenance), seed, ret_study, e);
+    status = create(store, p, cl_text_get(&name), cl_text_get(&provenance), seed, how, ret_study, e);
     if (status != CLADE_EEXISTS) break;
     status = how->again ? 0 : find_taken(store, p, p->settings->study, how->reuse, ret_study, e);
     if (!how->again) break;

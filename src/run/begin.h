@@ -9,6 +9,7 @@ struct cl_begin {
   bool again;                                  /* the name is taken: use NAME-2, NAME-3 … */
   bool reuse;                                  /* the name is taken: that study it is */
   const struct clade_run_callbacks *callbacks; /* for notes; may be null */
+  const char *file;                            /* of the spec, for a note; may be null */
 };
 
 /* CLADE_EEXISTS when the name is taken (the sentence says what to do); the errors of cl_history_import: then

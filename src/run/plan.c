@@ -120,6 +120,15 @@ void cl_plan_tell(const struct cl_plan *p, const struct clade_run_callbacks *cal
   if (callbacks == NULL || callbacks->note == NULL) return;
   for (int i = 0; i < p->result.n_notes; i++) {
     const struct cl_spec_note *n = &p->result.notes[i];
+    if (n->kind == CL_SPEC_QUESTION && callbacks->ask != NULL) continue;
     callbacks->note(callbacks->ctx, n->kind == CL_SPEC_NOTE ? CLADE_NOTE_INFO : CLADE_NOTE_WARNING, n->text);
   }
+}
+
+bool cl_plan_ask(const struct cl_plan *p, const struct clade_run_callbacks *callbacks) {
+  for (int i = 0; i < p->result.n_notes && callbacks != NULL && callbacks->ask != NULL; i++)
+    if (p->result.notes[i].kind == CL_SPEC_QUESTION &&
+        !callbacks->ask(callbacks->ctx, p->result.notes[i].text))
+      return false;
+  return true;
 }

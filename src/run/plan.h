@@ -41,6 +41,8 @@ char *cl_store_choose(const char *typed, const char *from_spec, const char *here
 
 /* Notes of the spec, to whoever listens. */
 void cl_plan_tell(const struct cl_plan *p, const struct clade_run_callbacks *callbacks);
+/* What only a person can judge is asked, where somebody can be asked; false = start nothing. */
+bool cl_plan_ask(const struct cl_plan *p, const struct clade_run_callbacks *callbacks);
 
 char *cl_working_directory(void); /* absolute; gives; null without memory */
 

@@ -26,12 +26,18 @@ int cl_run(const struct clade_run_options *options, const struct clade_run_callb
     status = cl_plan_run_once(&plan, callbacks, &ret->once_status, e);
     goto out;
   }
+  if (!cl_plan_ask(&plan, callbacks)) {
+    status = CLADE_STOP;
+    goto out;
+  }
   struct cl_store_options o = {.mode = CL_STORE_CREATE,
                                .sync = options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
   status = cl_store_open(plan.store, &o, &store, e);
   if (status == 0)
-    status = cl_study_begin(store, &plan, &(struct cl_begin){.again = options->again, .callbacks = callbacks},
-                            &study, e);
+    status = cl_study_begin(
+        store, &plan,
+        &(struct cl_begin){.again = options->again, .callbacks = callbacks, .file = options->spec}, &study,
+        e);
   cl_store_close(store);
   if (status < 0) goto out;
   struct cl_session_options session = {.address = plan.store,

@@ -157,6 +157,34 @@ static int no_program(struct cl_draft *d, struct cl_err *e) {
       d->s->source->name, d->s->source->name);
 }
 
+/* Does something outside of these bytes refer to an anchor in them? */
+static bool is_referred_to(const struct cl_node *root, size_t begin, size_t end) {
+  for (const struct cl_node *node = root; node != NULL; node = cl_node_walk(root, node)) {
+    bool outside = node->start < begin || node->start >= end;
+    if (node->kind == CL_ALIAS && outside && node->target != NULL && node->target->start >= begin &&
+        node->target->start < end)
+      return true;
+  }
+  return false;
+}
+
+/* The copy that the program gets has no launcher: it is one run, and must not be launched again (A9). */
+static char *copy_without_launcher(const struct cl_draft *d) {
+  const char *text = d->r.source->text;
+  size_t n = d->r.source->n, begin = n, end = n;
+  const struct cl_node *key = cl_node_key(d->s->root, "job_launcher");
+  if (key != NULL && (key->start == 0 || text[key->start - 1] == '\n')) {
+    begin = key->start;
+    for (end = key->next->end; end < n && text[end] != '\n'; end++) continue;
+    end += end < n;
+  }
+  bool overlaps = begin < d->s->section.end && end > d->s->section.begin;
+  if (overlaps || is_referred_to(d->s->root, begin, end)) begin = end = n;
+  char *copy = cl_arena_bytes(d->r.arena, text, n);
+  if (copy != NULL) memmove(copy + begin, copy + end, n - end + 1);
+  return copy;
+}
+
 int cl_draft_runspec(struct cl_draft *d, struct cl_err *e) {
   const struct cl_node *launcher = cl_node_resolve(cl_node_find(d->s->root, "job_launcher"));
   assert(launcher != NULL && launcher->kind == CL_MAPPING);
@@ -172,8 +200,6 @@ int cl_draft_runspec(struct cl_draft *d, struct cl_err *e) {
   CL_TRY(note_idle_keys(d, launcher, e));
   CL_TRY(read_trainer(d, e));
   if (d->o->n_program == 0 && !d->o->in_process) return no_program(d, e);
-  char *dump = cl_arena_bytes(d->r.arena, d->r.source->text, d->r.source->n);
-  if (dump == NULL) return CL_FAIL_NOMEM(e);
-  d->dump = dump;
-  return 0;
+  d->dump = copy_without_launcher(d);
+  return d->dump == NULL ? CL_FAIL_NOMEM(e) : 0;
 }

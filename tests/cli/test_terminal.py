@@ -110,6 +110,20 @@ def test_deleting_asks_and_takes_no_for_an_answer(directory):
     assert see(['list', 'pbt'], directory)[1] == 3
 
 
+def test_a_search_without_randomness_is_asked_about(directory):
+    with open(os.path.join(directory, 'fixed.yaml'), 'w', encoding='utf-8') as file:
+        file.write('job_launcher:\n  hp_tuning: random\n  total_runs: 2\nhyperparameters:\n  - name: &lr\n'
+                   '    ordered_tuning_values: [0.1, 0.25]\n    tuned_value: 0.1\nrate: *lr\n')
+    command = ['run', 'fixed.yaml', '--', 'sh', '-c', 'echo loss=2.385']
+    text, status = see(command, directory, answer=b'n\n')
+    assert status == 1 and '`randint` occurs nowhere' in text and 'nothing was started' in text, text
+    assert os.listdir(directory) == ['fixed.yaml'], os.listdir(directory)
+    text, status = see(command, directory, answer=b'y\n')
+    assert status == 0 and text.count('[y/N]') == 1 and 'fixed is finished' in text, text
+    text, status = see([*command[:1], '--yes', '--again', *command[1:]], directory)
+    assert status == 0 and '[y/N]' not in text, text
+
+
 def test_drawings_fit_every_size(directory):
     fill(directory)
     for columns, rows in ((80, 24), (200, 60), (40, 10), (20, 5)):

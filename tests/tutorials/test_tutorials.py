@@ -145,7 +145,8 @@ class Stage:
     """Where a script is played."""
 
     def __init__(self, directory, document, clade, rl_nexus):
-        self.directory, self.document = directory, document
+        self.directory, self.document = os.path.join(directory, 'rl_nexus'), document  # some write into the directory above
+        os.mkdir(self.directory)
         kept = {k: v for k, v in os.environ.items() if k.startswith(('ASAN', 'UBSAN', 'LSAN'))}
         path = f'{clade.parent}:{rl_nexus.parent}:{os.environ["PATH"]}'
         self.environment = {**kept, 'PATH': path, 'TZ': 'UTC', 'LANG': 'C.UTF-8', 'HOME': str(directory), 'TERM': 'dumb',

@@ -74,8 +74,7 @@ int main(int argc, char **argv) {
   clade_trainer *t = NULL;
   clade_stages *s = NULL;
   int status = clade_trainer_open(argc, argv, NULL, &t);
-  for (size_t i = 0; i < 8 && status == 0 && !clade_trainer_in_study(t); i++)
-    clade_trainer_default(t, names[i], "0");
+  for (size_t i = 0; i < 8 && status == 0; i++) clade_trainer_default(t, names[i], "0");
   if (status == 0) status = clade_stages_open(t, &options, &s);
   double merit = status == 0 ? get_merit(t) : 0;
   while (status == 0 && clade_stages_next(s)) walk(s, turn++, stage.iters == 5000, merit);
