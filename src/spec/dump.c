@@ -93,7 +93,7 @@ static int emit_value(struct emitter *m, const struct cl_node *node, int indent,
                           meant == NULL ? "this alias leads to nothing known"
                                         : "aliases make this part too large or endless; write it out");
   if (meant->kind == CL_SCALAR) {
-    if (meant->text[0] != '\0' || meant->quoted) cl_text_add_char(m->out, ' ');
+    if (meant->text[0] != '\0' || meant->quoted || meant->tag != NULL) cl_text_add_char(m->out, ' ');
     emit_scalar(m, meant);
     cl_text_add_char(m->out, '\n');
     return 0;

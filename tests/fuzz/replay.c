@@ -96,7 +96,7 @@ static size_t change(uint8_t *data, size_t size) {
   }
 }
 
-static void try_change(long long number) {
+static void try_change(long long number, int show) {
   static uint8_t data[CHANGED_MOST + 64];
   random_state = UINT64_C(0x9E3779B97F4A7C15) * (uint64_t)(number + 1);
   current = number;
@@ -104,6 +104,8 @@ static void try_change(long long number) {
   size_t size = in->n < CHANGED_MOST ? in->n : CHANGED_MOST;
   memcpy(data, in->bytes, size);
   for (size_t i = below(8) + 1; i > 0; i--) size = change(data, size);
+  if (show) (void)fwrite(data, 1, size, stdout);
+  if (show) return;
   uint8_t *exact = malloc(size == 0 ? 1 : size); /* so that a sanitizer sees one byte too many */
   if (exact == NULL) return;
   memcpy(exact, data, size);
@@ -123,13 +125,17 @@ int main(int argc, char **argv) {
   }
   free(entries);
   if (n_inputs == 0) return 1;
+  if (argc > 3) {
+    try_change(strtoll(argv[3], NULL, 10), 1);
+    return 0;
+  }
   printf("1..%d\n", n_inputs + (changes > 0));
   for (int i = 0; i < n_inputs; i++) {
     (void)LLVMFuzzerTestOneInput(inputs[i].bytes, inputs[i].n);
     printf("ok - %s\n", inputs[i].name);
     (void)fflush(stdout);
   }
-  for (long long i = 0; i < changes; i++) try_change(i);
+  for (long long i = 0; i < changes; i++) try_change(i, 0);
   if (changes > 0) printf("ok - %lld changed ones\n", changes);
   for (int i = 0; i < n_inputs; i++) free(inputs[i].bytes);
   return 0;
