@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "model/constraint.h"
+#include "model/event.h"
 #include "spec/hyperparameters.h"
 #include "spec/spec_impl.h"
 
@@ -128,11 +129,23 @@ static bool is_study_character(char c) {
          c == '_' || c == '-';
 }
 
+/* A control, a character that turns the direction of writing, or one without width, in UTF-8: who reads the
+ * name could not type it. */
+static bool is_unseen(const char *text) {
+  unsigned char p[3] = {0};
+  for (int i = 0; i < 3 && text[i] != '\0'; i++) p[i] = (unsigned char)text[i];
+  if (p[0] == 0xC2) return p[1] < 0xA0;                  /* U+0080 … U+009F */
+  if (p[0] == 0xEF) return p[1] == 0xBB && p[2] == 0xBF; /* U+FEFF */
+  if (p[0] != 0xE2) return false;
+  if (p[1] == 0x80) return (p[2] >= 0x8B && p[2] <= 0x8F) || (p[2] >= 0xA8 && p[2] <= 0xAE);
+  return p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9;
+}
+
 static bool is_study_name(const char *name) {
   size_t n = strlen(name);
   if (n < 1 || n > 100 || name[0] == '.' || name[0] == '-') return false;
   for (const char *p = name; *p != '\0'; p++)
-    if (!is_study_character(*p)) return false;
+    if (!is_study_character(*p) || is_unseen(p)) return false;
   return true;
 }
 
@@ -336,13 +349,18 @@ static int check_objectives(const struct cl_draft *d, struct cl_err *e) {
   if (n == 0) return no_metric(d, e);
   for (size_t i = 0; i < n; i++) {
     const char *name = objective_name(d, i);
-    bool both = cl_definitions_find(&d->definitions, name) != NULL, twice = false;
+    bool both = cl_definitions_find(&d->definitions, name) != NULL, twice = false, unfit = false;
     for (size_t k = 0; k < i; k++) twice = twice || strcmp(objective_name(d, k), name) == 0;
     if (both)
       (void)CL_FAIL(e, CLADE_ESPEC, "%.100s is a metric and a hyperparameter; give one another name", name);
     else if (twice)
       (void)CL_FAIL(e, CLADE_ESPEC, "the metric %.100s is named twice", name);
-    if (both || twice) return blame_key(d, d->o->n_objectives > 0 ? "" : "metric", e);
+    else if (name[0] == '\0' || strlen(name) > CL_NAME_MAX)
+      unfit = true;
+    if (unfit)
+      (void)CL_FAIL(e, CLADE_ESPEC, "the metric's name has %zu bytes; it must have 1 to %d", strlen(name),
+                    CL_NAME_MAX);
+    if (both || twice || unfit) return blame_key(d, d->o->n_objectives > 0 ? "" : "metric", e);
   }
   return 0;
 }
@@ -594,10 +612,32 @@ static int resolve(struct cl_draft *d, struct cl_spec_result *ret, struct cl_err
   return status;
 }
 
+static int check_text(const char *what, const char *text, struct cl_err *e) {
+  if (text == NULL || cl_text_is_utf8(text, strlen(text))) return 0;
+  return CL_FAIL(e, CLADE_ESPEC,
+                 "%s '%.200s' is not UTF-8; settings are kept as UTF-8 text, so choose another", what, text);
+}
+
+/* What a file holds is looked at when it is read; a shell and a file system may give any bytes. */
+static int check_overrides(const struct cl_spec_overrides *o, struct cl_err *e) {
+  CL_TRY(check_text("the working directory", o->here, e));
+  CL_TRY(check_text("the study's name", o->study, e));
+  CL_TRY(check_text("the target", o->target, e));
+  CL_TRY(check_text("the directory", o->directory, e));
+  CL_TRY(check_text("the working directory", o->cwd, e));
+  CL_TRY(check_text("the expression for metrics", o->metric_regex, e));
+  CL_TRY(check_text("the step's name", o->step, e));
+  CL_TRY(check_text("the search method", o->method, e));
+  CL_TRY(check_text("the scheduler", o->scheduler, e));
+  for (int i = 0; i < o->n_objectives; i++) CL_TRY(check_text("the metric", o->objectives[i].name, e));
+  return 0;
+}
+
 int cl_spec_resolve(const struct cl_spec *s, const struct cl_spec_overrides *o, struct cl_spec_result *ret,
                     struct cl_err *e) {
   assert(s != NULL && o != NULL && o->here != NULL && o->here[0] == '/');
   struct cl_spec *edited = NULL;
+  CL_TRY(check_overrides(o, e));
   if (o->n_set > 0) CL_TRY(cl_spec_edit(s, o->n_set, o->set, &edited, e));
   struct cl_arena arena = {0};
   struct cl_notes notes = {0};
