@@ -238,6 +238,13 @@ static int parse_rest(const char *item, char *rest, struct typed *ret, struct cl
   return 0;
 }
 
+/* `*`, `metrics.*` … mean all of them, also where somebody has called a metric `*`: in quotes it is that one.
+ */
+static bool is_all(const char *name) {
+  size_t n = strlen(name);
+  return strcmp(name, "*") == 0 || (n > 2 && strcmp(name + n - 2, ".*") == 0);
+}
+
 static int add_item(struct cl_table *t, const struct cl_catalogue *c, char *item, bool again,
                     struct cl_err *e) {
   struct typed typed = {.name = item};
@@ -259,7 +266,7 @@ static int add_item(struct cl_table *t, const struct cl_catalogue *c, char *item
                      rest, typed.name);
   }
   CL_TRY(parse_rest(item, rest, &typed, e));
-  bool pattern = is_pattern(&typed) && !is_known(c, typed.name);
+  bool pattern = is_pattern(&typed) && (is_all(typed.name) || !is_known(c, typed.name));
   return pattern ? add_matching(t, c, &typed, e) : add_named(t, c, &typed, again, e);
 }
 
