@@ -1,5 +1,6 @@
 /* clade: the command line. Finds the command, parses its options, runs it. Does nothing else at start,
  * because every millisecond here is paid by each call. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,6 +60,8 @@ int main(int argc, char **argv) {
   int kept = clade_keeper_main(argc, argv);
   if (kept >= 0) return kept;
   struct cl_cli cli = {0};
+  (void)signal(SIGXFSZ,
+               SIG_IGN); /* a file that may not grow (ulimit -f) is a write that fails, with a sentence */
   cl_cli_look(&cli);
   const char *name = take_command(argc, argv);
   cli.command = cl_cli_find(name);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 #include "base/alloc.h"
@@ -13,7 +14,7 @@
 #include "run/view.h"
 #include "worker/worker.h"
 
-enum { TICK_MS = 100 };
+enum { TICK_MS = 100, FILES_LEAST = 45 };
 
 struct session {
   const struct cl_session_options *options;
@@ -182,9 +183,27 @@ static int start_engine(struct session *s, struct cl_err *e) {
   return cl_engine_create(&g, &s->engine, e);
 }
 
+/* Below this the loop itself cannot begin, and would end the program. */
+static int check_files(const struct session *s, struct cl_err *e) {
+  struct rlimit r;
+  int slots = s->options->slots > 0 ? s->options->slots : 1;
+  rlim_t least = FILES_LEAST + 3 * (rlim_t)slots;
+  if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= least) return 0;
+  if (r.rlim_max < least)
+    return CL_FAIL(
+        e, CLADE_EIO,
+        "this process may have only %llu files open, and with %d slot%s it needs %llu: raise the limit "
+        "(ulimit -n), or use fewer slots",
+        (unsigned long long)r.rlim_max, slots, slots == 1 ? "" : "s", (unsigned long long)least);
+  r.rlim_cur = least;
+  (void)setrlimit(RLIMIT_NOFILE, &r);
+  return 0;
+}
+
 static int start(struct session *s, struct cl_err *e) {
   struct cl_store_options store = {.mode = CL_STORE_WRITE,
                                    .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
+  CL_TRY(check_files(s, e));
   CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
   CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));
   CL_TRY(cl_run_view_create(s->log, s->options->callbacks, &s->view, e));

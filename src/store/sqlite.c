@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -127,10 +128,22 @@ const char *cl_sqlite_text(sqlite3_stmt *statement, int column) {
 
 /* Transactions. */
 
+/* Whoever removes or replaces the file leaves this handle with one that nobody finds any more. */
+int cl_sqlite_check_place(struct cl_sqlite *s, struct cl_err *e) {
+  int moved = 0;
+  if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || !moved) return 0;
+  return CL_FAIL(
+      e, CLADE_EIO,
+      "the store '%s' was removed, or another file was put in its place, while it was in use: nothing "
+      "more is read or written; put it back and go on",
+      s->path);
+}
+
 int cl_sqlite_begin_write(struct cl_sqlite *s, struct cl_err *e) {
   assert(!s->writing);
   CL_TRY(cl_sqlite_lock(s, e));
-  int status = cl_sqlite_run_one(s, SQL_BEGIN_WRITE, e);
+  int status = cl_sqlite_check_place(s, e);
+  if (status == 0) status = cl_sqlite_run_one(s, SQL_BEGIN_WRITE, e);
   if (status < 0)
     cl_sqlite_unlock(s);
   else
@@ -197,10 +210,48 @@ static int resolve_path(struct cl_sqlite *s, const char *path, struct cl_err *e)
   return status;
 }
 
+/* On a disk that is mounted read-only SQLite cannot make the files beside the store that it needs to share
+ * it. Nobody writes there: then it need not share. 1 = so it is. */
+static int is_on_read_only_disk(struct cl_sqlite *s, struct cl_err *e) {
+  struct stat info;
+  if (s->options.mode != CL_STORE_READ || access(s->path, W_OK) == 0 || errno != EROFS) return 0;
+  cl_text_add(&s->scratch, s->path);
+  cl_text_add(&s->scratch, "-wal");
+  bool waiting = stat(cl_text_get(&s->scratch), &info) == 0 && info.st_size > 0;
+  cl_text_clear(&s->scratch);
+  if (!waiting) return 1;
+  return CL_FAIL(
+      e, CLADE_EIO,
+      "the store '%s' is on a read-only disk, and its newest events are still in '%s-wal': copy both to "
+      "another disk to read them",
+      s->path, s->path);
+}
+
+/* file:PATH?immutable=1 */
+static int write_address(struct cl_sqlite *s, struct cl_err *e) {
+  cl_text_add(&s->scratch, "file:");
+  for (const char *p = s->path; *p != '\0'; p++) {
+    if (*p == '%' || *p == '?' || *p == '#')
+      cl_text_format(&s->scratch, "%%%02x", *p);
+    else
+      cl_text_add_char(&s->scratch, *p);
+  }
+  cl_text_add(&s->scratch, "?immutable=1");
+  return s->scratch.failed ? CL_FAIL_NOMEM(e) : 0;
+}
+
 static int open_database(struct cl_sqlite *s, struct cl_err *e) {
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  int fixed = is_on_read_only_disk(s, e);
+  CL_TRY(fixed);
   if (s->options.mode == CL_STORE_CREATE) flags |= SQLITE_OPEN_CREATE;
-  if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
+  if (fixed == 1) {
+    CL_TRY(write_address(s, e));
+    flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  }
+  int code = sqlite3_open_v2(fixed == 1 ? cl_text_get(&s->scratch) : s->path, &s->db, flags, NULL);
+  cl_text_clear(&s->scratch);
+  if (code != SQLITE_OK) {
     if (s->db == NULL) return CL_FAIL_NOMEM(e);
     return cl_sqlite_fail(s, "open", e);
   }

@@ -133,6 +133,8 @@ int cl_sqlite_run_one(struct cl_sqlite *s, enum cl_sqlite_statement which, struc
 /* Step once: 1 a row (reset it), 0 no row (was reset), or an error (was reset). */
 int cl_sqlite_step(struct cl_sqlite *s, sqlite3_stmt *statement, struct cl_err *e);
 /* The writer's lock and a transaction; CLADE_EBUSY after the lock's time-out. */
+/* CLADE_EIO when another file stands at the store's path now, or none. Costs one stat. */
+int cl_sqlite_check_place(struct cl_sqlite *s, struct cl_err *e);
 int cl_sqlite_begin_write(struct cl_sqlite *s, struct cl_err *e);
 int cl_sqlite_end_write(struct cl_sqlite *s, bool commit, struct cl_err *e);
 

@@ -7,6 +7,11 @@
 
 #include "store/sqlite_impl.h"
 
+/* The system or the user has no watch left: others have them all. Who waits looks now and then instead. */
+static bool is_shortage(int cause) {
+  return cause == EMFILE || cause == ENFILE || cause == ENOSPC || cause == ENOMEM;
+}
+
 int cl_sqlite_watch(void *state, int *ret_fd, struct cl_err *e) {
   struct cl_sqlite *s = state;
   if (s->watch_fd >= 0) {
@@ -15,14 +20,19 @@ int cl_sqlite_watch(void *state, int *ret_fd, struct cl_err *e) {
   }
   /* The first read opens the log; from then on it stays, because this handle is a user of it. */
   CL_TRY(cl_sqlite_exec(s, "SELECT 1 FROM studies", e));
-  int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0)
-    return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot watch the store '%s': %s", s->path, strerror(errno));
-  if (inotify_add_watch(fd, sqlite3_filename_wal(sqlite3_db_filename(s->db, "main")), IN_MODIFY) < 0) {
-    int cause = errno;
+  int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), cause = errno;
+  if (fd >= 0 &&
+      inotify_add_watch(fd, sqlite3_filename_wal(sqlite3_db_filename(s->db, "main")), IN_MODIFY) < 0) {
+    cause = errno;
     (void)close(fd);
-    return CL_FAIL_CAUSE(e, CLADE_EIO, cause, "cannot watch the store '%s': %s", s->path, strerror(cause));
+    fd = -1;
   }
+  if (fd < 0 && is_shortage(cause)) {
+    *ret_fd = -1;
+    return 0;
+  }
+  if (fd < 0)
+    return CL_FAIL_CAUSE(e, CLADE_EIO, cause, "cannot watch the store '%s': %s", s->path, strerror(cause));
   s->watch_fd = fd;
   *ret_fd = fd;
   return 0;

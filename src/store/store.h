@@ -127,8 +127,9 @@ int cl_store_lease_beat(struct cl_store *s, int64_t study, struct cl_lease *leas
 int cl_store_lease_release(struct cl_store *s, int64_t study, struct cl_lease *lease, struct cl_err *e);
 
 /* A descriptor that becomes readable when another process may have appended (inotify on the WAL); -1 if this
- * store has none (then poll every 2 ms). After it woke: drain, look at the head, and look again after 0.2 and
- * 2 ms, because a wake can come before the commit is visible. Owned by the store. */
+ * store has none, or the system has no watch left (then look at the head now and then). After it woke: drain,
+ * look at the head, and look again after 0.2 and 2 ms, because a wake can come before the commit is visible.
+ * Owned by the store. */
 int cl_store_watch(struct cl_store *s, int *ret_fd, struct cl_err *e);
 void cl_store_watch_drain(struct cl_store *s);
 

@@ -340,7 +340,8 @@ static int block_signals(void) {
   const struct sigaction standard = {.sa_handler = SIG_DFL};
   const struct sigaction ignored = {.sa_handler = ignore, .sa_flags = SA_RESTART};
   for (int s = 1; s < NSIG; s++) {
-    bool mine = s == SIGINT || s == SIGTERM || s == SIGHUP || s == SIGQUIT || s == SIGPIPE || s == SIGTSTP;
+    bool mine = s == SIGINT || s == SIGTERM || s == SIGHUP || s == SIGQUIT || s == SIGPIPE || s == SIGTSTP ||
+                s == SIGXFSZ;
     if (s != SIGKILL && s != SIGSTOP) (void)sigaction(s, mine ? &ignored : &standard, NULL);
   }
   sigset_t child;
