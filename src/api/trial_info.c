@@ -96,11 +96,15 @@ static int fill_metrics(struct filling *f, const struct clade_report *reports) {
     const struct clade_named_value *last = NULL, *of_record = NULL;
     for (size_t k = 0; k < f->story->n_reports; k++) {
       const struct clade_named_value *found = find_metric(&f->story->reports[k], &reports[k], id);
-      if (found != NULL && reports[k].counts) last = found;
+      if (found != NULL && reports[k].counts && !f->story->reports[k].given_up && id != 1) last = found;
       if (f->story->reports[k].position == f->trial->record) of_record = found;
     }
     if (of_record != NULL) last = of_record;
-    if (last != NULL) m[i->n_metrics++] = *last;
+    if (last != NULL)
+      m[i->n_metrics++] = *last;
+    else if (id == 1 && !isnan(f->trial->value)) /* of the state that was taken over */
+      m[i->n_metrics++] = (struct clade_named_value){
+          .name = i->metric, .value = {.kind = CLADE_REAL, .as.real = f->trial->value}};
   }
   i->metrics = m;
   return 0;

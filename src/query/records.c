@@ -8,6 +8,9 @@
 
 #define READ_SINGLY_MAX 1000 /* rows; more are picked out of one pass over the log */
 
+/* Of its record, else what the trial's value is: a state that was taken over brings its own. */
+enum { OBJECTIVE = 1 };
+
 struct reading {
   struct cl_reader *reader;
   struct cl_trial_row **rows; /* those to be read */
@@ -83,7 +86,8 @@ static int fall_back(struct reading *p, struct cl_trial_row *row, int own, int n
   for (int i = 0; i < n; i++) {
     int at = 0;
     while (at < row->n_metrics && row->metrics[at].id != metrics[i].id) at++;
-    if (at < own || (at == row->n_metrics && at >= p->known)) continue; /* named since the reader looked */
+    bool unknown = at == row->n_metrics && at >= p->known; /* named since the reader looked */
+    if (at < own || unknown || metrics[i].id == OBJECTIVE) continue;
     if (at == row->n_metrics) row->n_metrics++;
     row->metrics[at] = (struct cl_metric){.id = metrics[i].id, .value = metrics[i].value};
   }
@@ -97,9 +101,9 @@ struct filling {
   int64_t first, last, after; /* trials; position before the first report of any */
 };
 
-/* Attempts before the last may hold reports that a later one has taken back: the story tells which. */
+/* Reports may be of a state that was taken back, or given up for another trial's: the story tells which. */
 static bool needs_story(const struct cl_trial_row *row) {
-  return row->trial->head.attempt > 1;
+  return row->trial->head.attempt > 1 || cl_trial_donor(row->trial) != 0;
 }
 
 static int visit_report(void *ctx, const struct cl_event *ev) {
@@ -118,7 +122,7 @@ static int fill_from_story(struct filling *f, size_t i, struct cl_err *e) {
   int status = 0;
   for (size_t k = 0; k < story.n_reports && status == 0; k++) {
     const struct cl_story_report *report = &story.reports[k];
-    if (!report->late && !report->is_void)
+    if (!report->late && !report->is_void && !report->given_up)
       status = fall_back(f->reading, row, f->own[i], report->n_metrics, report->metrics);
   }
   cl_story_done(&story);

@@ -1,6 +1,7 @@
 /* What listings show of a trial's metrics: the last report that holds the primary metric (contracts.md 3). A
  * metric that this record lacks — an objective computed at the end is a record of its own — comes from the
- * last report that counts and has it.
+ * last report that counts and has it, unless it was reported by a state that the trial has given up for
+ * another's. The primary metric is never taken from another report: a trial without a record shows its value.
  */
 #ifndef CL_RECORDS_H
 #define CL_RECORDS_H

@@ -6,9 +6,10 @@
 
 #include "base/alloc.h"
 
-struct begin { /* of an attempt: what was reported before, above the step of `from`, is void */
+struct begin { /* from a snapshot, 0 = the beginning */
   int64_t from;
   size_t reports;
+  bool loaded; /* by a process that runs on; else an attempt begins, and voids what was reported above it */
 };
 
 struct telling { /* a story while it is read */
@@ -17,6 +18,7 @@ struct telling { /* a story while it is read */
   const struct cl_space *space;
   struct cl_value *values; /* current ones, by index */
   double step;
+  int64_t trial;
   size_t n_begins, cap_begins;
   struct begin *begins;
   struct cl_err *e;
@@ -94,11 +96,21 @@ static struct cl_story_attempt *find_attempt(struct cl_story *s, int number) {
   return NULL;
 }
 
+static int add_begin(struct telling *t, int64_t from, bool loaded) {
+  if (cl_grow(&t->begins, &t->cap_begins, t->n_begins + 1, sizeof *t->begins) < 0) return CL_FAIL_NOMEM(t->e);
+  t->begins[t->n_begins++] = (struct begin){from, t->story->n_reports, loaded};
+  return 0;
+}
+
+static int load(struct telling *t, const struct cl_event *ev) {
+  bool taken = !ev->late && ev->u.loaded.error == NULL;
+  return taken ? add_begin(t, ev->u.loaded.snapshot, true) : 0;
+}
+
 static int begin_attempt(struct telling *t, const struct cl_event *ev) {
   struct cl_story *s = t->story;
   if (find_attempt(s, ev->attempt) != NULL) return 0; /* its process was kept, and what it reported counts */
-  if (cl_grow(&t->begins, &t->cap_begins, t->n_begins + 1, sizeof *t->begins) < 0) return CL_FAIL_NOMEM(t->e);
-  t->begins[t->n_begins++] = (struct begin){ev->u.started.from, s->n_reports};
+  CL_TRY(add_begin(t, ev->u.started.from, false));
   if (cl_grow(&s->attempts, &s->cap_attempts, s->n_attempts + 1, sizeof *s->attempts) < 0)
     return CL_FAIL_NOMEM(t->e);
   s->attempts[s->n_attempts++] = (struct cl_story_attempt){.number = ev->attempt,
@@ -168,6 +180,7 @@ static int tell(void *ctx, const struct cl_event *ev) {
   case CL_EVENT_STARTED: return begin_attempt(t, ev);
   case CL_EVENT_REPORTED: return add_report(t, ev);
   case CL_EVENT_EXPLOITED: return change_values(t, ev, &ev->u.exploited.values, true);
+  case CL_EVENT_LOADED: return load(t, ev);
   case CL_EVENT_SET: return change_values(t, ev, &ev->u.set.values, false);
   case CL_EVENT_VOIDED: return void_change(t, ev);
   case CL_EVENT_LOST:
@@ -177,23 +190,31 @@ static int tell(void *ctx, const struct cl_event *ev) {
   }
 }
 
-static int take_step(void *ctx, const struct cl_event *ev) {
-  double *step = ctx;
-  if (ev->kind == CL_EVENT_SAVED) *step = ev->u.saved.step;
+struct saved {
+  int64_t trial;
+  double step;
+};
+
+static int take_saved(void *ctx, const struct cl_event *ev) {
+  struct saved *saved = ctx;
+  if (ev->kind == CL_EVENT_SAVED) *saved = (struct saved){ev->subject, ev->u.saved.step};
   return 0;
 }
 
 /* After the reading, because a store is not read inside of a reading. */
 static int void_reports(const struct telling *t) {
   for (size_t i = 0; i < t->n_begins; i++) {
-    double from = -INFINITY;
-    int64_t position = t->begins[i].from;
-    struct cl_read one = {.after = position - 1, .until = position};
-    if (position != 0)
+    const struct begin *b = &t->begins[i];
+    struct saved from = {.trial = t->trial, .step = -INFINITY};
+    struct cl_read one = {.after = b->from - 1, .until = b->from};
+    if (b->from != 0)
       CL_TRY(
-          cl_store_read(cl_reader_store(t->reader), cl_reader_id(t->reader), &one, take_step, &from, t->e));
-    for (size_t k = 0; k < t->begins[i].reports; k++)
-      if (t->story->reports[k].step > from) t->story->reports[k].is_void = true;
+          cl_store_read(cl_reader_store(t->reader), cl_reader_id(t->reader), &one, take_saved, &from, t->e));
+    for (size_t k = 0; k < b->reports; k++) {
+      struct cl_story_report *r = &t->story->reports[k];
+      if (!b->loaded && r->step > from.step) r->is_void = true;
+      if (from.trial != t->trial || r->step > from.step) r->given_up = true;
+    }
   }
   return 0;
 }
@@ -209,7 +230,8 @@ int cl_story_read(struct cl_reader *r, int64_t trial, struct cl_story *ret, stru
     return CL_FAIL(e, CLADE_ENOTFOUND, "%s has no trial %lld: its trials are 1 to %lld", cl_study_name(study),
                    (long long)trial, (long long)head.trials);
   struct cl_story story = {0};
-  struct telling t = {.story = &story, .reader = r, .space = cl_study_space(study), .step = NAN, .e = e};
+  struct telling t = {
+      .story = &story, .reader = r, .space = cl_study_space(study), .step = NAN, .trial = trial, .e = e};
   t.values = cl_alloc_array((size_t)t.space->n, sizeof *t.values);
   if (t.values == NULL) return CL_FAIL_NOMEM(e);
   struct cl_read what = {.trial_lo = trial, .trial_hi = trial, .only_trials = true};

@@ -21,6 +21,7 @@ struct cl_story_report {
   int attempt;
   double step;
   bool late, is_void; /* does not count: a superseded attempt's, or a later attempt began below its step */
+  bool given_up; /* of a state that the trial has left for another one's, or for an earlier one of its own */
   int n_metrics;
   const struct cl_metric *metrics; /* with names */
 };

@@ -140,6 +140,10 @@ int64_t tale_report(struct tale *t, int64_t trial, double step, ...) {
 }
 
 int64_t tale_save(struct tale *t, int64_t trial, double step) {
+  return tale_save_scored(t, trial, step, (double)NAN);
+}
+
+int64_t tale_save_scored(struct tale *t, int64_t trial, double step, double value) {
   struct cl_event ev = {.kind = CL_EVENT_SAVED, .subject = trial, .attempt = trial_head(t, trial).attempt};
   ev.u.saved.step = step;
   ev.u.saved.way = CL_WAY_DIRECTORY;
@@ -147,6 +151,7 @@ int64_t tale_save(struct tale *t, int64_t trial, double step) {
   ev.u.saved.path = "checkpoints/x";
   ev.u.saved.hash = "hash";
   ev.u.saved.host = "here";
+  if (!isnan(value)) ev.u.saved.rollup = (struct cl_rollup){value, value, value, 1};
   return append(t, ev);
 }
 
@@ -168,6 +173,13 @@ int64_t tale_exploit(struct tale *t, int64_t trial, int64_t snapshot, int n, con
   ev.u.exploited.values = assign(n, values, room);
   ev.u.exploited.until = CL_NO_STEP;
   return append(t, ev);
+}
+
+void tale_load(struct tale *t, int64_t trial, int64_t exploit, int64_t snapshot) {
+  struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = trial, .attempt = trial_head(t, trial).attempt};
+  ev.u.loaded.change = exploit;
+  ev.u.loaded.snapshot = snapshot;
+  append(t, ev);
 }
 
 void tale_end(struct tale *t, int64_t trial, int status, int64_t record, double value) {

@@ -36,8 +36,11 @@ void tale_start(struct tale *t, int64_t trial, int attempt, int64_t from);
 /* Metrics: up to 4 pairs of name and value, ended by a null name. Returns its position. */
 int64_t tale_report(struct tale *t, int64_t trial, double step, ...);
 int64_t tale_save(struct tale *t, int64_t trial, double step);
+int64_t tale_save_scored(struct tale *t, int64_t trial, double step, double value); /* one report, of value */
 void tale_set(struct tale *t, int64_t trial, int id, struct cl_value value, const char *text);
 int64_t tale_exploit(struct tale *t, int64_t trial, int64_t snapshot, int n, const struct cl_value *values);
+void tale_load(struct tale *t, int64_t trial, int64_t exploit,
+               int64_t snapshot); /* its process has taken the state over */
 /* The process ends with this status (128+n: signal n); record and value are those of its last report (0:
  * none). */
 void tale_end(struct tale *t, int64_t trial, int status, int64_t record, double value);

@@ -179,6 +179,44 @@ static void metrics_that_the_record_lacks_come_from_the_last_report_that_has_the
   assert_string_equal(rows("maze", f), "9");
 }
 
+static const char exploit_settings[] =
+    "\"objectives\": [{\"name\": \"acc\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+    "\"hyperparameters\": [{\"id\": 1, \"name\": \"lr\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}],"
+    "\"search\": {\"method\": \"random\"}, \"trials\": 9, \"parallel\": 2, \"limits\": {\"retries\": 1}";
+
+/* Trial 2 takes the state of trial 1 over, while its process runs (`loads`) or by a new attempt. */
+static void tell_exploit(const char *name, bool loads, bool reports_after) {
+  struct tale t = tale_begin(store, name, exploit_settings);
+  struct cl_value lr = cl_value_real(0.125);
+  tale_worker(&t, "here", 2);
+  for (int i = 0; i < 2; i++) tale_start(&t, tale_propose(&t, NULL, 1, &lr), 1, 0);
+  int64_t record = tale_report(&t, 1, 1, "acc", 0.983, "loss", 0.0625, NULL);
+  int64_t saved = tale_save_scored(&t, 1, 1, 0.983);
+  tale_report(&t, 2, 1, "acc", 0.732, "loss", 0.75, NULL);
+  if (loads) {
+    tale_load(&t, 2, tale_exploit(&t, 2, saved, 1, &lr), saved);
+  } else {
+    tale_end(&t, 2, 75, 0, 0);
+    tale_exploit(&t, 2, saved, 1, &lr);
+    tale_start(&t, 2, 2, saved);
+  }
+  int64_t own = reports_after ? tale_report(&t, 2, 2, "acc", 0.25, NULL) : 0;
+  tale_end(&t, 2, 0, own, reports_after ? 0.25 : 0.983);
+  tale_end(&t, 1, 0, record, 0.983);
+}
+
+static void a_state_that_was_taken_over_shows_its_value_and_nothing_of_the_one_given_up(void **state) {
+  (void)state;
+  static const char *const columns[] = {"trial", "state", "acc", "loss"};
+  struct cl_list_options o = {.n_columns = 4, .columns = columns, .sort = "acc"};
+  tell_exploit("loads", true, false);
+  assert_string_equal(rows("loads", o), "1 COMPLETE 0.983 0.0625|2 COMPLETE 0.983 -");
+  tell_exploit("starts", false, false);
+  assert_string_equal(rows("starts", o), "1 COMPLETE 0.983 0.0625|2 COMPLETE 0.983 -");
+  tell_exploit("reports", true, true);
+  assert_string_equal(rows("reports", o), "2 COMPLETE 0.25 -|1 COMPLETE 0.983 0.0625");
+}
+
 static void many_such_rows_are_read_in_one_pass(void **state) {
   (void)state;
   enum { TRIALS_TOLD = 1013 };
@@ -285,7 +323,7 @@ static void studies_are_listed_by_pattern_and_order(void **state) {
   struct cl_table t = {0};
   struct cl_err e = {0};
   assert_int_equal(cl_studies_read(store, NULL, &(struct cl_list_options){0}, &t, &e), 0);
-  assert_int_equal(t.n_rows, 6);
+  assert_int_equal(t.n_rows, 9);
   assert_string_equal(t.cells[0].as.text, "mnist");
   cl_table_done(&t);
   assert_int_equal(
@@ -312,6 +350,7 @@ int main(void) {
       cmocka_unit_test(filters_keep_what_holds),
       cmocka_unit_test(record_is_the_last_report_with_the_objective),
       cmocka_unit_test(metrics_that_the_record_lacks_come_from_the_last_report_that_has_them),
+      cmocka_unit_test(a_state_that_was_taken_over_shows_its_value_and_nothing_of_the_one_given_up),
       cmocka_unit_test(many_such_rows_are_read_in_one_pass),
       cmocka_unit_test(columns_are_found_by_every_name),
       cmocka_unit_test(standard_names_win_over_hyperparameters_of_the_same_name),
