@@ -16,11 +16,17 @@ extern const struct cl_cli_command cl_command_enqueue;
 extern const struct cl_cli_command cl_command_list;
 extern const struct cl_cli_command cl_command_show;
 extern const struct cl_cli_command cl_command_best;
+extern const struct cl_cli_command cl_command_view;
 extern const struct cl_cli_command cl_command_log;
 extern const struct cl_cli_command cl_command_export;
 extern const struct cl_cli_command cl_command_stop;
 extern const struct cl_cli_command cl_command_pause;
 extern const struct cl_cli_command cl_command_update;
+extern const struct cl_cli_command cl_command_tag;
+extern const struct cl_cli_command cl_command_untag;
+extern const struct cl_cli_command cl_command_note;
+extern const struct cl_cli_command cl_command_set;
+extern const struct cl_cli_command cl_command_clear;
 extern const struct cl_cli_command cl_command_delete;
 extern const struct cl_cli_command cl_command_help;
 extern const struct cl_cli_command cl_command_version;
@@ -41,11 +47,17 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_list,
   &cl_command_show,
   &cl_command_best,
+  &cl_command_view,
   &cl_command_log,
   &cl_command_export,
   &cl_command_stop,
   &cl_command_pause,
   &cl_command_update,
+  &cl_command_tag,
+  &cl_command_untag,
+  &cl_command_note,
+  &cl_command_set,
+  &cl_command_clear,
   &cl_command_delete,
   &cl_command_help,
   &cl_command_version,

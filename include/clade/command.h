@@ -34,8 +34,22 @@ struct clade_deletion {
 CLADE_API int clade_delete(const char *store, const char *study, bool dry, struct clade_deletion *ret,
                            struct cl_err *e);
 
-/* Write a note on a study or on the trials that the address names. */
+/* Write a note on a study or on the trials that the address names: up to 1 MiB of UTF-8. */
 CLADE_API int clade_note(const char *store, const char *address, const char *text, struct cl_err *e);
+
+/* Tags: names with a text or none, on a study or on trials. A name has up to 200 bytes of UTF-8 without
+ * control characters, `=` and comma; a text up to 64 KiB. Tagging again replaces the text. They are
+ * annotations: no version rises, and nothing that decides looks at them. */
+struct clade_tag {
+  const char *name, *text; /* text null: none */
+};
+/* All tags on all that the address names. ret_subjects (may be null): how many those are. CLADE_ENOTFOUND;
+ * CLADE_EINVAL names the tag. */
+CLADE_API int clade_tag(const char *store, const char *address, const struct clade_tag *tags, size_t n,
+                        int64_t *ret_subjects, struct cl_err *e);
+/* `names`: may be patterns (* and ?). ret_removed (may be null): tags that were there. */
+CLADE_API int clade_untag(const char *store, const char *address, const char *const *names, size_t n,
+                          int64_t *ret_removed, struct cl_err *e);
 
 /* Steering studies that run. A decision is a person's event in the log: the engines that run the study obey
  * it, also ones on other machines, and one that starts later. None needs to run. */
