@@ -73,6 +73,12 @@ void kit_follow(struct kit_session *k);
 int kit_say(struct kit_session *k, struct cl_event ev, int64_t *ret_position);
 int64_t kit_said(struct kit_session *k, struct cl_event ev);
 
+/* What a process does in its life: it opens the store, finds or makes a study of that name, appends two
+ * trials with all kinds of rows, follows, reads, checks. Up to the first error, which is returned. */
+int kit_live(const char *address, const char *name, struct cl_err *e);
+/* The store can be opened, and if the study is there its heads are those of its log. */
+void kit_assert_whole(const char *address, const char *name);
+
 /* Both read the same log and come to the same state. */
 void kit_assert_same(struct cl_log *a, struct cl_log *b);
 

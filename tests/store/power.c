@@ -10,9 +10,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/rng.h"
+#include "store/disk.h"
 
 enum { FILES_MAX = 8, SECTOR = 512 };
-enum step_kind { WRITE, CUT, SYNC, REMOVE, CREATE, ACKNOWLEDGE };
+enum step_kind { NOTHING, WRITE, CUT, SYNC, REMOVE, CREATE, ACKNOWLEDGE };
 
 struct step {
   enum step_kind kind;
@@ -30,14 +31,6 @@ static struct {
   struct step *steps;
   size_t n, cap;
 } recording;
-
-struct power_file {
-  sqlite3_file base;
-  int file; /* -1: not recorded */
-  sqlite3_file *real;
-};
-
-static sqlite3_vfs *real_vfs;
 
 /* Recording. */
 
@@ -65,144 +58,31 @@ void power_acknowledge(int64_t study, int64_t value) {
   add_step((struct step){.kind = ACKNOWLEDGE, .offset = study, .n = value}, NULL);
 }
 
-/* The methods of a file: those that change it are recorded. */
-
-static sqlite3_file *real_of(sqlite3_file *f) {
-  return ((struct power_file *)f)->real;
-}
-
-static int file_close(sqlite3_file *f) {
-  return real_of(f)->pMethods->xClose(real_of(f));
-}
-
-static int file_read(sqlite3_file *f, void *to, int n, sqlite3_int64 offset) {
-  return real_of(f)->pMethods->xRead(real_of(f), to, n, offset);
-}
-
-static int file_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 offset) {
-  add_step((struct step){WRITE, ((struct power_file *)f)->file, offset, n, NULL, false}, from);
-  return real_of(f)->pMethods->xWrite(real_of(f), from, n, offset);
-}
-
-static int file_truncate(sqlite3_file *f, sqlite3_int64 size) {
-  add_step((struct step){CUT, ((struct power_file *)f)->file, 0, size, NULL, false}, NULL);
-  return real_of(f)->pMethods->xTruncate(real_of(f), size);
-}
-
-static int file_sync(sqlite3_file *f, int flags) {
-  (void)flags; /* the disk of the tests is slow enough without */
-  add_step((struct step){.kind = SYNC, .file = ((struct power_file *)f)->file}, NULL);
+/* The watcher. A file that could not be opened after all is not there in the recording either: it is empty.
+ */
+static int record(const struct disk_event *ev) {
+  static const enum step_kind kinds[DISK_CALLS] = {[DISK_OPEN] = CREATE,
+                                                   [DISK_DELETE] = REMOVE,
+                                                   [DISK_WRITE] = WRITE,
+                                                   [DISK_TRUNCATE] = CUT,
+                                                   [DISK_SYNC] = SYNC};
+  struct step step = {kinds[ev->call], file_of(ev->path), ev->offset, ev->n, NULL, ev->synced};
+  if (ev->call == DISK_OPEN && !ev->changed) return SQLITE_OK;
+  if (step.kind != NOTHING) add_step(step, ev->bytes);
   return SQLITE_OK;
 }
 
-static int file_size(sqlite3_file *f, sqlite3_int64 *ret) {
-  return real_of(f)->pMethods->xFileSize(real_of(f), ret);
-}
-
-static int file_lock(sqlite3_file *f, int level) {
-  return real_of(f)->pMethods->xLock(real_of(f), level);
-}
-
-static int file_unlock(sqlite3_file *f, int level) {
-  return real_of(f)->pMethods->xUnlock(real_of(f), level);
-}
-
-static int file_is_reserved(sqlite3_file *f, int *ret) {
-  return real_of(f)->pMethods->xCheckReservedLock(real_of(f), ret);
-}
-
-static int file_control(sqlite3_file *f, int what, void *arg) {
-  return real_of(f)->pMethods->xFileControl(real_of(f), what, arg);
-}
-
-static int file_sector_size(sqlite3_file *f) {
-  return real_of(f)->pMethods->xSectorSize(real_of(f));
-}
-
-static int file_characteristics(sqlite3_file *f) {
-  return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
-}
-
-static int file_map(sqlite3_file *f, int region, int size, int extend, void volatile **ret) {
-  return real_of(f)->pMethods->xShmMap(real_of(f), region, size, extend, ret);
-}
-
-static int file_shared_lock(sqlite3_file *f, int offset, int n, int flags) {
-  return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
-}
-
-static void file_barrier(sqlite3_file *f) {
-  real_of(f)->pMethods->xShmBarrier(real_of(f));
-}
-
-static int file_unmap(sqlite3_file *f, int remove) {
-  return real_of(f)->pMethods->xShmUnmap(real_of(f), remove);
-}
-
-static const sqlite3_io_methods methods = {
-    .iVersion = 2,
-    .xClose = file_close,
-    .xRead = file_read,
-    .xWrite = file_write,
-    .xTruncate = file_truncate,
-    .xSync = file_sync,
-    .xFileSize = file_size,
-    .xLock = file_lock,
-    .xUnlock = file_unlock,
-    .xCheckReservedLock = file_is_reserved,
-    .xFileControl = file_control,
-    .xSectorSize = file_sector_size,
-    .xDeviceCharacteristics = file_characteristics,
-    .xShmMap = file_map,
-    .xShmLock = file_shared_lock,
-    .xShmBarrier = file_barrier,
-    .xShmUnmap = file_unmap,
-};
-
-/* The methods of the VFS. */
-
-static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *ret_flags) {
-  (void)vfs;
-  struct power_file *p = (struct power_file *)f;
-  p->file = file_of(name);
-  p->real = (sqlite3_file *)(p + 1);
-  bool is_new = name != NULL && !cl_path_exists(name);
-  int code = real_vfs->xOpen(real_vfs, name, p->real, flags, ret_flags);
-  p->base.pMethods = p->real->pMethods == NULL ? NULL : &methods;
-  if (code == SQLITE_OK && is_new) add_step((struct step){.kind = CREATE, .file = p->file}, NULL);
-  return code;
-}
-
-static int vfs_delete(sqlite3_vfs *vfs, const char *name, int with_directory) {
-  (void)vfs;
-  if (cl_path_exists(name))
-    add_step((struct step){.kind = REMOVE, .file = file_of(name), .synced = with_directory != 0}, NULL);
-  return real_vfs->xDelete(real_vfs, name, 0);
-}
-
-static sqlite3_vfs power_vfs;
-
-static void make_vfs(void) {
-  if (real_vfs != NULL) return;
-  real_vfs = sqlite3_vfs_find(NULL);
-  assert(real_vfs != NULL);
-  power_vfs = *real_vfs; /* all that is not replaced is passed on: it does not look at its own struct */
-  power_vfs.zName = "power";
-  power_vfs.pNext = NULL;
-  power_vfs.szOsFile = (int)sizeof(struct power_file) + real_vfs->szOsFile;
-  power_vfs.xOpen = vfs_open;
-  power_vfs.xDelete = vfs_delete;
-  if (sqlite3_vfs_register(&power_vfs, 1) != SQLITE_OK) abort();
-}
+static const struct disk_watcher watcher = {.judge = record, .skip_syncs = true};
 
 void power_record(const char *dir) {
-  make_vfs();
+  disk_watch(&watcher);
   (void)snprintf(recording.dir, sizeof recording.dir, "%s/", dir);
   recording.on = true;
 }
 
 void power_stop(void) {
   recording.on = false;
+  disk_watch(NULL);
 }
 
 void power_forget(void) {

@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From now on files below `dir` (an absolute path) are recorded; the VFS becomes the standard one. */
+/* From now on files below `dir` (an absolute path) are recorded, by the watcher of disk.h. */
 void power_record(const char *dir);
-void power_stop(void);   /* the recording is kept; the VFS passes everything on */
+void power_stop(void);   /* the recording is kept */
 void power_forget(void); /* frees the recording */
 
 /* Note that what has been done so far was acknowledged: number `value` of study `study`. */
