@@ -1,6 +1,7 @@
 """Each lint rule finds a violation seeded into a small copy of the house, and says file and line; without it, it is content."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,21 @@ def test_banned_knows_names_from_text(directory):
     content(root, 'banned.py')
     put(root, 'tests/base/t.c', 'void f(void) { free(malloc(1)); setjmp(j); }\n')
     content(root, 'banned.py')
+
+
+def test_errors_finds_a_page_that_says_something_else(directory):
+    root = house(directory)
+    statuses = re.findall(r'X\((E[A-Z]+), -\d+, "([^"]*)"\)', (root / 'include/clade/error.h').read_text())
+    page = ''.join(f'| {name} | {meaning} | |\n' for name, meaning in statuses) + '| `n is …, but must be at most 2385` | |\n'
+    put(root, 'docs/errors.md', page)
+    content(root, 'errors.py')
+    put(root, 'docs/errors.md', page.replace('2385', '2386'))
+    finds(root, 'errors.py', f'docs/errors.md:{len(statuses) + 1}', 'nothing says')
+    put(root, 'docs/errors.md', page.replace('memory ran out', 'memory is there'))
+    finds(root, 'errors.py', 'docs/errors.md:2', 'ENOMEM means')
+    put(root, 'docs/errors.md', page)
+    put(root, 'src/store/seed.c', SEED.replace('2385,', '2385').replace('n is %d', 'm is %d'))
+    finds(root, 'errors.py', 'src/store/seed.c:6', 'has no entry')
 
 
 def test_packages_finds_a_dependency_that_setup_does_not_install(directory):

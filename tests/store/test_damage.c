@@ -154,7 +154,7 @@ static int see_study(void *ctx, const struct cl_study_row *row) {
 }
 
 static void studies_without_a_name_are_corrupt(void **state) {
-  const struct fixture *f = *state;
+  struct fixture *f = *state;
   struct cl_err e = {0};
   int n = 0;
   int64_t study = 0;
@@ -163,7 +163,7 @@ static void studies_without_a_name_are_corrupt(void **state) {
   assert_says(cl_store_find(f->s, "digits", &study, &e), CLADE_ECORRUPT, &e, "has no name");
   change(f, "UPDATE studies SET name = 'digits'; UPDATE names SET name = NULL");
   cl_store_close(f->s);
-  ((struct fixture *)*state)->s = kit_open(KIT_SQLITE, &f->place);
+  f->s = kit_open(KIT_SQLITE, &f->place);
   assert_says(read_all(f, &e), CLADE_ECORRUPT, &e, "names of study 1");
 }
 

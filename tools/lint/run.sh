@@ -8,6 +8,7 @@ rules=(
   "floors    floors.py    an include points only to a lower floor"
   "banned    banned.py    functions this house does not call"
   "packages  packages.py  every dependency is installed by ./dev setup"
+  "errors    errors.py    docs/errors.md says what the program says"
   "shell     shell.sh     shellcheck"
   "format    format.sh    clang-format"
   "clang     clang.py     compiles with clang, warnings are errors"
