@@ -17,12 +17,17 @@
 #define BACK_OFF_MS     500
 #define BACK_OFF_MAX_MS 30000
 
-void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why) {
+int64_t cl_worker_delay_claims(struct cl_worker *w) {
   int64_t ms = BACK_OFF_MS;
   for (int i = 0; i < w->claim_failures && ms < BACK_OFF_MAX_MS; i++) ms *= 2;
   if (ms > BACK_OFF_MAX_MS) ms = BACK_OFF_MAX_MS;
   w->claim_failures++;
   w->claim_after_us = cl_clock_monotonic_us() + ms * 1000;
+  return ms;
+}
+
+void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why) {
+  int64_t ms = cl_worker_delay_claims(w);
   cl_worker_say(w, trial, "it could not be started: %s. The next start is tried in %g s", why,
                 (double)ms / 1000);
 }

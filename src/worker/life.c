@@ -63,6 +63,7 @@ static void on_lost(void *ctx) {
   cl_keeper_close(w->keeper);
   w->keeper = NULL;
   cl_worker_say(w, 0, "the keeper process was killed: how trainers end that it had started may stay unknown");
+  (void)cl_worker_delay_claims(w); /* one that dies of its work must not use up every trial's tries */
   int status = cl_life_open_keeper(w, &e);
   for (size_t i = 0; i < w->n_all && status >= 0; i++) {
     struct cl_attempt *a = w->all[i];

@@ -19,8 +19,18 @@
 
 /* Sessions. */
 
+static void unlink_session(struct cl_session *s) {
+  if (s->worker == NULL) return; /* which is gone */
+  if (s->previous != NULL)
+    s->previous->next = s->next;
+  else
+    s->worker->sessions = s->next;
+  if (s->next != NULL) s->next->previous = s->previous;
+}
+
 static void destroy_session(struct cl_session *s) {
   assert(s->closed && s->holds == 0);
+  unlink_session(s);
   cl_lines_done(&s->lines);
   cl_message_memory_done(&s->memory);
   cl_free(s->given);
@@ -36,12 +46,6 @@ void cl_session_release(struct cl_session *s) {
 }
 
 static void forget(struct cl_session *s) {
-  struct cl_worker *w = s->worker;
-  if (s->previous != NULL)
-    s->previous->next = s->next;
-  else
-    w->sessions = s->next;
-  if (s->next != NULL) s->next->previous = s->previous;
   if (s->attempt != NULL && s->attempt->session == s) s->attempt->session = NULL;
   s->attempt = NULL;
 }
@@ -244,13 +248,15 @@ int cl_server_open(struct cl_worker *w, struct cl_err *e) {
 
 /* The handle of the listener is closed with the worker's others. */
 void cl_server_close(struct cl_worker *w) {
-  while (w->sessions != NULL) {
-    struct cl_session *s = w->sessions;
+  for (struct cl_session *s = w->sessions, *next; s != NULL; s = next) {
+    next = s->next;
+    cl_session_close(s);
+    s->worker = NULL;
     s->holds -= s->puts; /* nobody will be told any more */
     s->puts = 0;
-    cl_session_close(s);
-    assert(w->sessions != s);
+    if (s->closed && s->holds == 0) destroy_session(s);
   }
+  w->sessions = NULL;
   if (w->server != NULL) (void)uv_poll_stop(w->server);
   if (w->listener >= 0) (void)close(w->listener);
   if (w->spare >= 0) (void)close(w->spare);

@@ -94,7 +94,7 @@ struct cl_attempt {
   struct cl_session *session; /* its connection, or null */
 };
 
-/* One connection. Freed when it is closed and nothing holds it. */
+/* One connection. In the worker's list until it is closed and nothing holds it: then it is freed. */
 struct cl_session {
   struct cl_worker *worker;
   struct cl_session *next, *previous;
@@ -204,6 +204,7 @@ int cl_attempt_put(struct cl_attempt *a, struct cl_event *ev, cl_log_told *told,
 
 /* claim.c */
 int cl_worker_claim(struct cl_worker *w, struct cl_err *e);
+int64_t cl_worker_delay_claims(struct cl_worker *w); /* longer each time until one is spawned; ms */
 void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why); /* no claim for a while */
 /* Paused and continued before its process has noticed: its open attempt goes on, if it may. */
 int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e);

@@ -1,0 +1,228 @@
+/* Everything that can fail fails once, at the first, the second, … instant: allocations and system calls of
+ * the engine's process, and of the keeper's. A study of real trainers goes on, or the worker ends with a
+ * sentence and the next one recovers; in the end every trial is complete, once, and every report that a
+ * trainer saw answered is in the log. */
+#include "worker/world.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "fault/alloc.h"
+#include "fault/calls.h"
+
+enum { TRIALS = 2, ENGINES_MAX = 40 };
+
+static const char program[] = "export CLADE_PARAM_pause_ms=0; exec \"$KILL_TRAINER\" --pause_ms=1";
+
+static bool struck; /* something has failed since the study began, here or (perhaps) in a keeper */
+
+static bool asked, paused;
+static unsigned long n_studies;
+
+static bool has_happened(void) {
+  struck |= cl_fault_happened() || cl_fault_call_happened();
+  return struck;
+}
+
+static void disarm(void) {
+  (void)has_happened();
+  cl_fault_arm(0, false);
+  cl_fault_call_arm(NULL, 0, false);
+  (void)unsetenv("CLADE_FAULT_CALL");
+}
+
+static int put(struct world *w, int64_t trial, struct cl_event ev, struct cl_err *e) {
+  ev.subject = trial;
+  ev.seen = world_trial(w, trial)->head.version;
+  ev.as_of = cl_log_position(w->log);
+  return cl_log_put(w->log, &ev, NULL, NULL, e);
+}
+
+/* The first trial is asked for its state; the second one pauses, and goes on when its process has ended. */
+static int steer(struct world *w, struct cl_err *e) {
+  const struct cl_trial *first = world_trial(w, 1), *second = world_trial(w, 2);
+  if (!asked && first->head.state == CL_RUNNING && first->head.reports >= 1) {
+    asked = true;
+    CL_TRY(put(w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN}, e));
+  }
+  if (!paused && second->head.state == CL_RUNNING && second->head.reports >= 2) {
+    paused = true;
+    CL_TRY(put(w, 2, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG}, e));
+  }
+  if (second->head.state != CL_PAUSED || (second->head.flags & CL_ATTEMPT_OPEN)) return 0;
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
+  ev.u.continued.until = CL_NO_STEP;
+  return put(w, 2, ev, e);
+}
+
+/* What an engine would decide: whoever was lost or preempted is tried again. A trial may have moved on
+ * meanwhile. */
+static int retry_all(struct world *w, struct cl_err *e) {
+  for (int64_t i = 1; i <= cl_study_trials(w->s); i++) {
+    const struct cl_trial *t = world_trial(w, i);
+    if (!cl_head_may_retry(cl_study_head(w->s), &t->head)) continue;
+    struct cl_event ev = {.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
+    ev.u.retried.count = t->head.tries + 1;
+    CL_TRY(put(w, i, ev, e));
+  }
+  return 0;
+}
+
+static bool is_over(const struct world *w) {
+  return cl_study_count(w->s, CL_COMPLETE) == TRIALS && world_is_idle(w);
+}
+
+static int run_worker(struct world *w, int64_t limit, struct cl_err *e) {
+  while (!is_over(w)) {
+    if (cl_clock_monotonic_us() > limit) {
+      disarm();
+      world_show(w);
+      fail_msg("the study does not end");
+    }
+    for (bool more = true; more;) {
+      CL_TRY(retry_all(w, e));
+      CL_TRY(steer(w, e));
+      CL_TRY(cl_worker_turn(w->worker, e));
+      more = cl_log_has_put(w->log);
+      CL_TRY(cl_log_commit(w->log, e));
+    }
+    if (!is_over(w)) (void)uv_run(&w->loop, UV_RUN_ONCE);
+  }
+  return 0;
+}
+
+static int run_engine(struct world *w, int64_t limit, struct cl_err *e) {
+  CL_TRY(world_try_to_work(w, TRIALS, e));
+  CL_TRY(cl_worker_recover(w->worker, e));
+  return run_worker(w, limit, e);
+}
+
+/* One engine after the other, until the study is over. An engine that ends says why. */
+static void run_study(struct world *w) {
+  int64_t limit = cl_clock_monotonic_us() + WORLD_PATIENCE_US;
+  for (int i = 0; i < ENGINES_MAX; i++) {
+    struct cl_err e = {0};
+    if (run_engine(w, limit, &e) == 0) return;
+    if (!has_happened()) fail_msg("an engine failed by itself: %s", e.text);
+    assert_true(e.code < 0);
+    assert_true(strlen(e.text) >= 10);
+    disarm();
+    world_close(w);
+    world_open(w);
+  }
+  fail_msg("engines fail again and again");
+}
+
+/* Every line "attempt step" of the trainer's file stands in the log. */
+struct acknowledged {
+  int64_t trial;
+  int attempt;
+  double step;
+  bool found;
+};
+
+static int look_for(void *ctx, const struct cl_event *ev) {
+  struct acknowledged *a = ctx;
+  if (ev->kind == CL_EVENT_REPORTED && ev->subject == a->trial && ev->attempt == a->attempt &&
+      ev->u.reported.step == a->step)
+    a->found = true;
+  return 0;
+}
+
+static void assert_acknowledged(struct world *w, int64_t trial) {
+  char *text = world_read(w, trial, 0, "acknowledged");
+  for (char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+    struct acknowledged a = {.trial = trial};
+    char *end;
+    a.attempt = (int)strtol(line, &end, 10);
+    a.step = strtod(end, NULL);
+    assert_int_equal(cl_store_read(w->store, w->study, &(struct cl_read){0}, look_for, &a, NULL), 0);
+    if (!a.found) world_show(w);
+    assert_true(a.found);
+  }
+  cl_free(text);
+}
+
+/* Files are left as they are when an attempt is given up, but no lock is held and no descriptor is left. */
+static void assert_whole(struct world *w) {
+  struct cl_err e = {0};
+  if (cl_store_check(w->store, w->study, &e) != 0) fail_msg("%s", e.text);
+  for (int64_t i = 1; i <= TRIALS; i++) {
+    assert_int_equal(world_state(w, i), CL_COMPLETE);
+    assert_int_equal(world_count(w, i, CL_EVENT_DONE), 1);
+    assert_true(world_trial(w, i)->value < 0.05);
+    assert_acknowledged(w, i);
+  }
+}
+
+/* A study while `name` (null: allocations) fails the nth time; false when it did not come to that. */
+static bool survives(const char *name, unsigned long nth, bool in_keeper) {
+  struct world w;
+  char fault[160];
+  world_begin(&w, program, ", \"limits\": {\"retries\": 3, \"reconnect\": 60}");
+  for (int i = 0; i < TRIALS; i++) world_propose(&w, 2.385);
+  struck = in_keeper;
+  asked = paused = false;
+  n_studies++;
+  if (in_keeper) {
+    char *token = cl_path_join(w.directory, "fault");
+    assert_int_equal(cl_file_write(token, "", 0, false, NULL), 0);
+    (void)snprintf(fault, sizeof fault, "%s %lu %s", name, nth, token);
+    cl_free(token);
+    (void)setenv("CLADE_FAULT_CALL", fault, 1);
+  } else if (name == NULL) {
+    cl_fault_arm(nth, false);
+  } else {
+    cl_fault_call_arm(name, nth, false);
+  }
+  run_study(&w);
+  bool happened = has_happened();
+  disarm();
+  assert_whole(&w);
+  world_end(&w);
+  return happened;
+}
+
+/* 1, 2, 3, … first, then in growing strides: what comes late is mostly what has been before. */
+static unsigned long next_instant(unsigned long n, unsigned long dense) {
+  return n < dense ? n + 1 : n + 3;
+}
+
+static void every_call_may_fail_once(void **state) {
+  (void)state;
+  for (size_t i = 0; cl_fault_calls[i] != NULL; i++) {
+    unsigned long n = 1;
+    while (n < 1000 && survives(cl_fault_calls[i], n, false)) n = next_instant(n, 8);
+    print_message("# %s failed up to call %lu\n", cl_fault_calls[i], n);
+  }
+}
+
+static void memory_may_be_short_at_any_instant(void **state) {
+  (void)state;
+  unsigned long n = 1;
+  while (n < 100000 && survives(NULL, n, false)) n = next_instant(n, 30);
+  print_message("# memory failed up to allocation %lu\n", n);
+}
+
+/* What a keeper cannot do it answers, or it dies: then its children are followed by their files. */
+static void a_keeper_may_fail_at_any_call(void **state) {
+  (void)state;
+  static const char *const calls[] = {"write",   "read",  "open64",         "send",
+                                      "recvmsg", "flock", "cl_child_start", "cl_process_start"};
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+    for (unsigned long n = 1; n <= 6; n++) (void)survives(calls[i], n, true);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], CL_KEEPER_WORD) == 0) {
+    cl_fault_call_arm_from_environment();
+    return cl_keeper_main(argc, argv);
+  }
+  if (getenv("KILL_TRAINER") == NULL) return 77;
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_call_may_fail_once),
+                                     cmocka_unit_test(memory_may_be_short_at_any_instant),
+                                     cmocka_unit_test(a_keeper_may_fail_at_any_call)};
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  print_message("# %lu studies\n", n_studies);
+  return failed;
+}
