@@ -6,13 +6,15 @@
 
 #include "base/alloc.h"
 #include "engine/decide.h"
+#include "schedule/scheduler.h"
 #include "search/searcher.h"
 
 struct cl_engine {
   struct cl_engine_options options;
   char *holder;
   struct cl_searcher *searcher;
-  bool exhausted; /* the searcher has no point left */
+  struct cl_scheduler *scheduler; /* null: the study has none */
+  bool exhausted;                 /* the searcher has no point left */
   bool deciding;
   struct cl_lease lease;  /* ours while deciding, else as last seen */
   int64_t seen_moving_ms; /* when the other holder's beat was last seen to move */
@@ -36,7 +38,9 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_engine *g = ctx;
   if (g->failure.code != 0) return;
   if (ev->kind == CL_EVENT_REOPENED || ev->kind == CL_EVENT_UPDATED) g->exhausted = false;
-  (void)cl_searcher_apply(g->searcher, ev, &g->failure);
+  if (cl_searcher_apply(g->searcher, ev, &g->failure) < 0) return;
+  if (g->scheduler != NULL) (void)cl_scheduler_apply(g->scheduler, ev, &g->failure);
+  if (g->failure.code != 0) return;
   if (g->deciding && ev->subject > 0) add_attention(g, ev->subject);
 }
 
@@ -103,6 +107,18 @@ static int put(void *ctx, struct cl_event *ev, struct cl_err *e) {
   return 0;
 }
 
+/* What retries and stops is left to the scheduler where it replaces: a member that has diverged is judged at
+ * its next report, and one that was lost within a question is answered first. */
+static int put_attended(void *ctx, struct cl_event *ev, struct cl_err *e) {
+  struct cl_engine *g = ctx;
+  const struct cl_trial *t = cl_study_trial(study_of(g), ev->subject);
+  bool member = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
+  if (g->scheduler == NULL || !member) return put(g, ev, e);
+  if (ev->cause == CL_CAUSE_DIVERGED && cl_schedule_exploits(cl_study_settings(study_of(g)))) return 0;
+  int asks = ev->kind == CL_EVENT_RETRIED ? cl_scheduler_asks(g->scheduler, ev->subject, e) : 0;
+  return asks != 0 ? (asks < 0 ? asks : 0) : put(g, ev, e);
+}
+
 /* A person's pause holds the study open, for as long as the person likes; so does a trial that was asked for
  * in process or by hand and not told: nobody but its asker knows what became of it. */
 static void say_held(struct cl_engine *g) {
@@ -151,6 +167,21 @@ static bool is_enough(const struct cl_study *s) {
   return cl_study_pending(s) - cl_study_asked(s) >= cl_study_slots(s);
 }
 
+/* What the scheduler makes of the trials that ask. */
+static int decide_scheduled(struct cl_engine *g, struct cl_err *e) {
+  const struct cl_study *s = study_of(g);
+  const struct cl_study_head *h = cl_study_head(s);
+  if (g->scheduler == NULL || !h->open || cl_study_settings(s)->paused != NULL) return 0;
+  const struct cl_schedule_room room = {cl_study_slots(s) - (cl_study_pending(s) - cl_study_asked(s)),
+                                        g->exhausted ? 0 : h->budget - h->counted};
+  for (;;) {
+    struct cl_event ev = {0};
+    int status = cl_scheduler_next(g->scheduler, &room, &ev, e);
+    if (status != 0) return status < 0 ? status : 0;
+    CL_TRY(put(g, &ev, e));
+  }
+}
+
 static int decide_proposal(struct cl_engine *g, struct cl_err *e) {
   const struct cl_study *s = study_of(g);
   const struct cl_study_head *h = cl_study_head(s);
@@ -189,7 +220,8 @@ int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
   CL_TRY(tend_lease(g, now_ms, e));
   if (g->failure.code != 0) return CL_FAIL(e, g->failure.code, "%s", g->failure.text);
   if (!g->deciding) return 0;
-  CL_TRY(cl_attention_decide(&g->attention, study_of(g), put, g, e));
+  CL_TRY(cl_attention_decide(&g->attention, study_of(g), put_attended, g, e));
+  CL_TRY(decide_scheduled(g, e));
   return decide_study(g, e);
 }
 
@@ -202,6 +234,40 @@ bool cl_engine_is_over(const struct cl_engine *g) {
   return !cl_study_head(s)->open && cl_study_count(s, CL_RUNNING) == 0;
 }
 
+/* A scheduler must hear what was decided so far: the log is folded once more, beside the replica. */
+
+struct recall {
+  struct cl_study *past;
+  struct cl_scheduler *scheduler;
+  struct cl_err *e;
+};
+
+static int recall_event(void *ctx, const struct cl_event *ev) {
+  struct recall *r = ctx;
+  CL_TRY(cl_study_apply(r->past, ev, r->e));
+  return cl_scheduler_apply(r->scheduler, ev, r->e);
+}
+
+static int make_scheduler(struct cl_engine *g, struct cl_err *e) {
+  struct recall r = {.e = e};
+  if (cl_study_settings(study_of(g))->schedule == NULL) return 0;
+  CL_TRY(cl_study_create(&r.past, e));
+  cl_study_expect_partial(r.past);
+  int status = cl_scheduler_create(r.past, &g->scheduler, e);
+  r.scheduler = g->scheduler;
+  const struct cl_read all = {.until = cl_log_position(g->options.log), .skip_known_reports = true};
+  if (status == 0)
+    status =
+        cl_store_read(cl_log_store(g->options.log), cl_log_id(g->options.log), &all, recall_event, &r, e);
+  if (status >= 0) {
+    cl_study_reach(r.past, all.until);
+    cl_scheduler_move(g->scheduler, study_of(g));
+    status = 0;
+  }
+  cl_study_destroy(r.past);
+  return status;
+}
+
 int cl_engine_create(const struct cl_engine_options *options, struct cl_engine **ret, struct cl_err *e) {
   struct cl_engine *g = cl_alloc(sizeof *g);
   if (g == NULL) return CL_FAIL_NOMEM(e);
@@ -209,6 +275,7 @@ int cl_engine_create(const struct cl_engine_options *options, struct cl_engine *
   g->holder = cl_copy_text(options->holder);
   int status = g->holder == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0) status = cl_searcher_create(study_of(g), &g->searcher, e);
+  if (status == 0) status = make_scheduler(g, e);
   if (status == 0) status = cl_log_listen(options->log, on_event, g, e);
   if (status < 0) {
     cl_engine_destroy(g);
@@ -223,6 +290,7 @@ void cl_engine_destroy(struct cl_engine *g) {
   if (g->deciding)
     (void)cl_store_lease_release(cl_log_store(g->options.log), cl_log_id(g->options.log), &g->lease, NULL);
   cl_log_unlisten(g->options.log, on_event, g);
+  cl_scheduler_destroy(g->scheduler);
   cl_searcher_destroy(g->searcher);
   cl_attention_done(&g->attention);
   cl_free(g->holder);

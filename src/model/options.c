@@ -8,8 +8,14 @@
 
 static const struct cl_option *find_option(const struct cl_options *a, const char *name) {
   for (const struct cl_option *o = a->table; o->name != NULL; o++)
-    if (strcmp(o->name, name) == 0) return o;
+    if (strcmp(o->name, name) == 0 || (o->alias != NULL && strcmp(o->alias, name) == 0)) return o;
   return NULL;
+}
+
+/* What is given for it, by either name. */
+static const json_t *given(const struct cl_options *a, const struct cl_option *o) {
+  const json_t *node = json_object_get(a->given, o->name);
+  return node == NULL && o->alias != NULL ? json_object_get(a->given, o->alias) : node;
 }
 
 static bool is_choice(const struct cl_option *o) {
@@ -24,6 +30,22 @@ static bool has_word(const char *words, const char *word) {
     if (n > 0 && strncmp(at, word, n) == 0 && (at[n] == '\0' || at[n] == '|')) return true;
   }
   return false;
+}
+
+static int check_list(const struct cl_options *a, const struct cl_option *o, const json_t *node,
+                      struct cl_err *e) {
+  size_t n = json_array_size(node);
+  bool good = n >= 1 && n <= CL_OPTION_LIST_MAX;
+  for (size_t i = 0; i < n && good; i++) {
+    const json_t *item = json_array_get(node, i);
+    double x = json_is_number(item) ? json_number_value(item) : NAN;
+    good = x >= o->lo && x <= o->hi;
+  }
+  if (good) return 0;
+  char lo[CL_NUMBER_TEXT], hi[CL_NUMBER_TEXT];
+  return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be a list of 1 to %d numbers in %s…%s", a->section,
+                 o->name, a->method, CL_OPTION_LIST_MAX, cl_number_text(o->lo, lo),
+                 cl_number_text(o->hi, hi));
 }
 
 static int check_number(const struct cl_options *a, const struct cl_option *o, const json_t *node,
@@ -43,6 +65,7 @@ static int check_option(const struct cl_options *a, const struct cl_option *o, c
     return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be one of %s", a->section, o->name, a->method,
                    o->type);
   }
+  if (strcmp(o->type, "floats") == 0) return check_list(a, o, node, e);
   if (strcmp(o->type, "bool") != 0) return check_number(a, o, node, e);
   if (json_is_boolean(node)) return 0;
   return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be true or false", a->section, o->name, a->method);
@@ -74,8 +97,8 @@ static int refuse_option(const struct cl_options *a, const char *name, struct cl
 
 int cl_options_check(const struct cl_options *a, struct cl_err *e) {
   /* jansson's iterators want a mutable object, and leave it alone */
-  json_t *given = (json_t *)(uintptr_t)a->given;
-  for (void *it = json_object_iter(given); it != NULL; it = json_object_iter_next(given, it)) {
+  json_t *all = (json_t *)(uintptr_t)a->given;
+  for (void *it = json_object_iter(all); it != NULL; it = json_object_iter_next(all, it)) {
     const char *name = json_object_iter_key(it);
     const json_t *node = json_object_iter_value(it);
     if (strcmp(name, "method") == 0 || json_is_null(node)) continue;
@@ -89,7 +112,7 @@ int cl_options_check(const struct cl_options *a, struct cl_err *e) {
 double cl_options_number(const struct cl_options *a, const char *option) {
   const struct cl_option *o = find_option(a, option);
   assert(o != NULL && !is_choice(o));
-  const json_t *node = json_object_get(a->given, option);
+  const json_t *node = given(a, o);
   if (json_is_boolean(node)) return json_is_true(node);
   if (json_is_number(node)) return json_number_value(node);
   double x = strcmp(o->standard, "true") == 0;
@@ -97,15 +120,28 @@ double cl_options_number(const struct cl_options *a, const char *option) {
   return x;
 }
 
+int cl_options_numbers(const struct cl_options *a, const char *option, double ret[CL_OPTION_LIST_MAX]) {
+  const struct cl_option *o = find_option(a, option);
+  assert(o != NULL && strcmp(o->type, "floats") == 0);
+  const json_t *node = given(a, o);
+  json_t *standard = json_is_array(node) ? NULL : json_loads(o->standard, 0, NULL);
+  if (standard != NULL) node = standard;
+  int n = (int)json_array_size(node);
+  for (int i = 0; i < n; i++) ret[i] = json_number_value(json_array_get(node, (size_t)i));
+  json_decref(standard);
+  return n;
+}
+
 const char *cl_options_word(const struct cl_options *a, const char *option) {
   const struct cl_option *o = find_option(a, option);
   assert(o != NULL && is_choice(o));
-  const char *word = json_string_value(json_object_get(a->given, option));
+  const char *word = json_string_value(given(a, o));
   return word != NULL ? word : o->standard;
 }
 
 bool cl_options_has(const struct cl_options *a, const char *option) {
-  assert(find_option(a, option) != NULL);
-  const json_t *node = json_object_get(a->given, option);
+  const struct cl_option *o = find_option(a, option);
+  assert(o != NULL);
+  const json_t *node = given(a, o);
   return node != NULL && !json_is_null(node);
 }

@@ -10,10 +10,11 @@
 
 struct cl_option {
   const char *name;
-  const char *type;     /* "int", "float", "bool", or the words of a choice: "owen|none" */
-  double lo, hi;        /* inclusive range of a number */
+  const char *type;     /* "int", "float", "bool", "floats" (a list), or the words of a choice: "owen|none" */
+  double lo, hi;        /* inclusive range of a number, or of each of a list */
   const char *standard; /* the default, as text; the only place where it is written */
   const char *help;     /* one sentence */
+  const char *alias;    /* another name that it may be given by, or null */
 };
 
 /* What a method's options are and where they are given. */
@@ -30,6 +31,9 @@ int cl_options_check(const struct cl_options *o, struct cl_err *e);
 
 /* Value of an option, or its default. A bool is 0 or 1. */
 double cl_options_number(const struct cl_options *o, const char *option);
+#define CL_OPTION_LIST_MAX 16
+/* A list: fills ret, returns how many (1…CL_OPTION_LIST_MAX). */
+int cl_options_numbers(const struct cl_options *o, const char *option, double ret[CL_OPTION_LIST_MAX]);
 const char *cl_options_word(const struct cl_options *o,
                             const char *option);                     /* static or borrowed from given */
 bool cl_options_has(const struct cl_options *o, const char *option); /* given, and not null */

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "schedule/scheduler.h"
 #include "search/searcher.h"
 
 char *cl_working_directory(void) {
@@ -48,13 +49,7 @@ static int read_spec(const struct clade_run_options *options, const struct cl_pl
 static int check_methods(struct cl_plan *p, struct cl_err *e) {
   int status = cl_search_fits(p->settings, e);
   if (status < 0) return cl_spec_blame(p->spec, "search", e);
-  if (p->settings->schedule != NULL) {
-    (void)CL_FAIL(
-        e, CLADE_ESPEC,
-        "this version has no schedulers yet: remove `schedule:`, or use search methods alone (random, grid, "
-        "sobol, dgd)");
-    return cl_spec_blame(p->spec, "schedule", e);
-  }
+  if (cl_schedule_check(p->settings, e) < 0) return cl_spec_blame(p->spec, "schedule", e);
   if (p->result.target != NULL && strcmp(p->result.target, "local") != 0) {
     (void)CL_FAIL(e, CLADE_ESPEC, "the target '%s' is not supported by this version: only `target: local`",
                   p->result.target);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "engine/engine.h"
 #include "run/view.h"
+#include "schedule/scheduler.h"
 #include "worker/worker.h"
 
 enum { TICK_MS = 100, FILES_LEAST = 45 };
@@ -147,6 +148,12 @@ static int list_gpus(const struct cl_settings *settings, int *ret_n, const char 
   return 0;
 }
 
+/* A worker knows nothing of schedulers but the step of the first question. */
+static double first_until(void *ctx, const struct cl_trial *t) {
+  const struct session *s = ctx;
+  return cl_schedule_until(cl_study_settings(cl_log_study(s->log)), t);
+}
+
 static int start_worker(struct session *s, struct cl_err *e) {
   const char **gpus = NULL;
   int n_gpus = 0, given = s->options->slots;
@@ -159,6 +166,7 @@ static int start_worker(struct session *s, struct cl_err *e) {
                                 .store = s->options->address,
                                 .provenance = s->options->provenance,
                                 .grace_s = s->options->grace_s,
+                                .until = first_until,
                                 .say = say_worker,
                                 .ctx = s};
   if (w.n_gpus == 0) {

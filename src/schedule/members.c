@@ -1,0 +1,408 @@
+#include "schedule/members.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+double cl_members_step(const struct cl_members *m, int32_t rung) {
+  return m->interval * rung;
+}
+
+/* Steps are sums of fractions: 0.1 ten times is not quite 1. */
+int32_t cl_members_rung(const struct cl_members *m, double step) {
+  double rung = floor(step / m->interval * (1 + 1e-12) + 1e-9);
+  return rung < 1 ? 1 : rung > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)rung;
+}
+
+int cl_members_find(const struct cl_members *m, int64_t trial) {
+  return trial > 0 && (uint64_t)trial < m->cap_index ? m->index[trial] : -1;
+}
+
+/* Lists of members that ask. */
+
+static bool asks_before(const struct cl_members *m, uint32_t a, uint32_t b) {
+  int32_t x = m->items[a].asks, y = m->items[b].asks;
+  return x != y ? x < y : a < b;
+}
+
+static size_t find_place(const struct cl_members *m, const uint32_t *list, size_t n, uint32_t member) {
+  size_t lo = 0, hi = n;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (asks_before(m, list[middle], member))
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo;
+}
+
+static void take_out(const struct cl_members *m, uint32_t *list, size_t *n, uint32_t member) {
+  size_t at = find_place(m, list, *n, member);
+  assert(at < *n && list[at] == member);
+  memmove(&list[at], &list[at + 1], (--*n - at) * sizeof *list);
+}
+
+static void put_in(const struct cl_members *m, uint32_t *list, size_t *n, uint32_t member) {
+  size_t at = find_place(m, list, *n, member);
+  memmove(&list[at + 1], &list[at], ((*n)++ - at) * sizeof *list);
+  list[at] = member;
+}
+
+/* Members that train, by rung. */
+
+static int count_at(struct cl_members *m, int32_t rung, int32_t change, struct cl_err *e) {
+  size_t old = m->cap_at;
+  if (cl_grow(&m->at, &m->cap_at, (size_t)rung + 1, sizeof *m->at) < 0) return CL_FAIL_NOMEM(e);
+  if (m->cap_at > old) memset(m->at + old, 0, (m->cap_at - old) * sizeof *m->at);
+  m->at[rung] += change;
+  assert(m->at[rung] >= 0);
+  if (change > 0 && rung < m->lowest) m->lowest = rung;
+  return 0;
+}
+
+/* The rung of the training member that has come least far; INT32_MAX without any. */
+static int32_t lowest_training(struct cl_members *m) {
+  while ((size_t)m->lowest < m->cap_at && m->at[m->lowest] == 0) m->lowest++;
+  return (size_t)m->lowest < m->cap_at ? m->lowest : INT32_MAX;
+}
+
+static bool is_idle(int state) {
+  return state == CL_MEMBER_PAUSED || state == CL_MEMBER_DEAD;
+}
+
+static int leave(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  const struct cl_member *a = &m->items[i];
+  if (a->state == CL_MEMBER_TRAINS) return count_at(m, a->rung, -1, e);
+  if (a->state == CL_MEMBER_HELD) take_out(m, m->held, &m->n_held, i);
+  if (is_idle(a->state)) take_out(m, m->idle, &m->n_idle, i);
+  return 0;
+}
+
+static int enter(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  const struct cl_member *a = &m->items[i];
+  if (a->state == CL_MEMBER_TRAINS) return count_at(m, a->rung, +1, e);
+  if (a->state == CL_MEMBER_HELD) put_in(m, m->held, &m->n_held, i);
+  if (is_idle(a->state)) put_in(m, m->idle, &m->n_idle, i);
+  return 0;
+}
+
+/* What a trial's head says about its member. */
+
+static bool is_held(const struct cl_head *h) {
+  return h->step >= h->until && h->load == 0 && !(h->flags & (CL_FLAG_PREEMPTING | CL_ATTEMPT_DONE));
+}
+
+/* Its own state at this very step; 0 if that was not saved. */
+static int64_t snapshot_at(const struct cl_study *s, const struct cl_trial *t) {
+  const struct cl_snapshot *n = cl_study_snapshot(s, cl_trial_resume_from(s, t));
+  return n != NULL && n->usable && n->trial == t->number && n->step == t->head.step ? n->position : 0;
+}
+
+/* Its process went before the question was answered. It is answered before another one starts from there. */
+static bool is_adrift(const struct cl_members *m, const struct cl_head *h, const struct cl_trial *t) {
+  return h->step >= h->until && h->load == 0 && snapshot_at(m->env->study, t) != 0;
+}
+
+static int state_of(const struct cl_members *m, const struct cl_member *a, const struct cl_trial *t) {
+  const struct cl_head *h = &t->head;
+  bool gone = !(h->flags & CL_ATTEMPT_OPEN) && cl_state_is_result(cl_study_head(m->env->study), h);
+  switch (h->state) {
+  case CL_RUNNING: return is_held(h) ? CL_MEMBER_HELD : CL_MEMBER_TRAINS;
+  case CL_PAUSED: return a->by_person ? CL_MEMBER_OUT : CL_MEMBER_PAUSED;
+  case CL_COMPLETE:
+  case CL_PRUNED: return CL_MEMBER_OUT;
+  case CL_FAILED:
+  case CL_DIVERGED:
+  case CL_INFEASIBLE:
+    if (!gone) return CL_MEMBER_TRAINS;
+    return a->revivals < CL_REVIVALS_MAX ? CL_MEMBER_DEAD : CL_MEMBER_OUT;
+  case CL_LOST:
+  case CL_PREEMPTED: return is_adrift(m, h, t) ? CL_MEMBER_PAUSED : CL_MEMBER_TRAINS;
+  default: return CL_MEMBER_TRAINS; /* waits */
+  }
+}
+
+static void wake_skipped(struct cl_members *m) {
+  for (size_t i = 0; i < m->n && m->n_skipped > 0; i++) {
+    m->n_skipped -= m->items[i].skipped;
+    m->items[i].skipped = false;
+  }
+}
+
+struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t member) {
+  const struct cl_member *a = &m->items[member];
+  const struct cl_trial *t = cl_study_trial(m->env->study, a->trial);
+  bool scored = a->state != CL_MEMBER_DEAD && isfinite(t->value) && !(t->head.flags & CL_FLAG_DIVERGED);
+  double sign = cl_objective_sign(&m->env->settings->objectives[0]);
+  return (struct cl_evaluation){.trial = a->trial,
+                                .rung = a->asks,
+                                .step = t->head.step,
+                                .score = scored ? sign * t->value : -INFINITY,
+                                .report = t->record,
+                                .snapshot = scored ? snapshot_at(m->env->study, t) : 0};
+}
+
+/* Into the table, where others see it. Not for a member that is counted as training. */
+static int publish(struct cl_members *m, uint32_t i, struct cl_evaluation *v, struct cl_err *e) {
+  int64_t snapshot = v->snapshot;
+  m->items[i].rung = v->rung;
+  CL_TRY(cl_population_set(&m->population, i, v, e));
+  if (snapshot != 0) wake_skipped(m);
+  return 0;
+}
+
+static void drop_pending(struct cl_member *a) {
+  cl_free(a->pending);
+  a->pending = NULL;
+}
+
+static int evaluate(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  struct cl_member *a = &m->items[i];
+  const struct cl_evaluation what = cl_members_describe(m, i);
+  struct cl_evaluation *v =
+      cl_evaluation_create(m->env->study, cl_study_trial(m->env->study, a->trial), &what);
+  if (v == NULL) return CL_FAIL_NOMEM(e);
+  if (a->state != CL_MEMBER_DEAD) a->revivals = 0;
+  if (!m->ordered) return publish(m, i, v, e);
+  drop_pending(a);
+  a->pending = v;
+  return 0;
+}
+
+/* Is there an evaluation for the rung that it asks for? The first one stays while its state can be had: a
+ * process that was lost there has gone on from that very state. */
+static bool is_evaluated(const struct cl_members *m, uint32_t i, const struct cl_trial *t) {
+  const struct cl_member *a = &m->items[i];
+  const struct cl_evaluation *v = m->ordered ? a->pending : cl_population_of(&m->population, a->asks, i);
+  if (v == NULL || v->rung != a->asks || v->given_up || a->state == CL_MEMBER_DEAD) return false;
+  const struct cl_snapshot *n = cl_study_snapshot(m->env->study, v->snapshot);
+  return (n != NULL && n->usable) ||
+         (v->report == t->record && v->step == t->head.step && snapshot_at(m->env->study, t) == 0);
+}
+
+static int look(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  struct cl_member *a = &m->items[i];
+  const struct cl_trial *t = cl_study_trial(m->env->study, a->trial);
+  int before = a->state, state = state_of(m, a, t);
+  bool dies = state == CL_MEMBER_DEAD && before != CL_MEMBER_DEAD;
+  bool asks = state == CL_MEMBER_HELD || state == CL_MEMBER_PAUSED;
+  CL_TRY(leave(m, i, e));
+  if (asks) a->asks = cl_members_rung(m, t->head.step);
+  if (dies) a->asks = a->rung + 1;
+  a->state = (uint8_t)state;
+  int status = dies || (asks && !is_evaluated(m, i, t)) ? evaluate(m, i, e) : 0;
+  return status < 0 ? status : enter(m, i, e);
+}
+
+/* Events. */
+
+static int add(struct cl_members *m, int64_t trial, struct cl_err *e) {
+  size_t old = m->cap_index, n = m->n + 1;
+  if (cl_grow(&m->items, &m->cap, n, sizeof *m->items) < 0 ||
+      cl_grow(&m->held, &m->cap_held, n, sizeof *m->held) < 0 ||
+      cl_grow(&m->idle, &m->cap_idle, n, sizeof *m->idle) < 0 ||
+      cl_grow(&m->index, &m->cap_index, (size_t)trial + 1, sizeof *m->index) < 0)
+    return CL_FAIL_NOMEM(e);
+  for (size_t i = old; i < m->cap_index; i++) m->index[i] = -1;
+  CL_TRY(cl_population_add(&m->population, e));
+  m->items[m->n] = (struct cl_member){.trial = trial, .put = -1};
+  m->index[trial] = (int32_t)m->n;
+  return count_at(m, m->items[m->n++].rung, +1, e);
+}
+
+static int touch(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  if (m->n_touched > 0 && m->touched[m->n_touched - 1] == i) return 0;
+  if (cl_grow(&m->touched, &m->cap_touched, m->n_touched + 1, sizeof *m->touched) < 0)
+    return CL_FAIL_NOMEM(e);
+  m->touched[m->n_touched++] = i;
+  return 0;
+}
+
+int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e) {
+  if (ev->subject == 0) return 0;
+  if (ev->kind == CL_EVENT_PROPOSED &&
+      (ev->u.proposed.role == CL_ROLE_SEARCH || ev->u.proposed.role == CL_ROLE_ENQUEUED))
+    CL_TRY(add(m, ev->subject, e));
+  int i = cl_members_find(m, ev->subject);
+  if (i < 0) return 0;
+  struct cl_member *a = &m->items[i];
+  if (ev->kind == CL_EVENT_PAUSED) a->by_person = ev->cause != CL_CAUSE_EXPLOIT;
+  bool ruled = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
+  if (ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED) a->by_person = false;
+  a->rulings += ruled && ev->cause == CL_CAUSE_EXPLOIT;
+  if (ev->kind == CL_EVENT_REPORTED || ev->kind == CL_EVENT_SAVED) return look(m, (uint32_t)i, e);
+  return touch(m, (uint32_t)i, e);
+}
+
+int cl_members_asks(struct cl_members *m, int64_t trial, struct cl_err *e) {
+  int i = cl_members_find(m, trial);
+  if (i < 0) return 0;
+  CL_TRY(look(m, (uint32_t)i, e));
+  return is_idle(m->items[i].state) && !m->items[i].skipped;
+}
+
+int cl_members_recall(struct cl_members *m, size_t member, struct cl_evaluation *v, struct cl_err *e) {
+  struct cl_member *a = &m->items[member];
+  int32_t rung = v->rung;
+  if (a->pending != NULL && a->pending->rung == rung) { /* as it was seen, with its state */
+    cl_free(v);
+    v = a->pending;
+    a->pending = NULL;
+  }
+  if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
+  CL_TRY(publish(m, (uint32_t)member, v, e));
+  return a->state == CL_MEMBER_TRAINS ? count_at(m, rung, +1, e) : 0;
+}
+
+/* Whose turn is it? */
+
+static int look_at_touched(struct cl_members *m, struct cl_err *e) {
+  for (size_t i = 0; i < m->n_touched; i++) CL_TRY(look(m, m->touched[i], e));
+  m->n_touched = 0;
+  return 0;
+}
+
+static bool one_is_before(const struct cl_members *m, uint32_t member, int32_t rung) {
+  for (uint32_t j = 0; j < member; j++)
+    if (m->items[j].state == CL_MEMBER_TRAINS && m->items[j].rung < rung) return true;
+  return false;
+}
+
+/* The least rung, then member, of those that ask. */
+static bool is_first(const struct cl_members *m, uint32_t i) {
+  return (m->n_held == 0 || !asks_before(m, m->held[0], i)) &&
+         (m->n_idle == 0 || !asks_before(m, m->idle[0], i));
+}
+
+/* May it be judged now? In free mode always; the other two wait for those that have come less far. */
+static bool may_judge(struct cl_members *m, const struct cl_schedule_room *room, uint32_t i) {
+  const struct cl_member *a = &m->items[i];
+  if (!m->sync && !m->ordered) return true;
+  int32_t lowest = lowest_training(m);
+  int32_t first = m->n_held > 0 ? m->items[m->held[0]].asks : INT32_MAX;
+  if (m->n_idle > 0 && m->items[m->idle[0]].asks < first) first = m->items[m->idle[0]].asks;
+  if (a->asks > first) return false;
+  if (m->sync && (room->unproposed > 0 || lowest < a->asks)) return false;
+  if (!m->ordered) return true;
+  if (!is_first(m, i) || (room->unproposed > 0 && a->asks > 1)) return false;
+  return lowest >= a->asks || (lowest == a->asks - 1 && !one_is_before(m, i, a->asks));
+}
+
+static bool is_flying(const struct cl_members *m, uint32_t i) {
+  return m->items[i].put == cl_study_trial(m->env->study, m->items[i].trial)->head.version;
+}
+
+/* Slots that decisions on their way will free or take. */
+static void count_flying(struct cl_members *m, int64_t *ret_lent, int64_t *ret_taken) {
+  size_t kept = 0;
+  *ret_lent = *ret_taken = 0;
+  for (size_t k = 0; k < m->n_flying; k++) {
+    uint32_t i = m->flying[k];
+    if (!is_flying(m, i)) continue;
+    m->flying[kept++] = i;
+    *ret_lent += m->items[i].lends;
+    *ret_taken += is_idle(m->items[i].state);
+  }
+  m->n_flying = kept;
+}
+
+/* Members without a slot that have come less far, up to `enough`. */
+static int64_t count_behind(const struct cl_members *m, int32_t rung, int64_t enough) {
+  int64_t n = 0;
+  for (size_t k = 0; k < m->n_idle && n < enough && m->items[m->idle[k]].asks < rung; k++)
+    n += !m->items[m->idle[k]].skipped;
+  return n;
+}
+
+static int choose(struct cl_members *m, uint32_t i, bool lend, size_t *ret, bool *ret_lend,
+                  struct cl_err *e) {
+  struct cl_member *a = &m->items[i];
+  struct cl_evaluation *v = a->pending;
+  *ret = i;
+  *ret_lend = lend;
+  if (lend || v == NULL) return 0;
+  a->pending = NULL;
+  return publish(m, i, v, e);
+}
+
+/* It waits for others: does one without a slot hold it up? */
+static bool is_held_up(struct cl_members *m, const struct cl_schedule_room *room) {
+  if (m->n_idle == 0) return false;
+  uint32_t first = m->idle[0];
+  return !m->items[first].skipped && !is_flying(m, first) && may_judge(m, room, first);
+}
+
+int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, size_t *ret, bool *ret_lend,
+                    struct cl_err *e) {
+  CL_TRY(look_at_touched(m, e));
+  int64_t lent, taken;
+  count_flying(m, &lent, &taken);
+  int64_t slots = room->slots - taken;
+  for (size_t k = 0; k < m->n_held; k++) {
+    uint32_t i = m->held[k];
+    int64_t needless = lent + slots - room->unproposed; /* slots that are free for those without one */
+    if (is_flying(m, i)) continue;
+    bool judges = may_judge(m, room, i);
+    bool lends = needless < 0 || count_behind(m, m->items[i].asks, needless + 1) > needless ||
+                 (!judges && needless == 0 && is_held_up(m, room));
+    if (lends || judges) return choose(m, i, lends, ret, ret_lend, e);
+  }
+  for (size_t k = 0; k < m->n_idle && slots > room->unproposed; k++) {
+    uint32_t i = m->idle[k];
+    if (!is_flying(m, i) && !m->items[i].skipped && may_judge(m, room, i))
+      return choose(m, i, false, ret, ret_lend, e);
+  }
+  return CLADE_EMPTY;
+}
+
+int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct cl_err *e) {
+  struct cl_member *a = &m->items[member];
+  if (cl_grow(&m->flying, &m->cap_flying, m->n_flying + 1, sizeof *m->flying) < 0) return CL_FAIL_NOMEM(e);
+  m->flying[m->n_flying++] = (uint32_t)member;
+  a->put = cl_study_trial(m->env->study, a->trial)->head.version;
+  a->lends = lends;
+  return 0;
+}
+
+void cl_members_skip(struct cl_members *m, size_t member) {
+  m->n_skipped += !m->items[member].skipped;
+  m->items[member].skipped = true;
+}
+
+int cl_members_clone(struct cl_members *m, size_t member, int32_t came_to, bool was_dead, struct cl_err *e) {
+  struct cl_member *a = &m->items[member];
+  cl_population_retire(&m->population, member);
+  drop_pending(a);
+  if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
+  a->rung = came_to;
+  a->revivals = was_dead ? (uint8_t)(a->revivals + 1) : 0;
+  m->n_skipped -= a->skipped;
+  a->skipped = false;
+  return a->state == CL_MEMBER_TRAINS ? count_at(m, a->rung, +1, e) : 0;
+}
+
+static int32_t least(int32_t a, int32_t b) {
+  return a < b ? a : b;
+}
+
+void cl_members_forget(struct cl_members *m) {
+  int32_t rung = lowest_training(m);
+  if (m->n_held > 0) rung = least(rung, m->items[m->held[0]].asks);
+  if (m->n_idle > 0) rung = least(rung, m->items[m->idle[0]].asks);
+  if (rung != INT32_MAX) cl_population_forget(&m->population, rung - 1);
+}
+
+void cl_members_done(struct cl_members *m) {
+  cl_population_done(&m->population);
+  for (size_t i = 0; i < m->n; i++) drop_pending(&m->items[i]);
+  cl_free(m->items);
+  cl_free(m->index);
+  cl_free(m->held);
+  cl_free(m->idle);
+  cl_free(m->touched);
+  cl_free(m->at);
+  cl_free(m->flying);
+}

@@ -1,0 +1,91 @@
+/* The members of a population: who has reached which rung, who asks, and whose turn it is.
+ *
+ * A member asks when its report reached `until` (its process is held), when it stands paused there, or when
+ * it is dead (failed for good, diverged, infeasible): then it asks for the rung after its last one. Processes
+ * that are held come first; a free slot goes to the member that has come least far. When slots are few, a
+ * held member lends its slot to one that is behind (a pause), and is judged when its turn comes: by the table
+ * of its own rung, which does not change for that.
+ */
+#ifndef CL_MEMBERS_H
+#define CL_MEMBERS_H
+
+#include "schedule/population.h"
+#include "schedule/scheduler.h"
+
+enum cl_member_state {
+  CL_MEMBER_TRAINS = 0, /* or waits for a slot, or will be retried */
+  CL_MEMBER_HELD,       /* its report waits for an answer */
+  CL_MEMBER_PAUSED,     /* asks, without a slot: paused, or its process is lost */
+  CL_MEMBER_DEAD,       /* asks for another's state */
+  CL_MEMBER_OUT         /* complete, stopped, paused by a person, or dead too often: nothing is decided */
+};
+
+struct cl_member {
+  int64_t trial;
+  int64_t put;                   /* version that a decision was made for; the same version is left alone */
+  int32_t rung;                  /* last one with an evaluation, 0 = none */
+  int32_t asks;                  /* the rung it asks for, while it asks */
+  uint32_t rulings;              /* so far: names the random streams of the next one */
+  uint8_t state;                 /* enum cl_member_state */
+  uint8_t revivals;              /* since its last evaluation */
+  struct cl_evaluation *pending; /* ordered mode: made, and nobody sees it before its turn */
+  bool by_person;                /* paused by one */
+  bool lends;                    /* the decision that is on its way is a pause */
+  bool skipped;                  /* dead, and nobody to take over from */
+};
+
+struct cl_members {
+  const struct cl_schedule_env *env; /* keeps */
+  double interval;
+  bool sync, ordered;
+  struct cl_population population;
+  struct cl_member *items; /* in the order of their proposals */
+  size_t n, cap;
+  int32_t *index; /* of a trial, by number; -1 = no member */
+  size_t cap_index;
+  uint32_t *held, *idle; /* members by (rung asked for, member) */
+  uint32_t *touched;     /* members that an event was about */
+  uint32_t *flying;      /* members with a decision that is on its way */
+  size_t n_held, n_idle, n_touched, n_flying, n_skipped;
+  size_t cap_held, cap_idle, cap_touched, cap_flying;
+  int32_t *at; /* how many living members stand at each rung, from the lowest of them on … */
+  size_t cap_at;
+  int32_t lowest; /* … which is this one; 0 without living members */
+};
+
+#define CL_REVIVALS_MAX 3 /* of a member that never reports in between */
+
+void cl_members_done(struct cl_members *m); /* a zeroed struct with env and options set is an empty one */
+
+/* The replica has applied `ev`. CLADE_ENOMEM. */
+int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e);
+
+/* Step of a rung; the rung that a step has reached. */
+double cl_members_step(const struct cl_members *m, int32_t rung);
+int32_t cl_members_rung(const struct cl_members *m, double step);
+
+/* The next member to decide about: 0, and *ret_lend when it should only lend its slot. CLADE_EMPTY: none.
+ * Afterwards call one of the two that follow. CLADE_ENOMEM. */
+int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, size_t *ret, bool *ret_lend,
+                    struct cl_err *e);
+int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct cl_err *e); /* CLADE_ENOMEM */
+/* Nobody has a state that it could take over: it asks again when somebody has. */
+void cl_members_skip(struct cl_members *m, size_t member);
+
+/* 1: it stands without a slot and will be decided about; 0: it will not. CLADE_ENOMEM. */
+int cl_members_asks(struct cl_members *m, int64_t trial, struct cl_err *e);
+
+/* What a member that asks has, without its values. */
+struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t member);
+
+/* An earlier decision says that the member had this evaluation (takes it). CLADE_ENOMEM. */
+int cl_members_recall(struct cl_members *m, size_t member, struct cl_evaluation *v, struct cl_err *e);
+/* It takes over a state of rung `came_to`. `was_dead`: as the decision says. CLADE_ENOMEM. */
+int cl_members_clone(struct cl_members *m, size_t member, int32_t came_to, bool was_dead, struct cl_err *e);
+
+/* Tables that no decision will look at any more are dropped. */
+void cl_members_forget(struct cl_members *m);
+
+int cl_members_find(const struct cl_members *m, int64_t trial); /* -1 = no member */
+
+#endif

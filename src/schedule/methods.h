@@ -1,0 +1,9 @@
+/* The op tables of all methods. Only the files of this room include it. */
+#ifndef CL_SCHEDULE_METHODS_H
+#define CL_SCHEDULE_METHODS_H
+
+#include "schedule/scheduler.h"
+
+extern const struct cl_scheduler_ops cl_pbt_schedule;
+
+#endif

@@ -1,0 +1,116 @@
+/* What all schedulers share: the registry, the options, and the life of one. */
+#include "schedule/scheduler.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "schedule/methods.h"
+
+struct cl_scheduler {
+  const struct cl_scheduler_ops *ops;
+  struct cl_schedule_env env;
+  void *state; /* of the method; null until the study has a schedule */
+};
+
+static const struct cl_scheduler_ops *const schedulers[] = {&cl_pbt_schedule, NULL};
+
+const struct cl_scheduler_ops *const *cl_schedulers(void) {
+  return schedulers;
+}
+
+const struct cl_scheduler_ops *cl_scheduler_find(const char *name) {
+  for (int i = 0; schedulers[i] != NULL; i++)
+    if (strcmp(schedulers[i]->name, name) == 0) return schedulers[i];
+  return NULL;
+}
+
+static const struct cl_scheduler_ops *ops_of(const struct cl_settings *settings) {
+  const char *method = json_string_value(json_object_get(settings->schedule, "method"));
+  return method == NULL ? NULL : cl_scheduler_find(method);
+}
+
+static struct cl_options options_of(const struct cl_scheduler_ops *ops, const struct cl_settings *settings) {
+  return (struct cl_options){"schedule", ops->name, ops->options, settings->schedule};
+}
+
+int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e) {
+  if (settings->schedule == NULL) return 0;
+  const struct cl_scheduler_ops *ops = ops_of(settings);
+  const char *method = json_string_value(json_object_get(settings->schedule, "method"));
+  if (ops == NULL)
+    return CL_FAIL(e, CLADE_ESPEC, "schedule: this clade has no method \"%s\"; it has pbt",
+                   method == NULL ? "" : method);
+  struct cl_options options = options_of(ops, settings);
+  CL_TRY(cl_options_check(&options, e));
+  return ops->check(settings, &options, e);
+}
+
+bool cl_schedule_exploits(const struct cl_settings *settings) {
+  const struct cl_scheduler_ops *ops = ops_of(settings);
+  return ops != NULL && (ops->capabilities & CL_SCHEDULE_EXPLOITS);
+}
+
+double cl_schedule_until(const struct cl_settings *settings, const struct cl_trial *t) {
+  const struct cl_scheduler_ops *ops = ops_of(settings);
+  bool member = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
+  if (ops == NULL || !member || !isnan(t->head.until)) return t->head.until;
+  struct cl_options options = options_of(ops, settings);
+  return ops->first(&options);
+}
+
+/* Settings belong to their replica, and an update replaces them. */
+static void refresh(struct cl_scheduler *s) {
+  s->env.settings = cl_study_settings(s->env.study);
+  s->env.options = options_of(s->ops, s->env.settings);
+}
+
+static int make_method(struct cl_scheduler *s, struct cl_err *e) {
+  const struct cl_settings *settings = cl_study_settings(s->env.study);
+  CL_TRY(cl_schedule_check(settings, e));
+  s->ops = ops_of(settings);
+  refresh(s);
+  s->state = cl_alloc(s->ops->state_size);
+  if (s->state == NULL) return CL_FAIL_NOMEM(e);
+  return s->ops->init(s->state, &s->env, e);
+}
+
+int cl_scheduler_create(const struct cl_study *study, struct cl_scheduler **ret, struct cl_err *e) {
+  struct cl_scheduler *s = cl_alloc(sizeof *s);
+  if (s == NULL) return CL_FAIL_NOMEM(e);
+  s->env.study = study;
+  *ret = s;
+  return 0;
+}
+
+void cl_scheduler_destroy(struct cl_scheduler *s) {
+  if (s == NULL) return;
+  if (s->state != NULL) s->ops->done(s->state);
+  cl_free(s->state);
+  cl_free(s);
+}
+
+void cl_scheduler_move(struct cl_scheduler *s, const struct cl_study *study) {
+  assert(cl_study_head(study)->position == cl_study_head(s->env.study)->position);
+  s->env.study = study;
+  if (s->state != NULL) refresh(s);
+}
+
+int cl_scheduler_apply(struct cl_scheduler *s, const struct cl_event *ev, struct cl_err *e) {
+  if (s->state == NULL) {
+    const struct cl_settings *settings = cl_study_settings(s->env.study);
+    return settings->schedule == NULL ? 0 : make_method(s, e);
+  }
+  if (ev->kind == CL_EVENT_UPDATED) refresh(s);
+  return s->ops->apply(s->state, ev, e);
+}
+
+int cl_scheduler_next(struct cl_scheduler *s, const struct cl_schedule_room *room, struct cl_event *ret,
+                      struct cl_err *e) {
+  return s->state == NULL ? CLADE_EMPTY : s->ops->next(s->state, room, ret, e);
+}
+
+int cl_scheduler_asks(struct cl_scheduler *s, int64_t trial, struct cl_err *e) {
+  return s->state == NULL ? 0 : s->ops->asks(s->state, trial, e);
+}

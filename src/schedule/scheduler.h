@@ -1,0 +1,87 @@
+/* Schedulers: what becomes of trials that train: go on, take over another's state and values, pause, stop.
+ *
+ * A method is one file with one const op table, and one line in registry.c. A scheduler is pure: a function
+ * of (settings, seed, log prefix); nothing of it is saved, and recorded decisions are applied, never
+ * recomputed. What it must know of earlier decisions stands in their args. A trial asks when a report reached
+ * the `until` of its last decision (events.md 1); a dead member of a population asks as well.
+ *
+ * Free mode: a trial is judged by all that is in the replica. Ordered mode: by rung, then trial, so that the
+ * rulings do not depend on timing; only pauses that lend a slot do, and they change nothing.
+ */
+#ifndef CL_SCHEDULER_H
+#define CL_SCHEDULER_H
+
+#include "model/options.h"
+#include "model/study.h"
+
+/* What the engine knows and a replica does not say. */
+struct cl_schedule_room {
+  int64_t slots;      /* more trials that may be WAITING or RUNNING; negative: too many are */
+  int64_t unproposed; /* trials that will still be proposed, and go first */
+};
+
+/* Valid until done; what it points to may change between calls. */
+struct cl_schedule_env {
+  const struct cl_study *study;
+  const struct cl_settings *settings;
+  struct cl_options options; /* as they are now; the method goes by those of its init */
+};
+
+enum {
+  CL_SCHEDULE_EXPLOITS = 1u << 0, /* replaces members that failed or diverged */
+};
+
+struct cl_scheduler_ops {
+  size_t abi; /* sizeof(struct cl_scheduler_ops) when compiled; members are only appended */
+  const char *name, *summary, *source;
+  unsigned capabilities;
+  const struct cl_option *options; /* ended by a null name */
+  size_t state_size;
+  /* Do the options suit the study? CLADE_ESPEC with the remedy. */
+  int (*check)(const struct cl_settings *settings, const struct cl_options *options, struct cl_err *e);
+  /* `st` is zeroed. The next event it hears is the one after `created`. */
+  int (*init)(void *st, const struct cl_schedule_env *env, struct cl_err *e);
+  int (*apply)(void *st, const struct cl_event *ev, struct cl_err *e);
+  int (*next)(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);
+  int (*asks)(void *st, int64_t trial, struct cl_err *e); /* see cl_scheduler_asks */
+  double (*first)(const struct cl_options *options);      /* see cl_schedule_until */
+  void (*done)(void *st);
+};
+
+const struct cl_scheduler_ops *const *cl_schedulers(void);          /* ended by null */
+const struct cl_scheduler_ops *cl_scheduler_find(const char *name); /* null if unknown */
+
+/* Check method and options of settings->schedule (null: fine). CLADE_ESPEC naming what is wrong. */
+int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e);
+
+/* Does the study's scheduler replace dead members? False without a schedule. */
+bool cl_schedule_exploits(const struct cl_settings *settings);
+
+/* The `until` of a trial that is about to be started: of its last decision, else the first step at which the
+ * scheduler wants to be asked; CL_NO_STEP without a schedule. For workers that decide nothing. */
+double cl_schedule_until(const struct cl_settings *settings, const struct cl_trial *t);
+
+struct cl_scheduler;
+
+/* A scheduler for a replica (keeps it) that has applied nothing yet: what was decided earlier cannot be read
+ * from a replica, it must be heard. Gives; free with cl_scheduler_destroy. CLADE_ENOMEM. */
+int cl_scheduler_create(const struct cl_study *study, struct cl_scheduler **ret, struct cl_err *e);
+/* Go on with another replica of the same events. */
+void cl_scheduler_move(struct cl_scheduler *s, const struct cl_study *study);
+void cl_scheduler_destroy(struct cl_scheduler *s); /* null is allowed */
+
+/* The replica has applied `ev`. Call for every event, in order. Without a schedule in the settings it does
+ * nothing. CLADE_ESPEC as cl_schedule_check; CLADE_ENOMEM. */
+int cl_scheduler_apply(struct cl_scheduler *s, const struct cl_event *ev, struct cl_err *e);
+
+/* The next decision, as an event about a trial (seen and as_of filled in; `by` is the caller's). *ret borrows
+ * until the next call. A trial that was decided about is left alone until an event on it is applied.
+ * CLADE_EMPTY: nothing to decide as things stand. */
+int cl_scheduler_next(struct cl_scheduler *s, const struct cl_schedule_room *room, struct cl_event *ret,
+                      struct cl_err *e);
+
+/* 1: the scheduler will decide about this trial, which has no process; do not retry it before. 0: it will
+ * not. CLADE_ENOMEM. */
+int cl_scheduler_asks(struct cl_scheduler *s, int64_t trial, struct cl_err *e);
+
+#endif

@@ -1,0 +1,274 @@
+#include "simulator.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "schedule/scheduler.h"
+
+struct simulator_saved {
+  int64_t trial;
+  int attempt;
+  double step, theta;
+};
+
+static const char settings_format[] =
+    "{\"study\": \"population\", \"origin\": \"api\", \"cwd\": \"/tmp\","
+    " \"objectives\": [{\"name\": \"theta\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+    " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0,"
+    " \"hi\": 1.0}], \"search\": {\"method\": \"random\"}, \"schedule\": %s, \"trials\": %d, \"parallel\": %d%s,"
+    " \"limits\": {\"retries\": 0, \"max_failures\": 0}}";
+
+const struct cl_study *simulator_study(const struct simulator *s) {
+  return cl_log_study(s->log);
+}
+
+static void put(struct simulator *s, struct cl_event ev) {
+  struct cl_err e = {0};
+  ev.by = s->worker;
+  int status = cl_log_put(s->log, &ev, NULL, NULL, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+}
+
+static void append(struct simulator *s, struct cl_event ev) {
+  struct cl_err e = {0};
+  struct cl_append result = {0};
+  assert_int_equal(cl_log_append(s->log, &ev, &result, &e), 0);
+  assert_int_equal(result.status, 0);
+}
+
+static void join(struct simulator *s) {
+  for (int i = 1; i <= cl_study_workers(simulator_study(s)); i++) {
+    struct cl_event gone = {.kind = CL_EVENT_WORKER};
+    gone.u.worker.worker = i;
+    gone.u.worker.state = CL_WORKER_GONE;
+    append(s, gone);
+  }
+  s->worker = cl_study_workers(simulator_study(s)) + 1;
+  struct cl_event ev = {.kind = CL_EVENT_WORKER};
+  ev.u.worker.worker = s->worker;
+  ev.u.worker.slots = s->slots;
+  ev.u.worker.host = "here";
+  ev.u.worker.state = CL_WORKER_JOINED;
+  append(s, ev);
+}
+
+static void lose(struct simulator *s, const struct cl_trial *t) {
+  struct cl_event ev = {.kind = CL_EVENT_LOST,
+                        .subject = t->number,
+                        .attempt = t->head.attempt,
+                        .seen = t->head.version,
+                        .cause = CL_CAUSE_RESUME};
+  put(s, ev);
+}
+
+static void end_attempt(struct simulator *s, const struct cl_trial *t, int status) {
+  struct cl_event ev = {.kind = CL_EVENT_ENDED, .subject = t->number, .attempt = t->head.attempt};
+  double objective = t->value;
+  ev.u.ended.known = true;
+  ev.u.ended.status = status;
+  ev.u.ended.record = t->record;
+  ev.u.ended.objectives = (struct cl_number_list){isnan(objective) && t->record == 0 ? 0 : 1, &objective};
+  put(s, ev);
+}
+
+static void open_log(struct simulator *s) {
+  struct cl_err e = {0};
+  assert_int_equal(cl_log_open(s->store, s->id, NULL, &s->log, &e), 0);
+  join(s);
+  struct cl_engine_options o = {.log = s->log, .holder = "worker", .worker = s->worker};
+  int status = cl_engine_create(&o, &s->engine, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  for (int64_t i = 1; i <= cl_study_trials(simulator_study(s)); i++) {
+    const struct cl_trial *t = cl_study_trial(simulator_study(s), i);
+    if (!(t->head.flags & CL_ATTEMPT_OPEN) || t->head.worker == s->worker) continue;
+    if (t->head.flags & CL_ATTEMPT_DONE)
+      end_attempt(s, t, 0);
+    else
+      lose(s, t);
+  }
+}
+
+static void close_log(struct simulator *s) {
+  cl_engine_destroy(s->engine);
+  cl_log_close(s->log);
+}
+
+void simulator_begin(struct simulator *s) {
+  char settings[2000];
+  struct cl_err e = {0};
+  (void)snprintf(settings, sizeof settings, settings_format, s->schedule, s->trials, s->slots,
+                 s->more == NULL ? "" : s->more);
+  s->theta = cl_alloc_array((size_t)s->trials + 1, sizeof *s->theta);
+  s->step = cl_alloc_array((size_t)s->trials + 1, sizeof *s->step);
+  assert_int_equal(
+      cl_store_open("memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &s->store, &e), 0);
+  struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
+  ev.u.created.name = "population";
+  ev.u.created.uuid = "0";
+  ev.u.created.spec = "";
+  ev.u.created.settings = settings;
+  ev.u.created.seed = s->seed;
+  ev.u.created.directory = "/tmp";
+  int status = cl_store_create(s->store, &ev, &s->id, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  open_log(s);
+}
+
+void simulator_end(struct simulator *s) {
+  close_log(s);
+  cl_store_close(s->store);
+  cl_free(s->theta);
+  cl_free(s->step);
+  cl_free(s->saved);
+}
+
+void simulator_crash(struct simulator *s) {
+  close_log(s);
+  open_log(s);
+}
+
+/* A process. */
+
+static void save(struct simulator *s, const struct cl_trial *t) {
+  struct cl_event ev = {.kind = CL_EVENT_SAVED, .subject = t->number, .attempt = t->head.attempt};
+  char path[60];
+  (void)snprintf(path, sizeof path, "%lld-%d-%g", (long long)t->number, t->head.attempt, s->step[t->number]);
+  ev.u.saved.step = s->step[t->number];
+  ev.u.saved.way = CL_WAY_DIRECTORY;
+  ev.u.saved.path = path;
+  ev.u.saved.host = "here";
+  ev.u.saved.rollup = (struct cl_rollup){s->theta[t->number], s->theta[t->number], s->theta[t->number], 1};
+  assert_int_equal(cl_grow(&s->saved, &s->cap_saved, s->n_saved + 1, sizeof *s->saved), 0);
+  s->saved[s->n_saved++] =
+      (struct simulator_saved){t->number, t->head.attempt, s->step[t->number], s->theta[t->number]};
+  put(s, ev);
+}
+
+/* The state that was ranked, and no other: by the identity that its snapshot was saved under. */
+static void load(struct simulator *s, const struct cl_trial *t, int64_t snapshot) {
+  const struct cl_snapshot *n = cl_study_snapshot(simulator_study(s), snapshot);
+  s->theta[t->number] = s->step[t->number] = 0;
+  if (snapshot == 0) return;
+  assert_non_null(n);
+  for (size_t i = s->n_saved; i > 0; i--) {
+    const struct simulator_saved *v = &s->saved[i - 1];
+    if (v->trial != n->trial || v->attempt != n->attempt || v->step != n->step) continue;
+    s->theta[t->number] = v->theta;
+    s->step[t->number] = v->step;
+    return;
+  }
+  fail_msg("snapshot %lld was never saved", (long long)snapshot);
+}
+
+static void report(struct simulator *s, const struct cl_trial *t, bool diverges) {
+  struct cl_value x;
+  cl_trial_values(simulator_study(s), t, &x);
+  s->step[t->number] += 1;
+  s->theta[t->number] += x.as.real;
+  struct cl_metric m = {1, "theta", diverges ? NAN : s->theta[t->number]};
+  if (s->step[t->number] >= t->head.until && !diverges) save(s, t);
+  struct cl_event ev = {.kind = CL_EVENT_REPORTED, .subject = t->number, .attempt = t->head.attempt};
+  ev.u.reported.ordinal = t->head.reports + 1;
+  ev.u.reported.step = s->step[t->number];
+  ev.u.reported.metrics = (struct cl_metric_list){1, &m};
+  put(s, ev);
+}
+
+static void train(struct simulator *s, const struct cl_trial *t) {
+  enum trouble trouble =
+      s->script == NULL ? NO_TROUBLE : s->script(s, t->number, t->head.attempt, s->step[t->number]);
+  struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = t->number, .attempt = t->head.attempt};
+  if (cl_head_wants_load(&t->head)) {
+    load(s, t, t->head.source);
+    ev.u.loaded.change = t->head.load;
+    ev.u.loaded.snapshot = t->head.source;
+    put(s, ev);
+  } else if (trouble == CRASHES) {
+    end_attempt(s, t, 1);
+  } else if (trouble == IS_PREEMPTED) {
+    end_attempt(s, t, 75);
+  } else if (trouble == IS_LOST) {
+    lose(s, t);
+  } else if (t->head.step >= t->head.until) {
+    return; /* held */
+  } else if (s->step[t->number] >= s->steps) {
+    ev = (struct cl_event){.kind = CL_EVENT_DONE, .subject = t->number, .attempt = t->head.attempt};
+    put(s, ev);
+  } else {
+    report(s, t, trouble == DIVERGES);
+  }
+}
+
+static void claim(struct simulator *s, const struct cl_trial *t) {
+  struct cl_event ev = {.kind = CL_EVENT_STARTED,
+                        .subject = t->number,
+                        .attempt = t->head.attempt + 1,
+                        .seen = t->head.version,
+                        .cause = CL_CAUSE_CLAIM};
+  ev.u.started.worker = s->worker;
+  ev.u.started.from = cl_trial_resume_from(simulator_study(s), t);
+  ev.u.started.until = cl_schedule_until(cl_study_settings(simulator_study(s)), t);
+  load(s, t, ev.u.started.from);
+  put(s, ev);
+}
+
+static void act(struct simulator *s) {
+  const struct cl_study *study = simulator_study(s);
+  int running = 0;
+  for (int64_t i = 1; i <= cl_study_trials(study); i++) {
+    const struct cl_trial *t = cl_study_trial(study, i);
+    if (t->head.worker != s->worker || !(t->head.flags & CL_ATTEMPT_OPEN)) continue;
+    running++;
+    if (s->moves != NULL && !s->moves(s, i, s->turns)) continue;
+    if (t->head.state == CL_RUNNING)
+      train(s, t);
+    else if (t->head.state != CL_WAITING)
+      end_attempt(s, t, t->head.state == CL_PAUSED ? 75 : 0);
+  }
+  for (int64_t i = cl_study_first_waiting(study); i != 0 && running < s->slots;
+       i = cl_study_next_waiting(study, i)) {
+    const struct cl_trial *t = cl_study_trial(study, i);
+    if (t->head.flags & CL_ATTEMPT_OPEN) continue;
+    claim(s, t);
+    running++;
+  }
+}
+
+bool simulator_turn(struct simulator *s) {
+  struct cl_err e = {0};
+  s->now_ms += 100;
+  s->turns++;
+  int status = cl_engine_turn(s->engine, s->now_ms, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  act(s);
+  status = cl_log_commit(s->log, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  assert_true(s->turns < 1000000);
+  return !cl_engine_is_over(s->engine);
+}
+
+void simulator_run(struct simulator *s) {
+  int quiet = 0;
+  int64_t before = 0;
+  while (simulator_turn(s)) {
+    int64_t now = cl_log_position(s->log);
+    quiet = now == before ? quiet + 1 : 0;
+    before = now;
+    if (quiet > 200) fail_msg("nothing happens any more after %d turns", s->turns);
+  }
+  act(s);
+  assert_int_equal(cl_log_commit(s->log, NULL), 0);
+}

@@ -1,0 +1,44 @@
+/* A population without processes and without a clock: an engine with a scripted worker on a memory store.
+ *
+ * A member has one number as its state, theta; a step adds its hyperparameter `x` to it, and theta is its
+ * score. A snapshot keeps theta, a load takes it over. The script says who fails, diverges, dawdles or is
+ * preempted, and when.
+ */
+#ifndef SIMULATOR_H
+#define SIMULATOR_H
+
+#include "engine/engine.h"
+
+enum trouble { NO_TROUBLE = 0, CRASHES, DIVERGES, IS_PREEMPTED, IS_LOST };
+
+struct simulator {
+  /* set before simulator_begin */
+  int slots, trials;
+  double steps;         /* a member is done after so many */
+  const char *schedule; /* JSON */
+  const char *more;     /* further settings: `, "ordered": true, "lag": 2`, or "" */
+  int64_t seed;
+  /* The trouble of a trial at a step; null: none. */
+  enum trouble (*script)(const struct simulator *s, int64_t trial, int attempt, double step);
+  /* Does it take part in this turn? Null: always. */
+  bool (*moves)(const struct simulator *s, int64_t trial, int turn);
+
+  struct cl_store *store;
+  int64_t id;
+  struct cl_log *log;
+  struct cl_engine *engine;
+  int worker, turns;
+  int64_t now_ms;
+  double *theta, *step; /* by trial: of the running process */
+  size_t n_saved, cap_saved;
+  struct simulator_saved *saved;
+};
+
+void simulator_begin(struct simulator *s);
+bool simulator_turn(struct simulator *s); /* false: the study is over */
+void simulator_run(struct simulator *s);
+void simulator_crash(struct simulator *s); /* kill -9 of engine and worker; another one takes over */
+void simulator_end(struct simulator *s);
+const struct cl_study *simulator_study(const struct simulator *s);
+
+#endif

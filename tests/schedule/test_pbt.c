@@ -1,0 +1,234 @@
+/* Population based training in simulated studies: members keep their number, donors give what was ranked,
+ * nobody waits for the dead. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "simulator.h"
+
+#define PBT "{\"method\": \"pbt\", \"interval\": 2, \"explore\": \"perturb\""
+
+static int count_kind;
+static int64_t n_counted;
+
+static int count_event(void *ctx, const struct cl_event *ev) {
+  (void)ctx;
+  n_counted += (int)ev->kind == count_kind;
+  return 0;
+}
+
+static int64_t count(const struct simulator *s, int kind) {
+  count_kind = kind;
+  n_counted = 0;
+  assert_int_equal(cl_store_read(s->store, s->id, &(struct cl_read){0}, count_event, NULL, NULL), 0);
+  return n_counted;
+}
+
+static void all_complete(const struct simulator *s) {
+  const struct cl_study *study = simulator_study(s);
+  assert_int_equal(cl_study_trials(study), s->trials);
+  assert_int_equal(cl_study_count(study, CL_COMPLETE), s->trials);
+  for (int64_t i = 1; i <= s->trials; i++) {
+    struct cl_value x;
+    const struct cl_trial *t = cl_study_trial(study, i);
+    cl_trial_values(study, t, &x);
+    assert_true(x.as.real >= 0 && x.as.real <= 1);
+    assert_float_equal(t->head.step, s->steps, 0);
+  }
+}
+
+static double worst(const struct simulator *s) {
+  double least = INFINITY;
+  for (int64_t i = 1; i <= s->trials; i++) least = fmin(least, cl_study_trial(simulator_study(s), i)->value);
+  return least;
+}
+
+static void low_members_take_over_from_high_ones(void **state) {
+  (void)state;
+  struct simulator s = {.slots = 8, .trials = 8, .steps = 20, .seed = 3, .schedule = PBT "}"};
+  simulator_begin(&s);
+  simulator_run(&s);
+  all_complete(&s);
+  assert_true(count(&s, CL_EVENT_EXPLOITED) >= 8);
+  struct simulator alone = {.slots = 8, .trials = 8, .steps = 20, .seed = 3, .schedule = "null"};
+  simulator_begin(&alone);
+  simulator_run(&alone);
+  assert_true(worst(&s) > 2 * worst(&alone));
+  simulator_end(&alone);
+  simulator_end(&s);
+}
+
+static void more_members_than_slots_take_turns(void **state) {
+  (void)state;
+  struct simulator s = {.slots = 3, .trials = 11, .steps = 12, .seed = 4, .schedule = PBT "}"};
+  double most = 0;
+  simulator_begin(&s);
+  for (bool more = true; more;) {
+    more = simulator_turn(&s);
+    double lo = INFINITY, hi = 0;
+    int64_t n = cl_study_trials(simulator_study(&s));
+    assert_true(cl_study_pending(simulator_study(&s)) <= 3);
+    for (int64_t i = 1; i <= s.trials; i++) {
+      lo = fmin(lo, i <= n ? s.step[i] : 0);
+      hi = fmax(hi, i <= n ? s.step[i] : 0);
+    }
+    most = fmax(most, hi - lo);
+  }
+  simulator_run(&s);
+  all_complete(&s);
+  assert_true(most <= 4); /* two intervals apart at most */
+  assert_true(count(&s, CL_EVENT_PAUSED) >= 11);
+  simulator_end(&s);
+}
+
+static void barrier_judges_all_at_the_same_step(void **state) {
+  (void)state;
+  for (int slots = 2; slots <= 6; slots += 2) {
+    char schedule[] = PBT ", \"sync\": true}";
+    struct simulator s = {.slots = slots, .trials = 6, .steps = 10, .seed = 5, .schedule = schedule};
+    simulator_begin(&s);
+    simulator_run(&s);
+    all_complete(&s);
+    assert_int_equal(count(&s, CL_EVENT_EXPLOITED), 5 * 2); /* ceil(0.2 * 6) of 6, at steps 2 4 6 8 10 */
+    simulator_end(&s);
+  }
+}
+
+struct decisions {
+  int n, members[4000];
+  double values[4000];
+};
+
+static int keep_decision(void *ctx, const struct cl_event *ev) {
+  struct decisions *d = ctx;
+  if (ev->kind != CL_EVENT_EXPLOITED) return 0;
+  assert_true(d->n < 4000);
+  d->members[d->n] = (int)ev->subject;
+  d->values[d->n++] = ev->u.exploited.values.items[0].value.as.real;
+  return 0;
+}
+
+static int compare_decisions(const void *a, const void *b) {
+  const double *x = a, *y = b;
+  if (x[1] != y[1]) return x[1] < y[1] ? -1 : 1;
+  return (x[0] > y[0]) - (x[0] < y[0]);
+}
+
+static bool dawdles(const struct simulator *s, int64_t trial, int turn) {
+  return (uint64_t)(trial * 7919 + turn * 104729 + s->slots) % 3 != 0;
+}
+
+/* Sorted by value: the order in the log depends on timing, the decisions do not. */
+static void list_decisions(const struct simulator *s, double ret[][2], int *ret_n) {
+  static struct decisions d;
+  d.n = 0;
+  assert_int_equal(cl_store_read(s->store, s->id, &(struct cl_read){0}, keep_decision, &d, NULL), 0);
+  for (int i = 0; i < d.n; i++) {
+    ret[i][0] = d.members[i];
+    ret[i][1] = d.values[i];
+  }
+  qsort(ret, (size_t)d.n, sizeof ret[0], compare_decisions);
+  *ret_n = d.n;
+}
+
+static void ordered_mode_does_not_depend_on_timing(void **state) {
+  (void)state;
+  static double first[4000][2], again[4000][2];
+  int n = 0, m = 0;
+  for (int slots = 1; slots <= 9; slots += 2) {
+    struct simulator s = {.slots = slots,
+                          .trials = 7,
+                          .steps = 16,
+                          .seed = 6,
+                          .schedule = PBT "}",
+                          .more = ", \"ordered\": true, \"lag\": 7",
+                          .moves = slots > 1 ? dawdles : NULL};
+    simulator_begin(&s);
+    for (int i = 0; simulator_turn(&s); i++)
+      if (slots == 5 && i % 9 == 8) simulator_crash(&s);
+    simulator_run(&s);
+    all_complete(&s);
+    list_decisions(&s, slots == 1 ? first : again, slots == 1 ? &n : &m);
+    assert_true(n >= 7);
+    if (slots > 1) assert_int_equal(m, n);
+    if (slots > 1) assert_memory_equal(first, again, sizeof first[0] * (size_t)n);
+    simulator_end(&s);
+  }
+}
+
+static enum trouble misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
+  uint64_t h = cl_mix64((uint64_t)(s->seed * 1000003 + trial * 977 + attempt * 31 + (int64_t)(step * 8)));
+  if (h % 23 == 0) return CRASHES;
+  if (h % 29 == 0) return DIVERGES;
+  if (h % 31 == 0) return IS_PREEMPTED;
+  return h % 37 == 0 ? IS_LOST : NO_TROUBLE;
+}
+
+static void failed_and_diverged_members_are_replaced(void **state) {
+  (void)state;
+  for (int seed = 1; seed <= 6; seed++) {
+    for (int sync = 0; sync < 2; sync++) {
+      struct simulator s = {.slots = 2 + seed,
+                            .trials = 12,
+                            .steps = 14,
+                            .seed = seed,
+                            .schedule = sync ? PBT ", \"sync\": true}" : PBT "}",
+                            .script = misfortune};
+      simulator_begin(&s);
+      simulator_run(&s);
+      assert_int_equal(cl_study_trials(simulator_study(&s)), 12);
+      assert_int_equal(cl_study_count(simulator_study(&s), CL_COMPLETE), 12);
+      simulator_end(&s);
+    }
+  }
+}
+
+static void population_goes_on_after_a_crash_at_any_turn(void **state) {
+  (void)state;
+  for (int every = 1; every <= 5; every++) {
+    struct simulator s = {.slots = 3, .trials = 6, .steps = 8, .seed = 9, .schedule = PBT "}"};
+    simulator_begin(&s);
+    for (int i = 0; simulator_turn(&s); i++)
+      if (i % (6 + every) == 5) simulator_crash(&s);
+    simulator_run(&s);
+    all_complete(&s);
+    simulator_end(&s);
+  }
+}
+
+static enum trouble always_fails(const struct simulator *s, int64_t trial, int attempt, double step) {
+  (void)s;
+  (void)attempt;
+  return trial == 2 && step >= 1 ? CRASHES : NO_TROUBLE;
+}
+
+static void member_that_always_fails_is_given_up(void **state) {
+  (void)state;
+  struct simulator s = {
+      .slots = 4, .trials = 4, .steps = 8, .seed = 2, .schedule = PBT "}", .script = always_fails};
+  simulator_begin(&s);
+  simulator_run(&s);
+  assert_int_equal(cl_study_count(simulator_study(&s), CL_COMPLETE), 3);
+  assert_int_equal(cl_study_trial(simulator_study(&s), 2)->head.state, CL_FAILED);
+  simulator_end(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(low_members_take_over_from_high_ones),
+      cmocka_unit_test(more_members_than_slots_take_turns),
+      cmocka_unit_test(barrier_judges_all_at_the_same_step),
+      cmocka_unit_test(ordered_mode_does_not_depend_on_timing),
+      cmocka_unit_test(failed_and_diverged_members_are_replaced),
+      cmocka_unit_test(population_goes_on_after_a_crash_at_any_turn),
+      cmocka_unit_test(member_that_always_fails_is_given_up),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
