@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <clade/loss.h>
+
 #include "base/err.h"
 
 /* Compiled twice: float in the trainers and, with -DNET_DOUBLE, double in the gradient checks. */
@@ -67,16 +69,21 @@ real *net_input(struct net *net);
  */
 void net_initialise(struct net *net, uint64_t seed);
 
-/* Mean loss of the first n images of net_input and its gradients, with dropout.
+#define NET_MAX_CLASSES 64
+
+/* Mean negative log likelihood of the first n images of net_input, and the gradients of that or of another
+ * loss, with dropout.
  *
  *   labels        n class numbers, each below net_n_classes   (borrows)
  *   dropout       probability of dropping a plane, in [0, 1); the rest is scaled by 1 / (1 - dropout)
  *   dropout_seed, update  name the mask: equal ones give the same mask for equal n
+ *   evolved       the loss to follow, for net_n_classes classes (at most NET_MAX_CLASSES); null: the
+ * likelihood
  *
  * 1 <= n <= max_batch.
  */
 double net_backward(struct net *net, const uint8_t *labels, size_t n, double dropout, uint64_t dropout_seed,
-                    uint64_t update);
+                    uint64_t update, const struct clade_loss *evolved);
 
 /* velocity = momentum * velocity + gradient; parameter -= lr * velocity. */
 void net_step(struct net *net, double lr, double momentum);

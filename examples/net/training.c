@@ -53,7 +53,8 @@ void net_training_advance(struct net_training *t, uint64_t until, const struct n
   while (at->examples < until) {
     size_t left = (size_t)(until - at->examples), n = left < values->batch_size ? left : values->batch_size;
     net_images_put(t->data, t->order + at->examples, n, net_input(t->net), t->labels);
-    double loss = net_backward(t->net, t->labels, n, values->dropout, t->seeds.dropout, at->updates);
+    double loss = net_backward(t->net, t->labels, n, values->dropout, t->seeds.dropout, at->updates,
+                               values->evolves ? &values->loss : NULL);
     net_step(t->net, values->lr, values->momentum);
     t->loss_sum += loss * (double)n;
     t->loss_count += n;

@@ -21,6 +21,8 @@ struct net_values {
   double momentum;   /* finite; the velocity is multiplied by it */
   double dropout;    /* in [0, 1) */
   size_t batch_size; /* 1 to the network's max_batch */
+  bool evolves;      /* follow `loss` instead of the likelihood */
+  struct clade_loss loss;
 };
 
 struct net_place {
@@ -57,7 +59,8 @@ void net_training_done(struct net_training *t);
  * smaller one that ends exactly there; `until` = data->n begins the next epoch. */
 void net_training_advance(struct net_training *t, uint64_t until, const struct net_values *values);
 
-/* Mean training loss, dropout included, since the last call; NaN if nothing was trained. */
+/* Mean negative log likelihood of the training, dropout included, since the last call; NaN if nothing was
+ * trained. */
 double net_training_take_loss(struct net_training *t);
 
 /* Mean loss and share of right answers. Both are NaN as soon as one image's loss is. */

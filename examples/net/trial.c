@@ -29,6 +29,15 @@ static const struct net_option common_options[] = {
     {"momentum", "0.9", "of SGD (live)"},
     {"batch_size", "64", "images per update, 1 to 1024 (live)"},
     {"dropout", "0.5", "probability of dropping a plane or unit, in [0, 1) (live)"},
+    {"loss", "likelihood", "what training follows: likelihood | taylor (live)"},
+    {"loss_0", "0", "of loss=taylor (<clade/loss.h>): centre of the targets … (live)"},
+    {"loss_1", "0", "… and of the probabilities; then the coefficients: (live)"},
+    {"loss_2", "0", "of b (live)"},
+    {"loss_3", "-2", "of b^2 / 2 (live)"},
+    {"loss_4", "0", "of b^3 / 6 (live)"},
+    {"loss_5", "2", "of a b; as given, the squared error (live)"},
+    {"loss_6", "0", "of a b^2 / 2 (live)"},
+    {"loss_7", "0", "of a^2 b / 2 (live)"},
     {"width", "8", "channels of the first layer, 1 to 64; the others grow with it"},
     {"epochs", "10", "passes over the training data"},
     {"reports_per_epoch", "1", "2 = a report every half epoch"},
@@ -143,12 +152,35 @@ static int take_count(clade_trainer *clade, const char *name, double low, double
   return 0;
 }
 
-static int take_values(clade_trainer *clade, struct net_values *ret, struct cl_err *e) {
+/* The eight numbers are hyperparameters like any other. */
+static int take_loss(clade_trainer *clade, size_t classes, struct net_values *v, struct cl_err *e) {
+  const char *kind = clade_trainer_text(clade, "loss");
+  double theta[CLADE_LOSS_PARAMETERS];
+  v->evolves = kind != NULL && strcmp(kind, "taylor") == 0;
+  if (!v->evolves && (kind == NULL || strcmp(kind, "likelihood") != 0))
+    return CL_FAIL(e, CLADE_EINVAL, "loss is '%s', but must be likelihood or taylor",
+                   kind == NULL ? "null" : kind);
+  for (int i = 0; i < CLADE_LOSS_PARAMETERS && v->evolves; i++) {
+    char name[] = "loss_0";
+    name[5] = (char)('0' + i);
+    CL_TRY(take_number(clade, name, -1e6, 1e6, &theta[i], e));
+  }
+  if (!v->evolves) return 0;
+  if (!clade_loss_is_valid(theta, (int)classes))
+    return CL_FAIL(e, CLADE_EINVAL,
+                   "this loss breaks the invariant of TaylorGLO (<clade/loss.h>): it is not worth training");
+  clade_loss_init(&v->loss, theta, (int)classes, CLADE_LOSS_CLIP | CLADE_LOSS_RESCALE);
+  return 0;
+}
+
+static int take_values(const struct trial *t, struct net_values *ret, struct cl_err *e) {
+  clade_trainer *clade = t->clade;
   struct net_values v;
   CL_TRY(take_number(clade, "lr", 0, 1e6, &v.lr, e));
   CL_TRY(take_number(clade, "momentum", 0, 1e6, &v.momentum, e));
   CL_TRY(take_number(clade, "dropout", 0, 0.999, &v.dropout, e));
   CL_TRY(take_count(clade, "batch_size", 1, MAX_BATCH, &v.batch_size, e));
+  CL_TRY(take_loss(clade, net_n_classes(t->net), &v, e));
   *ret = v;
   return 0;
 }
@@ -207,12 +239,13 @@ static int build_network(struct trial *t, struct failure *f) {
   size_t width;
   f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
   CL_TRY(take_count(t->clade, "width", 1, MAX_WIDTH, &width, &f->error));
-  CL_TRY(take_values(t->clade, &values, &f->error));
   f->exit_status = 1;
   struct net_layer_spec layers[NET_MAX_LAYERS];
   size_t n = t->example->layers(width, layers);
-  return net_create(layers, n, t->data.training.height, t->data.training.width, MAX_BATCH, &t->net,
-                    &f->error);
+  CL_TRY(
+      net_create(layers, n, t->data.training.height, t->data.training.width, MAX_BATCH, &t->net, &f->error));
+  f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
+  return take_values(t, &values, &f->error);
 }
 
 /* --- the trial --------------------------------------------------------------------------------------- */
@@ -264,7 +297,7 @@ static int run_epochs(struct trial *t, struct failure *f) {
   while (t->training.place.epoch < t->epochs) {
     struct net_values values;
     f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
-    CL_TRY(take_values(t->clade, &values, &f->error));
+    CL_TRY(take_values(t, &values, &f->error));
     f->exit_status = 1;
     double step = train_part(t, &values);
     measure(t);

@@ -149,6 +149,18 @@ def test_label_noise_and_a_limit_make_it_worse(_directory):
     assert digits('--epochs=12', '--limit=10')[-1]['val_loss'] > 1.2 * clean
 
 
+def test_an_evolved_loss_learns(_directory):
+    last = digits('--epochs=12', '--lr=0.02', '--loss=taylor', '--loss_3=-2', '--loss_5=1')[-1]
+    assert last['val_accuracy'] > 0.93, last
+
+
+def test_a_loss_that_breaks_the_invariant_is_infeasible(_directory):
+    result = run(BUILD / 'examples/digits/digits', '--loss=taylor', '--loss_3=0', '--loss_5=-1')
+    assert result.returncode == 77 and 'breaks the invariant' in result.stderr, result
+    result = run(BUILD / 'examples/digits/digits', '--loss=hinge')
+    assert result.returncode == 77 and 'likelihood or taylor' in result.stderr, result
+
+
 def test_the_test_part_is_for_the_final_training_only(_directory):
     refused = run(BUILD / 'examples/digits/digits', *SHORT, '--test=true')
     assert refused.returncode == 2 and refused.stdout == ''
@@ -184,7 +196,7 @@ def test_help_lists_every_option_once(_directory):
     for name in ('digits', 'mnist'):
         result = run(BUILD / f'examples/{name}/{name}', '--help')
         options = [line.split()[0] for line in result.stdout.splitlines() if line.startswith('  --')]
-        assert result.returncode == 0 and len(options) == len(set(options)) == 16, options
+        assert result.returncode == 0 and len(options) == len(set(options)) == 25, options
 
 
 def test_every_name_in_a_spec_is_an_option_of_its_program(_directory):
