@@ -31,6 +31,28 @@ static const char *text_arg(const json_t *args, const char *name) {
   return json_string_value(json_object_get(args, name));
 }
 
+static void write_number_arg(const json_t *args, const char *before, const char *name, struct cl_text *ret) {
+  const json_t *x = json_object_get(args, name);
+  if (!json_is_number(x)) return;
+  cl_text_add(ret, before);
+  cl_text_add_number(ret, json_number_value(x));
+}
+
+/* "truncation: rank 9 of 10 at step 8 with 0.48, trial 3 had 0.91", or why a slot is lent. */
+static void write_ruling(const json_t *args, const char *rule, struct cl_text *ret) {
+  if (strcmp(rule, "turn") == 0) {
+    cl_text_add(ret, "others have come less far");
+    return;
+  }
+  cl_text_add(ret, rule);
+  write_number_arg(args, ": rank ", "rank", ret);
+  write_number_arg(args, " of ", "of", ret);
+  write_number_arg(args, ", at step ", "step", ret);
+  write_number_arg(args, " with ", "own", ret);
+  write_number_arg(args, ", trial ", "donor", ret);
+  write_number_arg(args, " had ", "score", ret);
+}
+
 void cl_cause_write(const struct cl_event *ev, struct cl_text *ret) {
   if (ev->cause == CL_CAUSE_NONE) return;
   json_t *args = ev->args == NULL ? NULL : json_loads(ev->args, 0, NULL);
@@ -39,7 +61,13 @@ void cl_cause_write(const struct cl_event *ev, struct cl_text *ret) {
   if (detail == NULL) detail = text_arg(args, "text");
   if (detail == NULL) detail = text_arg(args, "which");
   cl_text_add(ret, ev->cause == CL_CAUSE_HUMAN ? "a person" : cl_cause_name(ev->cause));
-  if (detail != NULL) cl_text_format(ret, " (%s)", detail);
+  if (detail != NULL && ev->cause == CL_CAUSE_EXPLOIT) {
+    cl_text_add(ret, " (");
+    write_ruling(args, detail, ret);
+    cl_text_add(ret, ")");
+  } else if (detail != NULL) {
+    cl_text_format(ret, " (%s)", detail);
+  }
   json_decref(args);
 }
 

@@ -18,7 +18,7 @@ struct pbt {
   struct cl_members members;
   struct cl_exploit exploit;
   enum { EXPLORE_BOTH, EXPLORE_PERTURB, EXPLORE_RESAMPLE } explore;
-  double factors[CL_OPTION_LIST_MAX], resample, stop;
+  double factors[CL_OPTION_LIST_MAX], resample, stop, end;
   int n_factors;
   size_t cap; /* of the arrays below */
   struct cl_value *values, *donor, *own;
@@ -142,9 +142,14 @@ static const char *rule_name(const struct pbt *s) {
   return "?";
 }
 
+/* The next step to be asked at: none where training ends anyway. */
+static double bounded(double until, double stop, double end) {
+  if (stop > 0 && stop < until) until = stop;
+  return end > 0 && until >= end * (1 - 1e-12) ? CL_NO_STEP : until;
+}
+
 static double next_until(const struct pbt *s, int32_t rung) {
-  double until = cl_members_step(&s->members, rung + 1);
-  return s->stop > 0 && s->stop < until ? s->stop : until;
+  return bounded(cl_members_step(&s->members, rung + 1), s->stop, s->end);
 }
 
 static void about(struct pbt *s, size_t member, enum cl_kind kind, enum cl_cause cause,
@@ -353,6 +358,7 @@ static int pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *
   s->n_factors = cl_options_numbers(o, "factors", s->factors);
   s->resample = cl_options_number(o, "resample_probability");
   s->stop = cl_options_number(o, "stop");
+  s->end = cl_options_number(o, "end");
   s->members.env = env;
   s->members.interval = cl_options_number(o, "interval");
   s->members.sync = cl_options_number(o, "sync") != 0;
@@ -362,10 +368,9 @@ static int pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *
 
 /* The first rung at or above burn_in. */
 static double pbt_first(const struct cl_options *o) {
-  double interval = cl_options_number(o, "interval"), stop = cl_options_number(o, "stop");
+  double interval = cl_options_number(o, "interval");
   double rung = ceil(cl_options_number(o, "burn_in") / interval - 1e-9);
-  double first = interval * (rung < 1 ? 1 : rung);
-  return stop > 0 && stop < first ? stop : first;
+  return bounded(interval * (rung < 1 ? 1 : rung), cl_options_number(o, "stop"), cl_options_number(o, "end"));
 }
 
 static void pbt_done(void *st) {
@@ -391,6 +396,8 @@ static const struct cl_option pbt_options[] = {
     {"resample_probability", "float", 0, 1, "0.25", "how often a value is drawn afresh instead", NULL},
     {"sync", "bool", 0, 0, "false", "judge all members together, when the last one has come so far", "synch"},
     {"stop", "float", 0, 1e15, "0", "members that have come so far are stopped; 0 = never", NULL},
+    {"end", "float", 0, 1e15, "0",
+     "the step at which training ends by itself: nobody is judged there any more", NULL},
     {0}};
 
 const struct cl_scheduler_ops cl_pbt_schedule = {

@@ -200,7 +200,7 @@ def test_help_lists_every_option_once(_directory):
 
 
 def test_every_name_in_a_spec_is_an_option_of_its_program(_directory):
-    for name, spec in (('digits', 'digits.yaml'), ('digits', 'digits-dgd.yaml'), ('mnist', 'mnist.yaml')):
+    for name, spec in (('digits', 'digits.yaml'), ('digits', 'digits-dgd.yaml'), ('digits', 'digits-pbt.yaml'), ('mnist', 'mnist.yaml')):
         known = run(BUILD / f'examples/{name}/{name}', '--help').stdout
         text = (BUILD / f'examples/{name}/{spec}').read_text()
         names = re.findall(r'name: &(\w+)', text)

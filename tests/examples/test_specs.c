@@ -20,6 +20,7 @@ static const struct {
 } specs[] = {
     {"digits/digits.yaml", "val_accuracy", CL_MAXIMIZE, 5},
     {"digits/digits-dgd.yaml", "val_accuracy", CL_MAXIMIZE, 5},
+    {"digits/digits-pbt.yaml", "val_accuracy", CL_MAXIMIZE, 3},
     {"mnist/mnist.yaml", "val_accuracy", CL_MAXIMIZE, 2},
     {"pytorch/pytorch.yaml", "val_accuracy", CL_MAXIMIZE, 4},
     {"quadratic/quadratic.yaml", "loss", CL_MINIMIZE, 2},

@@ -1,0 +1,125 @@
+"""Populations from the command line, with real processes: members lend each other slots, take over each other's states, and
+survive kill -9. CLADE_EXE is the program, CLADE_CLIENT the directory of clade.py."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+from terminal import variables
+
+CLADE = os.environ['CLADE_EXE']
+MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
+SPEC = """
+study: theta
+program: ["{python}", "{member}", "{steps}"]
+metric: {{name: theta, goal: maximize}}
+hyperparameters:
+  - name: &x
+      range: [0.0, 1.0]
+search: {{method: random}}
+schedule: {{method: pbt, population: {n}, interval: 2, explore: perturb{more}}}
+parallel: {parallel}
+seed: 7
+"""
+
+
+def clade(directory, *words):
+    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
+                          env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+
+
+def write_spec(directory, n, parallel, steps, more=''):
+    with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
+        file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more))
+
+
+def events(directory):
+    """Every event as one flat dictionary: its fields, and `event`, `trial`, `args`."""
+    result = clade(directory, 'log', 'theta', '--all', '--json')
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
+
+
+def rows(directory):
+    return json.loads(clade(directory, 'list', 'trials', 'theta', '--all', '--json').stdout)
+
+
+def of_kind(log, name):
+    return [e for e in log if e['event'] == name]
+
+
+def check_loads(directory, log, n):
+    """Every state that a member loaded is the one of the snapshot that was decided on, with the score that was ranked."""
+    saved = {e['position']: e for e in of_kind(log, 'saved')}
+    scores = {(e['trial'], e['attempt'], e['step']): e['metrics'][0][2] for e in of_kind(log, 'reported')}
+    for trial in range(1, n + 1):
+        path = os.path.join(directory, 'clade.db.d', 'theta', str(trial), 'loads.txt')
+        lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
+        loads = [tuple(map(float, line.split())) for line in lines]
+        wanted = [saved[e['snapshot']] for e in of_kind(log, 'loaded') if e['trial'] == trial and not e.get('error')]
+        assert len(wanted) <= len(loads), (trial, wanted, loads)
+        for snapshot in wanted:
+            theta = scores[(snapshot['trial'], snapshot['attempt'], snapshot['step'])]
+            assert (snapshot['trial'], snapshot['step'], theta) in loads, (trial, snapshot, theta, loads)
+
+
+def test_low_members_take_over_states_and_values(directory):
+    write_spec(directory, 6, 3, 12)
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory)
+    exploits = of_kind(log, 'exploited')
+    assert len(exploits) >= 3, len(exploits)
+    for e in exploits:
+        args = e['args']
+        assert args['rule'] == 'truncation' and args['score'] > args['own'] and 0 <= e['values']['1'] <= 1, e
+    check_loads(directory, log, 6)
+    text = clade(directory, 'log', 'theta', '--all').stdout
+    assert re.search(r'takes over snapshot \d+, because of exploit \(truncation: rank \d of \d, at step', text), text
+
+
+def test_slots_are_lent_when_the_population_is_larger(directory):
+    write_spec(directory, 7, 2, 8, ', end: 8')
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '7 complete' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory)
+    assert len(of_kind(log, 'paused')) >= 7
+    assert all(row['state'] == 'COMPLETE' for row in rows(directory))
+    check_loads(directory, log, 7)
+
+
+def test_population_goes_on_after_kill_9(directory):
+    write_spec(directory, 5, 2, 16)
+    process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+    for round_ in range(6):
+        time.sleep(0.4)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process = subprocess.Popen([CLADE, 'resume', 'theta'], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+    assert process.wait(timeout=90) == 0
+    log = events(directory)
+    assert [row['state'] for row in rows(directory)] == ['COMPLETE'] * 5
+    assert max(e['trial'] for e in of_kind(log, 'proposed')) == 5
+    check_loads(directory, log, 5)
+    assert clade(directory, 'check', 'theta').returncode == 0
+
+
+def test_what_does_not_make_a_population_is_refused(directory):
+    for more, words in ((', quantile: 0.7', 'quantile must be a share up to 0.5'), (', intervall: 2', 'did you mean interval'),
+                        (', factors: [0]', 'factors'), (', exploit: gamble', 'exploit')):
+        write_spec(directory, 4, 2, 4, more)
+        result = clade(directory, 'run', 'theta.yaml')
+        assert result.returncode == 2 and words in result.stderr, (more, result.stderr)
+    write_spec(directory, 1, 1, 4)
+    assert clade(directory, 'run', 'theta.yaml').returncode == 2
+
+
+tap.run(globals())
