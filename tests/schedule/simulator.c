@@ -142,8 +142,9 @@ void simulator_crash(struct simulator *s) {
 
 static void save(struct simulator *s, const struct cl_trial *t) {
   struct cl_event ev = {.kind = CL_EVENT_SAVED, .subject = t->number, .attempt = t->head.attempt};
-  char path[60];
-  (void)snprintf(path, sizeof path, "%lld-%d-%g", (long long)t->number, t->head.attempt, s->step[t->number]);
+  char path[60]; /* a step can be reached twice in one attempt */
+  (void)snprintf(path, sizeof path, "%lld-%d-%g.%lld", (long long)t->number, t->head.attempt,
+                 s->step[t->number], (long long)t->head.reports);
   ev.u.saved.step = s->step[t->number];
   ev.u.saved.way = CL_WAY_DIRECTORY;
   ev.u.saved.path = path;
