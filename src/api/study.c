@@ -9,6 +9,7 @@
 #include "api/handles.h"
 #include "base/alloc.h"
 #include "run/begin.h"
+#include "run/history.h"
 
 static int check_study(const struct clade_study *s, const void *output, struct cl_err *e) {
   if (s == NULL) return CL_FAIL(e, CLADE_EINVAL, "no study was given: open or create one first");
@@ -36,6 +37,7 @@ static int check_options(const struct clade_study_options *o, struct cl_err *e) 
 }
 
 static int open_log(struct clade_study *s, int64_t id, struct cl_err *e) {
+  CL_TRY(cl_history_import(s->store, id, NULL, e)); /* whoever asks has all of it */
   CL_TRY(cl_log_open(s->store, id, NULL, &s->log, e));
   s->study = cl_log_study(s->log);
   return cl_asker_create(s->log, &s->asker, e);

@@ -13,7 +13,7 @@ const struct cl_searcher_ops *const *cl_searchers(void) {
 const struct cl_searcher_ops *cl_searcher_find(const char *name) {
   for (int i = 0; searchers[i] != NULL; i++)
     if (strcmp(searchers[i]->name, name) == 0) return searchers[i];
-  return NULL;
+  return cl_plugin_is_path(name) ? &cl_plugin_search : NULL;
 }
 
 static int refuse_method(const char *name, struct cl_err *e) {
@@ -34,6 +34,7 @@ static struct cl_options options_of(const struct cl_searcher_ops *ops, const str
 int cl_search_check(const struct cl_settings *settings, struct cl_err *e) {
   const struct cl_searcher_ops *ops = cl_searcher_find(settings->method);
   if (ops == NULL) return refuse_method(settings->method, e);
+  if (ops == &cl_plugin_search) return cl_plugin_check(settings, e); /* its options are its own */
   struct cl_options options = options_of(ops, settings);
   return cl_options_check(&options, e);
 }

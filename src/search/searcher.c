@@ -256,7 +256,7 @@ static int ask_method(struct cl_searcher *s, struct cl_proposal *p, struct cl_er
     if (status != 0) return status;
   }
   cl_text_add(p->args, "{\"method\": ");
-  cl_text_add_json(p->args, s->env.ops->name);
+  cl_text_add_json(p->args, s->env.ops == &cl_plugin_search ? s->env.settings->method : s->env.ops->name);
   return s->env.ops->ask(s->state, p, e);
 }
 

@@ -14,6 +14,24 @@ LIBRARY = """#include <clade/error.h>
 #include <stdio.h>
 int main(void) { return puts(clade_error_name(CLADE_ECONFLICT)) < 0; }
 """
+STUDY = """#include <clade/study.h>
+#include <stdio.h>
+int main(void) {
+  struct clade_study *study = NULL;
+  struct clade_trial *trial = NULL;
+  struct cl_err e = {0};
+  struct clade_space *space = clade_space_create();
+  clade_space_add_float(space, "x", 0.25, 0.5, NULL);
+  struct clade_study_options o = {.store = "memory:", .name = "s", .space = space, .minimize = "y", .trials = 3};
+  int status = clade_study_create(&o, &study, &e), n = 0;
+  for (; status == 0 && (status = clade_study_ask(study, &trial, &e)) == 0; n++)
+    status = clade_trial_tell(trial, clade_trial_float(trial, "x"), &e);
+  clade_study_close(study);
+  clade_space_destroy(space);
+  printf("%d %s\\n", n, e.text);
+  return status != CLADE_EMPTY;
+}
+"""
 TRAINER = """#include <clade/trainer.h>
 #include <stdio.h>
 int main(int argc, char **argv) {
@@ -69,6 +87,10 @@ def test_a_program_of_a_user_links_libclade(directory):
     assert runs(directory, 'clade', LIBRARY) == 'ECONFLICT\n'
 
 
+def test_a_program_of_a_user_asks_and_tells(directory):
+    assert runs(directory, 'clade', STUDY) == '3 \n'
+
+
 def test_a_trainer_of_a_user_links_libclade_trainer(directory):
     said = runs(directory, 'clade-trainer', TRAINER, '--lr=0.125')
     assert 'step 7' in said and 'loss 0.375' in said, said
@@ -77,7 +99,7 @@ def test_a_trainer_of_a_user_links_libclade_trainer(directory):
 def test_no_header_is_installed_that_shows_the_inside(directory):
     root, _, _ = installed(directory)
     headers = {p.relative_to(root).as_posix().split('/include/')[1] for p in root.rglob('*.h')}
-    assert {'clade/error.h', 'clade/export.h', 'clade/trainer.h'} <= headers, headers
+    assert {'clade/error.h', 'clade/export.h', 'clade/study.h', 'clade/plugin.h', 'clade/value.h', 'clade/trainer.h'} <= headers, headers
     assert all(h.startswith('clade/') for h in headers), headers
     for path in root.rglob('*.h'):
         assert '"base/' not in path.read_text() and '"model/' not in path.read_text(), path

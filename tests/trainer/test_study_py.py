@@ -114,6 +114,15 @@ def test_a_trial_that_was_stopped_hears_it(directory):
     assert not trial.report(0.5, 1) and trial.should_prune()
 
 
+def test_the_example_runs(directory):
+    example = os.path.join(HERE, "..", "..", "examples", "ask", "parabola.py")
+    environment = {**os.environ, "PATH": CLADE + ":" + os.environ["PATH"], "CLADE_STORE": os.path.join(directory, "s.db")}
+    for _ in range(2):
+        done = subprocess.run([sys.executable, example, "3"], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.startswith("{'x': "), done.stderr
+    assert len(clade.load_study("parabola", environment["CLADE_STORE"], os.path.join(CLADE, "clade")).trials) == 6
+
+
 PROGRAM = """
 import sys
 sys.path.insert(0, {client!r})
