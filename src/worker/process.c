@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -52,6 +53,14 @@ static bool read_stat(pid_t pid, struct stat_line *ret) {
 int64_t cl_process_start(pid_t pid) {
   struct stat_line line = {0};
   return pid > 0 && read_stat(pid, &line) ? line.start : 0;
+}
+
+int64_t cl_process_age_us(int64_t start) {
+  struct timespec now;
+  const int64_t ticks = sysconf(_SC_CLK_TCK);
+  if (start <= 0 || ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) < 0) return 0;
+  int64_t age = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - start * 1000000 / ticks;
+  return age > 0 ? age : 0;
 }
 
 bool cl_process_lives(pid_t pid, int64_t start) {

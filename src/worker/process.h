@@ -11,6 +11,8 @@
 /* Start time of a process in clock ticks since boot: with the pid, its identity. 0 when there is none.
  * Zombies have one. Async-signal-safe. */
 int64_t cl_process_start(pid_t pid);
+/* How long ago that was, whatever the wall clock has done since; 0 = unknown. */
+int64_t cl_process_age_us(int64_t start);
 
 /* Does the process live (zombies do not), and is it the one that started then? */
 bool cl_process_lives(pid_t pid, int64_t start);

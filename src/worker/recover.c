@@ -26,8 +26,7 @@ static int read_past(struct cl_attempt *a, struct cl_err *e) {
   struct cl_read what = {
       .trial_lo = a->trial, .trial_hi = a->trial, .skip_known_reports = true, .only_trials = true};
   CL_TRY(cl_store_read(cl_log_store(log), cl_log_id(log), &what, note_past, a, e));
-  int64_t elapsed_ms = cl_log_now_ms(log) - a->started_ms;
-  a->started_us = cl_clock_monotonic_us() - (elapsed_ms > 0 ? elapsed_ms : 0) * 1000;
+  a->started_us = cl_clock_monotonic_us() - cl_process_age_us(a->start);
   return 0;
 }
 
