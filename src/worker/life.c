@@ -246,9 +246,10 @@ int cl_life_preempt(struct cl_attempt *a, int signal, struct cl_err *e) {
   return 0;
 }
 
-/* Connected trainers hear it as the answer to their next report; the others only understand signals. */
+/* Connected trainers hear it as the answer to their next report, and have the grace to end from then on; the
+ * others only understand signals. */
 static void end_by_signal(struct cl_attempt *a, enum cl_urge urge) {
-  if (a->session == NULL) cl_life_urge(a, urge);
+  if (a->session == NULL && a->urge == CL_URGE_NONE) cl_life_urge(a, urge);
 }
 
 /* Shutting down: what cannot be preempted (it has said done, or is paused with a decision to go on) is ended.
