@@ -118,8 +118,8 @@ static int write_owner(int fd, bool is_new, const char *token, const struct cl_a
   return status;
 }
 
-static int take_lock(const char *path, const char *token, const struct cl_attempt_owner *owner, int *ret,
-                     struct cl_err *e) {
+static int take_lock(const char *path, const char *token, const struct cl_attempt_owner *owner,
+                     cl_attempt_is_free *is_free, void *ctx, int *ret, struct cl_err *e) {
   struct stat st;
   int fd = -1, status = cl_lock_take_private(path, &fd, e);
   if (status != 0) return status;
@@ -128,8 +128,9 @@ static int take_lock(const char *path, const char *token, const struct cl_attemp
     return CLADE_BUSY;
   }
   bool is_new = st.st_size == 0 && (st.st_mode & 07777) == 0600;
-  status = write_owner(fd, is_new, token, owner, path, e);
-  if (status < 0)
+  if (!is_new && is_free != NULL) status = is_free(ctx, e);
+  if (status == 0) status = write_owner(fd, is_new, token, owner, path, e);
+  if (status != 0)
     (void)close(fd);
   else
     *ret = fd;
@@ -137,14 +138,14 @@ static int take_lock(const char *path, const char *token, const struct cl_attemp
 }
 
 int cl_attempt_open(const struct cl_study *s, int64_t trial, int attempt,
-                    const struct cl_attempt_owner *owner, int *ret_lock, char ret_token[CL_TOKEN_SIZE],
-                    struct cl_err *e) {
+                    const struct cl_attempt_owner *owner, cl_attempt_is_free *is_free, void *ctx,
+                    int *ret_lock, char ret_token[CL_TOKEN_SIZE], struct cl_err *e) {
   assert(trial > 0 && attempt > 0);
   char token[CL_TOKEN_SIZE];
   CL_TRY(make_token(trial, attempt, token, e));
   CL_TRY(make_directories(s, trial, attempt, e));
   char *path = cl_attempt_path(s, trial, attempt, LOCK_FILE);
-  int status = path == NULL ? CL_FAIL_NOMEM(e) : take_lock(path, token, owner, ret_lock, e);
+  int status = path == NULL ? CL_FAIL_NOMEM(e) : take_lock(path, token, owner, is_free, ctx, ret_lock, e);
   if (status == 0) memcpy(ret_token, token, sizeof token);
   cl_free(path);
   return status;

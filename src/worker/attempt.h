@@ -28,11 +28,17 @@ struct cl_attempt_owner { /* who takes a lock; texts borrow */
   uint64_t fixed; /* of the values that its process cannot change: cl_attempt_fixed */
 };
 
+/* Is an attempt of which there is a lock file already still to be started? Somebody else may have claimed it,
+ * and its process may have come and gone. 0, CLADE_BUSY if it was started, or an error. */
+typedef int cl_attempt_is_free(void *ctx, struct cl_err *e);
+
 /* Make the directories of an attempt, with checkpoints/, and take its lock (close-on-exec). *ret_token: new.
- * CLADE_BUSY when somebody holds the lock; CLADE_EIO with the path; CLADE_ENOMEM. */
+ * `is_free` (null: not asked) is called with the lock held, before anything of an earlier claim is
+ * overwritten. CLADE_BUSY when somebody holds the lock or it is not free; CLADE_EIO with the path;
+ * CLADE_ENOMEM. */
 int cl_attempt_open(const struct cl_study *s, int64_t trial, int attempt,
-                    const struct cl_attempt_owner *owner, int *ret_lock, char ret_token[CL_TOKEN_SIZE],
-                    struct cl_err *e);
+                    const struct cl_attempt_owner *owner, cl_attempt_is_free *is_free, void *ctx,
+                    int *ret_lock, char ret_token[CL_TOKEN_SIZE], struct cl_err *e);
 
 /* Give an attempt up that was not started: remove its directory, and the trial's if it is the first one.
  * Takes the lock. */

@@ -252,6 +252,16 @@ static int give_up(struct cl_attempt *a, int status, const struct cl_err *cause,
   return status == CLADE_BUSY || status == CLADE_EIO ? 0 : CL_FAIL(e, status, "%s", cause->text);
 }
 
+/* The replica may be older than the claim, the run and the end of another worker's attempt. Its directory
+ * would be dropped with the conflict, before that worker has read the output. */
+static int is_free(void *ctx, struct cl_err *e) {
+  struct cl_attempt *a = ctx;
+  struct cl_log *log = a->worker->log;
+  struct cl_head now;
+  CL_TRY(cl_store_trial_head(cl_log_store(log), cl_log_id(log), a->trial, &now, e));
+  return now.version == cl_attempt_trial(a)->head.version ? 0 : CLADE_BUSY;
+}
+
 static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e) {
   struct cl_attempt *a = NULL;
   struct cl_err cause = {0};
@@ -259,7 +269,7 @@ static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e
   CL_TRY(cl_attempts_add(w, t->number, t->head.attempt + 1, &a, e));
   cl_trial_values(w->study, t, w->values);
   a->fixed = owner.fixed = cl_attempt_fixed(cl_study_space(w->study), w->values);
-  int status = cl_attempt_open(w->study, a->trial, a->number, &owner, &a->lock, a->token, &cause);
+  int status = cl_attempt_open(w->study, a->trial, a->number, &owner, is_free, a, &a->lock, a->token, &cause);
   if (status == 0) status = prepare(a, &cause);
   if (status != 0) return give_up(a, status, &cause, e);
   return put_start(a, told_start, e);

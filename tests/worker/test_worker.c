@@ -198,6 +198,35 @@ static void a_claim_that_conflicts_leaves_nothing(void **state) {
   world_end(&w);
 }
 
+static void an_attempt_that_has_come_and_gone_unseen_is_left_alone(void **state) {
+  (void)state;
+  struct world w, other;
+  world_begin(&w, "echo loss=0.25", "");
+  world_propose(&w, 1);
+  other = w;
+  other.loop_open = false;
+  other.said = (struct cl_text){0};
+  world_open(&other);
+  struct cl_err e;
+  assert_int_equal(world_try_to_work(&other, 1, &e), 0);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_COMPLETE);
+  assert_int_equal(world_state(&other, 1), CL_WAITING); /* it has seen nothing of that */
+  assert_int_equal(cl_worker_turn(other.worker, &e), 0);
+  assert_int_equal(cl_log_commit(other.log, &e), 0);
+  char *text = world_read(&w, 1, 1, "stdout");
+  assert_string_equal(text, "loss=0.25\n");
+  cl_free(text);
+  assert_true(world_has(&w, 1, 1, "exit"));
+  assert_true(world_has(&w, 1, 0, "params.json"));
+  WORLD_UNTIL(&other, world_is_idle(&other));
+  assert_int_equal(cl_log_follow(other.log, NULL, &e), 0);
+  assert_int_equal(world_state(&other, 1), CL_COMPLETE);
+  world_close(&other);
+  world_end(&w);
+}
+
 static void a_stop_ends_a_silent_program(void **state) {
   (void)state;
   struct world w;
@@ -572,6 +601,7 @@ int main(int argc, char **argv) {
                                      TEST(the_environment_is_that_of_the_contract),
                                      TEST(slots_are_never_exceeded_and_used_again),
                                      TEST(a_claim_that_conflicts_leaves_nothing),
+                                     TEST(an_attempt_that_has_come_and_gone_unseen_is_left_alone),
                                      TEST(a_stop_ends_a_silent_program),
                                      TEST(a_program_that_a_person_stops_has_the_grace_to_end_by_itself),
                                      TEST(a_program_that_a_person_kills_has_no_grace),

@@ -6,8 +6,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-const char world_patient[] = "cd \"$CLADE_DIR/attempt-$CLADE_ATTEMPT\"; env > env.new; mv env.new env; "
-                             "while [ ! -e end ]; do sleep 0.01; done; exit $(cat end)";
+const char world_patient[] =
+    "cd \"$CLADE_DIR/attempt-$CLADE_ATTEMPT\"; env > env.new; mv env.new env; "
+    "i=0; while [ ! -e end ] && [ $i -lt 9000 ]; do sleep 0.01; i=$((i + 1)); done; exit $(cat end)";
 
 static void remember(void *ctx, int64_t trial, const char *text) {
   struct world *w = ctx;
