@@ -405,6 +405,48 @@ static void think(struct world *w, int turns) {
   }
 }
 
+/* The wall clock, put forward or back: nothing but the times that people see may follow it. Linked with
+ * --wrap. */
+int64_t __real_cl_clock_wall_ms(void); // NOLINT: names of the linker
+int64_t __wrap_cl_clock_wall_ms(void); // NOLINT
+static int64_t wall_offset_ms;
+
+int64_t __wrap_cl_clock_wall_ms(void) { // NOLINT
+  return __real_cl_clock_wall_ms() + wall_offset_ms;
+}
+
+static void a_wall_clock_that_jumps_changes_no_decision(void **state) {
+  (void)state;
+  static const int64_t year_ms = INT64_C(31557600000);
+  const int64_t jumps[] = {0, 30 * year_ms, -60 * year_ms, year_ms, 0};
+  uint64_t digests[2];
+  for (int jumping = 0; jumping < 2; jumping++) {
+    struct world w = begin("{\"method\": \"random\"}", 12, "", 1);
+    w.plan[4] = FAILS;
+    int i = 0;
+    if (!jumping) run(&w);
+    for (bool more = jumping; more && i < 2000; i++) {
+      wall_offset_ms = jumps[(size_t)i % (sizeof jumps / sizeof *jumps)];
+      more = turn(&w);
+      assert_true(cl_engine_is_decider(w.engine)); /* its lease beats by the other clock */
+    }
+    assert_in_range(i, jumping, 1999);
+    act(&w);
+    assert_int_equal(cl_log_commit(w.log, NULL), 0);
+    assert_int_equal(count(&w, CL_COMPLETE) + count(&w, CL_FAILED), 12);
+    assert_int_equal(cl_store_check(w.store, w.id, NULL), 0);
+    struct cl_value values[2];
+    digests[jumping] = 0;
+    for (int64_t t = 1; t <= 12; t++) {
+      cl_trial_values(cl_log_study(w.log), cl_study_trial(cl_log_study(w.log), t), values);
+      digests[jumping] = digests[jumping] * 31 + cl_value_hash(values[0], 1) + cl_value_hash(values[1], 2);
+    }
+    wall_offset_ms = 0;
+    end(&w);
+  }
+  assert_true(digests[0] == digests[1]);
+}
+
 static void without_slots_nothing_is_proposed(void **state) {
   (void)state;
   struct world w = begin("{\"method\": \"random\"}", 4, "", 0);
@@ -624,6 +666,7 @@ int main(void) {
       cmocka_unit_test(a_crash_at_every_commit_changes_nothing),
       cmocka_unit_test(the_lease_has_one_holder_at_a_time),
       cmocka_unit_test(a_free_lock_ends_the_wait_for_the_lease),
+      cmocka_unit_test(a_wall_clock_that_jumps_changes_no_decision),
       cmocka_unit_test(without_slots_nothing_is_proposed),
       cmocka_unit_test(a_done_without_an_objective_is_tried_again_after_its_end),
       cmocka_unit_test(a_paused_trial_holds_the_study_open_and_is_named_once),

@@ -1,0 +1,27 @@
+"""Threads: where they are used at all, so that what the thread sanitizer has to look at is known."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+
+KNOWN = {'src/worker/publish.c', 'src/worker/leftover.c'}  # tests/worker/test_threads.c: what they do off the loop's thread
+THREADS = re.compile(r'\b(pthread_create|thrd_create|uv_thread_create|uv_queue_work|clone)\s*\(')
+
+
+def test_only_the_known_files_leave_their_thread(directory):
+    found = set()
+    for top in ('src', 'trainer', 'apps', 'clients', 'include'):
+        for place, _, names in os.walk(os.path.join(tap.ROOT, top)):
+            for name in names:
+                path = os.path.join(place, name)
+                if name.endswith(('.c', '.h')):
+                    with open(path, encoding='utf-8') as file:
+                        if THREADS.search(file.read()):
+                            found.add(os.path.relpath(path, tap.ROOT))
+    assert found == KNOWN, found ^ KNOWN
+    assert os.path.isdir(directory)
+
+
+tap.run(globals())
