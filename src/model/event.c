@@ -186,6 +186,7 @@ const struct cl_field *cl_kind_fields(enum cl_kind k) {
 }
 
 static const void *field_at(const struct cl_event *ev, const struct cl_field *f) {
+  assert(f->name != NULL && f->offset < sizeof *ev);
   return (const char *)ev + f->offset;
 }
 

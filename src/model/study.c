@@ -105,6 +105,7 @@ static void note_value(struct cl_study *s, const struct cl_trial *t, double befo
 
 static bool is_queued(const struct cl_study *s, const struct cl_queued *q) {
   const struct cl_trial *t = cl_study_find(s, q->trial);
+  assert(t != NULL);
   return t->head.state == CL_WAITING && t->head.waiting == q->position;
 }
 
@@ -120,6 +121,7 @@ static int enter_queue(struct cl_study *s, const struct cl_trial *t, struct cl_e
     s->queue_first = 0;
   }
   if (cl_grow(&s->queue, &s->cap_queue, s->queue_end + 1, sizeof *s->queue) < 0) return CL_FAIL_NOMEM(e);
+  assert(s->queue_end == s->queue_first || s->queue[s->queue_end - 1].position < t->head.waiting);
   s->queue[s->queue_end++] = (struct cl_queued){t->head.waiting, t->number};
   return 0;
 }
@@ -144,9 +146,11 @@ static int count_states(struct cl_study *s, struct cl_trial *t, int before, stru
   int now = t->head.state;
   if (now == before) return 0;
   note_result(s, t, before);
+  assert(before == CL_STATE_NONE || s->counts[before] > 0);
   if (before != CL_STATE_NONE) s->counts[before]--;
   s->counts[now]++;
   if (is_counted(t)) s->pending += is_active(now) - is_active(before);
+  assert(s->pending >= 0 && s->pending <= s->head.counted);
   if (before == CL_WAITING) leave_queue(s);
   return now == CL_WAITING ? enter_queue(s, t, e) : 0;
 }
@@ -225,6 +229,7 @@ static int apply_worker(struct cl_study *s, const struct cl_event *ev, struct cl
     memset(s->workers + old, 0, (number - old) * sizeof *s->workers);
     s->n_workers = number;
   }
+  assert(number >= 1 && number <= s->n_workers);
   struct cl_worker_info *w = &s->workers[number - 1];
   w->slots = ev->u.worker.state == CL_WORKER_GONE || ev->u.worker.slots < 0 ? 0 : ev->u.worker.slots;
   if (ev->u.worker.host != NULL) CL_TRY(keep_text(&w->host, ev->u.worker.host, e));

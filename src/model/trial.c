@@ -112,6 +112,7 @@ static bool is_leg(const struct cl_head *h) {
 
 /* The order of judgement at `ended` (events.md section 3). `h` has the flags of the end already. */
 static int state_after_end(const struct cl_head *h, const struct cl_event *ev) {
+  assert(ev->kind == CL_EVENT_ENDED && (h->flags & CL_ATTEMPT_KNOWN));
   int status = ev->u.ended.signal != 0 ? -1 : ev->u.ended.status;
   if (h->flags & CL_ATTEMPT_DONE) return h->state;
   if (h->state == CL_PAUSED) return status == 0 && !is_leg(h) ? state_when_finished(h) : CL_PAUSED;
@@ -220,6 +221,7 @@ static int judge_birth(const struct cl_study_head *s, const struct cl_event *ev,
 /* An open attempt goes on where its process waits in a report: with the worker that has it, and not when it
  * has said done. */
 static bool is_kept(const struct cl_head *h, const struct cl_event *ev) {
+  assert(ev->kind == CL_EVENT_STARTED);
   return (h->flags & CL_ATTEMPT_OPEN) && !(h->flags & CL_ATTEMPT_DONE) && ev->attempt == h->attempt &&
          ev->u.started.worker == h->worker;
 }
@@ -227,6 +229,7 @@ static bool is_kept(const struct cl_head *h, const struct cl_event *ev) {
 static int judge_start(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
                        struct cl_err *e) {
   bool open = h->flags & CL_ATTEMPT_OPEN;
+  assert(h->state == CL_WAITING); /* the table has allowed it */
   if (!s->open && is_counted(h->role))
     return CL_FAIL(e, CLADE_EREFUSED, "trial %lld cannot start: the study is finished",
                    (long long)ev->subject);
@@ -274,6 +277,7 @@ static int judge_decision(const struct cl_study_head *s, const struct cl_head *h
 
 static int judge_report(const struct cl_head *h, const struct cl_event *ev, bool *ret_late,
                         struct cl_err *e) {
+  assert(ev->attempt == h->attempt && h->reports >= 0);
   if (ev->u.reported.ordinal <= h->reports) return CLADE_REPEATED;
   if (ev->u.reported.ordinal != h->reports + 1)
     return CL_FAIL(e, CLADE_EREFUSED, "report %lld of trial %lld is out of order: the next one is %lld",
@@ -364,6 +368,7 @@ static void apply_start(struct cl_head *h, const struct cl_event *ev) {
   h->until = ev->u.started.until;
   h->flags &= (uint8_t)~CL_FLAG_PREEMPTING;
   if (is_kept(h, ev)) return; /* the same state trains on; a pending load is its next answer */
+  assert(!(h->flags & CL_ATTEMPT_OPEN) && ev->attempt == h->attempt + 1);
   h->flags = (uint8_t)((h->flags & CL_FLAG_SCORED) | CL_ATTEMPT_OPEN);
   h->reports = 0;
   h->attempt = ev->attempt;
@@ -374,6 +379,7 @@ static void apply_start(struct cl_head *h, const struct cl_event *ev) {
 }
 
 static void apply_report(const struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
+  assert(ev->u.reported.ordinal == h->reports + 1);
   h->reports = ev->u.reported.ordinal;
   if (ev->late) return;
   h->step = ev->u.reported.step;
@@ -399,6 +405,7 @@ static void apply_end(struct cl_head *h, const struct cl_event *ev) {
 /* What a closed attempt was to begin from it has read, or never will; a load of an exploit waits for the next
  * one. */
 static void close_attempt(struct cl_head *h) {
+  assert(h->flags & CL_ATTEMPT_OPEN);
   h->flags &= (uint8_t)~CL_ATTEMPT_OPEN;
   if (h->load == 0) h->source = 0;
 }
@@ -415,6 +422,7 @@ static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
     if (h->load != 0) h->flags |= CL_FLAG_SCORED;
     break;
   case CL_EVENT_VOIDED:
+    assert(h->load == ev->u.voided.change);
     drop_load(h);
     h->until = -INFINITY; /* it asks again */
     break;
@@ -472,6 +480,7 @@ static bool is_over(const struct cl_study_head *s, const struct cl_head *h) {
 
 static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct cl_event *ev) {
   bool foreign = ev->kind == CL_EVENT_IMPORTED;
+  assert(h->proposed == 0 && ev->subject == s->trials + 1);
   *h = (struct cl_head){.proposed = ev->position,
                         .version = ev->position,
                         .step = CL_NO_STEP,
@@ -490,6 +499,7 @@ static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct
 }
 
 static int apply_to_study(struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
+  assert((s->position == 0) == (ev->kind == CL_EVENT_CREATED));
   switch (ev->kind) {
   case CL_EVENT_CREATED:
     s->open = true;
@@ -586,6 +596,7 @@ int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_ev
     apply_to_trial(s, h, ev);
   }
   s->position = ev->position;
+  assert(ev->subject == 0 || h->proposed != 0);
   return 0;
 }
 

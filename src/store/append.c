@@ -39,6 +39,7 @@ static void keep_heads(struct appending *a) {
 }
 
 static int get_entry(struct appending *a, int64_t trial, struct cl_heads_entry **ret, struct cl_err *e) {
+  assert(trial >= 1);
   struct cl_store *s = a->store;
   struct cl_heads_entry *entry = cl_heads_find(&s->heads, trial);
   if (entry == NULL) {
@@ -69,6 +70,7 @@ static int resolve_seen(const struct appending *a, const struct cl_heads_entry *
 static int look_up_repetition(struct appending *a, const struct cl_event *ev, bool late,
                               int64_t *ret_position, struct cl_err *e) {
   struct cl_store *s = a->store;
+  assert(*ret_position == 0);
   if (ev->kind == CL_EVENT_REPORTED && late) {
     int64_t last = 0;
     CL_TRY(s->ops->count_reports(s->state, a->study, ev->subject, ev->attempt, &last, e));
@@ -102,6 +104,7 @@ static int note_pin(void *ctx, int64_t trial) {
 }
 
 static int check_pins(struct appending *a, const struct cl_event *ev, struct cl_err *e) {
+  assert(ev->kind == CL_EVENT_DELETED);
   const struct cl_store *s = a->store;
   struct pinning p = {a, ev->u.deleted.snapshot, 0};
   for (size_t i = 0; i < s->heads.n_changed && p.trial == 0; i++)
@@ -130,6 +133,7 @@ static int name_metrics(struct appending *a, struct cl_event *ev, struct cl_err 
 static int judge(struct appending *a, const struct cl_heads_entry *entry, struct cl_event *ev,
                  struct cl_append *ret, struct cl_err *e) {
   static const struct cl_head none = {0};
+  assert((entry == NULL) == (ev->subject == 0) && (entry == NULL || entry->trial == ev->subject));
   if ((cl_kind_flags(ev->kind) & CL_D) && ev->seen == CL_SEEN_BATCH) CL_TRY(resolve_seen(a, entry, ev, e));
   bool late = false;
   int64_t first = 0;
@@ -150,6 +154,7 @@ static bool is_refusal(int status) {
 }
 
 static void note_refusal(struct appending *a, struct cl_heads_entry *entry, struct cl_append *ret) {
+  assert(is_refusal(ret->status) && ret->position == 0);
   if (ret->status == CLADE_ECONFLICT) ret->position = entry == NULL ? a->head.version : entry->head.version;
   if (entry == NULL)
     a->refused = true;
@@ -194,6 +199,7 @@ static int append_all(struct appending *a, struct cl_event *events, int n, struc
                       struct cl_err *e) {
   struct cl_store *s = a->store;
   for (int i = 0; i < n; i++) CL_TRY(append_one(a, &events[i], &results[i], e));
+  assert(a->head.position >= a->before && a->head.position <= a->before + n);
   if (a->head.position == a->before) {
     s->ops->rollback(s->state);
     return 0;

@@ -76,6 +76,7 @@ static const char *study_difference(const struct cl_study_head *a, const struct 
 static int compare_one(void *ctx, int64_t trial, const struct cl_head *head) {
   struct replay *r = ctx;
   static const struct cl_head none = {0};
+  assert(trial >= 1 && head != NULL);
   const struct cl_head *expected = (size_t)trial < r->n ? &r->heads[trial] : &none;
   const char *field = difference(expected, head);
   r->n_seen++;

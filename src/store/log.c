@@ -90,6 +90,7 @@ static int name_one(void *ctx, int id, const char *name) {
 
 static int replay(struct cl_log *l, struct cl_err *e) {
   struct opening o = {l, e};
+  assert(l->position == 0 && l->options.trial_lo <= l->options.trial_hi);
   struct cl_study_head head;
   struct cl_read what = {.until = l->options.until,
                          .trial_lo = l->options.trial_lo,
@@ -195,6 +196,7 @@ int64_t cl_log_now_ms(const struct cl_log *l) {
 }
 
 int cl_log_listen(struct cl_log *l, cl_log_listener *fn, void *ctx, struct cl_err *e) {
+  assert(fn != NULL && l->n_listeners <= LISTENERS_MAX);
   if (l->n_listeners == LISTENERS_MAX)
     return CL_FAIL(e, CLADE_ELIMIT, "a log has at most %d listeners", LISTENERS_MAX);
   l->listeners[l->n_listeners].fn = fn;
@@ -245,6 +247,7 @@ static int follow_some(struct cl_log *l, int64_t until, bool *ret_more, int64_t 
 /* Up to `until`. */
 static int follow(struct cl_log *l, int64_t until, int64_t *ret_n, struct cl_err *e) {
   bool more = true;
+  assert(until >= l->position);
   while (more) CL_TRY(follow_some(l, until, &more, ret_n, e));
   if (is_partial(l)) l->position = until;
   return 0;

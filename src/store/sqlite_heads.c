@@ -97,6 +97,7 @@ static void fill_trial(sqlite3_stmt *row, struct cl_head *ret) {
 }
 
 static int64_t place_of(int64_t study, int64_t number) {
+  assert(study >= 1 && number >= 0);
   return study * CL_SQLITE_POSITIONS + number;
 }
 

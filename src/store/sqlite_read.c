@@ -148,6 +148,7 @@ static int first_trial(struct reader *r, int64_t *ret, struct cl_err *e) {
     else
       hi = mid;
   }
+  assert(lo >= 1 && lo <= r->trials + 1);
   *ret = lo;
   return 0;
 }
@@ -217,6 +218,7 @@ static int open_reports(struct reader *r, struct cursor *c, struct cl_err *e) {
 
 static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
   int64_t after = r->after, until = r->until, base = r->id * CL_SQLITE_POSITIONS;
+  assert(c->table != TRIALS && c->table != REPORTS);
   CL_TRY(prepare_walk(r, c, e));
   if (c->walk == WALK_TRIALS) {
     if (r->last_event < until) until = r->last_event;
@@ -265,6 +267,7 @@ static void close_cursors(struct reader *r) {
 /* Which reports to read. */
 
 static int list_positions(struct reader *r, int64_t lo, int64_t hi, struct cl_err *e) {
+  assert(lo >= 1 && lo <= hi);
   sqlite3_stmt **statement = &r->study->report_positions;
   CL_TRY(prepare_positions(r, "reports", "WHERE trial BETWEEN ?1 AND ?2", statement, e));
   (void)sqlite3_bind_int64(*statement, 1, lo);

@@ -162,6 +162,7 @@ static int read_names(struct cl_sqlite *s, struct cl_sqlite_study *study, struct
 int cl_sqlite_study(struct cl_sqlite *s, int64_t id, int64_t n_names, struct cl_sqlite_study **ret,
                     struct cl_err *e) {
   struct cl_sqlite_study *study = s->studies;
+  assert(id >= 1 && n_names >= 0);
   while (study != NULL && study->id != id) study = study->next;
   if (study != NULL && study->n_names == n_names) {
     *ret = study;
@@ -187,6 +188,7 @@ int cl_sqlite_study(struct cl_sqlite *s, int64_t id, int64_t n_names, struct cl_
 int cl_sqlite_add_tables(struct cl_sqlite *s, int64_t id, const char *settings, struct cl_err *e) {
   long long n = id;
   struct cl_names names = {0};
+  assert(s->writing && id >= 1);
   int status = cl_names_take_settings(&names, settings, e);
   cl_text_clear(&s->scratch);
   cl_text_format(&s->scratch,
@@ -220,6 +222,7 @@ static int add_name(struct cl_sqlite *s, struct cl_sqlite_study *study, const ch
                     const char *name, bool plain, struct cl_err *e) {
   sqlite3_stmt *statement = NULL;
   bool metric = strcmp(kind, "hyperparameter") != 0;
+  assert(s->writing && id >= 1);
   cl_text_clear(&s->scratch);
   if (!study->has_columns)
     cl_text_format(&s->scratch, "ALTER TABLE %s_%lld ADD COLUMN %c%d%s", metric ? "reports" : "trials",
@@ -271,6 +274,7 @@ int cl_sqlite_take_settings(struct cl_sqlite *s, struct cl_sqlite_study *study, 
 int cl_sqlite_add_metric(struct cl_sqlite *s, struct cl_sqlite_study *study, const char *name,
                          struct cl_err *e) {
   CL_TRY(cl_names_add_metric(&study->names, name, e));
+  assert(study->names.n_metrics <= CL_METRICS_MAX);
   CL_TRY(add_name(s, study, "metric", (int)study->names.n_metrics, name, false, e));
   drop_statement(&study->add_report);
   drop_statement(&study->read_reports);

@@ -85,6 +85,7 @@ static void add_time(struct cl_text *t, const char *time, const char *name) {
 
 /* The name for a number, as one text: a CASE of ten branches takes eight times as long to read. */
 static void add_word(struct cl_text *t, const char *column, const char *const *names, int n) {
+  assert(n > 1 && names[0] == NULL);
   cl_text_add(t, "'[null");
   for (int i = 1; i < n; i++) cl_text_format(t, names[i] == NULL ? ",null" : ",\"%s\"", names[i]);
   cl_text_format(t, "]' ->> %s", column);
@@ -287,6 +288,7 @@ static int write_views(struct cl_sqlite *s, const struct cl_sqlite_study *study,
                        bool is_new, bool changes, struct cl_err *e) {
   static void (*const write[VIEWS])(struct cl_text *, const struct cl_sqlite_study *,
                                     bool) = {write_trials, write_reports, write_changes};
+  assert(s->writing && word != NULL);
   cl_text_clear(&s->scratch);
   if (!changes)
     cl_text_add(&s->scratch,
@@ -335,6 +337,7 @@ int cl_sqlite_drop_views(struct cl_sqlite *s, int64_t study, struct cl_err *e) {
 
 int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e) {
   char *word = NULL;
+  assert(s->writing);
   CL_TRY(get_word(s, "SELECT view FROM studies WHERE ?1 = ?1 ORDER BY study DESC LIMIT 1", 0, &word, e));
   int status = 0;
   cl_text_clear(&s->scratch);
