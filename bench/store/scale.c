@@ -20,7 +20,7 @@
 
 enum { RUNS_MAX = 9, WORDS_MAX = 12, REPORTS_EACH = 100, TOGETHER = 16, REPORTS_TIMED = 20 };
 
-static const char *program; /* clade */
+static char program[PATH_MAX]; /* clade */
 
 struct run {
   double seconds, cpu_seconds;
@@ -84,7 +84,7 @@ static double mib_for(double limit_mb, long n) {
 /* `limit_s` and `limit_mib` of one command; limit_mib 0: memory is not looked at. */
 static void time_command(const char *what, const struct bench *b, int runs, double limit_s, double limit_mib,
                          const char *const *words) {
-  struct run all[RUNS_MAX];
+  struct run all[RUNS_MAX] = {{0}};
   char more[100];
   long resident = 0;
   for (int i = 0; i < runs && i < RUNS_MAX; i++) {
@@ -221,13 +221,12 @@ static void bench_studies(const char *dir, long n) {
 
 int main(int argc, char **argv) {
   const char *dir = bench_dir(argc, argv);
-  char self[PATH_MAX], clade[PATH_MAX];
-  if (argc < 2 || realpath(argv[1], clade) == NULL || realpath("/proc/self/exe", self) == NULL) {
+  char self[PATH_MAX];
+  if (argc < 2 || realpath(argv[1], program) == NULL || realpath("/proc/self/exe", self) == NULL) {
     (void)fprintf(stderr,
                   "Usage: scale CLADE [--dir DIR] [--n TRIALS] [--reports TRIALS] [--studies STUDIES]\n");
     return 2;
   }
-  program = clade;
   if (argc == 4 && strcmp(argv[2], "--trainer") == 0) return train(argv[3]);
   long n = bench_number(argc, argv, "--n", 1000000);
   long reports = bench_number(argc, argv, "--reports", 100000);

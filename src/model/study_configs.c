@@ -80,7 +80,7 @@ static void index_trial(const struct cl_study *s, int64_t number, uint32_t hash,
 /* Some at a time: their slots are on the way from memory while the next ones are hashed. */
 static void index_some(const struct cl_study *s, int64_t first, int n, struct cl_value *room) {
   struct cl_configurations *c = s->configurations;
-  uint32_t hashes[AT_A_TIME];
+  uint32_t hashes[AT_A_TIME] = {0};
   assert(n <= AT_A_TIME && first == c->n_indexed + 1);
   for (int i = 0; i < n; i++) {
     c->next_repeat[first + i - 1] = 0;

@@ -135,7 +135,9 @@ static void resize(struct image *f, size_t n) {
 
 static void put(struct image *f, const struct step *s, size_t from, size_t to) {
   size_t at = (size_t)s->offset;
+  assert(s->bytes != NULL && from < to);
   if (at + to > f->n) resize(f, at + to);
+  assert(f->bytes != NULL);
   memcpy(f->bytes + at + from, s->bytes + from, to - from);
 }
 
