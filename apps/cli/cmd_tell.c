@@ -148,13 +148,17 @@ static int tell_copied(struct cl_cli *cli, const struct tell_options *o, const s
   struct clade_text copy = {0};
   char **words = clade_resize(NULL, (size_t)argc * sizeof *words);
   for (int i = 1; i < argc; i++) clade_text_add_bytes(&copy, argv[i], strlen(argv[i]) + 1);
-  int status = words == NULL || copy.failed ? cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory") : 0;
+  if (words == NULL || copy.failed) {
+    clade_free(words);
+    clade_text_done(&copy);
+    return cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory");
+  }
   char *at = copy.bytes;
-  for (int i = 1; i < argc && status == 0; i++) {
+  for (int i = 1; i < argc; i++) {
     words[i - 1] = at;
     at += strlen(at) + 1;
   }
-  if (status == 0) status = tell_words(cli, o, place, argv[0], argc - 1, words);
+  int status = tell_words(cli, o, place, argv[0], argc - 1, words);
   clade_free(words);
   clade_text_done(&copy);
   return status;

@@ -95,7 +95,10 @@ static void write_attempts(struct cl_cli *cli, const struct clade_trial_info *i)
     else
       (void)snprintf(buffer, sizeof buffer, "trial %" PRId64 " at %.6g", a->from_trial, a->from_step);
     cl_view_table_add_text(&t, buffer, CL_TONE_PLAIN);
-    cl_view_table_add_number(&t, a->worker, CL_TONE_PLAIN);
+    if (a->worker == 0) /* asked for, in process or by hand */
+      cl_view_table_add_blank(&t);
+    else
+      cl_view_table_add_number(&t, a->worker, CL_TONE_PLAIN);
     cl_view_table_add_text(&t, a->started_ms < 0 ? "" : cl_view_time(a->started_ms, buffer), CL_TONE_PLAIN);
     if (a->ended_ms < 0)
       cl_view_table_add_blank(&t);

@@ -79,6 +79,7 @@ static int compare_numbers(const void *a, const void *b) {
  * ones are tried again or given up. */
 static int decide_trial(const struct cl_study *s, const struct cl_trial *t, struct cl_decision *ret,
                         struct cl_err *e) {
+  assert(ret->args.length == 0);
   if (!needs_attention(&t->head)) return CLADE_EMPTY;
   int status = t->head.state == CL_RUNNING ? decide_diverged(s, t, ret, e) : decide_retry(s, t, ret, e);
   ret->ev.subject = t->number;
@@ -134,6 +135,7 @@ static bool some_will_retry(const struct cl_study *s) {
 int cl_decide_finish(const struct cl_study *s, bool exhausted, struct cl_decision *ret, struct cl_err *e) {
   const struct cl_study_head *h = cl_study_head(s);
   enum cl_reason reason = CL_REASON_FAILURES;
+  assert(h->counted <= h->budget);
   if (!h->open || cl_study_settings(s)->paused != NULL) return CLADE_EMPTY;
   if (cl_decide_is_hopeless(s)) {
     cl_text_format(&ret->args, "{\"which\": \"max_failures\", \"value\": %lld, \"bound\": %d}",

@@ -50,6 +50,7 @@ int cl_asker_follow(struct cl_asker *a, struct cl_err *e) {
 /* Refusals are statuses of the results, with the sentence in *e. */
 static int append(struct cl_asker *a, struct cl_event *events, int n, struct cl_append *results,
                   struct cl_err *e) {
+  assert(n >= 1 && !cl_log_has_put(a->log));
   for (int i = 0; i < n; i++)
     if (cl_kind_flags(events[i].kind) & CL_D) events[i].as_of = cl_log_position(a->log);
   CL_TRY(cl_log_append_all(a->log, events, n, results, e));
@@ -103,6 +104,7 @@ static struct cl_event start_of(int64_t number, int32_t attempt, int64_t seen) {
 
 static int start_waiting(struct cl_asker *a, int64_t number, struct cl_err *e) {
   const struct cl_head *h = &cl_study_trial(a->study, number)->head;
+  assert(h->state == CL_WAITING && !(h->flags & CL_ATTEMPT_OPEN));
   struct cl_append result = {0};
   struct cl_event ev = start_of(number, h->attempt + 1, h->version);
   return append_one(a, &ev, &result, e);
@@ -129,6 +131,7 @@ static int propose(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e) {
   int status = cl_searcher_next(a->searcher, &events[0], e);
   if (status != 0) return status;
   CL_TRY(keep_proposal(a, &events[0], e));
+  assert(events[0].kind == CL_EVENT_PROPOSED && events[0].subject == cl_study_trials(a->study) + 1);
   *ret_trial = events[0].subject;
   bool infeasible = events[0].u.proposed.infeasible;
   events[1] = start_of(events[0].subject, 1, CL_SEEN_BATCH);
@@ -294,6 +297,7 @@ static int exit_status_of(enum cl_state state) {
 
 static int append_end(struct cl_asker *a, const struct cl_trial *t, int32_t attempt, enum cl_state state,
                       const double *values, int n, struct cl_err *e) {
+  assert(is_current(t, attempt) && n <= CL_OBJECTIVES_MAX);
   struct cl_event ev = {.kind = CL_EVENT_ENDED, .subject = t->number, .attempt = attempt};
   struct cl_append result = {0};
   ev.u.ended.known = true;

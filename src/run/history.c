@@ -210,6 +210,7 @@ static void add_event(struct import *m, struct batch *b, const struct cl_trial *
   const struct cl_study *to = cl_log_study(m->to);
   struct cl_assigned *values = b->values + (size_t)b->n * (size_t)cl_study_space(to)->n;
   struct cl_event *ev = &b->events[b->n];
+  assert(b->n < AT_A_TIME && is_history(t));
   *ev = (struct cl_event){.kind = CL_EVENT_IMPORTED, .subject = cl_study_trials(to) + 1 + b->n};
   ev->u.imported.origin = uuid;
   ev->u.imported.trial = trial;
@@ -225,6 +226,7 @@ static void add_event(struct import *m, struct batch *b, const struct cl_trial *
 /* CLADE_ECONFLICT: somebody else has appended trials; what is missing must be found out again. */
 static int append(struct import *m, struct batch *b, struct cl_err *e) {
   int n = b->n;
+  assert(n <= AT_A_TIME);
   b->n = 0;
   if (n == 0) return 0;
   CL_TRY(cl_log_append_all(m->to, b->events, n, b->results, e));
@@ -237,6 +239,7 @@ static int append(struct import *m, struct batch *b, struct cl_err *e) {
 
 static int copy_missing(struct import *m, struct batch *b, struct cl_err *e) {
   const struct cl_study *from = cl_log_study(m->from);
+  assert(m->objectives[0] >= 0);
   m->left_out = 0;
   b->n = 0;
   CL_TRY(read_known(m, e));

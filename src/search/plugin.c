@@ -257,6 +257,7 @@ static int plugin_init(void *st, const struct cl_search_env *env, struct cl_err 
 static int plugin_tell(void *st, const struct cl_told_trial *t, struct cl_err *e) {
   struct plugin_state *s = st;
   char error[CLADE_PLUGIN_ERROR] = "";
+  assert(s->plugin != NULL && s->state != NULL);
   if (s->plugin->apply == NULL) return 0;
   struct clade_plugin_trial trial = {s->study.env, t};
   int status = s->plugin->apply(s->state, &host, &trial, error);
@@ -291,6 +292,7 @@ static int plugin_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
   struct plugin_state *s = st;
   char error[CLADE_PLUGIN_ERROR] = "";
   int n = s->study.env->space->n;
+  assert(s->plugin != NULL && n <= CLADE_PLUGIN_PARAMETERS);
   for (int i = 0; i < n; i++) {
     s->units[i] = NAN;
     s->values[i] = (struct cl_value){0};

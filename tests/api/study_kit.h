@@ -24,7 +24,7 @@
 
 /* A new directory for a store; ended by kit_remove. */
 struct kit_place {
-  char directory[40], store[64];
+  char directory[40], store[400];
 };
 
 static inline void kit_make(struct kit_place *p) {
