@@ -118,8 +118,8 @@ const struct cl_cli_command cl_command_update = {
         "follow at once. Fewer trials than have been proposed are refused, naming that number.\n\n"
         "--space takes the hyperparameters and constraints of a spec file, and its program if it names one. Trials that "
         "were proposed keep their values, also when they run again; a new hyperparameter has none in them, and an "
-        "argument of the program that would need it is left out. Methods that learn use what older trials have in "
-        "common with the new space.\n\n"
+        "argument of the program that would need it is left out. Methods that learn use older trials as far as "
+        "they have values in the new space.\n\n"
         "A finished study that gets more trials is opened again: `clade resume STUDY` runs them.",
     .options = options,
     .options_size = sizeof(struct update_options),

@@ -10,7 +10,10 @@
 
 #include <cmocka.h>
 
+#include "base/alloc.h"
+#include "engine/decide.h"
 #include "engine/engine.h"
+#include "store/store_ops.h"
 
 enum { REPORTS = 3, TRIALS_MAX = 64 };
 
@@ -395,6 +398,11 @@ static int64_t append(struct world *w, struct cl_event ev) {
   return result.position;
 }
 
+static int keep_event(void *ctx, const struct cl_event *ev) {
+  *(struct cl_event **)ctx = cl_event_copy(ev);
+  return 1;
+}
+
 /* Turns of the engine alone. */
 static void think(struct world *w, int turns) {
   struct cl_err e = {0};
@@ -402,6 +410,133 @@ static void think(struct world *w, int turns) {
     w->now_ms += 100;
     if (cl_engine_turn(w->engine, w->now_ms, &e) < 0) fail_msg("%s", e.text);
     assert_int_equal(cl_log_commit(w->log, &e), 0);
+  }
+}
+
+/* A store whose lease fails, or is refused, at a chosen call. */
+static struct { int call, at, status; } lease_plan;
+
+static int planned_lease(void *state, int64_t study, int (*change)(void *ctx, struct cl_lease *row),
+                         void *ctx, struct cl_lease *ret, struct cl_err *e) {
+  if (++lease_plan.call != lease_plan.at) return cl_store_memory.lease(state, study, change, ctx, ret, e);
+  if (lease_plan.status == CLADE_BUSY) return CLADE_BUSY;
+  return CL_FAIL(e, CLADE_EIO, "the lease could not be read");
+}
+
+static struct world begin_planned(const struct cl_store_ops *ops, int at, int status) {
+  struct world w = begin("{\"method\": \"random\"}", 5, "", 0);
+  struct cl_store *plain = w.store;
+  struct cl_err e = {0};
+  close_log(&w);
+  assert_int_equal(
+      cl_store_open_ops(ops, "memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &w.store, &e),
+      0);
+  struct cl_event *created = NULL;
+  assert_int_equal(cl_store_read(plain, w.id, &(struct cl_read){.until = 1}, keep_event, &created, &e), 1);
+  assert_int_equal(cl_store_create(w.store, created, &w.id, &e), 0);
+  cl_free(created);
+  cl_store_close(plain);
+  open_log(&w);
+  lease_plan.call = 0;
+  lease_plan.at = at;
+  lease_plan.status = status;
+  return w;
+}
+
+static void a_lease_that_cannot_be_read_or_kept_ends_the_engine(void **state) {
+  (void)state;
+  struct cl_store_ops ops = cl_store_memory;
+  ops.lease = planned_lease;
+  for (int at = 1; at <= 4; at++) { /* look, take, beat, beat */
+    struct world w = begin_planned(&ops, at, CLADE_EIO);
+    struct cl_err e = {0};
+    int status = 0;
+    for (int i = 0; i < 10 && status == 0; i++) {
+      status = cl_engine_turn(w.engine, 1000 + i * CL_LEASE_BEAT_MS, &e);
+      assert_int_equal(cl_log_commit(w.log, NULL), 0);
+    }
+    assert_int_equal(status, CLADE_EIO);
+    assert_string_equal(e.text, "the lease could not be read");
+    end(&w);
+  }
+}
+
+static void a_lease_that_another_takes_first_is_waited_for(void **state) {
+  (void)state;
+  struct cl_store_ops ops = cl_store_memory;
+  ops.lease = planned_lease;
+  struct world w = begin_planned(&ops, 2, CLADE_BUSY);
+  assert_int_equal(cl_engine_turn(w.engine, 1000, NULL), 0);
+  assert_false(cl_engine_is_decider(w.engine));
+  assert_int_equal(cl_engine_turn(w.engine, 1000 + CL_LEASE_BEAT_MS, NULL), 0);
+  assert_true(cl_engine_is_decider(w.engine));
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 5);
+  end(&w);
+}
+
+static void settings_that_the_method_cannot_use_end_the_engine_with_its_sentence(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 5, "", 0);
+  struct cl_event update = {.kind = CL_EVENT_UPDATED, .cause = CL_CAUSE_HUMAN};
+  struct cl_err e = {0};
+  update.u.updated.settings = "{\"search\": {\"method\": \"grid\"}}";
+  update.u.updated.space_version = 1;
+  append(&w, update);
+  for (int i = 0; i < 2; i++) { /* and stays so */
+    assert_int_equal(cl_engine_turn(w.engine, 1000, &e), CLADE_ESPEC);
+    assert_non_null(strstr(e.text, "is continuous"));
+  }
+  assert_int_equal(cl_study_trials(cl_log_study(w.log)), 0);
+  end(&w);
+}
+
+static void a_pause_without_a_listener_is_a_pause(void **state) {
+  (void)state;
+  struct world w = begin("{\"method\": \"random\"}", 2, "", 0);
+  struct cl_event pause = {.kind = CL_EVENT_UPDATED, .cause = CL_CAUSE_HUMAN};
+  pause.u.updated.settings = "{\"paused\": []}";
+  pause.u.updated.space_version = 1;
+  append(&w, pause);
+  think(&w, 4);
+  assert_int_equal(cl_study_trials(cl_log_study(w.log)), 0);
+  assert_false(cl_engine_is_over(w.engine));
+  struct cl_decision none = {0};
+  assert_int_equal(cl_decide_finish(cl_log_study(w.log), true, &none, NULL), CLADE_EMPTY);
+  pause.u.updated.settings = "{\"paused\": null}";
+  append(&w, pause);
+  run(&w);
+  assert_int_equal(count(&w, CL_COMPLETE), 2);
+  assert_int_equal(cl_decide_finish(cl_log_study(w.log), true, &none, NULL), CLADE_EMPTY); /* it is */
+  end(&w);
+}
+
+static void hear_asked(void *ctx, const char *text) {
+  assert_non_null(strstr(text, "asked for and not told"));
+  assert_non_null(strstr(text, "clade tell"));
+  ++*(int *)ctx;
+}
+
+static void trials_that_were_asked_for_and_not_told_are_named(void **state) {
+  (void)state;
+  for (int n = 1; n <= 2; n++) {
+    struct world w = begin("{\"method\": \"random\"}", n, "", 0);
+    int heard = 0;
+    cl_engine_destroy(w.engine);
+    struct cl_engine_options o = {
+        .log = w.log, .holder = "worker-1", .worker = w.worker, .say = hear_asked, .ctx = &heard};
+    assert_int_equal(cl_engine_create(&o, &w.engine, NULL), 0);
+    think(&w, 4);
+    for (int64_t i = 1; i <= n; i++) { /* worker 0: whoever asks in its own process */
+      struct cl_event start = {.kind = CL_EVENT_STARTED, .cause = CL_CAUSE_CLAIM, .subject = i, .attempt = 1};
+      start.u.started.until = CL_NO_STEP;
+      append(&w, start);
+    }
+    think(&w, 20);
+    assert_int_equal(cl_study_asked(cl_log_study(w.log)), n);
+    assert_in_range(heard, 1, n);
+    assert_false(cl_engine_is_over(w.engine));
+    end(&w);
   }
 }
 
@@ -666,6 +801,11 @@ int main(void) {
       cmocka_unit_test(a_crash_at_every_commit_changes_nothing),
       cmocka_unit_test(the_lease_has_one_holder_at_a_time),
       cmocka_unit_test(a_free_lock_ends_the_wait_for_the_lease),
+      cmocka_unit_test(a_lease_that_cannot_be_read_or_kept_ends_the_engine),
+      cmocka_unit_test(a_lease_that_another_takes_first_is_waited_for),
+      cmocka_unit_test(settings_that_the_method_cannot_use_end_the_engine_with_its_sentence),
+      cmocka_unit_test(a_pause_without_a_listener_is_a_pause),
+      cmocka_unit_test(trials_that_were_asked_for_and_not_told_are_named),
       cmocka_unit_test(a_wall_clock_that_jumps_changes_no_decision),
       cmocka_unit_test(without_slots_nothing_is_proposed),
       cmocka_unit_test(a_done_without_an_objective_is_tried_again_after_its_end),
