@@ -1,11 +1,13 @@
 /* clade export STUDY */
+#include <stdio.h>
 #include <string.h>
 
+#include "clade/store.h"
 #include "cli/rows.h"
 
 struct options {
   const char *format, *output;
-  bool reports;
+  bool reports, study;
   struct cl_cli_list_options list;
 };
 
@@ -37,6 +39,33 @@ static int export_rows(struct cl_cli *cli, const struct options *o, struct clade
   return status;
 }
 
+static int write_lines(void *ctx, const char *text, size_t n, struct cl_err *e) {
+  (void)ctx;
+  if (fwrite(text, 1, n, stdout) == n) return 0;
+  if (e != NULL)
+    (void)snprintf(e->text, sizeof e->text, "the study cannot be written: the disk is full, or nobody reads");
+  return CLADE_EIO;
+}
+
+/* The study itself: its events, to be imported into another store. */
+static int export_study(struct cl_cli *cli, const struct options *o, const char *address) {
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  struct cl_err e = {0};
+  if (o->reports || o->format != NULL)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "--study writes events, one JSON object a line: leave out %s",
+                           o->reports ? "--reports" : "--format");
+  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
+  int status = clade_reader_open(store, address, &reader, &e) < 0 ? cl_cli_fail(cli, &e)
+                                                                  : cl_cli_open_output(cli, o->output);
+  if (status == 0 &&
+      clade_study_export(cl_cli_store(cli), clade_reader_study(reader), write_lines, NULL, NULL, &e) < 0)
+    status = cl_cli_fail(cli, &e);
+  clade_reader_close(reader);
+  clade_store_close(store);
+  return cl_cli_finish(cli, status);
+}
+
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
   const struct options *o = options;
@@ -45,6 +74,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
   struct cl_err e = {0};
   int noun = cl_cli_skip_noun(argc, argv, false), status;
   const char *address = argc > noun ? argv[noun] : NULL;
+  if (o->study) return export_study(cli, o, address);
   if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
   if (clade_reader_open(store, address, &reader, &e) < 0)
     status = cl_cli_fail(cli, &e);
@@ -63,6 +93,8 @@ static const struct cl_cli_option options[] = {
      "write to this file (default: stdout)"},
     {CL_OPTION_FLAG, '\0', "reports", offsetof(struct options, reports), NULL,
      "every report of the trials instead of a row per trial"},
+    {CL_OPTION_FLAG, '\0', "study", offsetof(struct options, study), NULL,
+     "the whole study as its events, for `clade import --study`"},
     CL_CLI_LIMIT_OPTIONS(struct options, list),
     CL_CLI_COLUMN_OPTIONS(struct options, list),
     {CL_OPTION_END}};
@@ -71,17 +103,20 @@ static const struct cl_cli_example examples[] = {
     {"clade export mnist -o mnist.csv", "All trials, to open in a spreadsheet."},
     {"clade export mnist --reports --format jsonl", "Every report, an object per line."},
     {"clade export mnist/best --format json", "The best trial as JSON."},
+    {"clade export mnist --study -o mnist.jsonl", "The study itself, for another store."},
     {0}};
 
 extern const struct cl_cli_command cl_command_export;
 const struct cl_cli_command cl_command_export = {
     .name = "export",
-    .summary = "write trials or reports as CSV or JSON",
+    .summary = "write trials or reports as CSV or JSON, or a whole study",
     .usage = "[STUDY[/TRIALS]]",
     .description =
         "Writes a row per trial (or per report), never cut by a limit that was not typed. CSV follows RFC 4180: fields "
         "are quoted where they must be, lines end in CR LF, values that are not finite are empty. In JSON they are null. "
-        "The columns, filters, tags and order are those of `clade list`.",
+        "The columns, filters, tags and order are those of `clade list`.\n\n"
+        "With --study the study itself is written: every event of its log, a JSON object a line, with the uuid and the "
+        "positions. `clade import --study` reads it into any store.",
     .options = options,
     .options_size = sizeof(struct options),
     .examples = examples,

@@ -19,6 +19,7 @@ extern const struct cl_cli_command cl_command_best;
 extern const struct cl_cli_command cl_command_view;
 extern const struct cl_cli_command cl_command_log;
 extern const struct cl_cli_command cl_command_export;
+extern const struct cl_cli_command cl_command_import;
 extern const struct cl_cli_command cl_command_stop;
 extern const struct cl_cli_command cl_command_pause;
 extern const struct cl_cli_command cl_command_update;
@@ -28,6 +29,7 @@ extern const struct cl_cli_command cl_command_note;
 extern const struct cl_cli_command cl_command_set;
 extern const struct cl_cli_command cl_command_clear;
 extern const struct cl_cli_command cl_command_delete;
+extern const struct cl_cli_command cl_command_store;
 extern const struct cl_cli_command cl_command_help;
 extern const struct cl_cli_command cl_command_version;
 extern const struct cl_cli_command cl_command_describe;
@@ -50,6 +52,7 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_view,
   &cl_command_log,
   &cl_command_export,
+  &cl_command_import,
   &cl_command_stop,
   &cl_command_pause,
   &cl_command_update,
@@ -59,6 +62,7 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_set,
   &cl_command_clear,
   &cl_command_delete,
+  &cl_command_store,
   &cl_command_help,
   &cl_command_version,
   &cl_command_describe,

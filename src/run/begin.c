@@ -98,6 +98,8 @@ static int create(struct cl_store *store, const struct cl_plan *p, const char *n
   CL_TRY(make_uuid(uuid, e));
   if (p->settings->directory != NULL && p->settings->directory[0] != '\0')
     cl_text_add(&directory, p->settings->directory);
+  else if (strstr(p->store, "://") != NULL) /* a server has no place beside it */
+    cl_text_format(&directory, "%s/clade.d", p->here);
   else
     cl_text_format(&directory, "%s.d", p->store);
   struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};

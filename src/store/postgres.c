@@ -64,6 +64,8 @@ static void postgres_close(void *state) {
   cl_free(s->address);
 }
 
+enum { TRIES = 20 };
+
 static int postgres_open(void *state, const char *path, const struct cl_store_options *options,
                          struct cl_err *e) {
   struct cl_postgres *s = state;
@@ -76,6 +78,10 @@ static int postgres_open(void *state, const char *path, const struct cl_store_op
   if (status == 0) status = check_address(s, e);
   if (status == 0) status = cl_postgres_connect(s, false, e);
   if (status == 0) status = cl_postgres_open_schema(s, e);
+  for (int i = 0; i < TRIES && status == CLADE_ECLOSED; i++) { /* lost while it was looked at */
+    status = s->conn == NULL ? cl_postgres_connect(s, true, e) : 0;
+    if (status == 0) status = cl_postgres_open_schema(s, e);
+  }
   if (status < 0) postgres_close(s);
   return status == CLADE_ECLOSED ? CLADE_EIO : status;
 }

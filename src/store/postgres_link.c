@@ -58,6 +58,7 @@ static const struct {
   int status; /* CLADE_ECLOSED: it may be there in a moment */
   const char *remedy;
 } refusals[] = {
+    {"invalid ", CLADE_EINVAL, "an address looks like postgresql://USER@HOST:PORT/DATABASE"},
     {"could not translate host name", CLADE_EIO, "look at the host's name in the address"},
     {"Name or service not known", CLADE_EIO, "look at the host's name in the address"},
     {"starting up", CLADE_ECLOSED, "wait a moment"},
