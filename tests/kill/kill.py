@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """kill -9 of engines and trainers at random instants; afterwards everything must add up.
 
-Usage: kill.py CLADE TRAINER [--kills 200] [--trials 300] [--seed 1]
+Usage: kill.py CLADE TRAINER [--kills 200] [--trials 300] [--seed 1] [--postgres]
 
 Two engines of two slots each run one study. At random instants one of {first engine, second engine, a trainer} is killed;
-dead engines are replaced by `clade resume` and `clade work`. At the end: exactly --trials results, no trial completed
+dead engines are replaced by `clade resume` and `clade work`. With --postgres the store is a private server, which is killed
+now and then as well, all of it at once. At the end: exactly --trials results, no trial completed
 twice, every report that a trainer saw answered is in the log and was not answered for an attempt that did not exist,
 and trainers of dead engines were adopted. Prints one line per fact and `ok` or `FAILED`.
 """
 import argparse
+import glob
 import os
 import random
 import shutil
@@ -36,6 +38,11 @@ limits: {{retries: 100, reconnect: 120}}
 class Study:
     def __init__(self, args, directory):
         self.args, self.dir, self.db = args, directory, os.path.join(directory, 'clade.db')
+        self.trials_dir = self.db + '.d'
+        if args.postgres:
+            self.server = tempfile.mkdtemp(prefix='clade-kill-server-')
+            self.db = self.start_server()
+            self.trials_dir = os.path.join(directory, 'clade.d')
         self.log = open(os.path.join(directory, 'engines.log'), 'ab')
         self.env = dict(os.environ, CLADE_STORE=self.db, NO_COLOR='1')
         spec = os.path.join(directory, 'kill.yaml')
@@ -49,7 +56,34 @@ class Study:
         return subprocess.Popen([self.args.clade, *words], cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL,
                                 stdout=self.log, stderr=self.log, start_new_session=True)
 
+    def start_server(self):
+        done = subprocess.run([self.args.clade, 'store', 'start', self.server, '-q'], capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f'the server did not start: {done.stderr}')
+        return done.stdout.strip()
+
+    def kill_server(self):
+        """As if its power had been cut, and up again."""
+        with open(os.path.join(self.server, 'data', 'postmaster.pid')) as f:
+            pid = int(f.readline())
+        os.kill(pid, signal.SIGQUIT)  # PostgreSQL's immediate shutdown: nothing is written any more
+        for _ in range(3000):
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                break
+            time.sleep(0.01)
+        self.start_server()
+
+    def query_server(self, sql):
+        done = subprocess.run(['psql', self.db, '-qAt', '-F', '\t', '-c', sql], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise sqlite3.Error(done.stderr)
+        return [tuple(float(word) for word in line.split('\t')) for line in done.stdout.splitlines()]
+
     def query(self, sql, *values):
+        if self.args.postgres:
+            return self.query_server(sql)
         db = sqlite3.connect(f'file:{self.db}?mode=ro', uri=True, timeout=10)
         try:
             return db.execute(sql, values).fetchall()
@@ -95,7 +129,10 @@ class Study:
         return self.first.poll() == 0
 
     def kill_something(self, rng):
-        what = rng.choice(['first', 'second', 'trainer', 'both'])
+        what = rng.choice(['first', 'second', 'trainer', 'both'] + ['server'] * self.args.postgres)
+        if what == 'server':
+            self.kill_server()
+            return
         victims = self.trainers()
         if what == 'trainer' and victims:
             try:
@@ -125,12 +162,12 @@ def check(study, args):
     for row in rows:
         states[row['state']] = states.get(row['state'], 0) + 1
     fact('exactly N trials count', len(rows) == args.trials and states == {'COMPLETE': args.trials}, str(states))
-    done = study.query('SELECT trial, count(*) FROM attempts WHERE kind = 36 AND late = 0 GROUP BY trial')
+    done = study.query('SELECT trial, count(*) FROM attempts WHERE kind = 36 AND NOT late GROUP BY trial')
     fact('no trial completed twice', all(n == 1 for _, n in done), f'{len(done)} done')
     lost, acknowledged = [], 0
     reports = {(t, a, s) for t, a, s in study.query('SELECT trial, attempt, step FROM reports_1')}
     for row in rows:
-        path = os.path.join(study.db + '.d', 'kill', str(row['trial']), 'acknowledged')
+        path = os.path.join(study.trials_dir, 'kill', str(row['trial']), 'acknowledged')
         if not os.path.exists(path):
             continue
         with open(path) as f:
@@ -145,7 +182,7 @@ def check(study, args):
     adopted = study.query('SELECT count(*) FROM attempts WHERE kind = 31')[0][0]
     fact('trainers of dead engines were adopted', adopted > 0, f'{adopted}')
     kept = study.query('SELECT count(*) FROM attempts a WHERE a.kind = 31 AND EXISTS (SELECT 1 FROM attempts d WHERE '
-                       'd.kind = 36 AND d.late = 0 AND d.trial = a.trial AND d.attempt = a.attempt)')[0][0]
+                       'd.kind = 36 AND NOT d.late AND d.trial = a.trial AND d.attempt = a.attempt)')[0][0]
     fact('adopted trainers went on to their end', kept > 0, f'{kept}')
     checked = subprocess.run([args.clade, 'check', 'kill'], cwd=study.dir, env=study.env, capture_output=True, text=True)
     fact('the store agrees with its log', checked.returncode == 0, checked.stderr.strip()[-200:])
@@ -162,11 +199,24 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--limit', type=float, default=900, help='seconds')
     parser.add_argument('--keep', action='store_true')
+    parser.add_argument('--postgres', action='store_true', help='the store is a private PostgreSQL server')
     args = parser.parse_args()
     args.clade = os.path.abspath(args.clade)
     rng = random.Random(args.seed)
+    if args.postgres and not glob.glob('/usr/lib/postgresql/*/bin/initdb') and not shutil.which('initdb'):
+        print('skipped: PostgreSQL is not installed')
+        return 77
     directory = tempfile.mkdtemp(prefix='clade-kill-')
     study = Study(args, directory)
+    try:
+        return watch(study, args, rng, directory)
+    finally:
+        if args.postgres:
+            subprocess.run([args.clade, 'store', 'stop', study.server, '-q'], check=False)
+            shutil.rmtree(study.server, ignore_errors=True)
+
+
+def watch(study, args, rng, directory):
     kills, began = 0, time.monotonic()
     pause = 0.08
     while not study.over():
