@@ -141,7 +141,7 @@ struct deciding {
   const char *address;
   int64_t study;
   long n;
-  int writers;
+  int writers, together;
 };
 
 static struct cl_store *open_store(const char *address) {
@@ -151,37 +151,49 @@ static struct cl_store *open_store(const char *address) {
   return store;
 }
 
-/* Each engine changes a value of a trial of its own: a commit per decision. */
+enum { TOGETHER_MAX = 16 };
+
+/* Each engine changes a value of its own trials, one decision for each in a commit, as in a turn of its loop.
+ */
 static void decide(struct shared *s, int index, void *ctx) {
   const struct deciding *d = ctx;
   struct cl_store *store = open_store(d->address);
-  struct cl_head head;
+  struct cl_event events[TOGETHER_MAX];
+  struct cl_append results[TOGETHER_MAX];
+  int64_t versions[TOGETHER_MAX];
   struct cl_err e = {0};
-  struct cl_append result = {0};
-  bench_check(cl_store_trial_head(store, d->study, index + 1, &head, &e), &e);
-  int64_t version = head.version;
+  for (int k = 0; k < d->together; k++) {
+    struct cl_head head;
+    bench_check(cl_store_trial_head(store, d->study, index * TOGETHER_MAX + k + 1, &head, &e), &e);
+    versions[k] = head.version;
+  }
   wait_for_go(s);
-  for (long i = 0; i < d->n; i++) {
+  for (long i = 0; i < d->n; i += d->together) {
     const struct cl_assigned value = {1, cl_value_real(0.25 + 1e-6 * (double)i)};
-    struct cl_event ev = {
-        .kind = CL_EVENT_SET, .subject = index + 1, .by = index + 1, .cause = CL_CAUSE_HUMAN};
-    ev.time_ms = i;
-    ev.seen = version;
-    ev.u.set.values = (struct cl_assigned_list){1, &value};
-    ev.u.set.until = CL_NO_STEP;
-    bench_check(cl_store_append(store, d->study, &ev, 1, &result, &e), &e);
-    bench_check(result.status, &e);
-    version = result.position;
+    for (int k = 0; k < d->together; k++) {
+      events[k] =
+          (struct cl_event){.kind = CL_EVENT_SET, .subject = index * TOGETHER_MAX + k + 1, .by = index + 1};
+      events[k].cause = CL_CAUSE_HUMAN;
+      events[k].time_ms = i;
+      events[k].seen = versions[k];
+      events[k].u.set.values = (struct cl_assigned_list){1, &value};
+      events[k].u.set.until = CL_NO_STEP;
+    }
+    bench_check(cl_store_append(store, d->study, events, d->together, results, &e), &e);
+    for (int k = 0; k < d->together; k++) {
+      bench_check(results[k].status, &e);
+      versions[k] = results[k].position;
+    }
   }
   cl_store_close(store);
 }
 
-static void bench_decisions(struct shared *s, struct bench *b, int engines, long n) {
-  struct deciding d = {b->path, b->study, n, 0};
+static void bench_decisions(struct shared *s, const struct bench *b, int engines, long n, int together) {
+  struct deciding d = {b->path, b->study, n / together * together, 0, together};
   double took = run_processes(s, engines, decide, &d);
-  (void)printf(
-      "{\"bench\": \"decisions\", \"store\": \"postgresql\", \"engines\": %d, \"durable_per_s\": %.0f}\n",
-      engines, (double)(n * engines) / took);
+  (void)printf("{\"bench\": \"decisions\", \"store\": \"postgresql\", \"engines\": %d, \"in_a_commit\": %d, "
+               "\"durable_per_s\": %.0f}\n",
+               engines, together, (double)(d.n * engines) / took);
 }
 
 /* Following. */
@@ -253,7 +265,7 @@ static void write_or_follow(struct shared *s, int index, void *ctx) {
 }
 
 static void bench_follow(struct shared *s, const struct bench *b, int writers, long events) {
-  struct deciding d = {b->path, b->study, events / writers / NOTES_AT_A_TIME * NOTES_AT_A_TIME, writers};
+  struct deciding d = {b->path, b->study, events / writers / NOTES_AT_A_TIME * NOTES_AT_A_TIME, writers, 0};
   (void)run_processes(s, writers + 1, write_or_follow, &d);
 }
 
@@ -277,10 +289,12 @@ int main(int argc, char **argv) {
   bench_check(cl_server_start(&(struct cl_server_options){.dir = dir}, &server, &e), &e);
   bench_limits(s, server.address, n, engines);
   bench_open_at(&b, server.address);
-  bench_propose(&b, engines); /* trials to decide about */
-  cl_store_close(b.store);    /* a connection must not cross a fork */
-  bench_decisions(s, &b, 1, n);
-  bench_decisions(s, &b, engines, n);
+  bench_propose(&b, engines * TOGETHER_MAX); /* trials to decide about */
+  cl_store_close(b.store);                   /* a connection must not cross a fork */
+  bench_decisions(s, &b, 1, n, 1);
+  bench_decisions(s, &b, engines, n, 1);
+  bench_decisions(s, &b, 1, 8 * n, TOGETHER_MAX);
+  bench_decisions(s, &b, engines, 4 * n, TOGETHER_MAX);
   bench_follow(s, &b, writers, events);
   bench_check(cl_store_open(b.path, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &b.store, &e), &e);
   bench_write_reports(&b, 20 * n, 100);
