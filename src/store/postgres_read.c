@@ -336,6 +336,7 @@ int cl_postgres_read(void *state, int64_t study, const struct cl_read *what, cl_
 /* A curve is cut into slices as well. */
 static int read_curve(struct reader *r, int64_t trial, struct cl_err *e) {
   struct cl_postgres *s = r->s;
+  assert(r->study != NULL && trial >= 0);
   for (bool more = true; more;) {
     struct cl_text sql = {0};
     if (r->study->curve.generation != s->generation)
