@@ -43,7 +43,7 @@ static int refuse_worker(const struct cl_study *s, int number, const char *host,
     return CL_FAIL(e, CLADE_EBUSY,
                    "worker %d on %s may still run %s: stop it there, or resume and end the study there",
                    number, w->host == NULL ? "another host" : w->host, cl_study_name(s));
-  if (life != CL_LIFE_ALIVE) return 0;
+  if (life != CL_LIFE_ALIVE && life != CL_LIFE_UNKNOWN) return 0;
   return CL_FAIL(e, CLADE_EBUSY, "%s runs: worker %d works on it. Stop it first (`clade stop %s`)",
                  cl_study_name(s), number, cl_study_name(s));
 }

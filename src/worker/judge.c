@@ -21,10 +21,10 @@ enum cl_worker_life cl_worker_judge(const struct cl_study *s, int number, const 
   (void)snprintf(name, sizeof name, "worker-%d", number);
   char *path = cl_attempt_path(s, 0, 0, name);
   int fd = -1;
-  bool dead = path != NULL && (!cl_path_exists(path) || cl_lock_take(path, false, &fd, NULL) == 0);
+  int status = path == NULL ? CLADE_ENOMEM : !cl_path_exists(path) ? 0 : cl_lock_take(path, false, &fd, NULL);
   if (fd >= 0) cl_lock_release(fd);
   cl_free(path);
-  return dead ? CL_LIFE_DEAD : CL_LIFE_ALIVE;
+  return status == 0 ? CL_LIFE_DEAD : status < 0 ? CL_LIFE_UNKNOWN : CL_LIFE_ALIVE;
 }
 
 int cl_worker_count_living(const struct cl_study *s, int *ret, struct cl_err *e) {
@@ -35,7 +35,7 @@ int cl_worker_count_living(const struct cl_study *s, int *ret, struct cl_err *e)
     const struct cl_worker_info *info = cl_study_worker(s, w);
     if (info == NULL || info->slots == 0) continue; /* it has left */
     enum cl_worker_life life = cl_worker_judge(s, w, host, boot);
-    n += life == CL_LIFE_ALIVE || life == CL_LIFE_ELSEWHERE;
+    n += life == CL_LIFE_ALIVE || life == CL_LIFE_UNKNOWN || life == CL_LIFE_ELSEWHERE;
   }
   *ret = n;
   return 0;

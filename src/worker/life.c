@@ -12,8 +12,9 @@
 #include "worker/process.h"
 #include "worker/worker_impl.h"
 
-#define SAMPLE_US 500000 /* between two looks at memory */
-#define LOOK_US   100000 /* between two looks at a lock that is not clear yet */
+#define SAMPLE_US 500000  /* between two looks at memory */
+#define JUDGE_US  2000000 /* between two looks at whether other workers live */
+#define LOOK_US   100000  /* between two looks at a lock that is not clear yet */
 
 static void keep_failure(struct cl_attempt *a, int status, const struct cl_err *e) {
   if (status < 0) cl_worker_fail(a->worker, e);
@@ -219,6 +220,11 @@ int cl_life_beat(struct cl_worker *w, struct cl_err *e) {
     if (a->phase == CL_PHASE_LEAVING) CL_TRY(cl_recover_look(a, e));
     if (a->phase == CL_PHASE_RUNNING && a->adopted && a->watch == NULL && !cl_process_lives(a->pid, a->start))
       leave(a);
+  }
+  if (now >= w->next_judge_us) {
+    bool first = w->next_judge_us == 0; /* whoever has created it has it recover then */
+    w->next_judge_us = now + JUDGE_US;
+    if (!first) CL_TRY(cl_recover_others(w, e));
   }
   return sample_memory(w, now, e);
 }

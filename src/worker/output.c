@@ -12,13 +12,15 @@
 #include "base/alloc.h"
 #include "base/file.h"
 
-#define CHUNK       65536
-#define CHOICE_FILE "reports-from"
+#define CHUNK        65536
+#define FAILURES_MAX 20
+#define CHOICE_FILE  "reports-from"
 enum { N_STREAMS = 2 };
 static const char *const stream_names[N_STREAMS] = {"stdout", "stderr"};
 
 struct stream {
   int fd; /* -1: not open yet */
+  int failures;
   bool failed;
   bool too_long; /* the line has more than CL_OUTPUT_LINE_MAX bytes: skip to its end */
   bool returned; /* the last byte was a carriage return */
@@ -188,6 +190,8 @@ static int take_bytes(struct cl_output *o, int stream, const char *bytes, size_t
 static int fail_stream(struct cl_output *o, int stream, struct cl_err *e) {
   char text[400];
   if (errno == ENOMEM) return CL_FAIL_NOMEM(e);
+  if (++o->streams[stream].failures < FAILURES_MAX)
+    return CLADE_BUSY; /* tried again: what is lost is lost for good */
   o->streams[stream].failed = true;
   (void)snprintf(text, sizeof text,
                  "cannot read the %s of its program, so nothing it writes there is reported: %s",
@@ -221,8 +225,8 @@ static void follow_truncation(struct stream *s) {
 static int read_stream(struct cl_output *o, int stream, struct cl_err *e) {
   struct stream *s = &o->streams[stream];
   char bytes[CHUNK];
-  if (s->fd < 0) CL_TRY(open_stream(o, stream, e));
-  if (s->fd < 0 || s->failed) return 0;
+  int opened = s->fd < 0 && !s->failed ? open_stream(o, stream, e) : 0;
+  if (opened != 0 || s->fd < 0 || s->failed) return opened;
   for (size_t total = 0; total < CL_OUTPUT_TURN;) {
     ssize_t n = read(s->fd, bytes, sizeof bytes);
     if (n < 0 && errno == EINTR) continue;

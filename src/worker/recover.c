@@ -11,6 +11,8 @@
 #include "worker/process.h"
 #include "worker/worker_impl.h"
 
+#define LOOKS_MAX 50 /* at a lock that cannot be read, one with each look of the beat */
+
 /* Adopting. */
 
 static int note_past(void *ctx, const struct cl_event *ev) {
@@ -110,7 +112,10 @@ int cl_recover_look(struct cl_attempt *a, struct cl_err *e) {
   struct cl_err cause;
   assert(a->phase == CL_PHASE_LEAVING);
   int status = cl_attempt_look(a->worker->study, a->trial, a->number, &p, &cause);
-  if (status < 0) return status == CLADE_ENOMEM ? CL_FAIL_NOMEM(e) : judge_dead(a, "unknown", cause.text, e);
+  if (status == CLADE_ENOMEM) return CL_FAIL_NOMEM(e);
+  if (status < 0 && ++a->failed_looks < LOOKS_MAX)
+    return 0; /* of somebody who may live: the beat looks again */
+  if (status < 0) return judge_dead(a, "unknown", cause.text, e);
   if (p.found && strcmp(p.boot, a->worker->boot) != 0) /* of before the machine was started: nobody lives */
     return p.exited ? judge_exit(a, e) : judge_dead(a, "another boot", "the machine was restarted", e);
   if (p.exited) return judge_exit(a, e);
@@ -141,12 +146,25 @@ static int put_gone(struct cl_worker *w, int number, struct cl_err *e) {
   return cl_worker_put(w, &ev, NULL, NULL, e);
 }
 
+/* Has a worker died that was there before, or could one not be judged? */
+int cl_recover_others(struct cl_worker *w, struct cl_err *e) {
+  bool died = w->judge_again;
+  for (int i = 1; i <= cl_study_workers(w->study) && !died; i++)
+    died = cl_study_worker(w->study, i) != NULL && cl_study_worker(w->study, i)->slots > 0 &&
+           cl_worker_is_dead(w, i);
+  return died ? cl_worker_recover(w, e) : 0;
+}
+
 int cl_worker_recover(struct cl_worker *w, struct cl_err *e) {
   int n = cl_study_workers(w->study), status = 0;
   bool *dead = cl_alloc_array((size_t)n + 1, sizeof *dead);
   if (dead == NULL) return CL_FAIL_NOMEM(e);
+  w->judge_again = false;
   for (int i = 1; i <= n && status == 0; i++) {
-    dead[i] = cl_worker_is_dead(w, i);
+    enum cl_worker_life life =
+        i == w->number ? CL_LIFE_ALIVE : cl_worker_judge(w->study, i, w->host, w->boot);
+    w->judge_again |= life == CL_LIFE_UNKNOWN;
+    dead[i] = life == CL_LIFE_DEAD;
     if (dead[i] && cl_study_worker(w->study, i)->slots > 0) status = put_gone(w, i, e);
   }
   for (int64_t i = 1; i <= cl_study_trials(w->study) && status == 0; i++) {

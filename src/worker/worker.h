@@ -78,8 +78,9 @@ int cl_worker_create(const struct cl_worker_options *options, struct cl_worker *
  * RETRIED or GIVEN UP afterwards is the engine's decision. More attempts than slots may be adopted; then none
  * is claimed before enough have ended.
  *
- * Call once after create, and again whenever another worker of this host may have died. Only puts events.
- * Cost O(trials), and O(events of the trial) for each one adopted. The errors of cl_worker_turn. */
+ * Call once after create; from then on the worker looks every two seconds whether another one of this host
+ * has died. Only puts events. Cost O(trials), and O(events of the trial) for each one adopted. The errors of
+ * cl_worker_turn. */
 int cl_worker_recover(struct cl_worker *w, struct cl_err *e);
 
 /* Claim waiting trials for free slots, start the processes whose `started` is committed, carry out decisions
@@ -146,7 +147,8 @@ int cl_worker_here(char ret_host[256], char ret_boot[64], struct cl_err *e);
 enum cl_worker_life {
   CL_LIFE_NONE = 0, /* no worker of this number is known */
   CL_LIFE_DEAD,     /* its lock is free, or the machine has restarted since */
-  CL_LIFE_ALIVE,    /* its lock is held, or cannot be looked at */
+  CL_LIFE_ALIVE,    /* its lock is held */
+  CL_LIFE_UNKNOWN,  /* its lock cannot be looked at just now: to be taken for alive */
   CL_LIFE_ELSEWHERE /* of another host: cannot be judged here */
 };
 /* Does worker `number` of the study live, as seen from `host` and `boot` (cl_worker_here)? */

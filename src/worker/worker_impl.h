@@ -90,7 +90,7 @@ struct cl_attempt {
   struct cl_late *late;     /* one that is being published */
 
   bool output_ready, output_again; /* again: a report was refused, so it is read from its beginning */
-  int rereads;
+  int rereads, failed_looks;
   struct cl_session *session; /* its connection, or null */
 };
 
@@ -167,7 +167,8 @@ struct cl_worker {
   bool attention; /* of some attempt, or strays */
   int64_t claim_after_us;
   int claim_failures;
-  int64_t next_sample_us, next_look_us;
+  int64_t next_sample_us, next_look_us, next_judge_us;
+  bool judge_again; /* some worker of this host could not be judged */
   struct stray {
     int64_t trial;
     int32_t attempt;
@@ -234,6 +235,7 @@ void cl_finish_notified(struct cl_worker *w); /* inotify is readable */
 /* recover.c */
 int cl_recover_look(struct cl_attempt *a,
                     struct cl_err *e); /* judge an attempt whose process is not a child */
+int cl_recover_others(struct cl_worker *w, struct cl_err *e); /* from time to time */
 
 /* server.c */
 int cl_server_open(struct cl_worker *w, struct cl_err *e);

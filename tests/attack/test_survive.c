@@ -12,7 +12,30 @@
 
 enum { TRIALS = 2, ENGINES_MAX = 40 };
 
-static const char program[] = "export CLADE_PARAM_pause_ms=0; exec \"$KILL_TRAINER\" --pause_ms=1";
+/* What is run, and whether a second engine takes it over (then faults begin with that one). */
+struct scenario {
+  const char *name, *program, *settings;
+  bool connects, handed_over;
+};
+
+#define TRAINER_LIMITS ", \"limits\": {\"retries\": 3, \"reconnect\": 60}"
+#define PRINTER_SETTINGS \
+  ", \"computed\": \"hpmax\", \"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\"}], " \
+  "\"limits\": {\"time_s\": 1000, \"memory_bytes\": 1000000000000}"
+
+static const char printer[] =
+    "cd \"$CLADE_DIR\"; echo epoch=1 rew=3 win=9; printf 'keep\\nratio=a\\n' > tags; i=0; "
+    "while [ ! -e ../enough ] && [ $i -lt 3000 ]; do sleep 0.01; i=$((i+1)); done; echo epoch=2 rew=5";
+
+static const struct scenario scenarios[] = {
+    {"trainers", "exec \"$KILL_TRAINER\" --pause_ms=1", TRAINER_LIMITS, true, false},
+    {"printers", printer, PRINTER_SETTINGS, false, false},
+    {"trainers, handed over", "exec \"$KILL_TRAINER\" --pause_ms=25", TRAINER_LIMITS, true, true},
+    {"printers, handed over", printer, PRINTER_SETTINGS, false, true},
+};
+
+static const struct scenario *playing;
+static bool handed; /* the second engine has begun */
 
 static bool struck; /* something has failed since the study began, here or (perhaps) in a keeper */
 
@@ -40,6 +63,7 @@ static int put(struct world *w, int64_t trial, struct cl_event ev, struct cl_err
 
 /* The first trial is asked for its state; the second one pauses, and goes on when its process has ended. */
 static int steer(struct world *w, struct cl_err *e) {
+  if (!playing->connects) return 0;
   const struct cl_trial *first = world_trial(w, 1), *second = world_trial(w, 2);
   if (!asked && first->head.state == CL_RUNNING && first->head.reports >= 1) {
     asked = true;
@@ -72,6 +96,13 @@ static bool is_over(const struct world *w) {
   return cl_study_count(w->s, CL_COMPLETE) == TRIALS && world_is_idle(w);
 }
 
+static bool is_time_to_hand_over(const struct world *w) {
+  if (!playing->handed_over || handed) return false;
+  for (int64_t i = 1; i <= TRIALS; i++)
+    if (world_trial(w, i)->head.reports == 0) return false;
+  return true;
+}
+
 static int run_worker(struct world *w, int64_t limit, struct cl_err *e) {
   while (!is_over(w)) {
     if (cl_clock_monotonic_us() > limit) {
@@ -86,23 +117,53 @@ static int run_worker(struct world *w, int64_t limit, struct cl_err *e) {
       more = cl_log_has_put(w->log);
       CL_TRY(cl_log_commit(w->log, e));
     }
+    if (is_time_to_hand_over(w)) return CLADE_STOP;
     if (!is_over(w)) (void)uv_run(&w->loop, UV_RUN_ONCE);
   }
   return 0;
 }
 
 static int run_engine(struct world *w, int64_t limit, struct cl_err *e) {
+  static const char *const gpus[] = {"3", "5"};
+  w->options.n_gpus = playing->connects ? 0 : 2;
+  w->options.gpus = gpus;
+  w->options.labels = w->options.provenance = "{}";
   CL_TRY(world_try_to_work(w, TRIALS, e));
   CL_TRY(cl_worker_recover(w->worker, e));
   return run_worker(w, limit, e);
 }
 
+static void arm(const char *name, unsigned long nth) {
+  if (name == NULL)
+    cl_fault_arm(nth, false);
+  else
+    cl_fault_call_arm(name, nth, false);
+}
+
+static void let_printers_end(struct world *w) {
+  world_touch(w, 0, 0, "enough", "");
+}
+
+static void hand_over(struct world *w) {
+  handed = true;
+  cl_worker_shutdown(w->worker, CL_SHUTDOWN_DETACH, 0);
+  let_printers_end(w);
+  world_close(w);
+  world_open(w);
+}
+
 /* One engine after the other, until the study is over. An engine that ends says why. */
-static void run_study(struct world *w) {
+static void run_study(struct world *w, const char *name, unsigned long nth, bool in_keeper) {
   int64_t limit = cl_clock_monotonic_us() + WORLD_PATIENCE_US;
   for (int i = 0; i < ENGINES_MAX; i++) {
     struct cl_err e = {0};
-    if (run_engine(w, limit, &e) == 0) return;
+    int status = run_engine(w, limit, &e);
+    if (status == 0) return;
+    if (status == CLADE_STOP) {
+      hand_over(w);
+      if (!in_keeper) arm(name, nth);
+      continue;
+    }
     if (!has_happened()) fail_msg("an engine failed by itself: %s", e.text);
     assert_true(e.code < 0);
     assert_true(strlen(e.text) >= 10);
@@ -149,6 +210,10 @@ static void assert_whole(struct world *w) {
   if (cl_store_check(w->store, w->study, &e) != 0) fail_msg("%s", e.text);
   for (int64_t i = 1; i <= TRIALS; i++) {
     assert_int_equal(world_state(w, i), CL_COMPLETE);
+    if (!playing->connects) {
+      assert_true(world_trial(w, i)->value == 4);
+      continue;
+    }
     assert_int_equal(world_count(w, i, CL_EVENT_DONE), 1);
     assert_true(world_trial(w, i)->value < 0.05);
     assert_acknowledged(w, i);
@@ -159,10 +224,14 @@ static void assert_whole(struct world *w) {
 static bool survives(const char *name, unsigned long nth, bool in_keeper) {
   struct world w;
   char fault[160];
-  world_begin(&w, program, ", \"limits\": {\"retries\": 3, \"reconnect\": 60}");
+  world_begin(&w, playing->program, playing->settings);
   for (int i = 0; i < TRIALS; i++) world_propose(&w, 2.385);
+  char *directory = world_path(&w, 0, 0, NULL);
+  assert_int_equal(cl_dir_create(directory, NULL), 0);
+  cl_free(directory);
+  if (!playing->handed_over) let_printers_end(&w);
   struck = in_keeper;
-  asked = paused = false;
+  asked = paused = handed = false;
   n_studies++;
   if (in_keeper) {
     char *token = cl_path_join(w.directory, "fault");
@@ -170,12 +239,10 @@ static bool survives(const char *name, unsigned long nth, bool in_keeper) {
     (void)snprintf(fault, sizeof fault, "%s %lu %s", name, nth, token);
     cl_free(token);
     (void)setenv("CLADE_FAULT_CALL", fault, 1);
-  } else if (name == NULL) {
-    cl_fault_arm(nth, false);
-  } else {
-    cl_fault_call_arm(name, nth, false);
+  } else if (!playing->handed_over) {
+    arm(name, nth);
   }
-  run_study(&w);
+  run_study(&w, name, nth, in_keeper);
   bool happened = has_happened();
   disarm();
   assert_whole(&w);
@@ -189,7 +256,7 @@ static unsigned long next_instant(unsigned long n, unsigned long dense) {
 }
 
 static void every_call_may_fail_once(void **state) {
-  (void)state;
+  playing = *state;
   for (size_t i = 0; cl_fault_calls[i] != NULL; i++) {
     unsigned long n = 1;
     while (n < 1000 && survives(cl_fault_calls[i], n, false)) n = next_instant(n, 8);
@@ -198,7 +265,7 @@ static void every_call_may_fail_once(void **state) {
 }
 
 static void memory_may_be_short_at_any_instant(void **state) {
-  (void)state;
+  playing = *state;
   unsigned long n = 1;
   while (n < 100000 && survives(NULL, n, false)) n = next_instant(n, 30);
   print_message("# memory failed up to allocation %lu\n", n);
@@ -206,7 +273,7 @@ static void memory_may_be_short_at_any_instant(void **state) {
 
 /* What a keeper cannot do it answers, or it dies: then its children are followed by their files. */
 static void a_keeper_may_fail_at_any_call(void **state) {
-  (void)state;
+  playing = *state;
   static const char *const calls[] = {"write",   "read",  "open64",         "send",
                                       "recvmsg", "flock", "cl_child_start", "cl_process_start"};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
@@ -219,10 +286,18 @@ int main(int argc, char **argv) {
     return cl_keeper_main(argc, argv);
   }
   if (getenv("KILL_TRAINER") == NULL) return 77;
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_call_may_fail_once),
-                                     cmocka_unit_test(memory_may_be_short_at_any_instant),
-                                     cmocka_unit_test(a_keeper_may_fail_at_any_call)};
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = 0, only = argc > 1 ? (int)strtol(argv[1], NULL, 10) : -1;
+  for (int i = 0; i < 4; i++) {
+    void *state = (void *)&scenarios[i];
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(every_call_may_fail_once, state),
+        cmocka_unit_test_prestate(memory_may_be_short_at_any_instant, state),
+        cmocka_unit_test_prestate(a_keeper_may_fail_at_any_call, state),
+    };
+    if (only >= 0 && only != i) continue;
+    print_message("# %s\n", scenarios[i].name);
+    failed += cmocka_run_group_tests(tests, NULL, NULL);
+  }
   print_message("# %lu studies\n", n_studies);
   return failed;
 }

@@ -6,12 +6,16 @@
 #include "base/alloc.h"
 
 static unsigned long pending; /* allocations until the failure; 0 = none is armed */
-static bool stays, happened;
+static bool stays, happened, resting;
 
 void cl_fault_arm(unsigned long nth, bool persistent) {
   pending = nth;
   stays = persistent;
   happened = false;
+}
+
+void cl_fault_pause(bool on) {
+  resting = on;
 }
 
 bool cl_fault_happened(void) {
@@ -29,6 +33,7 @@ bool cl_fault_next(unsigned long *n) {
 }
 
 static bool fails(void) {
+  if (resting) return false;
   if (happened && stays) return true;
   if (pending == 0 || --pending > 0) return false;
   happened = true;

@@ -16,6 +16,9 @@
 /* The nth allocation from now on fails (1 = the next), and all after it when `persistent`; 0 = none. */
 void cl_fault_arm(unsigned long nth, bool persistent);
 
+/* What a test does in between does not count, and does not fail. */
+void cl_fault_pause(bool on);
+
 /* Has an allocation failed since the last cl_fault_arm? */
 bool cl_fault_happened(void);
 

@@ -555,6 +555,21 @@ static void the_attempts_of_a_living_worker_are_left_alone(void **state) {
   world_end(&w);
 }
 
+static void a_worker_that_dies_later_is_noticed(void **state) {
+  (void)state;
+  struct world w;
+  struct engine e = begin(&w, world_patient, "", "env");
+  world_open(&w);
+  world_work(&w, 1);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_ADOPTED), 0);
+  kill_engine(e);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_ADOPTED) == 1);
+  world_touch(&w, 1, 1, "end", "3");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_FAILED);
+  world_end(&w);
+}
+
 static void of_two_that_recover_one_follows(void **state) {
   (void)state;
   struct world w, other;
@@ -730,6 +745,7 @@ int main(int argc, char **argv) {
                                      TEST(after_a_restart_of_the_machine_nobody_lives),
                                      TEST(other_machines_are_left_alone),
                                      TEST(the_attempts_of_a_living_worker_are_left_alone),
+                                     TEST(a_worker_that_dies_later_is_noticed),
                                      TEST(of_two_that_recover_one_follows),
                                      TEST(more_may_be_adopted_than_there_are_slots),
                                      TEST(what_a_dead_process_left_in_its_group_is_killed),
