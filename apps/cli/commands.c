@@ -23,6 +23,7 @@ extern const struct cl_cli_command cl_command_import;
 extern const struct cl_cli_command cl_command_stop;
 extern const struct cl_cli_command cl_command_pause;
 extern const struct cl_cli_command cl_command_update;
+extern const struct cl_cli_command cl_command_rerun;
 extern const struct cl_cli_command cl_command_tag;
 extern const struct cl_cli_command cl_command_untag;
 extern const struct cl_cli_command cl_command_note;
@@ -56,6 +57,7 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_stop,
   &cl_command_pause,
   &cl_command_update,
+  &cl_command_rerun,
   &cl_command_tag,
   &cl_command_untag,
   &cl_command_note,

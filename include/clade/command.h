@@ -51,6 +51,17 @@ CLADE_API int clade_tag(const char *store, const char *address, const struct cla
 CLADE_API int clade_untag(const char *store, const char *address, const char *const *names, size_t n,
                           int64_t *ret_removed, struct cl_err *e);
 
+/* Run trials again: a new trial for each that the address names, with its values, and with its seed unless
+ * `new_seed`. They have the role `forked`, count neither against the budget nor for the search, and are
+ * started on a finished study too, by an engine that works on it (clade_resume). Gives *ret (ret_n of them);
+ * free with clade_free. CLADE_EINVAL: the address names no trials, or the space has changed so that the
+ * values are none of it (the sentence names the hyperparameter); CLADE_ENOTFOUND. */
+struct clade_rerun {
+  int64_t trial, of; /* the new one, and what it repeats */
+};
+CLADE_API int clade_rerun(const char *store, const char *address, bool new_seed, struct clade_rerun **ret,
+                          size_t *ret_n, struct cl_err *e);
+
 /* Steering studies that run. A decision is a person's event in the log: the engines that run the study obey
  * it, also ones on other machines, and one that starts later. None needs to run. */
 

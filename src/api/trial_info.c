@@ -273,7 +273,11 @@ static int fill_reason(struct why *w, const struct cl_event *ev, const struct cl
   bool proposed = ev->kind == CL_EVENT_PROPOSED;
   cl_assigned_write(proposed ? &ev->u.proposed.values : &ev->u.imported.values, study, &text);
   CL_TRY(keep_written(&w->arena, &text, &r->values, e));
-  if (proposed) CL_TRY(cl_searcher_explain(ev, study, &text, e));
+  bool forked = proposed && ev->u.proposed.role == CL_ROLE_FORKED;
+  if (forked && ev->u.proposed.of != 0)
+    cl_text_format(&text, "the values of trial %lld%s\n", (long long)ev->u.proposed.of,
+                   ev->u.proposed.has_seed ? ", and its seed" : "");
+  if (proposed && !forked) CL_TRY(cl_searcher_explain(ev, study, &text, e));
   CL_TRY(keep_written(&w->arena, &text, &r->explanation, e));
   return cl_api_keep_text(&w->arena, ev->args, &r->args, e);
 }

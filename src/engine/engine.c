@@ -229,9 +229,19 @@ bool cl_engine_is_decider(const struct cl_engine *g) {
   return g->deciding;
 }
 
+/* Trials that are no part of the search are started on a finished study too. */
+static bool has_others_waiting(const struct cl_study *s) {
+  if (cl_study_settings(s)->paused != NULL) return false;
+  for (int64_t n = cl_study_first_waiting(s); n != 0; n = cl_study_next_waiting(s, n)) {
+    int role = cl_study_trial(s, n)->head.role;
+    if (role != CL_ROLE_SEARCH && role != CL_ROLE_ENQUEUED) return true;
+  }
+  return false;
+}
+
 bool cl_engine_is_over(const struct cl_engine *g) {
   const struct cl_study *s = study_of(g);
-  return !cl_study_head(s)->open && cl_study_count(s, CL_RUNNING) == 0;
+  return !cl_study_head(s)->open && cl_study_count(s, CL_RUNNING) == 0 && !has_others_waiting(s);
 }
 
 /* A scheduler must hear what was decided so far: the log is folded once more, beside the replica. */

@@ -107,6 +107,7 @@ static bool matches(const char *patterns, const char *name, struct cl_text *room
     while (*first == ' ' && first < p + n) first++;
     cl_text_clear(room);
     cl_text_add_bytes(room, first, (size_t)(p + n - first));
+    if (room->failed) return false;
     if (cl_address_matches(cl_text_get(room), name)) return true;
     p += n + (p[n] == ',');
   }

@@ -56,6 +56,20 @@ def test_a_study_runs_to_its_end_with_status_0(directory):
     expect(clade(directory, 'check', 'quick'), 0, stdout='agree .*4 trials')
 
 
+def test_trials_run_again_with_the_same_values_on_a_finished_study(directory):
+    expect(run(directory, '-n', '3', '--name', 'quick'), 0)
+    expect(clade(directory, 'rerun', 'quick/2,3'), 0, stdout=r'^quick/4 repeats quick/2\nquick/5 repeats quick/3$', stderr='clade resume quick')
+    expect(clade(directory, 'rerun', 'quick/2', '--new-seed'), 0, stdout='^quick/6 repeats quick/2$')
+    expect(clade(directory, 'resume', 'quick'), 0)
+    rows = {r['trial']: r for r in json.loads(clade(directory, 'list', 'quick', '--columns', '*', '--json').stdout)}
+    assert all(r['state'] == 'COMPLETE' for r in rows.values()) and len(rows) == 6, rows
+    assert rows[4]['values'] == rows[2]['values'] and rows[5]['values'] == rows[3]['values'] and rows[6]['values'] == rows[2]['values'], rows
+    assert rows[4]['seed'] == rows[2]['seed'] and rows[5]['seed'] == rows[3]['seed'] and rows[6]['seed'] != rows[2]['seed'], rows
+    assert [rows[n]['of'] for n in (4, 5, 6)] == [2, 3, 2] and rows[6]['repeat'] == 2 and rows[6]['role'] == 'forked', rows
+    expect(clade(directory, 'list', 'studies'), 0, stdout=r'finished +3 +3')
+    expect(clade(directory, 'check', 'quick'), 0, stdout='agree .*6 trials')
+
+
 def test_json_has_the_best_values(directory):
     answer = json.loads(run(directory, '-n', '3', '--json', '--store', 'other.db').stdout)
     assert answer['state'] == 'finished' and answer['results'] == 3 and answer['signal'] is None, answer

@@ -10,6 +10,7 @@
 #include "fault/alloc.h"
 #include "query/best.h"
 #include "query/events.h"
+#include "query/notes.h"
 #include "query/reports.h"
 #include "query/story.h"
 #include "query/studies.h"
@@ -24,6 +25,7 @@ static int setup(void **state) {
   store = tale_store("memory:");
   tell_pbt(store);
   tell_mnist(store);
+  tell_maze(store);
   return 0;
 }
 
@@ -63,6 +65,17 @@ static void lists_run_out_of_memory_gracefully(void **state) {
   struct cl_list_options options = {
       .n_filters = 1, .filters = filters, .n_columns = 3, .columns = columns, .sort = "metrics.loss"};
   FAULT_LOOP(n) expect(list("mnist/2-9", &options));
+  static const char *const tags[] = {"good,score=12"}, *const all[] = {"*"},
+                           *const more[] = {"hpmax=Best:,.3f,tags.*"};
+  struct cl_list_options tagged = {.n_tags_any = 1,
+                                   .tags_any = tags,
+                                   .n_columns = 1,
+                                   .columns = all,
+                                   .n_more = 1,
+                                   .more = more,
+                                   .states = "completed,FAILED",
+                                   .group = "tags.good"};
+  FAULT_LOOP(n) expect(list("maze", &tagged));
   FAULT_LOOP(n) expect(list("mnist/lr<0.01", &(struct cl_list_options){.sort = "best"}));
 }
 
@@ -70,7 +83,10 @@ static void studies_run_out_of_memory_gracefully(void **state) {
   (void)state;
   FAULT_LOOP(n) {
     struct cl_table t = {0};
-    expect(cl_studies_read(store, "m*", &(struct cl_list_options){0}, &t, NULL));
+    static const char *const columns[] = {"study,best,tags.*"}, *const filters[] = {"complete > 0"};
+    struct cl_list_options o = {
+        .n_columns = 1, .columns = columns, .n_filters = 1, .filters = filters, .sort = "best"};
+    expect(cl_studies_read(store, "m*,pbt", &o, &t, NULL));
     cl_table_done(&t);
   }
 }
@@ -90,6 +106,29 @@ static void stories_and_reports_run_out_of_memory_gracefully(void **state) {
     expect(status);
     cl_table_done(&t);
     cl_story_done(&story);
+    cl_reader_close(r);
+  }
+}
+
+static void notes_and_metric_sets_run_out_of_memory_gracefully(void **state) {
+  (void)state;
+  FAULT_LOOP(n) {
+    struct cl_reader *r = NULL;
+    struct cl_table *tables = NULL, t = {0}, u = {0};
+    size_t n_tables = 0;
+    struct cl_span span = {1, 4};
+    struct cl_selection selection = {.kind = CL_SELECT_NUMBERS, .n_spans = 1, .spans = &span};
+    struct cl_metric_sets_options o = {
+        .list = {.selection = &selection}, .steps = "1000-5000", .merge = n % 2 == 0};
+    int status = cl_reader_open(store, 3, &r, NULL);
+    if (status >= 0) status = cl_metric_sets_read(r, &o, &tables, &n_tables, NULL);
+    if (status >= 0) status = cl_notes_read(r, true, &(struct cl_list_options){0}, &t, NULL);
+    if (status >= 0) status = cl_notes_read(r, false, &o.list, &u, NULL);
+    expect(status);
+    for (size_t i = 0; i < n_tables; i++) cl_table_done(&tables[i]);
+    cl_free(tables);
+    cl_table_done(&t);
+    cl_table_done(&u);
     cl_reader_close(r);
   }
 }
@@ -130,6 +169,7 @@ int main(void) {
       cmocka_unit_test(lists_run_out_of_memory_gracefully),
       cmocka_unit_test(studies_run_out_of_memory_gracefully),
       cmocka_unit_test(stories_and_reports_run_out_of_memory_gracefully),
+      cmocka_unit_test(notes_and_metric_sets_run_out_of_memory_gracefully),
       cmocka_unit_test(best_and_events_run_out_of_memory_gracefully),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
