@@ -132,6 +132,11 @@ bool cl_cli_confirm(const struct cl_cli *cli, bool yes, const char *question);
 /* The address of the store for commands that read no spec: --store, CLADE_STORE, clade.db. */
 const char *cl_cli_store(const struct cl_cli *cli);
 
+/* Call `one` for each address of one study that `typed` stands for (XT's lists, ranges and wildcards), until
+ * it returns another status than 0; that one. */
+int cl_cli_each_address(struct cl_cli *cli, const char *typed,
+                        int (*one)(struct cl_cli *cli, const char *address, void *ctx), void *ctx);
+
 /* Nouns that people put before an address (study, job, trial, run and their plurals): how many of the
  * arguments they take (0 or 1); a lone one only if `alone`, for it may be the name of a study. */
 int cl_cli_skip_noun(int argc, const char **argv, bool alone);

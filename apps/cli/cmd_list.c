@@ -71,15 +71,66 @@ static int list_columns(struct cl_cli *cli, struct clade_reader *reader) {
   return clade_columns_list(reader, &cli->text, &e) < 0 ? cl_cli_fail(cli, &e) : CL_EXIT_DONE;
 }
 
-static int list_of_study(struct cl_cli *cli, const struct options *o, const struct noun *noun,
-                         struct clade_store *store, const char *address) {
-  struct clade_reader *reader = NULL;
+/* The trials of several studies, in one table. */
+static int list_many(struct cl_cli *cli, const struct options *o, struct clade_reader *const *readers,
+                     size_t n) {
+  struct clade_list_options q;
+  struct clade_table *t = NULL;
   struct cl_err e = {0};
-  if (clade_reader_open(store, address, &reader, &e) < 0) return cl_cli_fail(cli, &e);
-  if (address == NULL) cl_cli_note(cli, "study %s, the latest", clade_reader_study(reader));
-  int status = o->available && noun == &nouns[NOUN_TRIALS] ? list_columns(cli, reader)
-                                                           : list_rows(cli, o, noun, reader);
-  clade_reader_close(reader);
+  int status = cl_cli_list_make(cli, &o->list, cli->json || o->list.export != NULL, &q);
+  if (status != 0) return status;
+  status = clade_trials_list_many(readers, n, &q, &t, &e) < 0
+               ? cl_cli_fail(cli, &e)
+               : cl_cli_put_table(cli, &o->list, t, "runs", false);
+  clade_table_free(t);
+  return status;
+}
+
+/* What is asked for of each study alone, under its name where there are several. */
+static int list_each(struct cl_cli *cli, const struct options *o, const struct noun *noun,
+                     struct clade_reader *const *readers, size_t n) {
+  bool columns = o->available && noun == &nouns[NOUN_TRIALS];
+  int status = 0;
+  if (n > 1 && (cli->json || o->list.export != NULL))
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "%s are written of one study at a time, not of %zu",
+                           noun->noun, n);
+  for (size_t i = 0; status == 0 && i < n; i++) {
+    if (n > 1) clade_text_format(&cli->text, "%s%s:\n", i > 0 ? "\n" : "", clade_reader_study(readers[i]));
+    status = columns ? list_columns(cli, readers[i]) : list_rows(cli, o, noun, readers[i]);
+  }
+  return status;
+}
+
+/* `readers`: room for n, all null. */
+static int open_and_list(struct cl_cli *cli, const struct options *o, const struct noun *noun,
+                         struct clade_store *store, char *const *addresses, size_t n,
+                         struct clade_reader **readers) {
+  struct cl_err e = {0};
+  for (size_t i = 0; i < n; i++)
+    if (clade_reader_open(store, addresses[i], &readers[i], &e) < 0) return cl_cli_fail(cli, &e);
+  if (n == 1 && addresses[0][0] == '\0')
+    cl_cli_note(cli, "study %s, the latest", clade_reader_study(readers[0]));
+  bool together = n > 1 && noun == &nouns[NOUN_TRIALS] && !o->available;
+  return together ? list_many(cli, o, readers, n) : list_each(cli, o, noun, readers, n);
+}
+
+static int list_of_studies(struct cl_cli *cli, const struct options *o, const struct noun *noun,
+                           struct clade_store *store, const char *address) {
+  char **addresses = NULL;
+  size_t n = 0;
+  struct cl_err e = {0};
+  if (clade_addresses_list(store, address, &addresses, &n, &e) < 0) return cl_cli_fail(cli, &e);
+  struct clade_reader **readers = clade_resize(NULL, n * sizeof *readers);
+  int status;
+  if (readers == NULL) {
+    status = cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory");
+  } else {
+    for (size_t i = 0; i < n; i++) readers[i] = NULL;
+    status = open_and_list(cli, o, noun, store, addresses, n, readers);
+    for (size_t i = 0; i < n; i++) clade_reader_close(readers[i]);
+  }
+  clade_free(readers);
+  clade_addresses_free(addresses, n);
   return status;
 }
 
@@ -96,7 +147,7 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
                            argv[taken + 1], cli->command->usage);
   if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
   int status = noun->list == NULL ? list_studies(cli, options, store, address)
-                                  : list_of_study(cli, options, noun, store, address);
+                                  : list_of_studies(cli, options, noun, store, address);
   clade_store_close(store);
   return status;
 }
@@ -130,7 +181,8 @@ const struct cl_cli_command cl_command_list = {
     .description =
         "Without arguments: the studies of the store. With a study: its trials, each with the metrics of the last "
         "report that holds the objective, and its hyperparameters. An address narrows them: STUDY/3,7-9 STUDY/best "
-        "STUDY/state:FAILED STUDY/'lr<0.01'. `jobs` and `runs` are other words for studies and trials.\n\n"
+        "STUDY/state:FAILED STUDY/'lr<0.01'. Several studies in a list (a,b), a range (job3-job7) or a pattern (m*) are "
+        "one table. `jobs` and `runs` are other words for studies and trials.\n\n"
         "All rows are listed up to 100, else the last 100. On a terminal that is too narrow the least important columns "
         "are left out, and named below.",
     .options = options,

@@ -28,71 +28,94 @@ static int complain_missing(const struct cl_cli *cli, const char *what) {
                          cli->command->usage);
 }
 
+struct words { /* what is written on each address */
+  const struct clade_tag *tags;
+  const char *const *names;
+  const char *text;
+  size_t n;
+};
+
+static int tag_one(struct cl_cli *cli, const char *address, void *ctx) {
+  const struct words *w = ctx;
+  int64_t subjects = 0;
+  struct cl_err e = {0};
+  if (clade_tag(cl_cli_store(cli), address, w->tags, w->n, &subjects, &e) < 0) return cl_cli_fail(cli, &e);
+  cl_cli_note(cli, "%s: %" PRId64 " tagged", address, subjects);
+  return CL_EXIT_DONE;
+}
+
+/* NAME=TEXT, the names in copies: one after the other in `names`, each with its zero byte. */
+static struct clade_tag *make_tags(int n, const char **words, struct clade_text *names) {
+  struct clade_tag *tags = clade_resize(NULL, (size_t)n * sizeof *tags);
+  for (int i = 0; i < n; i++) {
+    clade_text_add_bytes(names, words[i], strcspn(words[i], "="));
+    clade_text_add_char(names, '\0');
+  }
+  const char *name = names->bytes;
+  for (int i = 0; i < n && tags != NULL && !names->failed; i++, name += strlen(name) + 1) {
+    const char *text = strchr(words[i], '=');
+    tags[i] = (struct clade_tag){name, text == NULL ? NULL : text + 1};
+  }
+  return tags;
+}
+
 static int run_tag(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)options, (void)rest;
-  struct clade_text room = {0};
-  struct cl_err e = {0};
-  int taken = 0, status = CL_EXIT_DONE;
-  int64_t subjects = 0;
+  struct clade_text room = {0}, names = {0};
+  int taken = 0;
   const char *address = take_address(argc, argv, &room, &taken);
   if (address == NULL || argc == taken) return complain_missing(cli, "which tags");
-  size_t n = (size_t)(argc - taken);
-  struct clade_tag *tags = clade_resize(NULL, n * sizeof *tags);
-  struct clade_text names = {0}; /* one after the other, each with its zero byte */
-  for (int i = taken; i < argc; i++) {
-    clade_text_add_bytes(&names, argv[i], strcspn(argv[i], "="));
-    clade_text_add_char(&names, '\0');
-  }
-  if (tags == NULL || names.failed || room.failed) {
-    status = cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory");
-  } else {
-    const char *name = names.bytes;
-    for (size_t i = 0; i < n; i++, name += strlen(name) + 1) {
-      const char *text = strchr(argv[taken + (int)i], '=');
-      tags[i] = (struct clade_tag){name, text == NULL ? NULL : text + 1};
-    }
-    if (clade_tag(cl_cli_store(cli), address, tags, n, &subjects, &e) < 0)
-      status = cl_cli_fail(cli, &e);
-    else
-      cl_cli_note(cli, "%s: %" PRId64 " tagged", address, subjects);
-  }
+  struct clade_tag *tags = make_tags(argc - taken, argv + taken, &names);
+  struct words w = {.tags = tags, .n = (size_t)(argc - taken)};
+  int status = tags == NULL || names.failed || room.failed
+                   ? cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory")
+                   : cl_cli_each_address(cli, address, tag_one, &w);
   clade_free(tags);
   clade_text_done(&names);
   clade_text_done(&room);
   return status;
 }
 
+static int untag_one(struct cl_cli *cli, const char *address, void *ctx) {
+  const struct words *w = ctx;
+  int64_t removed = 0;
+  struct cl_err e = {0};
+  if (clade_untag(cl_cli_store(cli), address, w->names, w->n, &removed, &e) < 0) return cl_cli_fail(cli, &e);
+  cl_cli_note(cli, "%s: %" PRId64 " tag%s removed", address, removed, removed == 1 ? "" : "s");
+  return CL_EXIT_DONE;
+}
+
 static int run_untag(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)options, (void)rest;
   struct clade_text room = {0};
-  struct cl_err e = {0};
-  int taken = 0, status = CL_EXIT_DONE;
-  int64_t removed = 0;
+  int taken = 0;
   const char *address = take_address(argc, argv, &room, &taken);
   if (address == NULL || argc == taken) return complain_missing(cli, "which tags");
-  if (clade_untag(cl_cli_store(cli), address, argv + taken, (size_t)(argc - taken), &removed, &e) < 0)
-    status = cl_cli_fail(cli, &e);
-  else
-    cl_cli_note(cli, "%s: %" PRId64 " tag%s removed", address, removed, removed == 1 ? "" : "s");
+  struct words w = {.names = argv + taken, .n = (size_t)(argc - taken)};
+  int status = cl_cli_each_address(cli, address, untag_one, &w);
   clade_text_done(&room);
   return status;
+}
+
+static int note_one(struct cl_cli *cli, const char *address, void *ctx) {
+  const struct words *w = ctx;
+  struct cl_err e = {0};
+  return clade_note(cl_cli_store(cli), address, w->text, &e) < 0 ? cl_cli_fail(cli, &e) : CL_EXIT_DONE;
 }
 
 static int run_note(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)options, (void)rest;
   struct clade_text room = {0}, text = {0};
-  struct cl_err e = {0};
-  int taken = 0, status = CL_EXIT_DONE;
+  int taken = 0;
   const char *address = take_address(argc, argv, &room, &taken);
   if (address == NULL || argc == taken) return complain_missing(cli, "what to note");
   for (int i = taken; i < argc; i++) {
     if (i > taken) clade_text_add_char(&text, ' ');
     clade_text_add(&text, argv[i]);
   }
-  if (room.failed || text.failed)
-    status = cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory");
-  else if (clade_note(cl_cli_store(cli), address, clade_text_get(&text), &e) < 0)
-    status = cl_cli_fail(cli, &e);
+  struct words w = {.text = clade_text_get(&text)};
+  int status = room.failed || text.failed ? cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory")
+                                          : cl_cli_each_address(cli, address, note_one, &w);
   clade_text_done(&room);
   clade_text_done(&text);
   return status;

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "clade/query.h"
 #include "cli/cli.h"
 #include "view/safe.h"
 
@@ -154,6 +155,21 @@ const char *cl_cli_store(const struct cl_cli *cli) {
   if (cli->store_typed != NULL) return cli->store_typed;
   const char *from_environment = get_variable("CLADE_STORE");
   return from_environment != NULL ? from_environment : "clade.db";
+}
+
+int cl_cli_each_address(struct cl_cli *cli, const char *typed,
+                        int (*one)(struct cl_cli *cli, const char *address, void *ctx), void *ctx) {
+  struct clade_store *store = NULL;
+  char **addresses = NULL;
+  size_t n = 0;
+  struct cl_err e = {0};
+  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
+  int status = clade_addresses_list(store, typed, &addresses, &n, &e);
+  clade_store_close(store);
+  if (status < 0) return cl_cli_fail(cli, &e);
+  for (size_t i = 0; i < n && status == 0; i++) status = one(cli, addresses[i], ctx);
+  clade_addresses_free(addresses, n);
+  return status;
 }
 
 int cl_cli_skip_noun(int argc, const char **argv, bool alone) {

@@ -139,6 +139,13 @@ CLADE_API const char *clade_reader_study(const struct clade_reader *r); /* name 
 CLADE_API bool
 clade_reader_names_trials(const struct clade_reader *r); /* the address had a part after the slash */
 
+/* XT's lists, ranges and wildcards of studies (mnist,pbt  mnist/3,pbt/best  job3-job7  m*  m*,pbt/best) as
+ * addresses of one study each, in order; a text that is an address as it stands is one. Gives *ret, an array
+ * of *ret_n texts; free with clade_addresses_free. CLADE_ENOTFOUND, CLADE_EINVAL. */
+CLADE_API int clade_addresses_list(struct clade_store *store, const char *text, char ***ret, size_t *ret_n,
+                                   struct cl_err *e);
+CLADE_API void clade_addresses_free(char **addresses, size_t n); /* null is allowed */
+
 /* Numbers of the trials that the address names (all, if it names none), ascending. Gives *ret; free with
  * clade_free. CLADE_ENOTFOUND when one named by number does not exist. */
 CLADE_API int clade_reader_trials(struct clade_reader *r, int64_t **ret, size_t *ret_n, struct cl_err *e);
@@ -148,6 +155,11 @@ CLADE_API int clade_reader_trials(struct clade_reader *r, int64_t **ret, size_t 
  * CLADE_ENOTFOUND. */
 CLADE_API int clade_trials_list(struct clade_reader *r, const struct clade_list_options *o,
                                 struct clade_table **ret, struct cl_err *e);
+
+/* The trials of n >= 1 readers of one store in one list: with the columns of all, and the study first. */
+CLADE_API int clade_trials_list_many(struct clade_reader *const *readers, size_t n,
+                                     const struct clade_list_options *o, struct clade_table **ret,
+                                     struct cl_err *e);
 
 /* Every report of these trials: trial, attempt, step, time, counts (false: late, or void by a later attempt),
  * and the metrics; hparams.NAME is the trial's value as it is now. */

@@ -105,7 +105,7 @@ static int rerun_all(struct rerunning *r, struct clade_rerun *ret, struct cl_err
   if (r->values == NULL || r->assigned == NULL) return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < r->n; i++) {
     const struct cl_trial *of = cl_study_trial(r->study, r->of[i]);
-    struct cl_event ev;
+    struct cl_event ev = {0};
     assert(of != NULL);
     CL_TRY(make_proposal(r, of, &ev, e));
     CL_TRY(propose(r, &ev, &ret[i].trial, e));

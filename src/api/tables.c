@@ -3,6 +3,7 @@
 
 #include "api/handles.h"
 #include "base/alloc.h"
+#include "query/addresses.h"
 #include "query/format.h"
 #include "query/notes.h"
 #include "query/reports.h"
@@ -39,6 +40,25 @@ int clade_trials_list(struct clade_reader *r, const struct clade_list_options *o
   struct cl_table table = {0};
   CL_TRY(cl_api_list_options(o, &r->selection, &options, e));
   return give(&table, cl_trials_read(r->reader, &options, &table, e), ret, e);
+}
+
+int clade_trials_list_many(struct clade_reader *const *readers, size_t n, const struct clade_list_options *o,
+                           struct clade_table **ret, struct cl_err *e) {
+  if (readers == NULL || n == 0) return CL_FAIL(e, CLADE_EINVAL, "a list of trials needs a study at least");
+  struct cl_list_options options;
+  struct cl_table table = {0};
+  CL_TRY(cl_api_list_options(o, NULL, &options, e));
+  struct cl_reader **inner = cl_alloc_array(n, sizeof *inner);
+  const struct cl_selection **selections = cl_alloc_array(n, sizeof *selections);
+  int status = inner == NULL || selections == NULL ? CL_FAIL_NOMEM(e) : 0;
+  for (size_t i = 0; i < n && status >= 0; i++) {
+    inner[i] = readers[i]->reader;
+    selections[i] = &readers[i]->selection;
+  }
+  if (status >= 0) status = cl_trials_read_many(inner, selections, n, &options, &table, e);
+  cl_free(inner);
+  cl_free(selections);
+  return give(&table, status, ret, e);
 }
 
 int clade_reports_list(struct clade_reader *r, const struct clade_list_options *o, struct clade_table **ret,
@@ -121,6 +141,29 @@ int clade_columns_list(struct clade_reader *r, struct clade_text *ret, struct cl
   struct cl_text text = {0};
   int status = cl_trials_columns(r->reader, &text, e);
   return give_text(&text, status, ret);
+}
+
+void clade_addresses_free(char **addresses, size_t n) {
+  for (size_t i = 0; addresses != NULL && i < n; i++) cl_free(addresses[i]);
+  cl_free(addresses);
+}
+
+int clade_addresses_list(struct clade_store *store, const char *text, char ***ret, size_t *ret_n,
+                         struct cl_err *e) {
+  struct cl_addresses a = {0};
+  CL_TRY(cl_addresses_expand(store->store, text, &a, e));
+  char **list = cl_alloc_array(a.n, sizeof *list);
+  bool failed = list == NULL;
+  for (size_t i = 0; i < a.n && !failed; i++) failed = (list[i] = cl_copy_text(a.items[i])) == NULL;
+  size_t n = a.n;
+  cl_addresses_done(&a);
+  if (failed) {
+    clade_addresses_free(list, n);
+    return CL_FAIL_NOMEM(e);
+  }
+  *ret = list;
+  *ret_n = n;
+  return 0;
 }
 
 void clade_table_free(struct clade_table *t) {

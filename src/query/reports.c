@@ -320,7 +320,7 @@ static int compare_places(const void *a, const void *b) {
 static int join(struct reports *l, struct cl_story_report *into, const struct cl_story_report *later,
                 struct cl_err *e) {
   struct cl_metric *metrics =
-      cl_arena_array(&l->arena, (size_t)(into->n_metrics + later->n_metrics), sizeof *metrics);
+      cl_arena_array(&l->arena, (size_t)into->n_metrics + (size_t)later->n_metrics, sizeof *metrics);
   int n = 0;
   if (metrics == NULL) return CL_FAIL_NOMEM(e);
   for (int i = 0; i < into->n_metrics; i++)

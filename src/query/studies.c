@@ -164,7 +164,7 @@ static int fill_trials(struct row *row, const struct cl_study *study, struct cl_
                 {COLUMN_FAILED, CL_FAILED}};
   struct cl_best best;
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
-    row->cells[counts[i].column] = cl_value_int(cl_study_count(study, counts[i].state));
+    row->cells[counts[i].column] = cl_value_int(cl_study_count(study, (int)counts[i].state));
   CL_TRY(cl_best_find(study, &best, e));
   if (best.trial == 0) return 0;
   row->cells[COLUMN_BEST_TRIAL] = cl_value_int(best.trial);

@@ -102,7 +102,7 @@ int cl_trial_state_find(const char *typed, const char **ret, struct cl_err *e) {
                {"cancelled", CL_PRUNED},   {"aborted", CL_LOST}};
   int state = cl_state_find(typed);
   for (size_t i = 0; i < sizeof words / sizeof words[0] && state == 0; i++)
-    if (strcasecmp(words[i].word, typed) == 0) state = words[i].state;
+    if (strcasecmp(words[i].word, typed) == 0) state = (int)words[i].state;
   if (state != 0) {
     *ret = cl_state_name(state);
     return 0;

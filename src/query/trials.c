@@ -235,3 +235,134 @@ int cl_trials_columns(struct cl_reader *r, struct cl_text *ret, struct cl_err *e
   trials_done(&l);
   return status < 0 ? status : 0;
 }
+
+/* Several studies in one list. */
+
+struct place {
+  size_t part, row;
+};
+
+struct many {
+  struct cl_listing listing;
+  struct trials *parts;
+  size_t n_parts, n;
+  struct place *places; /* by row */
+  int *maps; /* of column i of the catalogue and part p at i * n_parts + p: its column there, -1 = none */
+};
+
+static void many_done(struct many *m) {
+  cl_listing_done(&m->listing);
+  for (size_t i = 0; i < m->n_parts; i++) trials_done(&m->parts[i]);
+  cl_free(m->parts);
+  cl_free(m->places);
+  cl_free(m->maps);
+}
+
+/* The column of a part; null if it has none of that name. Standard columns are the same everywhere. */
+static const struct cl_column *column_of_part(const struct many *m, const struct cl_column *c, size_t part) {
+  if (c->kind == CL_COLUMN_STANDARD) return c;
+  int at = m->maps[(size_t)c->index * m->n_parts + part];
+  return at < 0 ? NULL : &m->parts[part].listing.catalogue.items[at];
+}
+
+static int need_of_many(void *source, const struct cl_column *c, struct cl_err *e) {
+  struct many *m = source;
+  for (size_t i = 0; i < m->n_parts; i++) {
+    const struct cl_column *own = column_of_part(m, c, i);
+    if (own != NULL) CL_TRY(need(&m->parts[i], own, e));
+  }
+  return 0;
+}
+
+static struct cl_value cell_of_many(void *source, size_t row, const struct cl_column *c) {
+  struct many *m = source;
+  assert(row < m->n);
+  const struct cl_column *own = column_of_part(m, c, m->places[row].part);
+  return own == NULL ? (struct cl_value){0} : cell(&m->parts[m->places[row].part], m->places[row].row, own);
+}
+
+static bool tagged_of_many(void *source, size_t row, const char *name, const char *text) {
+  struct many *m = source;
+  return tagged(&m->parts[m->places[row].part], m->places[row].row, name, text);
+}
+
+/* Study, trial, state, metrics, hyperparameters. */
+static int usual_of_many(void *source, struct cl_table *t, struct cl_err *e) {
+  static const int first[] = {CL_TRIAL_COLUMN_STUDY, CL_TRIAL_COLUMN_TRIAL, CL_TRIAL_COLUMN_STATE};
+  const struct cl_catalogue *c = &((struct many *)source)->listing.catalogue;
+  for (size_t k = 0; k < sizeof first / sizeof first[0]; k++)
+    for (size_t i = 0; i < c->n; i++)
+      if (c->items[i].kind == CL_COLUMN_STANDARD && c->items[i].index == first[k])
+        CL_TRY(cl_table_add_column(t, &c->items[i], e));
+  for (size_t i = 0; i < c->n; i++)
+    if (c->items[i].kind == CL_COLUMN_METRIC) CL_TRY(cl_table_add_column(t, &c->items[i], e));
+  for (size_t i = 0; i < c->n; i++)
+    if (c->items[i].kind == CL_COLUMN_VALUE) CL_TRY(cl_table_add_column(t, &c->items[i], e));
+  return 0;
+}
+
+static const struct cl_rows_ops many_ops = {need_of_many, cell_of_many, tagged_of_many, usual_of_many};
+
+static int find_same(const struct cl_catalogue *c, const struct cl_column *like) {
+  for (size_t i = 0; i < c->n; i++)
+    if (c->items[i].kind == like->kind && strcmp(c->items[i].name, like->name) == 0) return (int)i;
+  return -1;
+}
+
+/* The columns that some part has; those of studies get the number that the maps know them by. */
+static int join_catalogues(struct many *m, struct cl_err *e) {
+  struct cl_catalogue *all = &m->listing.catalogue;
+  const struct cl_catalogue *first = &m->parts[0].listing.catalogue;
+  all->aliases = first->aliases;
+  all->n_aliases = first->n_aliases;
+  all->find_state = first->find_state;
+  for (size_t p = 0; p < m->n_parts; p++) {
+    const struct cl_catalogue *c = &m->parts[p].listing.catalogue;
+    for (size_t i = 0; i < c->n; i++) {
+      struct cl_column column = c->items[i];
+      if (find_same(all, &column) >= 0) continue;
+      if (column.kind != CL_COLUMN_STANDARD) column.index = (int)all->n;
+      CL_TRY(cl_catalogue_add(all, &column, e));
+    }
+  }
+  m->maps = cl_alloc_array(all->n * m->n_parts, sizeof *m->maps);
+  if (m->maps == NULL) return CL_FAIL_NOMEM(e);
+  for (size_t i = 0; i < all->n; i++)
+    for (size_t p = 0; p < m->n_parts; p++)
+      m->maps[i * m->n_parts + p] = find_same(&m->parts[p].listing.catalogue, &all->items[i]);
+  return 0;
+}
+
+static int place_rows(struct many *m, struct cl_err *e) {
+  for (size_t p = 0; p < m->n_parts; p++) m->n += m->parts[p].listing.n;
+  m->places = cl_alloc_array(m->n, sizeof *m->places);
+  if (m->places == NULL) return CL_FAIL_NOMEM(e);
+  size_t at = 0;
+  for (size_t p = 0; p < m->n_parts; p++)
+    for (size_t i = 0; i < m->parts[p].listing.n; i++)
+      m->places[at++] = (struct place){p, m->parts[p].listing.rows[i]};
+  assert(at == m->n);
+  return cl_listing_begin(&m->listing, m->n, e);
+}
+
+int cl_trials_read_many(struct cl_reader *const *readers, const struct cl_selection *const *selections,
+                        size_t n, const struct cl_list_options *options, struct cl_table *ret,
+                        struct cl_err *e) {
+  struct many m = {.n_parts = 0};
+  assert(n > 0);
+  m.listing =
+      (struct cl_listing){.ops = &many_ops, .source = &m, .noun = "trials", .best = cl_trial_best_column()};
+  bool tags = cl_list_names_tags(options);
+  int status = (m.parts = cl_alloc_array(n, sizeof *m.parts)) == NULL ? CL_FAIL_NOMEM(e) : 0;
+  for (size_t i = 0; i < n && status >= 0; i++) {
+    struct cl_list_options part = {.selection = selections[i], .limit = CL_LIMIT_ALL};
+    m.n_parts++;
+    status = collect(&m.parts[i], readers[i], &part, tags, e);
+  }
+  if (status >= 0) status = join_catalogues(&m, e);
+  if (status >= 0) status = place_rows(&m, e);
+  if (status >= 0) status = cl_listing_choose(&m.listing, options, false, 0, e);
+  if (status >= 0) status = cl_listing_fill(&m.listing, options, ret, e);
+  many_done(&m);
+  return status < 0 ? status : 0;
+}

@@ -10,6 +10,13 @@
 int cl_trials_read(struct cl_reader *r, const struct cl_list_options *options, struct cl_table *ret,
                    struct cl_err *e);
 
+/* The trials of n >= 1 studies in one list: selection i belongs to reader i (options->selection is not looked
+ * at). Columns are those of all; usual are study, trial, state, the metrics and the hyperparameters. Reads
+ * all trials that are selected. */
+int cl_trials_read_many(struct cl_reader *const *readers, const struct cl_selection *const *selections,
+                        size_t n, const struct cl_list_options *options, struct cl_table *ret,
+                        struct cl_err *e);
+
 /* Numbers of the trials that `selection` names, ascending. Gives *ret; free with cl_free. Same errors. */
 int cl_trials_find(struct cl_reader *r, const struct cl_selection *selection, int64_t **ret, size_t *ret_n,
                    struct cl_err *e);

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "query/address.h"
+#include "query/addresses.h"
 #include "query/tales.h"
 #include "query/trials.h"
 
@@ -117,6 +117,53 @@ static void nonsense_is_refused_with_a_sentence(void **state) {
   assert_string_equal(found("mnist/opt :regex: ["), "EINVAL");
 }
 
+/* Addresses of one study each that a text stands for, as "a|b", or the name of the error. */
+static const char *expanded(const char *typed) {
+  static char text[2000];
+  struct cl_addresses a = {0};
+  struct cl_err e = {0};
+  size_t used = 0;
+  int status = cl_addresses_expand(store, typed, &a, &e);
+  text[0] = '\0';
+  if (status < 0) {
+    assert_true(strlen(e.text) > 20);
+    (void)snprintf(text, sizeof text, "%s", clade_error_name(status));
+  }
+  for (size_t i = 0; i < a.n; i++)
+    used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i == 0 ? "" : "|", a.items[i]);
+  cl_addresses_done(&a);
+  return text;
+}
+
+static void lists_ranges_and_patterns_name_studies(void **state) {
+  (void)state;
+  tell_many(store, "job2", 1);
+  tell_many(store, "job3", 2);
+  tell_many(store, "job10", 3);
+  tell_many(store, "a-1", 1);
+  tell_many(store, "a,b", 1);
+  assert_string_equal(expanded("mnist"), "mnist");
+  assert_string_equal(expanded("mnist/3,7-9"), "mnist/3,7-9");
+  assert_string_equal(expanded("mnist,job2"), "mnist|job2");
+  assert_string_equal(expanded(" mnist/3 , job2/1"), "mnist/3|job2/1");
+  assert_string_equal(expanded("mnist/1,3-5,job10/best"), "mnist/1,3-5|job10/best");
+  assert_string_equal(expanded("job2-job9"), "job2|job3");
+  assert_string_equal(expanded("job3-job10,mnist"), "job3|job10|mnist");
+  assert_string_equal(expanded("job*"), "job2|job3|job10");
+  assert_string_equal(expanded("job?/all,mnist/2"), "job2/all|job3/all|mnist/2");
+  assert_string_equal(expanded("a-1"), "a-1");
+  assert_string_equal(expanded("a,b"), "a,b"); /* a name as it stands */
+  assert_string_equal(expanded("job2,mnist/'lr<0.01 and opt=a,b'"), "job2|mnist/'lr<0.01 and opt=a,b'");
+  assert_string_equal(expanded("we/ird*"), "we/ird 'na\"me \xE6\xBC\xA2");
+  assert_string_equal(expanded("job4-job9"), "ENOTFOUND");
+  assert_string_equal(expanded("job3-run9"), "ENOTFOUND");
+  assert_string_equal(expanded("x*"), "ENOTFOUND");
+  assert_string_equal(expanded("mnist,nothing"), "ENOTFOUND");
+  assert_string_equal(expanded(","), "EINVAL");
+  assert_string_equal(expanded("mnist/5-3,job2"), "EINVAL");
+  assert_string_equal(expanded("\xff"), "EINVAL");
+}
+
 static void wildcards_match_whole_names(void **state) {
   (void)state;
   assert_true(cl_address_matches("mnist*", "mnist-2"));
@@ -135,6 +182,7 @@ int main(void) {
       cmocka_unit_test(study_without_name_is_the_latest),
       cmocka_unit_test(names_with_slashes_and_quotes_are_found),
       cmocka_unit_test(nonsense_is_refused_with_a_sentence),
+      cmocka_unit_test(lists_ranges_and_patterns_name_studies),
       cmocka_unit_test(wildcards_match_whole_names),
   };
   return cmocka_run_group_tests(tests, setup, teardown);

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "fault/alloc.h"
+#include "query/addresses.h"
 #include "query/best.h"
 #include "query/events.h"
 #include "query/notes.h"
@@ -77,6 +78,25 @@ static void lists_run_out_of_memory_gracefully(void **state) {
                                    .group = "tags.good"};
   FAULT_LOOP(n) expect(list("maze", &tagged));
   FAULT_LOOP(n) expect(list("mnist/lr<0.01", &(struct cl_list_options){.sort = "best"}));
+}
+
+static void many_studies_run_out_of_memory_gracefully(void **state) {
+  (void)state;
+  FAULT_LOOP(n) {
+    struct cl_addresses a = {0};
+    struct cl_reader *readers[2] = {NULL};
+    struct cl_selection selection = {.kind = CL_SELECT_ALL};
+    const struct cl_selection *selections[] = {&selection, &selection};
+    struct cl_list_options o = {.sort = "best", .group = "study"};
+    struct cl_table t = {0};
+    int status = cl_addresses_expand(store, "m*,pbt/1-2", &a, NULL);
+    for (int i = 0; i < 2 && status >= 0; i++) status = cl_reader_open(store, i + 1, &readers[i], NULL);
+    if (status >= 0) status = cl_trials_read_many(readers, selections, 2, &o, &t, NULL);
+    expect(status);
+    cl_table_done(&t);
+    for (int i = 0; i < 2; i++) cl_reader_close(readers[i]);
+    cl_addresses_done(&a);
+  }
 }
 
 static void studies_run_out_of_memory_gracefully(void **state) {
@@ -167,6 +187,7 @@ static void best_and_events_run_out_of_memory_gracefully(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lists_run_out_of_memory_gracefully),
+      cmocka_unit_test(many_studies_run_out_of_memory_gracefully),
       cmocka_unit_test(studies_run_out_of_memory_gracefully),
       cmocka_unit_test(stories_and_reports_run_out_of_memory_gracefully),
       cmocka_unit_test(notes_and_metric_sets_run_out_of_memory_gracefully),
