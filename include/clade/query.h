@@ -312,6 +312,47 @@ struct clade_best {
 CLADE_API int clade_best_read(struct clade_reader *r, struct clade_best **ret, struct cl_err *e);
 CLADE_API void clade_best_free(struct clade_best *best); /* null is allowed */
 
+/* Evaluation of a search: which configuration led after each completed run, and whether that is settled. */
+
+struct clade_eval_row {
+  int64_t trial;    /* best run of the configuration */
+  const char *name; /* its tag `name`; "17" without one */
+  int64_t best_for; /* consecutive completions it stayed best */
+  int64_t runs;
+  double estimate, sd;              /* posterior mean and standard deviation */
+  const struct clade_value *values; /* one per column; absent: inactive */
+};
+
+struct clade_eval {
+  const char *metric, *goal;
+  int64_t runs, configurations; /* completed with a finite value */
+  double prior_mean, prior_sd;  /* of all runs */
+  size_t n_columns;
+  const char *const *columns; /* hyperparameters with more than one value */
+  /* Oldest first; the last one leads. In retrospect (XT's tool): the prior is that of all runs, estimate and
+   * runs of a row are the final ones. Online: the prior is that of the runs so far, estimate and runs are
+   * those when it took the lead. */
+  size_t n_rows, n_online;
+  const struct clade_eval_row *rows, *online;
+  int64_t df;      /* degrees of freedom of the noise: repeats in all configurations */
+  double noise_sd; /* of a single score; NaN without repeats */
+  /* Probability that the configuration which leads is the best of all tried, and that it is the best or
+   * within `near` (half of noise_sd) of it; NaN with less than 5 degrees of freedom. */
+  double p_best, p_near, near;
+  int settled;     /* 1: stop, 0: go on, -1: nothing can be said */
+  const char *why; /* a sentence */
+};
+struct clade_eval_options {
+  const char *metric; /* null: the study's first objective */
+  const char *goal;   /* "minimize", "maximize"; null: the objective's */
+  int64_t max_runs;   /* the first so many; 0: all */
+};
+/* Cost O(runs log runs). CLADE_EINVAL: a metric that no trial has, or one that is no objective, without goal.
+ * Gives *ret; free with clade_eval_free. */
+CLADE_API int clade_eval_read(struct clade_reader *r, const struct clade_eval_options *options,
+                              struct clade_eval **ret, struct cl_err *e);
+CLADE_API void clade_eval_free(struct clade_eval *eval); /* null is allowed */
+
 /* Curves. */
 
 struct clade_curve {

@@ -22,7 +22,7 @@ CLADE, FILL = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
 def environment(directory, **more):
     kept = {k: v for k, v in os.environ.items() if k.startswith(('ASAN', 'UBSAN', 'LSAN'))}
     return {**kept, 'PATH': f'{CLADE}:{os.environ["PATH"]}', 'TZ': 'UTC', 'LANG': 'C.UTF-8', 'TERM': 'xterm-256color',
-            'HOME': str(directory), **more}
+            'HOME': str(directory), 'FILL': str(FILL), **more}
 
 
 def fill(directory):
@@ -113,7 +113,7 @@ def test_every_command_refuses_an_unknown_option_with_status_2(directory):
 def test_examples_of_reading_commands_parse(directory):
     fill(directory)
     for command in described()['commands']:
-        if command['name'] not in ('list', 'show', 'best', 'export'):
+        if command['name'] not in ('list', 'show', 'best', 'eval', 'export'):
             continue
         for example in command['examples']:
             _, err, status = run(example['command'], directory)
@@ -123,7 +123,7 @@ def test_examples_of_reading_commands_parse(directory):
 def test_json_of_every_table_is_json(directory):
     fill(directory)
     for command in ('list', 'list mnist', 'list studies we*', 'show mnist', 'show mnist/5', 'show mnist/1-3', 'show mnist/1 --why',
-                    'best repeats', 'export mnist --format json', 'export pbt --reports --format json',
+                    'best repeats', 'eval repeats', 'export mnist --format json', 'export pbt --reports --format json',
                     'list "we/ird \'na\\"me 漢"', 'show "we/ird \'na\\"me 漢/1"'):
         out, err, status = run(f'clade --json {command}', directory)
         assert status == 0, (command, err)

@@ -229,17 +229,14 @@ void tell_more(struct cl_store *s) {
 enum { BATCH = 1000, EVENTS = 4 };
 
 struct short_trial { /* what the events of one trial borrow */
-  struct cl_assigned values[2];
+  struct cl_assigned values[8];
+  int n;
   struct cl_metric metric;
 };
+typedef void short_filler(int64_t number, struct short_trial *ret); /* values, n and metric */
 
 /* Proposed, started, reported, ended; `position` of the first one. */
 static void make_trial(int64_t number, int64_t position, struct short_trial *room, struct cl_event *ret) {
-  double x = (double)(number * 7919 % 10007) / 10007, y = (double)(number * 104729 % 10009) / 10009;
-  double score = 1 - (x - 0.3) * (x - 0.3) - y * y * 0.1;
-  room->values[0] = (struct cl_assigned){1, cl_value_real(x)};
-  room->values[1] = (struct cl_assigned){2, cl_value_real(y)};
-  room->metric = (struct cl_metric){.name = "score", .value = score};
   static const enum cl_kind kinds[EVENTS] = {CL_EVENT_PROPOSED, CL_EVENT_STARTED, CL_EVENT_REPORTED,
                                              CL_EVENT_ENDED};
   for (int i = 0; i < EVENTS; i++)
@@ -248,7 +245,7 @@ static void make_trial(int64_t number, int64_t position, struct short_trial *roo
   ret[0].cause = CL_CAUSE_SEARCH;
   ret[0].u.proposed.role = CL_ROLE_SEARCH;
   ret[0].u.proposed.space_version = 1;
-  ret[0].u.proposed.values = (struct cl_assigned_list){2, room->values};
+  ret[0].u.proposed.values = (struct cl_assigned_list){room->n, room->values};
   ret[1].cause = CL_CAUSE_CLAIM;
   ret[1].seen = CL_SEEN_BATCH;
   ret[1].u.started.worker = 1;
@@ -261,18 +258,34 @@ static void make_trial(int64_t number, int64_t position, struct short_trial *roo
   ret[3].u.ended.objectives = (struct cl_number_list){1, &room->metric.value};
 }
 
-static void tell_batch(struct tale *t, int64_t first, int64_t n) {
+static void tell_batch(struct tale *t, int64_t first, int64_t n, short_filler *fill) {
   static struct cl_event events[BATCH * EVENTS];
   static struct short_trial room[BATCH];
   static struct cl_append results[BATCH * EVENTS];
   struct cl_err e = {0};
-  for (int64_t i = 0; i < n; i++)
+  for (int64_t i = 0; i < n; i++) {
+    fill(first + i, &room[i]);
     make_trial(first + i, 2 + (first + i - 1) * EVENTS, &room[i], &events[i * EVENTS]);
+  }
   int status = cl_store_append(t->store, t->study, events, (int)(n * EVENTS), results, &e);
   for (int64_t i = 0; i < n * EVENTS && status == 0; i++) status = results[i].status;
   if (status == 0) return;
   (void)fprintf(stderr, "many: status %d %s\n", status, e.text);
   exit(99);
+}
+
+static void tell_short_trials(struct tale *t, int64_t n, short_filler *fill) {
+  for (int64_t first = 1; first <= n; first += BATCH)
+    tell_batch(t, first, n - first + 1 < BATCH ? n - first + 1 : BATCH, fill);
+}
+
+static void fill_many(int64_t number, struct short_trial *ret) {
+  double x = (double)(number * 7919 % 10007) / 10007, y = (double)(number * 104729 % 10009) / 10009;
+  double score = 1 - (x - 0.3) * (x - 0.3) - y * y * 0.1;
+  ret->n = 2;
+  ret->values[0] = (struct cl_assigned){1, cl_value_real(x)};
+  ret->values[1] = (struct cl_assigned){2, cl_value_real(y)};
+  ret->metric = (struct cl_metric){.name = "score", .value = score};
 }
 
 void tell_many(struct cl_store *s, const char *name, int64_t n) {
@@ -285,6 +298,130 @@ void tell_many(struct cl_store *s, const char *name, int64_t n) {
       "\"search\": {\"method\": \"random\"}, \"trials\": %lld, \"parallel\": 1",
       (long long)n);
   struct tale t = tale_begin(s, name, settings);
-  for (int64_t first = 1; first <= n; first += BATCH)
-    tell_batch(&t, first, n - first + 1 < BATCH ? n - first + 1 : BATCH);
+  tell_short_trials(&t, n, fill_many);
+}
+
+/* The tutorial's search. Its 4781 runs are not preserved; these give the six rows that it prints, and one in
+ * their middle that it leaves out. Runs of a set score c + d, c - d in turn (an odd one scores c), so with
+ * mean mu0 and variance v0 of all runs v = (v0 + k d^2) / n with k runs off c      estimate = (v mu0 + n v0
+ * c) / (v + n v0) and c follows from the printed estimate; all other runs score one of two values, which
+ * follow from mu0 and v0. */
+
+enum { JOB411_RUNS = 4781, JOB411_SETS = 6, JOB411_KNOWN = 31 };
+#define JOB411_MEAN     0.0117
+#define JOB411_VARIANCE 0.000144
+
+static const double job411_lists[8][10] = {
+    {4, 6, 8, 12, 16, 24, 32},
+    {0.95, 0.9, 0.85, 0.8},
+    {64, 128, 256, 512, 1024, 2048},
+    {1e-4, 1.6e-4, 2.5e-4, 4e-4, 6.3e-4, 1e-3, 1.6e-3, 2.5e-3, 4e-3, 6.3e-3},
+    {2, 4, 8, 16, 32},
+    {32, 64, 128, 256, 512, 1024},
+    {128, 192, 256, 384, 512},
+    {32, 64, 128, 256, 512, 1024}};
+static const int job411_sizes[8] = {7, 4, 6, 10, 5, 6, 5, 6};
+
+static const struct job411_set {
+  const char *name; /* of its first run */
+  int levels[8], runs;
+  double estimate;
+} job411_sets[JOB411_SETS] = {{"run3757.3", {6, 0, 1, 9, 4, 1, 0, 0}, 1, 0.020409},
+                              {"run3768.2", {5, 2, 1, 7, 2, 0, 2, 1}, 1, 0.020524},
+                              {"run3762.5", {6, 1, 3, 6, 4, 4, 0, 1}, 3, 0.033908},
+                              {"run3760.7", {3, 0, 5, 4, 3, 4, 1, 4}, 1, 0.03485},
+                              {"run3755.152", {5, 1, 5, 4, 3, 4, 0, 4}, 16, 0.049182},
+                              {"run3765.165", {5, 1, 4, 5, 3, 4, 2, 4}, 9, 0.047129}};
+
+#define JOB411_OFF 0.006 /* d */
+
+static double job411_centre(int set) {
+  const struct job411_set *s = &job411_sets[set];
+  double n = s->runs, v = (JOB411_VARIANCE + (s->runs - s->runs % 2) * JOB411_OFF * JOB411_OFF) / n;
+  double total = v + n * JOB411_VARIANCE;
+  return (s->estimate * total - v * JOB411_MEAN) / (n * JOB411_VARIANCE);
+}
+
+static const struct job411_place {
+  int64_t run, runs; /* so many from this one on */
+  int set;
+} job411_places[] = {{1, 1, 0},    {2, 1, 1},    {5, 3, 2},    {11, 1, 3},   {200, 1, 4},   {300, 1, 5},
+                     {4613, 1, 4}, {4620, 2, 5}, {4627, 2, 4}, {4630, 1, 4}, {4640, 11, 4}, {4660, 6, 5}};
+enum { JOB411_PLACES = sizeof job411_places / sizeof *job411_places };
+
+/* Which set run `number` is of (-1: one of the many others), and how many of the same kind came before it. */
+static int job411_set_of(int64_t number, int64_t *ret_before) {
+  int set = -1;
+  for (int i = 0; i < JOB411_PLACES; i++) {
+    const struct job411_place *p = &job411_places[i];
+    if (number >= p->run && number < p->run + p->runs) set = p->set;
+  }
+  *ret_before = set < 0 ? number : 0;
+  for (int i = 0; i < JOB411_PLACES; i++) {
+    const struct job411_place *p = &job411_places[i];
+    int64_t runs = number <= p->run ? 0 : number - p->run < p->runs ? number - p->run : p->runs;
+    *ret_before += set < 0 ? -runs : set == p->set ? runs : 0;
+  }
+  return set;
+}
+
+static double job411_score(int set, int64_t before) {
+  int runs = job411_sets[set].runs;
+  if (runs == 1 || (runs % 2 == 1 && before == 2)) return job411_centre(set);
+  bool up = (runs % 2 == 1 && before > 2 ? before + 1 : before) % 2 == 0;
+  return job411_centre(set) + (up ? JOB411_OFF : -JOB411_OFF);
+}
+
+static double job411_other(int64_t before) {
+  double sum = 0, squares = 0, n = JOB411_RUNS - JOB411_KNOWN;
+  for (int i = 0; i < JOB411_SETS; i++) {
+    double off = job411_centre(i) - JOB411_MEAN;
+    int runs = job411_sets[i].runs;
+    sum += runs * off;
+    squares += runs * off * off + (runs - runs % 2) * JOB411_OFF * JOB411_OFF;
+  }
+  double off = -sum / n;
+  double spread = sqrt(((JOB411_RUNS - 1) * JOB411_VARIANCE - squares) / n - off * off);
+  return JOB411_MEAN + off + (before % 2 == 0 ? spread : -spread);
+}
+
+static void fill_job411(int64_t number, struct short_trial *ret) {
+  int64_t before = 0, rest = number * 61;
+  int set = job411_set_of(number, &before);
+  ret->n = 8;
+  for (int i = 0; i < 8; i++) {
+    int level = set >= 0 ? job411_sets[set].levels[i] : i == 1 ? 3 : (int)(rest % job411_sizes[i]);
+    if (set < 0 && i != 1) rest /= job411_sizes[i];
+    double v = job411_lists[i][level];
+    ret->values[i] = (struct cl_assigned){i + 1, v == floor(v) ? cl_value_int((int64_t)v) : cl_value_real(v)};
+  }
+  ret->metric = (struct cl_metric){.name = "hpmax",
+                                   .value = set >= 0 ? job411_score(set, before) : job411_other(before)};
+}
+
+void tell_job411(struct cl_store *s) {
+  static const char *const names[8] = {"seqlen", "disc", "clip", "lr", "rscale", "embed", "units", "out"};
+  char settings[3000];
+  size_t n = (size_t)snprintf(
+      settings, sizeof settings,
+      "\"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+      "\"search\": {\"method\": \"dgd\"}, \"trials\": %d, \"parallel\": 100, \"hyperparameters\": [",
+      JOB411_RUNS);
+  for (int i = 0; i < 8; i++) {
+    n += (size_t)snprintf(settings + n, sizeof settings - n,
+                          "%s{\"id\": %d, \"name\": \"%s\", \"domain\": \"ordered\", \"values\": [",
+                          i > 0 ? ", " : "", i + 1, names[i]);
+    for (int k = 0; k < job411_sizes[i]; k++)
+      n += (size_t)snprintf(settings + n, sizeof settings - n, "%s%.17g", k > 0 ? ", " : "",
+                            job411_lists[i][k]);
+    n += (size_t)snprintf(settings + n, sizeof settings - n, "]}");
+  }
+  (void)snprintf(settings + n, sizeof settings - n, "]");
+  struct tale t = tale_begin(s, "job411", settings);
+  tell_short_trials(&t, JOB411_RUNS, fill_job411);
+  t.time_ms = (int64_t)(JOB411_RUNS + 1) * EVENTS * 1000;
+  for (int64_t i = 1, before = 0; i <= 300; i++) {
+    int set = job411_set_of(i, &before);
+    if (set >= 0 && before == 0) tale_tag(&t, i, "name", job411_sets[set].name);
+  }
 }

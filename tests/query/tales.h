@@ -20,6 +20,8 @@ void tell_maze(struct cl_store *s);
 void tell_empty(struct cl_store *s);
 /* A note to the study `many`. */
 void tell_more(struct cl_store *s);
+/* 4781 runs that give the rows of the eval tool in XT's tutorial. */
+void tell_job411(struct cl_store *s);
 /* n short trials. */
 void tell_many(struct cl_store *s, const char *name, int64_t n);
 

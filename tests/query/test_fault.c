@@ -10,6 +10,7 @@
 #include "fault/alloc.h"
 #include "query/addresses.h"
 #include "query/best.h"
+#include "query/eval.h"
 #include "query/events.h"
 #include "query/notes.h"
 #include "query/reports.h"
@@ -169,14 +170,17 @@ static void best_and_events_run_out_of_memory_gracefully(void **state) {
     int64_t *trials = NULL, position = 0;
     size_t points = 0;
     struct cl_selection selection = {.kind = CL_SELECT_STATES, .states = 1u << CL_COMPLETE};
+    struct cl_eval eval = {0};
     int status = cl_reader_open(store, 2, &r, NULL);
     if (status >= 0) status = cl_reader_need(r, 0, 0, &study, NULL);
     if (status >= 0) status = cl_best_find(study, &best, NULL);
     if (status >= 0) status = cl_best_history(study, &x, &y, &trials, &points, NULL);
+    if (status >= 0) status = cl_eval_read(r, &(struct cl_eval_options){0}, &eval, NULL);
     if (status >= 0)
       status = cl_events_read(r, &(struct cl_events_options){.selection = &selection}, nothing, NULL,
                               &position, NULL);
     expect(status);
+    cl_eval_done(&eval);
     cl_free(x);
     cl_free(y);
     cl_free(trials);
