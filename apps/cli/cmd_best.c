@@ -10,6 +10,7 @@
 
 struct options {
   bool history;
+  const char *write;
 };
 
 static void add_json_interval(struct clade_text *t, double lo, double hi) {
@@ -118,11 +119,10 @@ static void write_text(struct cl_cli *cli, const struct clade_best *b, const cha
   if (b->has_estimate) write_estimate(t, b, cli->out.utf8);
   if (b->confirmed.n > 0) write_confirmed(t, b, cli->out.utf8);
   if (!b->has_estimate && b->confirmed.n == 0) {
-    clade_text_add(t, "One score cannot tell luck from merit: the best of many is usually a lucky one.\n");
-    clade_text_add(
-        t,
-        "Only runs of it on fresh seeds can tell (clade confirm will make them; it is not in this version\n"
-        "yet). Until then: `search: {method: dgd}` repeats the best by itself.\n");
+    clade_text_add(t, "One score cannot tell luck from merit: the best of many is usually a lucky one.\n"
+                      "Runs of it on fresh seeds can: clade confirm ");
+    cl_cli_add_word(t, study);
+    clade_text_add_char(t, '\n');
   }
   if (b->assessments > 0)
     clade_text_format(t, "test set seen %" PRId64 " time%s\n", b->assessments,
@@ -141,6 +141,20 @@ static int write_history(struct cl_cli *cli, struct clade_reader *reader, const 
   return CL_EXIT_DONE;
 }
 
+static int write_tuned(struct cl_cli *cli, struct clade_reader *reader, int64_t trial, const char *path) {
+  struct cl_err e = {0};
+  int changed = 0;
+  int status = clade_best_write(reader, trial, path, &changed, &e);
+  if (status == CLADE_EUNSUPPORTED) return cl_cli_complain(cli, CL_EXIT_USAGE, "%s", e.text);
+  if (status < 0) return cl_cli_fail(cli, &e);
+  if (changed == 0)
+    cl_cli_note(cli, "%s has these values already: nothing was written", path);
+  else
+    cl_cli_note(cli, "%d tuned value%s of trial %" PRId64 " written into %s", changed,
+                changed == 1 ? "" : "s", trial, path);
+  return CL_EXIT_DONE;
+}
+
 static int show_best(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
   struct clade_best *b = NULL;
   struct cl_err e = {0};
@@ -154,6 +168,7 @@ static int show_best(struct cl_cli *cli, const struct options *o, struct clade_r
     write_json(&cli->text, b);
   else
     write_text(cli, b, clade_reader_study(reader));
+  if (status == 0 && o->write != NULL) status = write_tuned(cli, reader, b->trial, o->write);
   if (status == 0 && o->history && !cli->json) status = write_history(cli, reader, b);
   clade_best_free(b);
   return status;
@@ -176,14 +191,17 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
   return status;
 }
 
-static const struct cl_cli_option options[] = {{CL_OPTION_FLAG, '\0', "history",
-                                                offsetof(struct options, history), NULL,
-                                                "also draw the best value so far over the trials"},
-                                               {CL_OPTION_END}};
+static const struct cl_cli_option options[] = {
+    {CL_OPTION_FLAG, '\0', "history", offsetof(struct options, history), NULL,
+     "also draw the best value so far over the trials"},
+    {CL_OPTION_TEXT, '\0', "write", offsetof(struct options, write), "SPEC",
+     "write its values into a spec file, as tuned values"},
+    {CL_OPTION_END}};
 
 static const struct cl_cli_example examples[] = {
     {"clade best", "The best trial of the latest study."},
     {"clade best mnist --history", "The best of mnist, and how it was found."},
+    {"clade best mnist --write mnist.yaml", "Make them the tuned values of mnist.yaml; its comments stay."},
     {"clade best mnist --json", "Values, score, estimate and interval for a program."},
     {0}};
 
@@ -196,7 +214,8 @@ const struct cl_cli_command cl_command_best = {
         "Shows the trial of the configuration with the best estimate. The best of many noisy scores is usually a lucky "
         "one; where configurations were run more than once, their scores are shrunk by the noise between equal runs "
         "(empirical Bayes), and an interval says what is known. Without repeats only the best score can be shown; "
-        "clade confirm, which runs the winners again on fresh seeds, is not in this version yet.",
+        "clade confirm runs the winners again on fresh seeds.\n\n"
+        "--write changes the lines `tuned_value:` of a spec that have another value, and nothing else.",
     .options = options,
     .options_size = sizeof(struct options),
     .examples = examples,

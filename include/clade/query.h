@@ -312,6 +312,40 @@ struct clade_best {
 CLADE_API int clade_best_read(struct clade_reader *r, struct clade_best **ret, struct cl_err *e);
 CLADE_API void clade_best_free(struct clade_best *best); /* null is allowed */
 
+/* Write the values of this configuration into a spec file as its tuned values: only those bytes change that
+ * hold another value, comments stay. *ret_changed (may be null): how many did. CLADE_ENOTFOUND, CLADE_ESPEC
+ * (the file is no spec), CLADE_EUNSUPPORTED (a hyperparameter that has no place there; the sentence names
+ * it), CLADE_EIO: the file is as before. */
+CLADE_API int clade_best_write(struct clade_reader *r, int64_t trial, const char *path, int *ret_changed,
+                               struct cl_err *e);
+
+/* Confirming: claimed scores beside those on fresh seeds. */
+
+struct clade_confirm_row {
+  int64_t trial;                 /* whose score is claimed */
+  double claimed;                /* that score */
+  double estimate;               /* from searched trials alone; NaN where the noise is not known */
+  int64_t runs, failed, pending; /* on fresh seeds: with a score, ended without one, not ended */
+  struct clade_confirmed fresh;
+  double luck; /* how much too good the claim was: positive = too good; NaN without fresh runs */
+  double
+      p_best; /* probability of being the best of the rows, by fresh runs alone; NaN if that cannot be said */
+  size_t n_values;
+  const struct clade_named_value *values; /* active ones */
+};
+struct clade_confirmation {
+  const char *metric, *goal;
+  size_t n_rows;                        /* fewer than asked for when there are fewer configurations */
+  const struct clade_confirm_row *rows; /* in the order of the choice */
+};
+/* The best `top` configurations, or those of these trials (n_trials > 0), and what is known of them. The
+ * choice looks at searched trials only, so it stays while confirming goes on. Cost O(trials). CLADE_EINVAL:
+ * top out of 1…1000, a trial without score, or none has one; CLADE_ENOTFOUND. Gives *ret; free with
+ * clade_confirmation_free. */
+CLADE_API int clade_confirm_read(struct clade_reader *r, int top, const int64_t *trials, size_t n_trials,
+                                 struct clade_confirmation **ret, struct cl_err *e);
+CLADE_API void clade_confirmation_free(struct clade_confirmation *c); /* null is allowed */
+
 /* Evaluation of a search: which configuration led after each completed run, and whether that is settled. */
 
 struct clade_eval_row {

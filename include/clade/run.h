@@ -168,6 +168,26 @@ CLADE_API int clade_resume(const struct clade_resume_options *options,
                            const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
                            struct cl_err *e);
 
+/* Run the winners again on fresh seeds: what clade_confirm_read tells of. */
+struct clade_confirm_options {
+  int top;      /* the best so many configurations, 1…1000 … */
+  int n_trials; /* … or, if not 0, those of these trials */
+  const int64_t *trials;
+  int64_t repeats; /* runs of each, 1…1000000, with those that are there already */
+  int64_t total; /* of all; 0: no limit but repeats. Top-two sampling says who runs next, so fewer runs go to
+                    those that matter */
+};
+
+/* Make trials of role confirm until the plan is fulfilled. They do not count against the budget, and no
+ * method sees them; the study may be finished or not, and may be searched at the same time. An interrupted
+ * call is continued by the same call. `engine`: store, study (required), slots and devices. Fills *ret:
+ * trials planned and ended, reason "budget" when all are done and "failures" when the first ones all failed.
+ * The errors of clade_resume and of clade_confirm_read. */
+CLADE_API int clade_confirm(const struct clade_resume_options *engine,
+                            const struct clade_confirm_options *what,
+                            const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
+                            struct cl_err *e);
+
 #ifdef __cplusplus
 }
 #endif

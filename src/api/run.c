@@ -25,5 +25,23 @@ int clade_resume(const struct clade_resume_options *options, const struct clade_
   CL_TRY(cl_check_slots(options->parallel, e));
   memset(ret, 0, sizeof *ret);
   ret->reason = "";
-  return cl_resume(options, callbacks, ret, e);
+  return cl_resume(options, NULL, NULL, callbacks, ret, e);
+}
+
+int clade_confirm(const struct clade_resume_options *engine, const struct clade_confirm_options *what,
+                  const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
+                  struct cl_err *e) {
+  if (engine == NULL || what == NULL) return CL_FAIL(e, CLADE_EINVAL, "no options were given");
+  if (engine->study == NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "name the study whose winners are to be confirmed");
+  if (what->top < 0 || what->n_trials < 0)
+    return CL_FAIL(e, CLADE_EINVAL, "%d configurations cannot be confirmed: between 1 and %d can",
+                   what->top < 0 ? what->top : what->n_trials, CL_CONFIRM_TOP_MAX);
+  CL_TRY(cl_check_slots(engine->parallel, e));
+  struct cl_confirm_choice choice = {
+      .top = (size_t)what->top, .n_trials = (size_t)what->n_trials, .trials = what->trials};
+  struct cl_confirm_plan plan = {.repeats = what->repeats, .total = what->total};
+  memset(ret, 0, sizeof *ret);
+  ret->reason = "";
+  return cl_resume(engine, &choice, &plan, callbacks, ret, e);
 }

@@ -28,7 +28,8 @@ enum cl_purpose {
   CL_RNG_BOOTSTRAP = 15,
   CL_RNG_FOREST = 16,
   CL_RNG_USER = 17,
-  CL_RNG_TRIAL_SEED = 18 /* CLADE_SEED of a trial: from study seed, trial and repeat only */
+  CL_RNG_TRIAL_SEED = 18, /* CLADE_SEED of a trial: from study seed, trial and repeat only */
+  CL_RNG_CONFIRM = 19     /* who runs next when winners are confirmed */
 };
 
 struct cl_rng {

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "math/ranking.h"
+#include "query/tags.h"
 #include "query/trials.h"
 
 struct run {
@@ -66,7 +67,7 @@ static int take_metric(struct evaluation *v, struct cl_reader *r, const char *me
   struct cl_text column = {0};
   cl_text_format(&column, "metrics.%s", metric);
   const char *columns[] = {"trial", cl_text_get(&column)};
-  struct cl_trials_options o = {.n_columns = 2, .columns = columns, .limit = CL_LIMIT_ALL};
+  struct cl_list_options o = {.n_columns = 2, .columns = columns, .limit = CL_LIMIT_ALL};
   int status = column.failed ? CL_FAIL_NOMEM(e) : cl_trials_read(r, &o, &table, e);
   for (size_t i = 0; status >= 0 && i < table.n_rows; i++) {
     const struct cl_value *cells = table.cells + i * table.n_columns;
@@ -283,15 +284,17 @@ static void evaluation_done(struct evaluation *v) {
   cl_free(v->online_rows.sets);
 }
 
-int cl_eval_read(struct cl_reader *r, const struct cl_eval_options *o, struct cl_eval *ret,
-                 struct cl_err *e) {
-  struct evaluation v = {0};
+static int read_eval(struct cl_reader *r, const struct cl_study *study, const struct cl_eval_options *o,
+                     struct cl_eval *ret, struct cl_err *e) {
+  struct evaluation v = {.study = study};
   struct cl_eval found = {.noise_sd = NAN, .p_best = NAN, .p_near = NAN, .near = NAN};
   int objective = 0;
-  CL_TRY(cl_reader_need(r, 0, 0, &v.study, e));
-  CL_TRY(choose_metric(v.study, o, &found.objective, &objective, e));
+  CL_TRY(choose_metric(study, o, &found.objective, &objective, e));
+  if (objective < 0 && r == NULL)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED, "'%.100s' is no objective, and is read from a store only",
+                   o->metric);
   v.sign = cl_objective_sign(&found.objective);
-  v.runs = cl_alloc_array((size_t)cl_study_trials(v.study), sizeof *v.runs);
+  v.runs = cl_alloc_array((size_t)cl_study_trials(study), sizeof *v.runs);
   int status = v.runs == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0 && objective >= 0) take_objective(&v, objective);
   if (status == 0 && objective < 0) status = take_metric(&v, r, found.objective.name, e);
@@ -299,6 +302,18 @@ int cl_eval_read(struct cl_reader *r, const struct cl_eval_options *o, struct cl
   evaluation_done(&v);
   if (status == 0) *ret = found;
   return status;
+}
+
+int cl_eval_read(struct cl_reader *r, const struct cl_eval_options *o, struct cl_eval *ret,
+                 struct cl_err *e) {
+  const struct cl_study *study = NULL;
+  CL_TRY(cl_reader_need(r, 0, 0, &study, e));
+  return read_eval(r, study, o, ret, e);
+}
+
+int cl_eval_study(const struct cl_study *s, const struct cl_eval_options *o, struct cl_eval *ret,
+                  struct cl_err *e) {
+  return read_eval(NULL, s, o, ret, e);
 }
 
 void cl_eval_done(struct cl_eval *v) {
@@ -309,20 +324,12 @@ void cl_eval_done(struct cl_eval *v) {
 
 /* Names. */
 
-static int take_name(void *ctx, const struct cl_event *ev) {
-  struct cl_text *name = ctx;
-  if (ev->kind != CL_EVENT_NOTE || ev->u.note.name == NULL || strcmp(ev->u.note.name, "name") != 0) return 0;
-  cl_text_clear(name);
-  if (ev->u.note.what == CL_NOTE_TAG) cl_text_add(name, ev->u.note.text);
-  return 0;
-}
-
 int cl_eval_name(struct cl_reader *r, int64_t trial, struct cl_text *ret, struct cl_err *e) {
-  struct cl_text name = {0};
-  struct cl_read what = {.trial_lo = trial, .trial_hi = trial, .only_trials = true};
-  int status = cl_store_read(cl_reader_store(r), cl_reader_id(r), &what, take_name, &name, e);
-  if (status >= 0) cl_text_add(ret, cl_text_get(&name));
-  if (status >= 0 && (name.failed || ret->failed)) status = CL_FAIL_NOMEM(e);
-  cl_text_done(&name);
+  struct cl_tags tags = {0};
+  int status = cl_tags_read(cl_reader_store(r), cl_reader_id(r), trial, trial, &tags, e);
+  const struct cl_tag *name = status < 0 ? NULL : cl_tags_find(&tags, trial, "name");
+  if (name != NULL) cl_text_add(ret, name->text);
+  if (status >= 0 && ret->failed) status = CL_FAIL_NOMEM(e);
+  cl_tags_done(&tags);
   return status < 0 ? status : 0;
 }

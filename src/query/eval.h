@@ -44,6 +44,9 @@ struct cl_eval {
  * not known; CLADE_ENOMEM, errors of the store. */
 int cl_eval_read(struct cl_reader *r, const struct cl_eval_options *options, struct cl_eval *ret,
                  struct cl_err *e);
+/* The same from a replica, of the objectives alone (CLADE_EUNSUPPORTED for another metric). */
+int cl_eval_study(const struct cl_study *s, const struct cl_eval_options *options, struct cl_eval *ret,
+                  struct cl_err *e);
 void cl_eval_done(struct cl_eval *v);
 
 /* The name that a tag `name` gives the trial, appended to ret (nothing without one). Cost O(events of the

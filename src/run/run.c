@@ -118,23 +118,20 @@ static int read_origin(struct cl_store *store, int64_t study, struct origin *ret
   return status;
 }
 
-static int resume(const struct clade_resume_options *options, const char *address, int64_t study,
-                  const struct origin *origin, const struct clade_run_callbacks *callbacks,
-                  struct clade_run_result *ret, struct cl_err *e) {
-  if (!options->help) CL_TRY(warn_of_changes(origin, callbacks, e));
-  struct cl_session_options session = {.address = address,
-                                       .study = study,
-                                       .sync_full = options->sync_full,
-                                       .slots = options->parallel,
-                                       .n_gpus = options->n_gpus,
-                                       .gpus = options->gpus,
-                                       .provenance = origin->now,
-                                       .grace_s = options->grace_s,
-                                       .callbacks = callbacks};
+static int resume(const struct clade_resume_options *options, struct cl_session_options session,
+                  const struct origin *origin, struct clade_run_result *ret, struct cl_err *e) {
+  if (!options->help) CL_TRY(warn_of_changes(origin, session.callbacks, e));
+  session.sync_full = options->sync_full;
+  session.slots = options->parallel;
+  session.n_gpus = options->n_gpus;
+  session.gpus = options->gpus;
+  session.provenance = origin->now;
+  session.grace_s = options->grace_s;
   return cl_session_run(&session, ret, e);
 }
 
-int cl_resume(const struct clade_resume_options *options, const struct clade_run_callbacks *callbacks,
+int cl_resume(const struct clade_resume_options *options, const struct cl_confirm_choice *confirm,
+              const struct cl_confirm_plan *plan, const struct clade_run_callbacks *callbacks,
               struct clade_run_result *ret, struct cl_err *e) {
   char *here = cl_working_directory();
   char *address = here == NULL ? NULL : cl_store_choose(options->store, NULL, here);
@@ -148,7 +145,9 @@ int cl_resume(const struct clade_resume_options *options, const struct clade_run
   if (status == 0) status = read_origin(store, study, &origin, e);
   if (status == 0) status = cl_history_import(store, study, callbacks, e);
   cl_store_close(store);
-  if (status == 0) status = resume(options, address, study, &origin, callbacks, ret, e);
+  struct cl_session_options session = {
+      .address = address, .study = study, .callbacks = callbacks, .confirm = confirm, .confirm_plan = plan};
+  if (status == 0) status = resume(options, session, &origin, ret, e);
   cl_free(origin.name);
   cl_free(origin.provenance);
   cl_free(origin.now);

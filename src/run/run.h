@@ -3,6 +3,7 @@
 #define CL_RUN_H
 
 #include "clade/run.h"
+#include "query/confirm.h"
 #include "store/store.h"
 
 int cl_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
@@ -12,7 +13,9 @@ int cl_run_plan(const struct clade_run_options *options, const struct clade_run_
 void cl_run_plan_free(struct clade_plan *plan);
 int cl_run_once(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
                 int *ret_status, struct cl_err *e);
-int cl_resume(const struct clade_resume_options *options, const struct clade_run_callbacks *callbacks,
+/* `confirm`, `plan`: null, or what to confirm in place of searching. */
+int cl_resume(const struct clade_resume_options *options, const struct cl_confirm_choice *confirm,
+              const struct cl_confirm_plan *plan, const struct clade_run_callbacks *callbacks,
               struct clade_run_result *ret, struct cl_err *e);
 
 /* The study of this name; null: the latest one that is not finished. CLADE_ENOTFOUND. */

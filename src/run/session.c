@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/engine.h"
+#include "run/confirm.h"
 #include "run/view.h"
 #include "schedule/scheduler.h"
 #include "worker/worker.h"
@@ -27,7 +28,8 @@ struct session {
   struct cl_store *store;
   struct cl_log *log;
   struct cl_worker *worker;
-  struct cl_engine *engine;
+  struct cl_engine *engine; /* one of the two decides */
+  struct cl_confirmer *confirmer;
   struct cl_run_view *view;
   int signal, n_signals; /* the first one; how many came */
   int slots;             /* as `parallel` of the settings was when the worker was last told */
@@ -58,10 +60,14 @@ static void follow(struct session *s) {
   if (s->failure.code == 0) (void)cl_log_follow(s->log, NULL, &s->failure);
 }
 
+static bool decides(const struct session *s) {
+  return s->engine == NULL || cl_engine_is_decider(s->engine);
+}
+
 static void on_tick(uv_timer_t *timer) {
   struct session *s = timer->data;
   follow(s);
-  cl_run_view_progress(s->view, s->worker, cl_engine_is_decider(s->engine));
+  cl_run_view_progress(s->view, s->worker, decides(s));
 }
 
 static void on_look_again(uv_timer_t *timer) {
@@ -165,6 +171,7 @@ static int start_worker(struct session *s, struct cl_err *e) {
                                 .gpus = s->options->gpus,
                                 .store = s->options->address,
                                 .provenance = s->options->provenance,
+                                .roles = s->options->confirm == NULL ? 0 : 1u << CL_ROLE_CONFIRM,
                                 .grace_s = s->options->grace_s,
                                 .until = first_until,
                                 .say = say_worker,
@@ -214,10 +221,13 @@ static int start(struct session *s, struct cl_err *e) {
   CL_TRY(check_files(s, e));
   CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
   CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));
+  if (s->options->confirm != NULL) /* it hears of events before the view, which asks it */
+    CL_TRY(cl_confirmer_create(s->log, s->options->confirm, s->options->confirm_plan, &s->confirmer, e));
   CL_TRY(cl_run_view_create(s->log, s->options->callbacks, &s->view, e));
+  cl_run_view_confirm(s->view, s->confirmer);
   CL_TRY(start_loop(s, e));
   CL_TRY(start_worker(s, e));
-  CL_TRY(start_engine(s, e));
+  if (s->options->confirm == NULL) CL_TRY(start_engine(s, e));
   cl_run_view_begin(s->view, s->slots);
   return 0;
 }
@@ -233,11 +243,16 @@ static int follow_slots(struct session *s, struct cl_err *e) {
   return cl_worker_resize(s->worker, slots, e);
 }
 
+static int decide(struct session *s, struct cl_err *e) {
+  if (s->confirmer != NULL) return cl_confirmer_turn(s->confirmer, cl_worker_number(s->worker), e);
+  return cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e);
+}
+
 /* Until nothing more is put: what was committed may call for the next decision or claim at once. */
 static int turn(struct session *s, struct cl_err *e) {
   for (bool more = true; more;) {
     CL_TRY(follow_slots(s, e));
-    if (s->n_signals == 0) CL_TRY(cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e));
+    if (s->n_signals == 0) CL_TRY(decide(s, e));
     CL_TRY(cl_worker_turn(s->worker, e));
     more = cl_log_has_put(s->log);
     CL_TRY(cl_log_commit(s->log, e));
@@ -248,7 +263,8 @@ static int turn(struct session *s, struct cl_err *e) {
 
 static bool is_over(struct session *s) {
   if (cl_worker_busy(s->worker) > 0) return false;
-  return s->n_signals > 0 || cl_engine_is_over(s->engine);
+  if (s->n_signals > 0) return true;
+  return s->confirmer != NULL ? cl_confirmer_is_over(s->confirmer) : cl_engine_is_over(s->engine);
 }
 
 static int run_loop(struct session *s, struct cl_err *e) {
@@ -282,8 +298,8 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   struct session s = {.options = options};
   int status = start(&s, e);
   if (status == 0) status = run_loop(&s, e);
-  if (s.view != NULL && s.worker != NULL && s.engine != NULL)
-    cl_run_view_progress(s.view, s.worker, cl_engine_is_decider(s.engine));
+  if (s.view != NULL && s.worker != NULL && (s.engine != NULL || s.confirmer != NULL))
+    cl_run_view_progress(s.view, s.worker, decides(&s));
   cl_worker_destroy(s.worker);
   cl_engine_destroy(s.engine);
   close_loop(&s);
@@ -291,6 +307,7 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   (void)snprintf(ret->store, sizeof ret->store, "%s", options->address);
   ret->signal = s.signal;
   cl_run_view_destroy(s.view);
+  cl_confirmer_destroy(s.confirmer);
   cl_log_close(s.log);
   cl_store_close(s.store);
   return status;

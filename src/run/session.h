@@ -4,6 +4,7 @@
 #define CL_RUN_SESSION_H
 
 #include "clade/run.h"
+#include "query/confirm.h"
 #include "store/log.h"
 
 struct cl_session_options {
@@ -17,6 +18,9 @@ struct cl_session_options {
       *provenance; /* JSON, where the code may be another one than the study was created with; or null */
   double grace_s;  /* 0 = the study's */
   const struct clade_run_callbacks *callbacks; /* may be null */
+  /* Confirm winners in place of searching: no engine decides, and trials of other roles are left alone. */
+  const struct cl_confirm_choice *confirm; /* null: search; the two borrow */
+  const struct cl_confirm_plan *confirm_plan;
 };
 
 /* Run it to its end. Blocks. Fills *ret. */

@@ -18,6 +18,9 @@ struct cl_run_view {
   int64_t began_us, results_at_begin;
   struct cl_value *room; /* an assignment; the space may grow */
   size_t cap_room;
+  const struct cl_confirmer *confirmer; /* null: a search is shown */
+  int64_t *others;                      /* trials that are no part of the search */
+  size_t n_others, cap_others;
   struct cl_text text, shown; /* shown: values of the slots and of the best, one after the other */
 };
 
@@ -29,10 +32,39 @@ static bool is_result(const struct cl_study *s, const struct cl_trial *t) {
   return t != NULL && cl_state_is_result(cl_study_head(s), &t->head);
 }
 
-static int64_t count_results(const struct cl_study *s) {
+static bool is_other(const struct cl_trial *t) {
+  return t->head.role == CL_ROLE_CONFIRM || t->head.role == CL_ROLE_ASSESS;
+}
+
+/* Does this run tell of it? */
+static bool is_shown(const struct cl_run_view *v, const struct cl_trial *t) {
+  return v->confirmer != NULL ? t->head.role == CL_ROLE_CONFIRM : !is_other(t);
+}
+
+static bool add_other(struct cl_run_view *v, const struct cl_trial *t) {
+  if (t == NULL || !is_other(t)) return true;
+  if (cl_grow(&v->others, &v->cap_others, v->n_others + 1, sizeof *v->others) < 0) return false;
+  v->others[v->n_others++] = t->number;
+  return true;
+}
+
+/* Trials in this state that this run tells of. */
+static int64_t count(const struct cl_run_view *v, int state) {
+  const struct cl_study *s = study_of(v);
+  int64_t others = 0, confirming = 0;
+  for (size_t i = 0; i < v->n_others; i++) {
+    const struct cl_head *h = &cl_study_trial(s, v->others[i])->head;
+    others += h->state == state;
+    confirming += h->state == state && h->role == CL_ROLE_CONFIRM;
+  }
+  return v->confirmer != NULL ? confirming : cl_study_count(s, state) - others;
+}
+
+static int64_t count_results(const struct cl_run_view *v) {
   static const int states[] = {CL_COMPLETE, CL_PRUNED, CL_FAILED, CL_DIVERGED, CL_INFEASIBLE};
   int64_t sum = 0;
-  for (size_t i = 0; i < sizeof states / sizeof *states; i++) sum += cl_study_count(s, states[i]);
+  if (v->confirmer != NULL) return cl_confirmer_ended(v->confirmer);
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++) sum += count(v, states[i]);
   return sum;
 }
 
@@ -57,6 +89,10 @@ static void write_values(struct cl_run_view *v, const struct cl_trial *t, bool b
   }
 }
 
+static int64_t count_planned(const struct cl_run_view *v) {
+  return v->confirmer != NULL ? cl_confirmer_planned(v->confirmer) : cl_study_head(study_of(v))->budget;
+}
+
 static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
   const struct cl_study *s = study_of(v);
   if (v->callbacks.result == NULL) return;
@@ -67,9 +103,9 @@ static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
       .state = cl_state_name(t->head.state),
       .value = t->value,
       .elapsed_s = t->started_ms < 0 ? NAN : (double)(cl_log_now_ms(v->log) - t->started_ms) / 1000,
-      .is_best = cl_study_best(s) == t->number,
-      .results = count_results(s),
-      .trials = cl_study_head(s)->budget,
+      .is_best = v->confirmer == NULL && cl_study_best(s) == t->number,
+      .results = count_results(v),
+      .trials = count_planned(v),
       .values = cl_text_get(&v->text)};
   v->callbacks.result(v->callbacks.ctx, &news);
 }
@@ -85,10 +121,11 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (ev->subject == 0) return;
   const struct cl_trial *t = cl_study_trial(study_of(v), ev->subject);
   if (t == NULL || !make_known(v, t->number)) return; /* without memory there is no news, only less to see */
+  if (ev->kind == CL_EVENT_PROPOSED && !add_other(v, t)) return;
   bool result = is_result(study_of(v), t);
   bool first = result && !v->known[t->number - 1];
   v->known[t->number - 1] = result;
-  if (first) tell_result(v, t);
+  if (first && is_shown(v, t)) tell_result(v, t);
 }
 
 int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *callbacks,
@@ -103,10 +140,14 @@ int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *cal
     cl_run_view_destroy(v);
     return CL_FAIL_NOMEM(e);
   }
-  for (int64_t i = 1; i <= trials; i++) v->known[i - 1] = is_result(s, cl_study_trial(s, i));
+  bool room = true;
+  for (int64_t i = 1; i <= trials; i++) {
+    v->known[i - 1] = is_result(s, cl_study_trial(s, i));
+    room = room && add_other(v, cl_study_trial(s, i));
+  }
   v->began_us = cl_clock_monotonic_us();
-  v->results_at_begin = count_results(s);
-  int status = cl_log_listen(log, on_event, v, e);
+  v->results_at_begin = count_results(v);
+  int status = room ? cl_log_listen(log, on_event, v, e) : CL_FAIL_NOMEM(e);
   if (status < 0)
     cl_run_view_destroy(v);
   else
@@ -118,10 +159,16 @@ void cl_run_view_destroy(struct cl_run_view *v) {
   if (v == NULL) return;
   cl_log_unlisten(v->log, on_event, v);
   cl_free(v->known);
+  cl_free(v->others);
   cl_free(v->room);
   cl_text_done(&v->text);
   cl_text_done(&v->shown);
   cl_free(v);
+}
+
+void cl_run_view_confirm(struct cl_run_view *v, const struct cl_confirmer *confirmer) {
+  v->confirmer = confirmer;
+  v->results_at_begin = count_results(v);
 }
 
 void cl_run_view_begin(const struct cl_run_view *v, int slots) {
@@ -129,12 +176,12 @@ void cl_run_view_begin(const struct cl_run_view *v, int slots) {
   const struct cl_space *space = cl_study_space(s);
   if (v->callbacks.begin == NULL) return;
   struct cl_text lines = {0};
-  for (int i = 0; i < space->n; i++) {
+  if (v->confirmer != NULL) cl_confirmer_describe(v->confirmer, &lines);
+  for (int i = 0; i < space->n && v->confirmer == NULL; i++) {
     if (i > 0) cl_text_add(&lines, "\n");
     cl_space_describe(&space->items[i], space, &lines);
   }
-  v->callbacks.begin(v->callbacks.ctx, cl_study_name(s), cl_study_head(s)->budget, slots,
-                     cl_text_get(&lines));
+  v->callbacks.begin(v->callbacks.ctx, cl_study_name(s), count_planned(v), slots, cl_text_get(&lines));
   cl_text_done(&lines);
 }
 
@@ -151,17 +198,18 @@ static const char *phase_name(enum cl_slot_phase phase) {
   return "?";
 }
 
-static void fill_counts(const struct cl_study *s, struct clade_progress *p) {
-  p->trials = cl_study_head(s)->budget;
-  p->results = count_results(s);
-  p->complete = cl_study_count(s, CL_COMPLETE);
-  p->pruned = cl_study_count(s, CL_PRUNED);
-  p->failed = cl_study_count(s, CL_FAILED);
-  p->diverged = cl_study_count(s, CL_DIVERGED);
-  p->infeasible = cl_study_count(s, CL_INFEASIBLE);
-  p->running = cl_study_count(s, CL_RUNNING);
-  p->waiting = cl_study_count(s, CL_WAITING);
-  p->lost = cl_study_count(s, CL_LOST) + cl_study_count(s, CL_PREEMPTED);
+static void fill_counts(const struct cl_run_view *v, struct clade_progress *p) {
+  const struct cl_study *s = study_of(v);
+  p->trials = count_planned(v);
+  p->results = count_results(v);
+  p->complete = count(v, CL_COMPLETE);
+  p->pruned = count(v, CL_PRUNED);
+  p->failed = count(v, CL_FAILED);
+  p->diverged = count(v, CL_DIVERGED);
+  p->infeasible = count(v, CL_INFEASIBLE);
+  p->running = count(v, CL_RUNNING);
+  p->waiting = count(v, CL_WAITING);
+  p->lost = count(v, CL_LOST) + count(v, CL_PREEMPTED);
   const struct cl_trial *best = cl_study_trial(s, cl_study_best(s));
   p->best_trial = best == NULL ? 0 : best->number;
   p->best_value = best == NULL ? NAN : best->value;
@@ -214,7 +262,7 @@ void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool
                              .elapsed_s = (double)(cl_clock_monotonic_us() - v->began_us) / 1e6,
                              .eta_s = NAN,
                              .deciding = deciding};
-  fill_counts(s, &p);
+  fill_counts(v, &p);
   int64_t fresh = p.results - v->results_at_begin;
   if (fresh > 0) p.eta_s = p.elapsed_s / (double)fresh * (double)(p.trials - p.results);
   struct clade_slot_progress slots[SLOTS_SHOWN];
@@ -227,9 +275,17 @@ static const char *reason_name(int reason) {
   return reason < 0 || reason > CL_REASON_HUMAN ? "" : names[reason];
 }
 
-static int64_t last_failed(const struct cl_study *s) {
-  for (int64_t i = cl_study_trials(s); i >= 1; i--)
-    if (cl_study_trial(s, i)->head.state == CL_FAILED) return i;
+static const char *reason_of(const struct cl_run_view *v) {
+  if (v->confirmer == NULL) return reason_name(cl_study_reason(study_of(v)));
+  if (cl_confirmer_is_hopeless(v->confirmer)) return "failures";
+  return cl_confirmer_is_over(v->confirmer) ? "budget" : "";
+}
+
+static int64_t last_failed(const struct cl_run_view *v) {
+  for (int64_t i = cl_study_trials(study_of(v)); i >= 1; i--) {
+    const struct cl_trial *t = cl_study_trial(study_of(v), i);
+    if (t->head.state == CL_FAILED && is_shown(v, t)) return i;
+  }
   return 0;
 }
 
@@ -244,9 +300,9 @@ static void name_stderr(const struct cl_study *s, int64_t trial, struct clade_ru
 void cl_run_view_result(const struct cl_run_view *v, struct clade_run_result *ret) {
   const struct cl_study *s = study_of(v);
   struct clade_progress p = {0};
-  fill_counts(s, &p);
+  fill_counts(v, &p);
   (void)snprintf(ret->study, sizeof ret->study, "%s", cl_study_name(s));
-  ret->reason = reason_name(cl_study_reason(s));
+  ret->reason = reason_of(v);
   ret->trials = p.trials;
   ret->results = p.results;
   ret->complete = p.complete;
@@ -256,7 +312,7 @@ void cl_run_view_result(const struct cl_run_view *v, struct clade_run_result *re
   ret->infeasible = p.infeasible;
   ret->best_trial = p.best_trial;
   ret->best_value = p.best_value;
-  if (p.failed == 0 || (cl_study_reason(s) != CL_REASON_FAILURES && p.failed < p.results)) return;
-  ret->failed_trial = last_failed(s);
+  if (p.failed == 0 || (strcmp(ret->reason, "failures") != 0 && p.failed < p.results)) return;
+  ret->failed_trial = last_failed(v);
   name_stderr(s, ret->failed_trial, ret);
 }

@@ -4,6 +4,7 @@
 #define CL_RUN_VIEW_H
 
 #include "clade/run.h"
+#include "run/confirm.h"
 #include "store/log.h"
 #include "worker/worker.h"
 
@@ -14,6 +15,10 @@ struct cl_run_view;
 int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *callbacks,
                        struct cl_run_view **ret, struct cl_err *e);
 void cl_run_view_destroy(struct cl_run_view *v); /* null is allowed */
+
+/* Tell of the confirm trials only, and nothing of the search (keeps the confirmer; null: of the search).
+ * Without it confirm trials and assessments are left out. */
+void cl_run_view_confirm(struct cl_run_view *v, const struct cl_confirmer *confirmer);
 
 void cl_run_view_begin(const struct cl_run_view *v, int slots);
 void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool deciding);

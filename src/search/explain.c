@@ -49,7 +49,13 @@ int cl_searcher_explain(const struct cl_event *recorded, const struct cl_study *
   json_t *args = NULL;
   CL_TRY(load_args(recorded->args, &args, e));
   json_int_t redraws = json_integer_value(json_object_get(args, "redraws"));
-  if (json_object_get(args, "given") != NULL)
+  if (recorded->cause == CL_CAUSE_CONFIRM)
+    cl_text_format(
+        ret,
+        "the configuration of trial %lld again, on a fresh seed: one of %lld runs that say what it is worth\n",
+        (long long)json_integer_value(json_object_get(args, "configuration")),
+        (long long)json_integer_value(json_object_get(args, "n")));
+  else if (json_object_get(args, "given") != NULL)
     explain_queue(args, study, ret);
   else
     explain_method(json_string_value(json_object_get(args, "method")), args, study, ret);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "spec/hyperparameters.h"
@@ -229,6 +230,28 @@ static int not_a_mapping(const struct cl_node *node, const char *path, const cha
                  path, cl_node_describe(node, buffer, sizeof buffer), rest);
 }
 
+/* A bare name that a runspec does not have at its top means the one key of that name further down: the
+ * trainer's part is a tree. *ret stays when there is none. */
+static int find_below(const struct cl_spec *s, const char *name, const char *shown,
+                      const struct cl_node **ret, struct cl_err *e) {
+  const struct cl_node *found = NULL;
+  for (const struct cl_node *map = s->root; map != NULL; map = cl_node_walk(s->root, map)) {
+    for (const struct cl_node *key = map->kind == CL_MAPPING ? map->first : NULL; key != NULL;
+         key = key->next->next) {
+      if (key->text == NULL || strcmp(key->text, name) != 0) continue;
+      if (found != NULL)
+        return CL_FAIL(
+            e, CLADE_ESPEC,
+            "--set %s: the spec has several keys `%s`, so it is not known which one is meant: name it by its "
+            "path, keys joined by dots and places of a list as [0]",
+            shown, name);
+      found = key->next;
+    }
+  }
+  if (found != NULL) *ret = found;
+  return 0;
+}
+
 int cl_change_make(const struct cl_spec *s, const char *path, const char *value, const char *shown,
                    struct cl_change_text *ret, struct cl_err *e) {
   struct cl_text t = {0};
@@ -237,6 +260,10 @@ int cl_change_make(const struct cl_spec *s, const char *path, const char *value,
   int status = 0;
   const char *rest = path;
   const struct cl_node *node = s->root == NULL ? NULL : cl_path_find(s->root, path, &rest);
+  if (s->kind == CL_SPEC_RUNSPEC && node == s->root && node != NULL && strpbrk(path, ".[") == NULL) {
+    CL_TRY(find_below(s, path, shown, &node, e));
+    if (node != s->root) rest = "";
+  }
   const struct cl_node *meant = node == NULL ? NULL : cl_node_resolve(node);
   if (cl_path_find_section(&s->section, path, &start, &end) && end > start) {
     change = (struct cl_change_text){.at = start, .removed = end - start};
@@ -342,6 +369,38 @@ static int compare_changes(const void *a, const void *b) {
   return (x->at > y->at) - (x->at < y->at);
 }
 
+static bool has_hyperparameter(const struct cl_spec *s, const char *name, const char **ret_rest) {
+  const char *path = *ret_rest, *rest = path;
+  if (s->root == NULL) return false;
+  (void)cl_path_find(s->root, path, &rest);
+  size_t found = (size_t)(rest - path); /* "hyperparameters.NAME." at least */
+  *ret_rest = rest;
+  return found >= strlen("hyperparameters.") + strlen(name);
+}
+
+/* Do the bytes say the same already? 0.90 is 0.9, and "adam" is adam. */
+static bool says_the_same(const char *old, size_t n_old, const char *new) {
+  size_t n_new = strlen(new);
+  while (n_old > 0 && strchr(" \t\r\n", old[0]) != NULL) old++, n_old--;
+  while (n_old > 0 && strchr(" \t\r\n", old[n_old - 1]) != NULL) n_old--;
+  while (n_new > 0 && new[0] == ' ') new ++, n_new--;
+  if (n_old == n_new && memcmp(old, new, n_old) == 0) return true;
+  char a[64], b[64];
+  double x = 0, y = 1;
+  bool quoted = n_new >= 2 && new[0] == '"' && new[n_new - 1] == '"';
+  if (n_old >= 2 && (old[0] == '"' || old[0] == '\'') && old[n_old - 1] == old[0]) {
+    static const char *const words[] = {"true", "false", "null"}; /* written bare they are no texts */
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+      if (strcasecmp(new, words[i]) == 0) return false;
+    if (!quoted && cl_text_to_number(new, &y)) return false;
+    return n_old - 2 == n_new - 2 * quoted && memcmp(old + 1, new + quoted, n_old - 2) == 0;
+  }
+  if (n_old >= sizeof a || n_new >= sizeof b) return false;
+  (void)snprintf(a, sizeof a, "%.*s", (int)n_old, old);
+  (void)snprintf(b, sizeof b, "%.*s", (int)n_new, new);
+  return cl_text_to_number(a, &x) && cl_text_to_number(b, &y) && x == y;
+}
+
 /* The place of a tuned value in a native file: below a mapping, where it can be replaced or put in. */
 static int check_can_write(const struct cl_spec *s, const char *name, const char *path, struct cl_err *e) {
   size_t start = 0, end = 0;
@@ -352,6 +411,12 @@ static int check_can_write(const struct cl_spec *s, const char *name, const char
   if (meant != NULL &&
       (*rest == '\0' || (strcmp(rest, "tuned_value") == 0 && meant->kind == CL_MAPPING && meant == node)))
     return 0;
+  const char *known = path;
+  if (s->kind == CL_SPEC_INLINE || s->section.n > 0 || !has_hyperparameter(s, name, &known))
+    return CL_FAIL(
+        e, CLADE_EUNSUPPORTED,
+        "%s has no hyperparameter %s, so its value has no place there: name the spec of this study",
+        s->source->name, name);
   return CL_FAIL(
       e, CLADE_EUNSUPPORTED,
       "%s: %s is written in short form, which has no place for a tuned value; write `%s: {range: …, "
@@ -374,7 +439,7 @@ static int make_write(const struct cl_spec *s, const struct cl_hyperparameter *h
 }
 
 int cl_spec_splice(const struct cl_spec *s, const struct cl_space *space, const struct cl_value *values,
-                   struct cl_text *ret, struct cl_err *e) {
+                   struct cl_text *ret, int *ret_changed, struct cl_err *e) {
   struct cl_change_text *changes = cl_alloc_array((size_t)space->n, sizeof *changes);
   if (changes == NULL) return CL_FAIL_NOMEM(e);
   size_t n = 0, done = 0;
@@ -382,7 +447,11 @@ int cl_spec_splice(const struct cl_spec *s, const struct cl_space *space, const 
   for (int i = 0; status == 0 && i < space->n; i++) {
     if (values[i].kind == CL_ABSENT) continue;
     status = make_write(s, &space->items[i], values[i], &changes[n], e);
-    n += status == 0;
+    if (status < 0) break;
+    if (says_the_same(s->source->text + changes[n].at, changes[n].removed, changes[n].added))
+      cl_free(changes[n].added);
+    else
+      n++;
   }
   qsort(changes, n, sizeof *changes, compare_changes);
   for (size_t i = 0; status == 0 && i < n; i++) {
@@ -393,6 +462,7 @@ int cl_spec_splice(const struct cl_spec *s, const struct cl_space *space, const 
   }
   if (status == 0) cl_text_add(ret, s->source->text + done);
   if (status == 0 && ret->failed) status = CL_FAIL_NOMEM(e);
+  if (status == 0 && ret_changed != NULL) *ret_changed = (int)n;
   for (size_t i = 0; i < n; i++) cl_free(changes[i].added);
   cl_free(changes);
   return status;

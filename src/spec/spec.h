@@ -158,10 +158,12 @@ int cl_spec_command(const struct cl_settings *s, const struct cl_value *values, 
 void cl_spec_command_free(char **words); /* null is allowed */
 
 /* The spec's text with these values (of `space`, by name; absent ones are left alone) as its tuned_value
- * scalars: only those lines differ, comments stay; a missing tuned_value is put in. Appends to *ret.
- * CLADE_EUNSUPPORTED naming a hyperparameter that is written in short form, CLADE_ENOMEM. */
+ * scalars: only those bytes change that hold another value, so `0.90` stays for 0.9, and comments stay; a
+ * missing tuned_value is put in. Appends to *ret; *ret_changed (may be null): how many values did change.
+ * CLADE_EUNSUPPORTED naming a hyperparameter that is not in the file, or is written in short form;
+ * CLADE_ENOMEM. */
 int cl_spec_splice(const struct cl_spec *s, const struct cl_space *space, const struct cl_value *values,
-                   struct cl_text *ret, struct cl_err *e);
+                   struct cl_text *ret, int *ret_changed, struct cl_err *e);
 
 /* `clade init PROGRAM`: a commented native spec for a program. Options of argparse with numbers or choices
  * become hyperparameters with guessed ranges, marked as guesses. The text loads and resolves without errors.

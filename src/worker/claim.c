@@ -294,6 +294,7 @@ int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e) {
 static bool is_claimable(const struct cl_worker *w, const struct cl_trial *t) {
   if (cl_study_settings(w->study)->paused != NULL) return false;
   bool counted = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
+  if (w->options.roles != 0 && !(w->options.roles & 1u << t->head.role)) return false;
   if (counted && !cl_study_head(w->study)->open) return false;
   return !(t->head.flags & CL_ATTEMPT_OPEN) && cl_attempts_find(w, t->number, t->head.attempt + 1) == NULL;
 }

@@ -47,6 +47,7 @@ struct cl_worker_options {
   const char *provenance;  /* JSON for the `worker` event, or null */
   const char *keeper;      /* executable that runs cl_keeper_main for "__keeper"; null = /proc/self/exe */
   const char *store;       /* CLADE_STORE of the trainers: absolute; null = the store's own address */
+  unsigned roles;          /* it takes trials of these roles only: bits 1u << role; 0 = all */
   double grace_s;          /* between asking, SIGTERM and SIGKILL; 0 = the study's `limits: grace` */
 
   /* The step at which the scheduler wants to be asked first, for a trial that is about to be started by this

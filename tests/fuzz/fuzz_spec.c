@@ -41,7 +41,7 @@ static void check_splice(const struct cl_spec *spec, const struct cl_settings *s
   struct cl_spec_overrides plain = *o;
   struct cl_err e = {0};
   plain.n_set = 0;
-  int status = cl_spec_splice(spec, &s->space, values, &text, &e);
+  int status = cl_spec_splice(spec, &s->space, values, &text, NULL, &e);
   require(status == 0 || status == CLADE_EUNSUPPORTED);
   if (status == 0 && text.length < CL_TREE_BYTES) {
     require(cl_spec_parse(cl_text_get(&text), text.length, "again", &again, &e) == 0);

@@ -95,7 +95,7 @@ static void check_splice(const char *text, const struct cl_value *values, const 
   cl_text_format(&wanted, "%s%s", HEAD, expected);
   struct cl_settings *settings = help_settings(cl_text_get(&full), "");
   assert_int_equal(cl_spec_parse(full.bytes, full.length, "spec.yaml", &s, &e), 0);
-  if (cl_spec_splice(s, &settings->space, values, &written, &e) < 0) fail_msg("%s", e.text);
+  if (cl_spec_splice(s, &settings->space, values, &written, NULL, &e) < 0) fail_msg("%s", e.text);
   assert_string_equal(cl_text_get(&written), cl_text_get(&wanted));
   cl_settings_destroy(settings);
   cl_settings_destroy(help_settings(cl_text_get(&written), "--once")); /* they are tuned values now */
@@ -120,6 +120,23 @@ static void best_values_are_written_in_their_lines_only(void **state) {
       "  - name: &n\n      range: [1, 9]   # whole\n      tuned_value: 3\n# the end\n");
 }
 
+static void values_that_stand_there_already_keep_their_spelling(void **state) {
+  (void)state;
+  struct cl_value values[] = {cl_value_real(0.9), cl_value_text("adam"), cl_value_int(64),
+                              cl_value_text("8")};
+  check_splice("hyperparameters:\n"
+               "  - {name: disc, values: [0.95, 0.90], tuned_value: 0.90}  # as in the paper\n"
+               "  - {name: opt, values: [sgd, adam], tuned_value: 'adam'}\n"
+               "  - {name: units, values: [32, 64], tuned_value: 32}\n"
+               "  - {name: word, values: ['7', '8'], tuned_value: \"8\"}\n",
+               values,
+               "hyperparameters:\n"
+               "  - {name: disc, values: [0.95, 0.90], tuned_value: 0.90}  # as in the paper\n"
+               "  - {name: opt, values: [sgd, adam], tuned_value: 'adam'}\n"
+               "  - {name: units, values: [32, 64], tuned_value: 64}\n"
+               "  - {name: word, values: ['7', '8'], tuned_value: \"8\"}\n");
+}
+
 static void absent_values_are_left_alone(void **state) {
   (void)state;
   struct cl_value values[] = {{.kind = CL_ABSENT}, cl_value_int(3)};
@@ -137,7 +154,7 @@ static void short_forms_have_no_place_for_a_tuned_value(void **state) {
   const char *text = HEAD "hyperparameters:\n  lr: log(0.1, 1)\n";
   struct cl_settings *settings = help_settings(text, "");
   assert_int_equal(cl_spec_parse(text, strlen(text), "spec.yaml", &s, NULL), 0);
-  assert_int_equal(cl_spec_splice(s, &settings->space, &value, &written, &e), CLADE_EUNSUPPORTED);
+  assert_int_equal(cl_spec_splice(s, &settings->space, &value, &written, NULL, &e), CLADE_EUNSUPPORTED);
   assert_non_null(strstr(e.text, "lr is written in short form"));
   cl_settings_destroy(settings);
   cl_spec_destroy(s);
@@ -230,6 +247,7 @@ int main(void) {
       cmocka_unit_test(set_finds_hyperparameters_by_name_and_number),
       cmocka_unit_test(complaints_count_lines_of_the_users_file),
       cmocka_unit_test(best_values_are_written_in_their_lines_only),
+      cmocka_unit_test(values_that_stand_there_already_keep_their_spelling),
       cmocka_unit_test(absent_values_are_left_alone),
       cmocka_unit_test(short_forms_have_no_place_for_a_tuned_value),
       cmocka_unit_test(keys_are_found_by_path),

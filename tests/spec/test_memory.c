@@ -87,7 +87,7 @@ static void copies_commands_and_texts_too(void **state) {
   }
   FAULT_LOOP(n) {
     struct cl_text text = {0};
-    int status = cl_spec_splice(spec, &s->space, values, &text, NULL);
+    int status = cl_spec_splice(spec, &s->space, values, &text, NULL, NULL);
     assert_int_equal(status, cl_fault_happened() ? CLADE_ENOMEM : 0);
     cl_text_done(&text);
   }

@@ -53,6 +53,26 @@ static void the_tutorials_runspec_loads_unchanged(void **state) {
   cl_free(text);
 }
 
+#define NESTED \
+  "job_launcher:\n  hp_tuning: false\nhyperparameters:\n  - name: &lr\n      ordered_tuning_values: [1, 2]\n" \
+  "      tuned_value: 1\nstages:\n  - {agent: *lr, max_iterations: 100000}  # long\n  - {report: 10}\n"
+
+static void a_bare_name_is_the_one_key_of_that_name(void **state) {
+  (void)state;
+  struct help_options h;
+  struct cl_spec_result r;
+  struct cl_settings *s = NULL;
+  struct cl_err e = {0};
+  help_options_read(&h, "--set max_iterations=5000 -- python run.py {spec}");
+  assert_int_equal(help_resolve(NESTED, &h, &r, &s, NULL), 0);
+  assert_non_null(strstr(r.spec, "  - {agent: *lr, max_iterations: 5000}  # long\n"));
+  cl_settings_destroy(s);
+  cl_spec_result_done(&r);
+  assert_int_equal(help_resolve(NESTED "  - {max_iterations: 3}\n", &h, &r, &s, &e), CLADE_ESPEC);
+  assert_non_null(strstr(e.text, "several keys `max_iterations`"));
+  help_options_done(&h);
+}
+
 static void the_preflight_copy_runs_once_with_tuned_values(void **state) {
   (void)state;
   struct help_options h;
@@ -247,6 +267,7 @@ static void complaints_about_the_search_point_at_hp_tuning(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_tutorials_runspec_loads_unchanged),
+      cmocka_unit_test(a_bare_name_is_the_one_key_of_that_name),
       cmocka_unit_test(the_preflight_copy_runs_once_with_tuned_values),
       cmocka_unit_test(hp_tuning_chooses_the_method),
       cmocka_unit_test(without_tuning_total_runs_repeats_the_tuned_values),
