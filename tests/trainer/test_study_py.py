@@ -3,6 +3,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENT = os.path.join(HERE, "..", "..", "clients", "python")
@@ -112,6 +113,38 @@ def test_a_trial_that_was_stopped_hears_it(directory):
     trial = study.ask()
     subprocess.run([study.command, "stop", "s/1", "--store", study.store], check=True, capture_output=True)
     assert not trial.report(0.5, 1) and trial.should_prune()
+
+
+SPEC = """study: both
+program: [sh, -c, "echo loss=0.5", "{{x}}"]
+metric: {{name: loss, goal: minimize}}
+hyperparameters: {{x: [1, 2, 3, 4, 5, 6, 7, 8]}}
+trials: 6
+parallel: 2
+"""
+
+
+def test_an_engine_leaves_alone_what_was_asked_for_and_ends_with_it(directory):
+    spec, said = os.path.join(directory, "spec.yaml"), os.path.join(directory, "said")
+    with open(spec, "w", encoding="utf-8") as file:
+        file.write(SPEC.format())
+    study = study_in(directory, "both", space=None, spec=spec, trials=None)
+    trial = study.ask()
+    with open(said, "w", encoding="utf-8") as file:
+        engine = subprocess.Popen([study.command, "work", "both", "--store", study.store], stderr=file, cwd=directory,
+                                  stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 120
+        while "1 was asked for and not told" not in open(said, encoding="utf-8").read():
+            assert time.monotonic() < end and engine.poll() is None
+            time.sleep(0.05)
+        assert [t["state"] for t in study.trials] == ["RUNNING"] + ["COMPLETE"] * 5
+        study.tell(trial, state="lost")
+        assert engine.wait(120) == 0
+    finally:
+        engine.kill()
+        engine.wait()
+    assert [(t["state"], t["attempts"]) for t in study.trials] == [("COMPLETE", 2)] + [("COMPLETE", 1)] * 5
 
 
 def test_the_example_runs(directory):
