@@ -57,6 +57,11 @@ static int look_at_schema(struct cl_sqlite *s, struct cl_err *e) {
   CL_TRY(get_pragma(s, "PRAGMA user_version", &schema, e));
   if (application == 0) CL_TRY(get_pragma(s, "SELECT count(*) FROM sqlite_schema", &objects, e));
   if (application == 0 && objects == 0) return 0;
+  if (application ==
+      0) { /* another process may have made it a store since: tables and numbers are one commit */
+    CL_TRY(get_pragma(s, "PRAGMA application_id", &application, e));
+    CL_TRY(get_pragma(s, "PRAGMA user_version", &schema, e));
+  }
   if (application != CL_SQLITE_APPLICATION)
     return CL_FAIL(e, CLADE_ECORRUPT, "'%s' is an SQLite file, but not a store of Clade: give another path",
                    s->path);
