@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "clade/query.h"
+#include "cli/idle.h"
 #include "cli/live.h"
 #include "cli/plan_text.h"
 
@@ -38,16 +39,22 @@ static int check_spec(struct cl_cli *cli, const char *path) {
   return CL_EXIT_DONE;
 }
 
-static void say_agreement(struct cl_cli *cli, const struct clade_study_info *info) {
+static void say_agreement(struct cl_cli *cli, const struct clade_study_info *info,
+                          struct clade_reader *reader) {
   struct clade_text *t = &cli->text;
   if (cli->json) {
     clade_text_add(t, "{\"study\": ");
     clade_text_add_json(t, info->name);
-    clade_text_format(t, ", \"agrees\": true, \"events\": %" PRId64 ", \"trials\": %" PRId64 "}\n",
+    clade_text_format(t, ", \"agrees\": true, \"events\": %" PRId64 ", \"trials\": %" PRId64 ", \"idle\": ",
                       info->position, info->trials);
+    cl_cli_add_json_idle(t, reader);
+    clade_text_add(t, "}\n");
   } else
     clade_text_format(t, "%s: the log and its tables agree (%" PRId64 " events, %" PRId64 " trials)\n",
                       info->name, info->position, info->trials);
+  if (cli->json) return;
+  (void)cl_cli_flush(cli);
+  cl_cli_warn_of_idle(cli, reader);
 }
 
 static int check_study(struct cl_cli *cli, const char *address) {
@@ -59,7 +66,7 @@ static int check_study(struct cl_cli *cli, const char *address) {
   if (status == 0) status = clade_reader_open(store, address, &reader, &e);
   if (status == 0) status = clade_study_check(reader, &e);
   if (status == 0) status = clade_study_read(reader, &info, &e);
-  if (status == 0) say_agreement(cli, info);
+  if (status == 0) say_agreement(cli, info, reader);
   clade_study_free(info);
   clade_reader_close(reader);
   clade_store_close(store);
@@ -78,7 +85,7 @@ static const struct cl_cli_option options[] = {{CL_OPTION_END}};
 static const struct cl_cli_example examples[] = {
     {"clade check mnist.yaml", "Is the spec right, and what would it do?"},
     {"clade check mnist.yaml --json", "The settings it comes to, for a program."},
-    {"clade check mnist", "Do the tables of the store say what the study's log says?"},
+    {"clade check mnist", "Do the tables of the store say what its log says? Was every hyperparameter used?"},
     {0}};
 
 extern const struct cl_cli_command cl_command_check;
@@ -89,7 +96,8 @@ const struct cl_cli_command cl_command_check = {
     .description =
         "For a file: reads it as `clade run` would and shows the space, the search and the command of a trial with the "
         "tuned values; starts nothing. For a study: replays its log and compares the result with the tables that are "
-        "kept beside it.",
+        "kept beside it; and warns of hyperparameters whose values do not seem to change the metric, which waste a "
+        "search.",
     .options = options,
     .examples = examples,
     .n_least = 1,

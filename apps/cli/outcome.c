@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/failures.h"
+#include "cli/idle.h"
 #include "cli/rows.h"
 #include "view/number.h"
 #include "view/plot.h"
@@ -244,6 +245,15 @@ static void write_json(struct cl_cli_live *l, const struct clade_run_result *r) 
   clade_text_add(t, "}\n");
 }
 
+/* Behind the results: what the next search of this kind could leave out. */
+static void warn_of_idle(struct cl_cli_live *l, const struct clade_run_result *r) {
+  enum { LEAST = 40 }; /* below, it takes a study without noise: clade check looks at those */
+  struct cl_cli_trial trial;
+  if (r->complete < LEAST || r->reason[0] == '\0' || l->cli->json || cl_cli_flush(l->cli) != 0) return;
+  if (cl_cli_trial_open(r, r->best_trial, &trial)) cl_cli_warn_of_idle(l->cli, trial.reader);
+  cl_cli_trial_close(&trial);
+}
+
 int cl_cli_outcome(struct cl_cli_live *l, enum cl_cli_part part, int status,
                    const struct clade_run_result *result, const struct cl_err *e) {
   cl_cli_live_end(l);
@@ -258,6 +268,7 @@ int cl_cli_outcome(struct cl_cli_live *l, enum cl_cli_part part, int status,
     if (!l->cli->quiet) add_curve(l, part, result);
     if (!l->cli->quiet) add_next(l, part, result);
   }
+  warn_of_idle(l, result);
   if (strcmp(result->reason, "failures") == 0) return CL_EXIT_FAILED;
   return result->signal != 0 && result->reason[0] == '\0' ? 128 + result->signal : CL_EXIT_DONE;
 }

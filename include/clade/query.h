@@ -433,6 +433,20 @@ CLADE_API int clade_events_wait(struct clade_reader *r, int timeout_ms, struct c
 /* Bring the reader up to date. *ret_n: how many events it applied. */
 CLADE_API int clade_reader_follow(struct clade_reader *r, int64_t *ret_n, struct cl_err *e);
 
+/* A hyperparameter whose values do not seem to change the first objective. */
+struct clade_idle {
+  const char *name; /* borrowed from the reader: until it follows or is closed */
+  int64_t trials;   /* whose scores were compared: at most the last 4 000 of the search */
+  int64_t pairs; /* of trials that differ in nothing else: each had two equal scores. 0: it only seems so: */
+  double p; /* … chance alone makes differences as large as those seen with this probability (>= 0.3), NaN
+               with pairs */
+};
+/* Those that a search may have wasted its trials on: never used by the program, or with an effect too weak to
+ * be seen. Without pairs nothing is said below 40 trials. Cost O(h^2 n log n) for h hyperparameters and n
+ * trials. Gives *ret; free with clade_free. */
+CLADE_API int clade_idle_list(struct clade_reader *r, struct clade_idle **ret, size_t *ret_n,
+                              struct cl_err *e);
+
 /* Compare what the store keeps beside the log with a replay of it. CLADE_ECORRUPT names the first difference.
  */
 CLADE_API int clade_study_check(struct clade_reader *r, struct cl_err *e);

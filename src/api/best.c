@@ -6,6 +6,7 @@
 
 #include "api/handles.h"
 #include "base/alloc.h"
+#include "query/idle.h"
 #include "query/story.h"
 
 struct result {
@@ -96,5 +97,28 @@ int clade_best_history_read(struct clade_reader *reader, struct clade_curve *ret
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
   CL_TRY(cl_best_history(s, &curve.x, &curve.y, &curve.trials, &curve.n, e));
   *ret = curve;
+  return 0;
+}
+
+int clade_idle_list(struct clade_reader *reader, struct clade_idle **ret, size_t *ret_n, struct cl_err *e) {
+  const struct cl_study *s = NULL;
+  int n = 0;
+  CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
+  size_t room = (size_t)cl_study_space(s)->n + 1;
+  struct cl_idle *found = cl_alloc_array(room, sizeof *found);
+  struct clade_idle *list = cl_alloc_array(room, sizeof *list);
+  int status = found == NULL || list == NULL ? CL_FAIL_NOMEM(e) : cl_idle_find(s, found, &n, e);
+  for (int i = 0; i < n && status == 0; i++)
+    list[i] = (struct clade_idle){.name = cl_study_space(s)->items[found[i].hyperparameter].name,
+                                  .trials = found[i].trials,
+                                  .pairs = found[i].pairs,
+                                  .p = found[i].p};
+  cl_free(found);
+  if (status < 0) {
+    cl_free(list);
+    return status;
+  }
+  *ret = list;
+  *ret_n = (size_t)n;
   return 0;
 }

@@ -167,6 +167,17 @@ def test_a10_an_anchor_that_nothing_refers_to_is_warned_of(directory):
     assert re.search(r'^warning: spec\.yaml:\d+:\d+: nothing refers to net', err, re.MULTILINE), err
 
 
+def test_a10_values_that_never_change_the_metric_are_warned_of(directory):
+    program = ('sh', '-c', 'echo rew=$CLADE_PARAM_lr')
+    err = run(directory, SPEC.replace('hp_tuning: random', 'hp_tuning: grid'), '--trials', '42', program=program).stderr
+    assert re.search(r'^warning: net has never changed hpmax: \d+ pairs of trials', err, re.MULTILINE) and 'lr has never' not in err, err
+    assert clade(directory, 'check', 'spec').stderr == err[err.index('warning: net'):], err
+    assert json.loads(clade(directory, 'check', 'spec', '--json').stdout)['idle'] == ['net']
+    noisy = ('sh', '-c', '''awk -v x=$CLADE_PARAM_lr -v s=$CLADE_SEED 'BEGIN {{ srand(s); print "rew=" (10 * x + rand()) }}' ''')
+    err = run(directory, SPEC, '--trials', '80', '--again', program=noisy).stderr
+    assert 'effect of lr' not in err and 'lr has never' not in err, err
+
+
 def test_a11_to_a14_stages_report_summaries_hpmax_and_what_to_plot(directory):
     run(directory, SPEC.replace('max_iterations: 20', 'max_iterations: 20000'), '--trials', '2', program=(RL_NEXUS, '{spec}'))
     console = (pathlib.Path(directory) / 'results/spec/1/attempt-1/stdout').read_text(encoding='utf-8')
