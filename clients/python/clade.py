@@ -600,9 +600,26 @@ def _rounded(x):
 # --- the public face ---------------------------------------------------------------------------------------
 
 
+def _remove(path):
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+
+
+def _replace(path):
+    """Let the directory path.part take the place of path: path, path.old or path.part is whole at every instant."""
+    if os.path.exists(path):
+        _remove(path + ".old")
+        os.rename(path, path + ".old")
+    os.rename(path + ".part", path)
+    _sync(os.path.dirname(path) or ".")
+    _remove(path + ".old")
+
+
 class Run:
     """One attempt of a trial. Values are read as run.lr, run["lr"] or run.values; they change only inside resume() and
     report(). See start()."""
+
+    _CHECKPOINT = "own-checkpoint"
 
     def __init__(self, defaults, save, load, argv):
         environment = os.environ
@@ -750,6 +767,46 @@ class Run:
             line = name + "\n" if text is None else "%s=%s\n" % (name, text)
             with open(os.path.join(self.directory, "tags"), "ab", buffering=0) as file:
                 file.write(line.encode("utf-8"))
+
+    # XT's checkpoints: for programs that keep their state themselves, instead of giving `save` and `load`
+
+    @property
+    def is_resuming(self):
+        """Was this trial begun before: is this a later attempt, or has it a checkpoint?"""
+        return self.attempt > 1 or self.get_checkpoint() is not None
+
+    def get_checkpoint(self):
+        """What set_checkpoint() kept last, also in an earlier attempt: (a dictionary, the path of the kept file or None).
+        None without one."""
+        path = os.path.join(self.directory, self._CHECKPOINT)
+        for place in (path, path + ".old"):  # .old: killed between two renames
+            try:
+                with open(os.path.join(place, "values.json"), encoding="utf-8") as file:
+                    values = json.load(file)
+            except FileNotFoundError:
+                continue
+            kept = os.path.join(place, "file")
+            return values, kept if os.path.exists(kept) else None
+        return None
+
+    def set_checkpoint(self, values, file=None):
+        """Keep a dictionary of what JSON can say, and a copy of a file or directory, until the next one. A kill leaves the
+        old or the new one, whole and synced. It lies in the trial's directory; no other trial ever gets it."""
+        path = os.path.join(self.directory, self._CHECKPOINT)
+        _remove(path + ".part")
+        os.mkdir(path + ".part")
+        with open(os.path.join(path + ".part", "values.json"), "w", encoding="utf-8") as out:
+            json.dump(values, out)
+        if file is not None:
+            (shutil.copytree if os.path.isdir(file) else shutil.copyfile)(file, os.path.join(path + ".part", "file"))
+        _size_of(path + ".part", sync=True)
+        _replace(path)
+
+    def clear_checkpoint(self):
+        """Forget what set_checkpoint() kept."""
+        path = os.path.join(self.directory, self._CHECKPOINT)
+        for kept in (path, path + ".old", path + ".part"):
+            _remove(kept)
 
     def stages(self, stages, best=None, seconds=time.monotonic):
         """Begin a training in stages; returns Stages. Call it before resume(), so that a saved state brings its progress
@@ -1063,16 +1120,12 @@ class Stages:
         """Save the state as the best one; what the end of the line says."""
         path = os.path.join(self._run.directory, self._best_name)
         try:
-            shutil.rmtree(path + ".part", ignore_errors=True)
+            _remove(path + ".part")
             os.mkdir(path + ".part")
             with self._run._working():
                 self._run._save(path + ".part")
             _size_of(path + ".part", sync=True)
-            if os.path.exists(path):
-                shutil.rmtree(path + ".old", ignore_errors=True)
-                os.rename(path, path + ".old")
-            os.rename(path + ".part", path)
-            shutil.rmtree(path + ".old", ignore_errors=True)
+            _replace(path)
         except Exception as reason:
             return "    not saved: " + _sentence(reason)
         return "    SAVED"

@@ -24,7 +24,7 @@ struct data {
   int n, n_hyperparameters;
   double *scores;
   struct cl_value *values; /* n rows of n_hyperparameters */
-  int8_t *groups;          /* likewise; -1 = inactive, or one of too many */
+  int16_t *groups;         /* likewise; -1 = inactive, or one of too many */
   int *order;              /* room for n */
 };
 
@@ -38,7 +38,7 @@ static const struct cl_value *row(const struct data *d, int trial) {
   return d->values + (size_t)trial * (size_t)d->n_hyperparameters;
 }
 
-static int8_t *group(const struct data *d, int trial, int hyperparameter) {
+static int16_t *group(const struct data *d, int trial, int hyperparameter) {
   return &d->groups[(size_t)trial * (size_t)d->n_hyperparameters + (size_t)hyperparameter];
 }
 
@@ -100,7 +100,7 @@ static void group_list(struct data *d, int h) {
   for (int i = 0; i < d->n; i++) {
     *group(d, i, h) = -1;
     for (int v = 0; v < item->n_values && v < GROUPS_MAX; v++)
-      if (cl_value_equal(row(d, i)[h], item->values[v])) *group(d, i, h) = (int8_t)v;
+      if (cl_value_equal(row(d, i)[h], item->values[v])) *group(d, i, h) = (int16_t)v;
   }
 }
 
@@ -115,7 +115,7 @@ static void group_range(struct data *d, int h) {
   qsort_r(d->order, (size_t)n, sizeof *d->order, compare_keys, &k);
   for (int i = 0; i < n; i++) {
     bool tied = i > 0 && key_of(&k, d->order[i]) <= key_of(&k, d->order[i - 1]);
-    *group(d, d->order[i], h) = (int8_t)(tied ? *group(d, d->order[i - 1], h) : i * QUARTERS / n);
+    *group(d, d->order[i], h) = (int16_t)(tied ? *group(d, d->order[i - 1], h) : i * QUARTERS / n);
   }
 }
 

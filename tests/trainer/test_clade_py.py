@@ -180,5 +180,44 @@ def test_an_interrupted_report_does_not_confuse_the_next(peer):
     peer.ends(0, "late")
 
 
+def test_a_checkpoint_of_its_own_is_whole_and_survives_attempts(directory):
+    os.environ["CLADE_DIR"] = directory
+    try:
+        run = outside({})
+        assert run.get_checkpoint() is None and not run.is_resuming
+        weights = os.path.join(directory, "weights")
+        with open(weights, "w", encoding="utf-8") as file:
+            file.write("2.385")
+        run.set_checkpoint({"epoch": 3, "seen": [0.5, None, "x"]})
+        assert run.get_checkpoint() == ({"epoch": 3, "seen": [0.5, None, "x"]}, None) and run.is_resuming
+        run.set_checkpoint({"epoch": 4}, weights)
+        later = outside({})
+        values, path = later.get_checkpoint()
+        assert later.is_resuming and values == {"epoch": 4}, values
+        with open(path, encoding="utf-8") as file:
+            assert file.read() == "2.385"
+        raises(TypeError, lambda: later.set_checkpoint({"epoch": object()}))
+        assert later.get_checkpoint()[0] == {"epoch": 4}  # the failed one changed nothing
+        os.rename(os.path.join(directory, "own-checkpoint"), os.path.join(directory, "own-checkpoint.old"))  # killed between renames
+        assert later.get_checkpoint()[0] == {"epoch": 4}
+        later.set_checkpoint({"epoch": 5})
+        assert later.get_checkpoint() == ({"epoch": 5}, None)
+        later.clear_checkpoint()
+        assert later.get_checkpoint() is None and not later.is_resuming and os.listdir(directory) == ["weights"]
+        later.clear_checkpoint()
+    finally:
+        del os.environ["CLADE_DIR"]
+
+
+def test_tags_are_lines_of_a_file_and_nothing_outside_of_a_study(directory):
+    os.chdir(directory)
+    run = outside({})
+    run.tag("keep")
+    run.tag("plotted_metric", "s1-rew")
+    assert os.listdir(directory) == []
+    for name, text in (("", None), ("a=b", None), ("a\nb", None), ("a", "b\n"), ("a" * 257, None), ("a", "b" * 1001), (3, None)):
+        raises(clade.Error, lambda: run.tag(name, text), "tag")
+
+
 if __name__ == "__main__":
     tap.run(dict(globals()))

@@ -203,5 +203,25 @@ def test_a15_a_report_comes_every_tenth_of_the_iterations_and_a_preflight_run_is
     assert 'Objective that would be maximized' in out and not os.path.exists(os.path.join(directory, 'clade.db')), out
 
 
+def test_c5_a_restarted_run_finds_its_checkpoint_and_its_values(directory):
+    (pathlib.Path(directory) / 'train.py').write_text("""
+import sys, clade
+with clade.start() as run:
+    kept = run.get_checkpoint()
+    epoch = kept[0]["epoch"] if run.is_resuming else 0
+    while epoch < 4:
+        epoch += 1
+        run.report(epoch, rew=epoch / 8 + run.lr)
+        run.set_checkpoint({"epoch": epoch, "lr": run.lr})
+        if epoch == 2 and not kept:
+            sys.exit(75)
+    assert kept[0]["lr"] == run.lr
+    run.clear_checkpoint()
+    run.report(epoch, hpmax=epoch)
+""", encoding='utf-8')
+    run(directory, SPEC, '--trials', '2', program=(sys.executable, 'train.py'))
+    assert [(t['state'], t['attempts'], t['metrics']['hpmax']) for t in trials(directory)] == [('COMPLETE', 2, 4)] * 2, trials(directory)
+
+
 if __name__ == '__main__':
     tap.run(dict(globals()))

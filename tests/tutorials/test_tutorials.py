@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The original documents, played with Clade: the mission's acceptance test. Usage: test_tutorials.py CLADE RL_NEXUS SCRIPT
+"""The original documents, played with Clade: the mission's acceptance test. Usage: test_tutorials.py CLADE RL_NEXUS FILL [SCRIPT…]
 
 Each script (*.txt here) follows one document, command by command, in the order of the document. The documents are in
 ../shared/originals beside the repository, or where CLADE_SHARED says; without them the test is skipped. A script is played in
-a directory of its own, with `clade` and `rl_nexus` on the PATH, the documents in $ORIGINALS and the helpers in $PROGRAMS.
+a directory of its own, with `clade`, `rl_nexus` and `cli_fill` (tests/cli) on the PATH, the documents in $ORIGINALS and the helpers in $PROGRAMS.
 
   # text            a comment
   document: NAME    the document
@@ -18,6 +18,8 @@ a directory of its own, with `clade` and `rl_nexus` on the PATH, the documents i
   | text            a line of the answer; {{PATTERN}} in it is a regular expression
   |...              any number of lines
   printed N         the answer as the document prints it: the next N lines behind the last quoted line
+  printed N apart from leading blanks
+                    the same; a line `...` of the document is any number of lines
   printed from "X" to "Y"
                     the same for a table: the columns from X to Y, of rows that have them
   ! text            a line of stderr that must occur (with patterns); without any, stderr is not looked at
@@ -144,11 +146,11 @@ def read(path):
 class Stage:
     """Where a script is played."""
 
-    def __init__(self, directory, document, clade, rl_nexus):
+    def __init__(self, directory, document, programs):
         self.directory, self.document = os.path.join(directory, 'rl_nexus'), document  # some write into the directory above
         os.mkdir(self.directory)
         kept = {k: v for k, v in os.environ.items() if k.startswith(('ASAN', 'UBSAN', 'LSAN'))}
-        path = f'{clade.parent}:{rl_nexus.parent}:{os.environ["PATH"]}'
+        path = ':'.join([*(str(program.parent) for program in programs), os.environ['PATH']])
         self.environment = {**kept, 'PATH': path, 'TZ': 'UTC', 'LANG': 'C.UTF-8', 'HOME': str(directory), 'TERM': 'dumb',
                             'ORIGINALS': str(SHARED / 'originals'), 'PROGRAMS': str(HERE / 'programs'),
                             'PYTHONPATH': str(pathlib.Path(tap.ROOT) / 'clients/python')}
@@ -175,6 +177,9 @@ class Stage:
                 want += r'(?:.*\n)*?'
             elif rest.isdigit():
                 want += ''.join(re.escape(line) + '\n' for line in self.document.printed(int(rest)))
+            elif rest.endswith(' apart from leading blanks'):
+                for line in self.document.printed(int(rest.split()[0])):
+                    want += r'(?:.*\n)*?' if line == '...' else ' *' + re.escape(line.lstrip()) + '\n'
             else:
                 self.compare_tables(*re.fullmatch(r'from "(.*)" to "(.*)"', rest).groups(), got)
                 want = None
@@ -192,13 +197,13 @@ class Stage:
             raise Wrong('the document has\n' + '\n'.join(want) + '\nbut here it is\n' + '\n'.join(mine))
 
 
-def play(script, directory, clade, rl_nexus):
+def play(script, directory, programs):
     """Play a script; returns how many entries there are of each sort."""
     name, steps = read(script)
     if not SHARED.is_dir():
         raise tap.Skip(f'{SHARED} is not there')
     document = Document(name)
-    stage = Stage(directory, document, clade, rl_nexus)
+    stage = Stage(directory, document, programs)
     counts, wrong = {'as printed': 0, 'by contract': 0, 'later': 0, 'never': 0}, []
     for kind, number, what in steps:
         if kind == '%':
@@ -224,14 +229,14 @@ def play(script, directory, clade, rl_nexus):
     return counts
 
 
-def make_test(script, clade, rl_nexus):
+def make_test(script, programs):
     def test(directory):
-        counts = play(script, directory, clade, rl_nexus)
+        counts = play(script, directory, programs)
         print(f'# {script.stem}: {sum(counts.values())} entries: ' + ', '.join(f'{n} {word}' for word, n in counts.items()), flush=True)
     return test
 
 
 if __name__ == '__main__':
-    programs = [pathlib.Path(path).resolve() for path in sys.argv[1:3]]
-    scripts = [pathlib.Path(path) for path in sys.argv[3:]] or sorted(HERE.glob('*.txt'))
-    tap.run({'test_' + re.sub(r'\W', '_', script.stem): make_test(script.resolve(), *programs) for script in scripts})
+    programs = [pathlib.Path(path).resolve() for path in sys.argv[1:4]]
+    scripts = [pathlib.Path(path) for path in sys.argv[4:]] or sorted(HERE.glob('*.txt'))
+    tap.run({'test_' + re.sub(r'\W', '_', script.stem): make_test(script.resolve(), programs) for script in scripts})
