@@ -21,11 +21,26 @@ struct lifetime {
   bool reported; /* the program reports the objective itself */
 };
 
-static long stage_of(const char *name) {
-  if (name == NULL || name[0] != 's' || !isdigit((unsigned char)name[1])) return 0;
+/* The stage of `s<stage>-name`, 0 without one; *ret_rest is the name behind it. */
+static long split_name(const char *name, const char **ret_rest) {
   char *end = NULL;
+  *ret_rest = name;
+  if (name == NULL || name[0] != 's' || !isdigit((unsigned char)name[1])) return 0;
   long stage = strtol(name + 1, &end, 10);
-  return *end == '-' ? stage : 0;
+  if (*end != '-') return 0;
+  *ret_rest = end + 1;
+  return stage;
+}
+
+static long stage_of(const char *name) {
+  const char *rest;
+  return split_name(name, &rest);
+}
+
+/* The hours of a stage stand before its metrics and are none. */
+static bool is_hours(const char *name) {
+  const char *rest;
+  return split_name(name, &rest) > 0 && strcmp(rest, "hrs") == 0;
 }
 
 /* The first metric of a report that is no objective: the one with the lowest id, as names got ids in the
@@ -34,7 +49,9 @@ static const struct cl_metric *first_metric(const struct lifetime *l, const stru
   const struct cl_metric *first = NULL;
   for (int i = 0; i < ev->u.reported.metrics.n; i++) {
     const struct cl_metric *m = &ev->u.reported.metrics.items[i];
-    if (m->id > cl_study_settings(l->study)->n_objectives && (first == NULL || m->id < first->id)) first = m;
+    if (m->id <= cl_study_settings(l->study)->n_objectives || is_hours(cl_study_metric_name(l->study, m->id)))
+      continue;
+    if (first == NULL || m->id < first->id) first = m;
   }
   return first;
 }

@@ -447,7 +447,7 @@ static void a_computed_objective_is_the_mean_of_the_first_metric(void **state) {
 static void the_last_stage_is_the_one_that_counts(void **state) {
   (void)state;
   struct world w;
-  world_begin(&w, "echo s1-rew=3 s1-win=1; echo s1-rew=4; echo s2-rew=10; echo s2-rew=20",
+  world_begin(&w, "echo s1-hrs=7 s1-rew=3 s1-win=1; echo s1-rew=4; echo s2-hrs=9 s2-rew=10; echo s2-rew=20",
               ", \"computed\": \"hpmax\", \"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\"}]");
   world_propose(&w, 1);
   world_work(&w, 1);
