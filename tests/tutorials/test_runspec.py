@@ -223,5 +223,18 @@ with clade.start() as run:
     assert [(t['state'], t['attempts'], t['metrics']['hpmax']) for t in trials(directory)] == [('COMPLETE', 2, 4)] * 2, trials(directory)
 
 
+def test_c8_and_c12_runs_have_tags_from_inside_and_outside_and_notes(directory):
+    run(directory, SPEC, '--trials', '2', '--name', 'job1',
+        program=('sh', '-c', f'echo rew=0.5; {CLADE} tag . data=v2 >&2; echo more=x >>"$CLADE_DIR/tags"'))
+    clade(directory, 'tag', 'job1/2', 'keep')
+    out = clade(directory, 'list', 'tags', 'job1').stdout
+    assert re.findall(r'^ +(\d)  (\S+) *(\S*)$', out, re.MULTILINE) == [
+        ('1', 'data', 'v2'), ('1', 'more', 'x'), ('2', 'data', 'v2'), ('2', 'keep', ''), ('2', 'more', 'x')], out
+    kept = json.loads(clade(directory, 'list', 'trials', 'job1', '--tags-any', 'keep', '--json').stdout)
+    assert [trial['trial'] for trial in kept] == [2], kept
+    clade(directory, 'note', 'job1/1', 'the first one')
+    assert 'the first one' in clade(directory, 'list', 'notes', 'job1').stdout
+
+
 if __name__ == '__main__':
     tap.run(dict(globals()))
