@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -37,15 +38,14 @@ static void write_text(int fd, const char *text) {
 
 /* The lock file names its holder before any code of the trainer runs, so that a held lock is never anonymous.
  */
-static void name_holder(const struct cl_child_plan *plan, int64_t start) {
+static bool name_holder(const struct cl_child_plan *plan, int64_t start) {
   char line[100], *at = line;
   const int64_t numbers[] = {getpid(), start, plan->keeper, plan->keeper_start};
   for (size_t i = 0; i < 4; i++) {
     at = put_number(at, numbers[i]);
     *at++ = i < 3 ? ' ' : '\n';
   }
-  ssize_t ignored = write(plan->lock, line, (size_t)(at - line));
-  (void)ignored;
+  return write(plan->lock, line, (size_t)(at - line)) == at - line;
 }
 
 /* The keeper ignores no signal (keeper.c): what it handles becomes the default by exec. */
@@ -95,7 +95,8 @@ static void say_and_exit(const char *what, const char *name) {
 static void become_trainer(const struct cl_child_plan *plan, struct child_word *word) {
   (void)setpgid(0, 0);
   word->start = cl_process_start(getpid());
-  name_holder(plan, word->start);
+  if (word->start == 0) refuse(word, "read the start time of a process");
+  if (!name_holder(plan, word->start)) refuse(word, "name the holder of the lock");
   unblock_signals();
   if (open_output(plan->out, STDOUT_FILENO) < 0) refuse(word, "open the trainer's stdout");
   if (open_output(plan->err, STDERR_FILENO) < 0) refuse(word, "open the trainer's stderr");
