@@ -18,9 +18,11 @@ int cl_libpq_load(struct cl_libpq *pq, struct cl_err *e) {
 #define CL_X(name) \
   { \
     void *symbol = dlsym(handle, #name); \
-    if (symbol == NULL) \
+    if (symbol == NULL) { \
+      (void)dlclose(handle); \
       return CL_FAIL(e, CLADE_EUNSUPPORTED, \
                      "libpq is too old (it has no %s): version 14 or newer is needed", #name); \
+    } \
     memcpy(&pq->name, &symbol, sizeof symbol); /* a function's address, which C will not cast */ \
   }
   CL_LIBPQ_MAP(CL_X)

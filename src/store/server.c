@@ -86,12 +86,14 @@ char *cl_server_programs(void) {
 }
 
 static int choose_user(struct place *p, struct cl_err *e) {
+  struct passwd room, *user = NULL;
+  char texts[16384];
   p->uid = geteuid();
   p->gid = getegid();
   p->drops = p->uid == 0;
-  const struct passwd *user = getpwuid(p->uid);
-  if (p->drops) user = getpwnam("postgres");
-  if (p->drops && user == NULL) user = getpwnam("nobody");
+  if (!p->drops) (void)getpwuid_r(p->uid, &room, texts, sizeof texts, &user);
+  if (p->drops) (void)getpwnam_r("postgres", &room, texts, sizeof texts, &user);
+  if (p->drops && user == NULL) (void)getpwnam_r("nobody", &room, texts, sizeof texts, &user);
   if (p->drops && user == NULL)
     return CL_FAIL(
         e, CLADE_EUNSUPPORTED,

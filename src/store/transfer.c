@@ -135,7 +135,7 @@ static int parse(struct importing *in, const char *text, size_t n, struct cl_err
 static int check_batch(const struct importing *in, const struct cl_err *why, struct cl_err *e) {
   for (int i = 0; i < in->n; i++) {
     const struct cl_append *r = &in->results[i];
-    long long line = (long long)(in->first_line + i);
+    long long line = (long long)in->first_line + i;
     if (r->status != 0)
       return CL_FAIL(e, CLADE_ECORRUPT, "%s:%lld: the event '%s' does not follow from those before it: %s",
                      in->name, line, cl_kind_name(in->events[i].kind),
