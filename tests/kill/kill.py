@@ -183,7 +183,8 @@ def check(study, args):
     fact('trainers of dead engines were adopted', adopted > 0, f'{adopted}')
     kept = study.query('SELECT count(*) FROM attempts a WHERE a.kind = 31 AND EXISTS (SELECT 1 FROM attempts d WHERE '
                        'd.kind = 36 AND NOT d.late AND d.trial = a.trial AND d.attempt = a.attempt)')[0][0]
-    fact('adopted trainers went on to their end', kept > 0, f'{kept}')
+    if args.kills >= 100:  # with few kills it is left to chance whether one of the adopted lives on
+        fact('adopted trainers went on to their end', kept > 0, f'{kept}')
     checked = subprocess.run([args.clade, 'check', 'kill'], cwd=study.dir, env=study.env, capture_output=True, text=True)
     fact('the store agrees with its log', checked.returncode == 0, checked.stderr.strip()[-200:])
     return failures

@@ -54,8 +54,9 @@ int main(int argc, char **argv) {
                          (clade_trainer_float(t, "x") - 0.3) * (clade_trainer_float(t, "x") - 0.3) / step);
     status = clade_trainer_report(t, step);
     if (status < 0) goto fail;
+    if (status == CLADE_TRAINER_STOP)
+      break; /* perhaps the answer to a hello: this report need not be recorded */
     note_acknowledged(t, step);
-    if (status == CLADE_TRAINER_STOP) break;
   }
   if (clade_trainer_done(t) < 0) goto fail;
   status = clade_trainer_exit_status(t);
