@@ -50,7 +50,7 @@ def main():
     parser.add_argument('--stop', type=float, default=13)
     parser.add_argument('--trials', type=int, default=150)
     args = parser.parse_args()
-    args.pause, args.postgres, args.clade = 150, False, os.path.abspath(args.clade)
+    args.pause, args.kills, args.postgres, args.clade = 150, 0, False, os.path.abspath(args.clade)
     kill = load_kill()
     directory = tempfile.mkdtemp(prefix='clade-stop-')
     study = kill.Study(args, directory)
