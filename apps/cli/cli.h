@@ -137,6 +137,15 @@ const char *cl_cli_store(const struct cl_cli *cli);
 int cl_cli_each_address(struct cl_cli *cli, const char *typed,
                         int (*one)(struct cl_cli *cli, const char *address, void *ctx), void *ctx);
 
+/* Open the store and the study (or trials) of `address`, null = the latest, for `one`; the exit status of
+ * that, or of a complaint. */
+struct clade_reader;
+int cl_cli_read(struct cl_cli *cli, const char *address, const void *options,
+                int (*one)(struct cl_cli *cli, const void *options, struct clade_reader *reader));
+
+/* The address among the arguments of a command that takes one: null if none was typed. */
+const char *cl_cli_address(int argc, const char **argv);
+
 /* Nouns that people put before an address (study, job, trial, run and their plurals): how many of the
  * arguments they take (0 or 1); a lone one only if `alone`, for it may be the name of a study. */
 int cl_cli_skip_noun(int argc, const char **argv, bool alone);

@@ -155,7 +155,8 @@ static int write_tuned(struct cl_cli *cli, struct clade_reader *reader, int64_t 
   return CL_EXIT_DONE;
 }
 
-static int show_best(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
+static int show_best(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
+  const struct options *o = options;
   struct clade_best *b = NULL;
   struct cl_err e = {0};
   int status = CL_EXIT_DONE;
@@ -176,19 +177,7 @@ static int show_best(struct cl_cli *cli, const struct options *o, struct clade_r
 
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
-  struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
-  struct cl_err e = {0};
-  int noun = cl_cli_skip_noun(argc, argv, false), status;
-  const char *address = argc > noun ? argv[noun] : NULL;
-  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  if (clade_reader_open(store, address, &reader, &e) < 0)
-    status = cl_cli_fail(cli, &e);
-  else
-    status = show_best(cli, options, reader);
-  clade_reader_close(reader);
-  clade_store_close(store);
-  return status;
+  return cl_cli_read(cli, cl_cli_address(argc, argv), options, show_best);
 }
 
 static const struct cl_cli_option options[] = {

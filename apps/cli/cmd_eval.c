@@ -215,7 +215,8 @@ static void write_json(struct clade_text *t, const struct clade_eval *v) {
   clade_text_add(t, "}\n");
 }
 
-static int evaluate(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
+static int evaluate(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
+  const struct options *o = options;
   struct clade_eval_options what = {.metric = o->metric,
                                     .goal = o->minimize   ? "minimize"
                                             : o->maximize ? "maximize"
@@ -223,6 +224,9 @@ static int evaluate(struct cl_cli *cli, const struct options *o, struct clade_re
                                     .max_runs = o->max_runs.value};
   struct clade_eval *v = NULL;
   struct cl_err e = {0};
+  if (clade_reader_names_trials(reader))
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "a search is evaluated as a whole: name the study alone, %s",
+                           clade_reader_study(reader));
   if (o->minimize && o->maximize)
     return cl_cli_complain(cli, CL_EXIT_USAGE, "--minimize and --maximize cannot both be right: type one");
   if (clade_eval_read(reader, &what, &v, &e) < 0) return cl_cli_fail(cli, &e);
@@ -237,21 +241,7 @@ static int evaluate(struct cl_cli *cli, const struct options *o, struct clade_re
 
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
-  struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
-  struct cl_err e = {0};
-  int noun = cl_cli_skip_noun(argc, argv, false), status;
-  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  if (clade_reader_open(store, argc > noun ? argv[noun] : NULL, &reader, &e) < 0)
-    status = cl_cli_fail(cli, &e);
-  else if (clade_reader_names_trials(reader))
-    status = cl_cli_complain(cli, CL_EXIT_USAGE, "a search is evaluated as a whole: name the study alone, %s",
-                             clade_reader_study(reader));
-  else
-    status = evaluate(cli, options, reader);
-  clade_reader_close(reader);
-  clade_store_close(store);
-  return status;
+  return cl_cli_read(cli, cl_cli_address(argc, argv), options, evaluate);
 }
 
 #define AT(member) offsetof(struct options, member)

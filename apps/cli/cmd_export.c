@@ -21,11 +21,13 @@ static enum cl_cli_rows_form form_of(const char *format, const char *output) {
   return strcmp(format, "jsonl") == 0 ? CL_ROWS_LINES : CL_ROWS_CSV;
 }
 
-static int export_rows(struct cl_cli *cli, const struct options *o, struct clade_reader *reader) {
+static int export_rows(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
+  const struct options *o = options;
   struct clade_list_options q;
   struct clade_table *t = NULL;
   struct cl_err e = {0};
-  int status = cl_cli_list_make(cli, &o->list, true, &q);
+  int status = cl_cli_open_output(cli, o->output);
+  if (status == 0) status = cl_cli_list_make(cli, &o->list, true, &q);
   if (status != 0) return status;
   bool nested = !o->reports && q.n_columns == 0;
   if (nested) {
@@ -48,42 +50,23 @@ static int write_lines(void *ctx, const char *text, size_t n, struct cl_err *e) 
 }
 
 /* The study itself: its events, to be imported into another store. */
-static int export_study(struct cl_cli *cli, const struct options *o, const char *address) {
-  struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
+static int export_study(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
+  const struct options *o = options;
   struct cl_err e = {0};
-  if (o->reports || o->format != NULL)
-    return cl_cli_complain(cli, CL_EXIT_USAGE, "--study writes events, one JSON object a line: leave out %s",
-                           o->reports ? "--reports" : "--format");
-  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  int status = clade_reader_open(store, address, &reader, &e) < 0 ? cl_cli_fail(cli, &e)
-                                                                  : cl_cli_open_output(cli, o->output);
+  int status = cl_cli_open_output(cli, o->output);
   if (status == 0 &&
       clade_study_export(cl_cli_store(cli), clade_reader_study(reader), write_lines, NULL, NULL, &e) < 0)
     status = cl_cli_fail(cli, &e);
-  clade_reader_close(reader);
-  clade_store_close(store);
   return cl_cli_finish(cli, status);
 }
 
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
   const struct options *o = options;
-  struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
-  struct cl_err e = {0};
-  int noun = cl_cli_skip_noun(argc, argv, false), status;
-  const char *address = argc > noun ? argv[noun] : NULL;
-  if (o->study) return export_study(cli, o, address);
-  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  if (clade_reader_open(store, address, &reader, &e) < 0)
-    status = cl_cli_fail(cli, &e);
-  else
-    status = cl_cli_open_output(cli, o->output);
-  if (status == 0) status = export_rows(cli, o, reader);
-  clade_reader_close(reader);
-  clade_store_close(store);
-  return status;
+  if (o->study && (o->reports || o->format != NULL))
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "--study writes events, one JSON object a line: leave out %s",
+                           o->reports ? "--reports" : "--format");
+  return cl_cli_read(cli, cl_cli_address(argc, argv), options, o->study ? export_study : export_rows);
 }
 
 static const struct cl_cli_option options[] = {

@@ -58,7 +58,8 @@ static int follow(struct writing *w, struct clade_reader *reader, struct clade_e
   }
 }
 
-static int show_log(struct cl_cli *cli, const struct options *typed, struct clade_reader *reader) {
+static int show_log(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
+  const struct options *typed = options;
   struct cl_err e = {0};
   struct clade_events_options o = {.after = typed->since.value, .words = !cli->json, .json = cli->json};
   struct writing w = {.cli = cli, .json = cli->json};
@@ -80,21 +81,9 @@ static int show_log(struct cl_cli *cli, const struct options *typed, struct clad
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
   const struct options *o = options;
-  struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
-  struct cl_err e = {0};
-  int noun = cl_cli_skip_noun(argc, argv, false), status;
-  const char *address = argc > noun ? argv[noun] : NULL;
   if (o->last.given && o->all)
     return cl_cli_complain(cli, CL_EXIT_USAGE, "--last and --all exclude each other");
-  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  if (clade_reader_open(store, address, &reader, &e) < 0)
-    status = cl_cli_fail(cli, &e);
-  else
-    status = show_log(cli, o, reader);
-  clade_reader_close(reader);
-  clade_store_close(store);
-  return status;
+  return cl_cli_read(cli, cl_cli_address(argc, argv), options, show_log);
 }
 
 static const struct cl_cli_option options[] = {

@@ -29,28 +29,19 @@ static int show_trials(struct cl_cli *cli, const struct cl_cli_show_options *o, 
   return status;
 }
 
+static int show(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
+  const struct cl_cli_show_options *o = options;
+  if (clade_reader_names_trials(reader)) return show_trials(cli, o, reader);
+  if (o->why || o->verify || o->reports)
+    return cl_cli_complain(cli, CL_EXIT_USAGE,
+                           "--why, --verify and --reports are about trials: name some, such as %s/1",
+                           clade_reader_study(reader));
+  return cl_cli_show_study(cli, reader);
+}
+
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
-  const struct cl_cli_show_options *o = options;
-  struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
-  struct cl_err e = {0};
-  int noun = cl_cli_skip_noun(argc, argv, false), status;
-  const char *address = argc > noun ? argv[noun] : NULL;
-  if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  if (clade_reader_open(store, address, &reader, &e) < 0)
-    status = cl_cli_fail(cli, &e);
-  else if (clade_reader_names_trials(reader))
-    status = show_trials(cli, o, reader);
-  else if (o->why || o->verify || o->reports)
-    status = cl_cli_complain(cli, CL_EXIT_USAGE,
-                             "--why, --verify and --reports are about trials: name some, such as %s/1",
-                             clade_reader_study(reader));
-  else
-    status = cl_cli_show_study(cli, reader);
-  clade_reader_close(reader);
-  clade_store_close(store);
-  return status;
+  return cl_cli_read(cli, cl_cli_address(argc, argv), options, show);
 }
 
 static const struct cl_cli_option options[] = {

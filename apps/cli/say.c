@@ -172,6 +172,24 @@ int cl_cli_each_address(struct cl_cli *cli, const char *typed,
   return status;
 }
 
+int cl_cli_read(struct cl_cli *cli, const char *address, const void *options,
+                int (*one)(struct cl_cli *cli, const void *options, struct clade_reader *reader)) {
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  struct cl_err e = {0};
+  int status = clade_store_open(cl_cli_store(cli), &store, &e);
+  if (status >= 0) status = clade_reader_open(store, address, &reader, &e);
+  status = status < 0 ? cl_cli_fail(cli, &e) : one(cli, options, reader);
+  clade_reader_close(reader);
+  clade_store_close(store);
+  return status;
+}
+
+const char *cl_cli_address(int argc, const char **argv) {
+  int noun = cl_cli_skip_noun(argc, argv, false);
+  return argc > noun ? argv[noun] : NULL;
+}
+
 int cl_cli_skip_noun(int argc, const char **argv, bool alone) {
   static const char *const nouns[] = {"study", "studies", "job", "jobs", "trial", "trials", "run", "runs"};
   if (argc < 1 || (argc < 2 && !alone)) return 0;
