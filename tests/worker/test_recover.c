@@ -48,6 +48,14 @@ static void kill_keeper(pid_t keeper) {
   while (cl_process_lives(keeper, start)) (void)usleep(1000);
 }
 
+/* The worker leaves its trainers behind, and their keeper dies: nobody will know how they end. */
+static void abandon(struct world *w) {
+  pid_t keeper = cl_keeper_pid(w->worker->keeper);
+  cl_worker_shutdown(w->worker, CL_SHUTDOWN_DETACH, 0);
+  world_close(w);
+  kill_keeper(keeper);
+}
+
 /* Wait for something that another process does. */
 #define EVENTUALLY(condition) \
   do { \
@@ -301,8 +309,7 @@ static void an_end_that_was_written_down_is_recorded(void **state) {
   world_touch(&w, 1, 1, "end", "");
   EVENTUALLY(lock_is_free(&w, 1, 1));
   assert_true(world_has(&w, 1, 1, "exit"));
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_true(world_trial(&w, 1)->value == 0.25); /* its last line was read all the same */
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 2);
@@ -318,8 +325,7 @@ static void a_failure_that_was_written_down_is_a_failure(void **state) {
   world_open(&w);
   world_touch(&w, 1, 1, "end", "23");
   EVENTUALLY(lock_is_free(&w, 1, 1));
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_FAILED);
   assert_int_equal(world_trial(&w, 1)->exit_status, 23);
   world_end(&w);
@@ -340,14 +346,10 @@ static void a_trial_that_was_done_stays_complete(void **state) {
   client_send(&c, "{\"type\":\"done\"}");
   (void)client_hear(&w, &c);
   client_close(&c);
-  pid_t keeper = cl_keeper_pid(w.worker->keeper);
-  cl_worker_shutdown(w.worker, CL_SHUTDOWN_DETACH, 0);
-  world_close(&w);
-  kill_keeper(keeper);
+  abandon(&w);
   world_open(&w);
   kill_trainer(&w, 1, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_int_equal(world_trial(&w, 1)->exit_status, -1);
   assert_int_equal(world_count(&w, 1, CL_EVENT_LOST), 0);
@@ -372,10 +374,7 @@ static void a_process_that_vanished_is_lost_and_resumes_from_its_state(void **st
   client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
   (void)client_hear(&w, &c);
   client_close(&c);
-  pid_t keeper = cl_keeper_pid(w.worker->keeper);
-  cl_worker_shutdown(w.worker, CL_SHUTDOWN_DETACH, 0);
-  world_close(&w);
-  kill_keeper(keeper);
+  abandon(&w);
   world_open(&w);
   kill_trainer(&w, 1, 1);
   world_work(&w, 1);
@@ -674,8 +673,7 @@ static void a_decision_taken_while_no_worker_was_there_is_carried_out(void **sta
   kill_engine(e);
   world_open(&w);
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_HUMAN});
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_PRUNED);
   assert_int_equal(world_trial(&w, 1)->exit_status, 128 + SIGTERM);
   world_end(&w);
@@ -689,8 +687,7 @@ static void a_time_limit_counts_over_engines(void **state) {
   world_open(&w);
   int64_t started = world_trial(&w, 1)->started_ms;
   EVENTUALLY(cl_log_now_ms(w.log) - started >= 500);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_PRUNED);
   world_end(&w);
 }

@@ -11,8 +11,7 @@ static void a_program_is_claimed_run_followed_and_recorded(void **state) {
   struct world w;
   world_begin(&w, "echo epoch=1 loss=0.5; echo epoch=2 loss=0.25 acc=0.75", "");
   world_propose(&w, 2.385);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   const struct cl_trial *t = world_trial(&w, 1);
   assert_int_equal(t->head.state, CL_COMPLETE);
   assert_true(t->value == 0.25);
@@ -61,8 +60,7 @@ static void a_program_that_cannot_be_started_fails_and_says_why(void **state) {
   struct world w;
   world_begin(&w, "true", ", \"cwd\": \"/no/such/directory\"");
   world_propose(&w, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_FAILED);
   assert_int_equal(world_trial(&w, 1)->exit_status, 127);
   char *text = world_read(&w, 1, 1, "stderr");
@@ -79,8 +77,7 @@ static void a_trainer_tags_its_trial_by_a_file(void **state) {
               "printf 'plotted_metric=s1-rew\\nkeep\\n=nameless\\n\\377\\nratio=a=b' >\"$CLADE_DIR/tags\"",
               "");
   world_propose(&w, 2.385);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 3);
   json_t *note = world_last(&w, 1, CL_EVENT_NOTE);
@@ -209,8 +206,7 @@ static void an_attempt_that_has_come_and_gone_unseen_is_left_alone(void **state)
   world_open(&other);
   struct cl_err e;
   assert_int_equal(world_try_to_work(&other, 1, &e), 0);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_int_equal(world_state(&other, 1), CL_WAITING); /* it has seen nothing of that */
   assert_int_equal(cl_worker_turn(other.worker, &e), 0);
@@ -333,8 +329,7 @@ static void a_trial_over_its_time_is_pruned_with_its_value(void **state) {
   struct world w;
   world_begin(&w, "echo loss=0.5; sleep 1000", ", \"limits\": {\"time_s\": 0.3, \"grace_s\": 5}");
   world_propose(&w, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_PRUNED);
   assert_true(world_trial(&w, 1)->value == 0.5);
   json_t *stop = world_last(&w, 1, CL_EVENT_STOPPED);
@@ -350,8 +345,7 @@ static void a_trial_over_its_memory_fails_and_names_the_limit(void **state) {
   world_begin(&w, "head -c 60000000 /dev/zero | tail -c 60000000 | sleep 1000",
               ", \"limits\": {\"memory_bytes\": 30000000}");
   world_propose(&w, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_FAILED);
   assert_int_equal(world_trial(&w, 1)->exit_status, 128 + SIGKILL);
   json_t *end = world_last(&w, 1, CL_EVENT_ENDED);
@@ -423,8 +417,7 @@ static void a_finished_study_starts_only_what_it_may(void **state) {
   ev.u.proposed.values = (struct cl_assigned_list){2, values};
   assert_int_equal(cl_log_append(w.log, &ev, &result, NULL), 0);
   assert_int_equal(result.status, 0);
-  world_work(&w, 2);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 2);
   assert_int_equal(world_state(&w, 1), CL_WAITING);
   assert_int_equal(world_state(&w, 2), CL_COMPLETE);
   world_end(&w);
@@ -436,8 +429,7 @@ static void a_computed_objective_is_the_mean_of_the_first_metric(void **state) {
   world_begin(&w, "echo epoch=1 rew=3 win=9; echo epoch=2 rew=5 win=9; echo epoch=3 rew=7.5",
               ", \"computed\": \"hpmax\", \"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\"}]");
   world_propose(&w, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_true(fabs(world_trial(&w, 1)->value - 15.5 / 3) < 1e-12);
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 4);
@@ -450,8 +442,7 @@ static void the_last_stage_is_the_one_that_counts(void **state) {
   world_begin(&w, "echo s1-hrs=7 s1-rew=3 s1-win=1; echo s1-rew=4; echo s2-hrs=9 s2-rew=10; echo s2-rew=20",
               ", \"computed\": \"hpmax\", \"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\"}]");
   world_propose(&w, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_true(world_trial(&w, 1)->value == 15);
   world_end(&w);
 }
@@ -461,8 +452,7 @@ static void output_without_an_end_of_line_counts(void **state) {
   struct world w;
   world_begin(&w, "printf 'loss=0.5\\nloss=0.125'", "");
   world_propose(&w, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_true(world_trial(&w, 1)->value == 0.125);
   world_end(&w);
 }
@@ -473,8 +463,7 @@ static void a_flood_of_output_is_recorded_to_its_end(void **state) {
   world_begin(
       &w, "seq 3500 | sed 's/.*/step=& loss=&/'; yes noise | head -c 3000000; echo step=4000 loss=2.385", "");
   world_propose(&w, 1);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_is_idle(&w));
+  world_work_off(&w, 1);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_true(world_trial(&w, 1)->value == 2.385);
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 3501);

@@ -145,6 +145,11 @@ void world_work(struct world *w, int slots) {
   world_turn(w);
 }
 
+void world_work_off(struct world *w, int slots) {
+  world_work(w, slots);
+  WORLD_UNTIL(w, world_is_idle(w));
+}
+
 static struct cl_append append(struct world *w, const struct cl_event *ev) {
   struct cl_append result = {0};
   struct cl_err e = {0};

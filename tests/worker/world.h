@@ -50,6 +50,7 @@ void world_end(struct world *w);
 void world_open(struct world *w);
 void world_close(struct world *w); /* the worker leaves, and the log is closed */
 
+void world_work_off(struct world *w, int slots); /* the next, and until nothing waits or runs */
 void world_work(struct world *w, int slots); /* create a worker (w->options may have been set) and recover */
 int world_try_to_work(struct world *w, int slots, struct cl_err *e);
 
