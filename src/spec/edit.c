@@ -393,6 +393,8 @@ static bool says_the_same(const char *old, size_t n_old, const char *new) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
       if (strcasecmp(new, words[i]) == 0) return false;
     if (!quoted && cl_text_to_number(new, &y)) return false;
+    if (old[0] == '\'' && (memchr(old + 1, '\'', n_old - 2) != NULL || strchr(new, '\\') != NULL))
+      return false;
     return n_old - 2 == n_new - 2 * quoted && memcmp(old + 1, new + quoted, n_old - 2) == 0;
   }
   if (n_old >= sizeof a || n_new >= sizeof b) return false;

@@ -100,15 +100,15 @@ static int read_name(struct lines *l, struct cl_section_entry *ret, struct cl_er
   return ret->name == NULL ? CL_FAIL_NOMEM(e) : 0;
 }
 
-/* At a place of a list: the same place, or the end of the comment or quoted word that begins there. */
+/* At a place of a list: the same place, or the end of the comment or quoted word that begins there. A quote
+ * that is not closed on its line is none: what stands on other lines must not change where the list ends. */
 static size_t skip_hidden(const char *text, size_t end, size_t at) {
   assert(at > 0 && at < end);
   char before = text[at - 1], c = text[at];
   if (c == '#' && isspace((unsigned char)before)) return end_of_line(text, end, at);
   if ((c != '"' && c != '\'') || strchr("[, \t\r\n", before) == NULL) return at;
-  for (size_t i = at + 1; i < end; i++)
-    if (text[i] == c) return i;
-  return at;
+  size_t behind = cl_word_quoted_end(text, end_of_line(text, end, at), at, true);
+  return behind == 0 ? at : behind - 1;
 }
 
 static bool entry_follows(const char *text, size_t at) {
@@ -141,10 +141,8 @@ static int read_tuned(struct lines *l, size_t at, struct cl_section_entry *ret, 
   const char *text = l->s->text;
   size_t end = at;
   if (at < l->end && (text[at] == '"' || text[at] == '\'')) {
-    end = at + 1;
-    while (end < l->end && text[end] != text[at]) end++;
-    if (end == l->end) return cl_source_fail(l->s, at, NULL, e, "the quote %c is not closed", text[at]);
-    end++;
+    end = cl_word_quoted_end(text, l->end, at, true);
+    if (end == 0) return cl_source_fail(l->s, at, NULL, e, "the quote %c is not closed", text[at]);
   } else
     while (end < l->end && !is_comment(l, end)) end++;
   size_t rest = skip_blanks(l, end);
@@ -211,8 +209,9 @@ void cl_section_done(struct cl_section *s) {
   *s = (struct cl_section){0};
 }
 
-/* Comments in a list of several lines are no values. */
+/* Comments in a list of several lines are no values. The text begins with the bracket. */
 static void blank_comments(char *text, size_t n) {
+  assert(n > 0 && text[0] == '[');
   for (size_t i = 1; i < n; i++) {
     size_t end = skip_hidden(text, n, i);
     if (text[i] == '#') memset(text + i, ' ', end - i);
@@ -224,9 +223,9 @@ static int define_list(const struct cl_reader *r, const struct cl_section_entry 
                        struct cl_definition *d, struct cl_err *e) {
   assert(entry->list_end >= entry->list_at + 2 && r->source->text[entry->list_at] == '[');
   size_t start = entry->list_at + 1, n = entry->list_end - 1 - start, at = 0;
-  char *text = cl_arena_bytes(r->arena, r->source->text + start, n);
+  char *text = cl_arena_bytes(r->arena, r->source->text + entry->list_at, n + 1);
   if (text == NULL) return CL_FAIL_NOMEM(e);
-  blank_comments(text, n);
+  blank_comments(text++, n + 1);
   struct cl_word_list words = {0};
   int status = cl_word_list_split(r->arena, text, n, true, &words, &at, e);
   if (status == CLADE_ESPEC) status = cl_source_blame(r->source, start + at, NULL, e);
@@ -250,7 +249,13 @@ static int define_tuned(const struct cl_reader *r, const struct cl_section_entry
   assert(entry->tuned_end > entry->tuned_at);
   size_t n = entry->tuned_end - entry->tuned_at;
   bool quoted = text[0] == '"' || text[0] == '\'';
-  char *copy = quoted ? cl_arena_bytes(r->arena, text + 1, n - 2) : cl_arena_bytes(r->arena, text, n);
+  struct cl_text word = {0};
+  if (quoted)
+    cl_word_unquote(&word, text, n, true);
+  else
+    cl_text_add_bytes(&word, text, n);
+  char *copy = word.failed ? NULL : cl_arena_bytes(r->arena, cl_text_get(&word), word.length);
+  cl_text_done(&word);
   if (copy == NULL) return CL_FAIL_NOMEM(e);
   d->h.tuned = quoted ? cl_value_text(copy) : cl_value_parse(copy);
   d->at_tuned = entry->tuned_at;

@@ -12,31 +12,71 @@ void cl_word_list_done(struct cl_word_list *w) {
   *w = (struct cl_word_list){0};
 }
 
+size_t cl_word_quoted_end(const char *text, size_t n, size_t at, bool doubled) {
+  assert(at < n && (text[at] == '"' || text[at] == '\''));
+  char quote = text[at];
+  for (size_t i = at + 1; i < n; i++) {
+    bool pair =
+        quote == '"' ? text[i] == '\\' : doubled && i + 1 < n && text[i] == quote && text[i + 1] == quote;
+    if (pair)
+      i++;
+    else if (text[i] == quote)
+      return i + 1;
+  }
+  return 0;
+}
+
+/* The character U+0001 … U+FFFF that \uXXXX at `at` names; 0 if it names none. */
+static uint32_t read_code(const char *text, size_t n, size_t at) {
+  uint32_t code = 0;
+  if (at + 6 > n || text[at + 1] != 'u') return 0;
+  for (size_t i = at + 2; i < at + 6; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (!isxdigit(c)) return 0;
+    code = code * 16 + (uint32_t)(isdigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+  }
+  return code >= 0xD800 && code <= 0xDFFF ? 0 : code;
+}
+
+static void add_utf8(struct cl_text *word, uint32_t code) {
+  assert(code > 0 && code <= 0xFFFF);
+  if (code >= 0x800) cl_text_add_char(word, (char)(0xE0 | code >> 12));
+  if (code >= 0x80) cl_text_add_char(word, (char)((code >= 0x800 ? 0x80 : 0xC0) | (code >> 6 & 0x3F)));
+  cl_text_add_char(word, (char)(code >= 0x80 ? 0x80 | (code & 0x3F) : code));
+}
+
+/* \x at text[i] within double quotes becomes what it stands for; how many bytes it takes. */
+static size_t read_escape(const char *text, size_t n, size_t i, struct cl_text *word) {
+  static const char letters[] = "\"\\/ntr", meant[] = "\"\\/\n\t\r";
+  uint32_t code = read_code(text, n, i);
+  const char *letter = i + 1 < n && text[i + 1] != '\0' ? strchr(letters, text[i + 1]) : NULL;
+  if (code != 0)
+    add_utf8(word, code);
+  else
+    cl_text_add_char(word, letter != NULL ? meant[letter - letters] : '\\');
+  return code != 0 ? 6 : letter != NULL ? 2 : 1;
+}
+
+void cl_word_unquote(struct cl_text *word, const char *text, size_t n, bool doubled) {
+  assert(n >= 2 && cl_word_quoted_end(text, n, 0, doubled) == n);
+  for (size_t i = 1; i < n - 1;) {
+    if (text[0] == '"' && text[i] == '\\') {
+      i += read_escape(text, n - 1, i, word);
+      continue;
+    }
+    cl_text_add_char(word, text[i]);
+    i += doubled && text[0] == '\'' && text[i] == '\'' ? 2 : 1;
+  }
+}
+
 /* Reads one quoted part that begins at text[*i]; *i ends behind it. */
 static int read_quoted(const char *text, size_t n, size_t *i, bool doubled, struct cl_text *word,
                        struct cl_err *e) {
-  size_t start = *i;
-  char quote = text[(*i)++];
-  assert(quote == '"' || quote == '\'');
-  while (*i < n) {
-    char c = text[*i];
-    if (c == quote && doubled && quote == '\'' && *i + 1 < n && text[*i + 1] == '\'') {
-      cl_text_add_char(word, '\'');
-      *i += 2;
-    } else if (c == quote) {
-      ++*i;
-      return 0;
-    } else if (c == '\\' && quote == '"' && *i + 1 < n && strchr("\"\\nt", text[*i + 1]) != NULL) {
-      char escaped = text[*i + 1];
-      cl_text_add_char(word, escaped == 'n' ? '\n' : escaped == 't' ? '\t' : escaped);
-      *i += 2;
-    } else {
-      cl_text_add_char(word, c);
-      ++*i;
-    }
-  }
-  *i = start;
-  return CL_FAIL(e, CLADE_ESPEC, "the quote %c is not closed", quote);
+  size_t end = cl_word_quoted_end(text, n, *i, doubled);
+  if (end == 0) return CL_FAIL(e, CLADE_ESPEC, "the quote %c is not closed", text[*i]);
+  cl_word_unquote(word, text + *i, end - *i, doubled);
+  *i = end;
+  return 0;
 }
 
 static int keep_word(struct cl_arena *arena, struct cl_word_list *ret, const struct cl_text *word,

@@ -17,6 +17,15 @@ struct cl_word_list {
 
 void cl_word_list_done(struct cl_word_list *w);
 
+/* Behind the quote that closes the one at text[at], 0 if none does. Within double quotes \ hides what
+ * follows;
+ * '' is one ' within single quotes if `doubled`. */
+size_t cl_word_quoted_end(const char *text, size_t n, size_t at, bool doubled);
+
+/* Append what text[0, n), a whole quoted word, means: \" \\ \/ \n \t \r \uXXXX within double quotes, ''
+ * within single ones if `doubled`; another \ stands for itself. */
+void cl_word_unquote(struct cl_text *ret, const char *text, size_t n, bool doubled);
+
 /* Split text[0, n) at commas, and at spaces too when `spaces` is set (rl_nexus); otherwise spaces around a
  * word are dropped. 'it''s' and "a\"b" hold anything. Empty words between commas are errors, a comma at the
  * end is not. On failure *ret_at is the place in `text`. CLADE_ESPEC, CLADE_ENOMEM. */

@@ -145,6 +145,44 @@ static void absent_values_are_left_alone(void **state) {
       "hyperparameters:\n  a: {range: [1, 9], tuned_value: 5}\n  b:\n    range: [1, 9]\n    tuned_value: 3\n");
 }
 
+static void tuned_values_of_a_runspec_are_read_back_as_they_were(void **state) {
+  (void)state;
+  static const char spec[] =
+      "job_launcher:\n  hp_tuning: false\nhyperparameters:\n  - name: &a\n"
+      "      unordered_tuning_values: ['x #y', f(1,\n        2), say(\"), 'it''s', \"a\\\"]b\", # one \" of them\n"
+      "        \"tab\\tnew\\nline \\u00e9\\u20ac\\u0041\", \"C:\\dir\", 'C:\\new', \"8\", 2.385, '']\n"
+      "      tuned_value: 'it''s'\nz: *a\n";
+  static const char *const texts[] = {"x #y",
+                                      "f(1,\n        2)",
+                                      "say(\")",
+                                      "it's",
+                                      "a\"]b",
+                                      "tab\tnew\nline \xc3\xa9\xe2\x82\xac"
+                                      "A",
+                                      "C:\\dir",
+                                      "C:\\new",
+                                      "8"};
+  struct cl_settings *s = help_settings(spec, "-- x {spec}");
+  const struct cl_hyperparameter *a = help_find(s, "a");
+  assert_int_equal(a->n_values, 11);
+  assert_string_equal(a->tuned.as.text, "it's");
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    assert_string_equal(a->values[i].as.text, texts[i]);
+  for (int i = 0; i < a->n_values; i++) {
+    struct cl_spec *written = NULL;
+    struct cl_text text = {0};
+    struct cl_err e = {0};
+    assert_int_equal(cl_spec_parse(spec, strlen(spec), "spec.yaml", &written, &e), 0);
+    if (cl_spec_splice(written, &s->space, &a->values[i], &text, NULL, &e) < 0) fail_msg("%s", e.text);
+    struct cl_settings *again = help_settings(cl_text_get(&text), "-- x {spec}");
+    assert_true(cl_value_equal(help_find(again, "a")->tuned, a->values[i]));
+    cl_settings_destroy(again);
+    cl_spec_destroy(written);
+    cl_text_done(&text);
+  }
+  cl_settings_destroy(s);
+}
+
 static void short_forms_have_no_place_for_a_tuned_value(void **state) {
   (void)state;
   struct cl_spec *s = NULL;
@@ -249,6 +287,7 @@ int main(void) {
       cmocka_unit_test(best_values_are_written_in_their_lines_only),
       cmocka_unit_test(values_that_stand_there_already_keep_their_spelling),
       cmocka_unit_test(absent_values_are_left_alone),
+      cmocka_unit_test(tuned_values_of_a_runspec_are_read_back_as_they_were),
       cmocka_unit_test(short_forms_have_no_place_for_a_tuned_value),
       cmocka_unit_test(keys_are_found_by_path),
       cmocka_unit_test(a_command_line_has_no_lines),
