@@ -221,6 +221,10 @@ static int touch(struct cl_members *m, uint32_t i, struct cl_err *e) {
   return 0;
 }
 
+bool cl_members_is_ruling(const struct cl_event *ev) {
+  return ev->cause == CL_CAUSE_EXPLOIT || ev->cause == CL_CAUSE_EXPLORE || ev->cause == CL_CAUSE_GENERATION;
+}
+
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e) {
   if (ev->subject == 0) return 0;
   if (ev->kind == CL_EVENT_PROPOSED &&
@@ -229,10 +233,10 @@ int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_
   int i = cl_members_find(m, ev->subject);
   if (i < 0) return 0;
   struct cl_member *a = &m->items[i];
-  if (ev->kind == CL_EVENT_PAUSED) a->by_person = ev->cause != CL_CAUSE_EXPLOIT;
+  if (ev->kind == CL_EVENT_PAUSED) a->by_person = !cl_members_is_ruling(ev);
   bool ruled = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
   if (ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED) a->by_person = false;
-  a->rulings += ruled && ev->cause == CL_CAUSE_EXPLOIT;
+  a->rulings += ruled && cl_members_is_ruling(ev);
   if (ev->kind == CL_EVENT_REPORTED || ev->kind == CL_EVENT_SAVED) return look(m, (uint32_t)i, e);
   return touch(m, (uint32_t)i, e);
 }

@@ -57,6 +57,9 @@ struct cl_members {
 
 void cl_members_done(struct cl_members *m); /* a zeroed struct with env and options set is an empty one */
 
+/* Was it decided by a method that rules a population (causes exploit, explore, generation)? */
+bool cl_members_is_ruling(const struct cl_event *ev);
+
 /* The replica has applied `ev`. CLADE_ENOMEM. */
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e);
 

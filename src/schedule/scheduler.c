@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "schedule/methods.h"
 
 struct cl_scheduler {
@@ -35,13 +36,21 @@ static struct cl_options options_of(const struct cl_scheduler_ops *ops, const st
   return (struct cl_options){"schedule", ops->name, ops->options, settings->schedule};
 }
 
+static int refuse(const char *method, struct cl_err *e) {
+  struct cl_text known = {0};
+  for (int i = 0; schedulers[i] != NULL; i++)
+    cl_text_format(&known, "%s%s", i == 0 ? "" : ", ", schedulers[i]->name);
+  int status = CL_FAIL(e, CLADE_ESPEC, "schedule: this clade has no method \"%s\"; it has %s", method,
+                       known.failed ? "others" : cl_text_get(&known));
+  cl_text_done(&known);
+  return status;
+}
+
 int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e) {
   if (settings->schedule == NULL) return 0;
   const struct cl_scheduler_ops *ops = ops_of(settings);
   const char *method = json_string_value(json_object_get(settings->schedule, "method"));
-  if (ops == NULL)
-    return CL_FAIL(e, CLADE_ESPEC, "schedule: this clade has no method \"%s\"; it has pbt",
-                   method == NULL ? "" : method);
+  if (ops == NULL) return refuse(method == NULL ? "" : method, e);
   struct cl_options options = options_of(ops, settings);
   CL_TRY(cl_options_check(&options, e));
   return ops->check(settings, &options, e);

@@ -1,9 +1,10 @@
 /* Schedulers: what becomes of trials that train: go on, take over another's state and values, pause, stop.
  *
- * A method is one file with one const op table, and one line in registry.c. A scheduler is pure: a function
- * of (settings, seed, log prefix); nothing of it is saved, and recorded decisions are applied, never
- * recomputed. What it must know of earlier decisions stands in their args. A trial asks when a report reached
- * the `until` of its last decision (events.md 1); a dead member of a population asks as well.
+ * A method is one file with one const op table, and one line in scheduler.c; what methods that rule
+ * populations share, and how to add one, stands in ruling.h. A scheduler is pure: a function of (settings,
+ * seed, log prefix); nothing of it is saved, and recorded decisions are applied, never recomputed. What it
+ * must know of earlier decisions stands in their args. A trial asks when a report reached the `until` of its
+ * last decision (events.md 1); a dead member of a population asks as well.
  *
  * Free mode: a trial is judged by all that is in the replica. Ordered mode: by rung, then trial, so that the
  * rulings do not depend on timing; only pauses that lend a slot do, and they change nothing.

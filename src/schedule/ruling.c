@@ -1,0 +1,276 @@
+#include "schedule/ruling.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "base/alloc.h"
+
+/* The args of a ruling: what a scheduler that reads the log needs to know, and what people want to. */
+
+static void begin_args(struct cl_rulings *r, const char *rule, size_t member,
+                       const struct cl_evaluation *own) {
+  const struct cl_member *a = &r->members.items[member];
+  double sign = cl_objective_sign(&r->env->settings->objectives[0]);
+  cl_text_clear(&r->args);
+  cl_text_format(&r->args, "{\"rule\": \"%s\", \"rung\": %d, \"step\": ", rule, (int)a->asks);
+  cl_text_add_json_number(&r->args, own->step);
+  cl_text_add(&r->args, ", \"own\": ");
+  cl_text_add_json_number(&r->args, isfinite(own->score) ? sign * own->score : NAN);
+  if (a->state == CL_MEMBER_DEAD) cl_text_add(&r->args, ", \"dead\": true");
+}
+
+static void add_view(struct cl_rulings *r, const struct cl_exploit_view *view) {
+  if (view == NULL) return;
+  if (view->rung != 0)
+    cl_text_format(&r->args, ", \"at\": %d, \"rank\": %zu, \"of\": %zu", (int)view->rung, view->rank,
+                   view->of);
+  if (isnan(view->draw)) return;
+  cl_text_add(&r->args, ", \"draw\": ");
+  cl_text_add_json_number(&r->args, view->draw);
+}
+
+static void add_donor(struct cl_rulings *r, size_t donor, const struct cl_evaluation *own,
+                      const struct cl_evaluation *v) {
+  double sign = cl_objective_sign(&r->env->settings->objectives[0]);
+  cl_text_format(&r->args, ", \"donor\": %lld, \"score\": ", (long long)r->members.items[donor].trial);
+  cl_text_add_json_number(&r->args, sign * v->score);
+  cl_text_format(&r->args, ", \"donor_rung\": %d, \"reports\": [%lld, %lld]", (int)v->rung,
+                 (long long)own->report, (long long)v->report);
+}
+
+int cl_ruling_end(struct cl_rulings *r, struct cl_event *ret, struct cl_err *e) {
+  cl_text_add(&r->args, "}");
+  if (r->args.failed) return CL_FAIL_NOMEM(e);
+  ret->args = cl_text_get(&r->args);
+  return 0;
+}
+
+/* Rulings. */
+
+struct cl_rng cl_ruling_stream(const struct cl_rulings *r, enum cl_purpose purpose, size_t member) {
+  const struct cl_member *a = &r->members.items[member];
+  return cl_rng_stream((uint64_t)cl_study_seed(r->env->study), purpose, (uint64_t)a->trial, a->rulings);
+}
+
+bool cl_ruling_is_dead(const struct cl_rulings *r, size_t member) {
+  assert(member < r->members.n);
+  return r->members.items[member].state == CL_MEMBER_DEAD;
+}
+
+/* The next step to be asked at: none where training ends anyway. */
+static double bounded(double until, double stop, double end) {
+  if (stop > 0 && stop < until) until = stop;
+  return end > 0 && until >= end * (1 - 1e-12) ? CL_NO_STEP : until;
+}
+
+double cl_ruling_until(const struct cl_rulings *r, int32_t rung) {
+  return bounded(cl_members_step(&r->members, rung + 1), r->stop, r->end);
+}
+
+static void about(const struct cl_rulings *r, size_t member, enum cl_kind kind, enum cl_cause cause,
+                  struct cl_event *ret) {
+  const struct cl_trial *t = cl_study_trial(r->env->study, r->members.items[member].trial);
+  *ret = (struct cl_event){.kind = kind,
+                           .subject = t->number,
+                           .seen = t->head.version,
+                           .as_of = cl_study_head(r->env->study)->position,
+                           .cause = cause};
+}
+
+static int lend(struct cl_rulings *r, size_t member, struct cl_event *ret, struct cl_err *e) {
+  const struct cl_evaluation own = cl_members_describe(&r->members, member);
+  about(r, member, CL_EVENT_PAUSED, r->cause, ret);
+  ret->u.paused.at = own.report;
+  begin_args(r, "turn", member, &own);
+  cl_text_format(&r->args, ", \"reports\": [%lld]", (long long)own.report);
+  return cl_ruling_end(r, ret, e);
+}
+
+static int stop(struct cl_rulings *r, size_t member, const struct cl_evaluation *own, struct cl_event *ret,
+                struct cl_err *e) {
+  about(r, member, CL_EVENT_STOPPED, CL_CAUSE_STOP_RULE, ret);
+  ret->u.stopped.at = own->report;
+  ret->u.stopped.how = CL_STOP_ASK;
+  cl_text_clear(&r->args);
+  cl_text_add(&r->args, "{\"rule\": \"stop\", \"value\": ");
+  cl_text_add_json_number(&r->args, own->step);
+  cl_text_add(&r->args, ", \"bound\": ");
+  cl_text_add_json_number(&r->args, r->stop);
+  return cl_ruling_end(r, ret, e);
+}
+
+/* A trial that has lost its process cannot be continued, but what it will be asked next can be set. */
+void cl_ruling_keep(struct cl_rulings *r, const char *rule, size_t member, const struct cl_evaluation *own,
+                    const struct cl_exploit_view *view, struct cl_event *ret) {
+  const struct cl_member *a = &r->members.items[member];
+  int state = cl_study_trial(r->env->study, a->trial)->head.state;
+  bool gone = state == CL_LOST || state == CL_PREEMPTED;
+  assert(a->state != CL_MEMBER_DEAD);
+  about(r, member, gone ? CL_EVENT_SET : CL_EVENT_CONTINUED, r->cause, ret);
+  if (gone) {
+    ret->u.set.until = cl_ruling_until(r, a->asks);
+  } else {
+    ret->u.continued.until = cl_ruling_until(r, a->asks);
+    ret->u.continued.report = own->report;
+  }
+  begin_args(r, rule, member, own);
+  cl_text_format(&r->args, ", \"reports\": [%lld]", (long long)own->report);
+  add_view(r, view);
+}
+
+static int assign(struct cl_rulings *r, const struct cl_value *values, int *ret_n, struct cl_err *e) {
+  const struct cl_space *space = cl_study_space(r->env->study);
+  size_t most = (size_t)space->n + (space->n == 0);
+  if (cl_grow(&r->assigned, &r->cap_assigned, most, sizeof *r->assigned) < 0) return CL_FAIL_NOMEM(e);
+  *ret_n = 0;
+  for (int i = 0; i < space->n; i++)
+    if (values[i].kind != CL_ABSENT)
+      r->assigned[(*ret_n)++] = (struct cl_assigned){space->items[i].id, values[i]};
+  return 0;
+}
+
+int cl_ruling_take_over(struct cl_rulings *r, const char *rule, size_t member,
+                        const struct cl_evaluation *own, const struct cl_exploit_view *view,
+                        const struct cl_takeover *take, struct cl_event *ret, struct cl_err *e) {
+  assert(take->state->snapshot != 0);
+  int n = 0;
+  CL_TRY(assign(r, take->values, &n, e));
+  about(r, member, CL_EVENT_EXPLOITED, r->cause, ret);
+  ret->u.exploited.snapshot = take->state->snapshot;
+  ret->u.exploited.with = take->with;
+  ret->u.exploited.infeasible = take->infeasible;
+  ret->u.exploited.values = (struct cl_assigned_list){n, r->assigned};
+  ret->u.exploited.until = cl_ruling_until(r, take->state->rung);
+  begin_args(r, rule, member, own);
+  add_view(r, view);
+  add_donor(r, take->donor, own, take->state);
+  return 0;
+}
+
+/* 0; CLADE_EMPTY: dead, and nobody to take over from. */
+static int judge(struct cl_rulings *r, size_t member, struct cl_event *ret, struct cl_err *e) {
+  int32_t rung = r->members.items[member].asks;
+  const struct cl_evaluation *own = cl_population_of(&r->members.population, rung, member);
+  assert(own != NULL);
+  bool over = !cl_ruling_is_dead(r, member) && r->stop > 0 && own->step >= r->stop;
+  return over ? stop(r, member, own, ret, e) : r->judge(r, member, own, ret, e);
+}
+
+int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
+  struct cl_rulings *r = st;
+  for (;;) {
+    size_t member = 0;
+    bool lends = false;
+    int status = cl_members_next(&r->members, room, &member, &lends, e);
+    if (status == CLADE_EMPTY && room->unproposed == 0) cl_members_forget(&r->members);
+    if (status != 0) return status;
+    status = lends ? lend(r, member, ret, e) : judge(r, member, ret, e);
+    if (status < 0) return status;
+    if (status == 0) return cl_members_decided(&r->members, member, lends, e);
+    assert(cl_ruling_is_dead(r, member));
+    cl_members_skip(&r->members, member);
+  }
+}
+
+int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e) {
+  struct cl_rulings *r = st;
+  return cl_members_asks(&r->members, trial, e);
+}
+
+/* Earlier rulings. */
+
+static double number_of(const json_t *args, const char *key, double otherwise) {
+  const json_t *node = json_object_get(args, key);
+  return json_is_number(node) ? json_number_value(node) : otherwise;
+}
+
+static double score_of(const struct cl_rulings *r, const json_t *args, const char *key) {
+  double x = number_of(args, key, NAN);
+  return isfinite(x) ? x * cl_objective_sign(&r->env->settings->objectives[0]) : -INFINITY;
+}
+
+static int64_t report_of(const json_t *args, size_t index) {
+  return (int64_t)json_integer_value(json_array_get(json_object_get(args, "reports"), index));
+}
+
+/* The evaluation that the member had, if it was not seen when it was made: its reports may have been left
+ * out. */
+static int recall_own(struct cl_rulings *r, size_t member, const json_t *args, struct cl_err *e) {
+  const struct cl_member *a = &r->members.items[member];
+  const struct cl_trial *t = cl_study_trial(r->env->study, a->trial);
+  struct cl_evaluation what = {.trial = a->trial,
+                               .rung = (int32_t)number_of(args, "rung", 1),
+                               .step = number_of(args, "step", NAN),
+                               .score = score_of(r, args, "own"),
+                               .report = report_of(args, 0)};
+  const struct cl_evaluation *seen = cl_population_of(&r->members.population, what.rung, member);
+  if (seen != NULL && !seen->given_up && seen->report == what.report) return 0;
+  const struct cl_snapshot *n = cl_study_snapshot(r->env->study, cl_trial_resume_from(r->env->study, t));
+  bool saved = n != NULL && n->usable && n->trial == t->number && n->step == what.step;
+  what.snapshot = saved && isfinite(what.score) ? n->position : 0;
+  struct cl_evaluation *v = cl_evaluation_create(r->env->study, t, &what);
+  return v == NULL ? CL_FAIL_NOMEM(e) : cl_members_recall(&r->members, member, v, e);
+}
+
+static int recall(struct cl_rulings *r, const struct cl_event *ev, struct cl_err *e) {
+  int member = cl_members_find(&r->members, ev->subject);
+  json_t *args = member < 0 || ev->args == NULL ? NULL : json_loads(ev->args, 0, NULL);
+  int status = 0;
+  bool turn = ev->kind == CL_EVENT_PAUSED && r->members.ordered; /* not its turn yet */
+  if (json_is_object(args) && !turn) {
+    status = recall_own(r, (size_t)member, args, e);
+    if (status == 0 && ev->kind == CL_EVENT_EXPLOITED)
+      status = cl_members_clone(&r->members, (size_t)member, (int32_t)number_of(args, "donor_rung", 1),
+                                json_is_true(json_object_get(args, "dead")), e);
+  }
+  json_decref(args);
+  return status;
+}
+
+int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
+  struct cl_rulings *r = st;
+  bool rules = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED ||
+               ev->kind == CL_EVENT_PAUSED || ev->kind == CL_EVENT_SET;
+  if (rules && cl_members_is_ruling(ev)) CL_TRY(recall(r, ev, e));
+  return cl_members_apply(&r->members, ev, e);
+}
+
+/* Making. */
+
+int cl_rulings_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
+  if (cl_options_has(o, "population") && (int64_t)cl_options_number(o, "population") != settings->trials)
+    return CL_FAIL(
+        e, CLADE_ESPEC,
+        "schedule: population is %lld, but trials is %lld: every trial is a member, so give one of the two",
+        (long long)cl_options_number(o, "population"), (long long)settings->trials);
+  if (settings->trials < 2)
+    return CL_FAIL(e, CLADE_ESPEC,
+                   "schedule: a population of %lld cannot learn from each other: it needs at least 2",
+                   (long long)settings->trials);
+  return 0;
+}
+
+void cl_rulings_init(struct cl_rulings *r, const struct cl_schedule_env *env) {
+  const struct cl_options *o = &env->options;
+  r->env = env;
+  r->cause = CL_CAUSE_EXPLOIT;
+  r->stop = cl_options_number(o, "stop");
+  r->end = cl_options_number(o, "end");
+  r->members.env = env;
+  r->members.interval = cl_options_number(o, "interval");
+  r->members.sync = cl_options_number(o, "sync") != 0;
+  r->members.ordered = env->settings->lag > 0;
+}
+
+/* The first rung at or above burn_in. */
+double cl_rulings_first(const struct cl_options *o) {
+  double interval = cl_options_number(o, "interval");
+  double rung = ceil(cl_options_number(o, "burn_in") / interval - 1e-9);
+  return bounded(interval * (rung < 1 ? 1 : rung), cl_options_number(o, "stop"), cl_options_number(o, "end"));
+}
+
+void cl_rulings_done(struct cl_rulings *r) {
+  cl_members_done(&r->members);
+  cl_free(r->assigned);
+  cl_text_done(&r->args);
+}
