@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/loss_rule.h"
+
 static const double slope_max = 10;
 
 static double value_of(const double *t, double x, double y) {
@@ -59,12 +61,6 @@ double clade_loss_evaluate(const struct clade_loss *loss, const double *target, 
   return -total / n;
 }
 
-/* df/dy as a polynomial in y and x: c1 + ch y + chh y^2 + chy xy + cy x + cyy x^2. */
-bool clade_loss_is_valid(const double t[CLADE_LOSS_PARAMETERS], int classes) {
-  double n = classes;
-  double c1 =
-      t[2] - t[3] * t[1] + t[4] * t[1] * t[1] / 2 - t[5] * t[0] + t[6] * t[0] * t[1] + t[7] * t[0] * t[0] / 2;
-  double ch = t[3] - t[4] * t[1] - t[6] * t[0], chh = t[4] / 2;
-  double chy = t[6], cy = t[5] - t[6] * t[1] - t[7] * t[0], cyy = t[7] / 2;
-  return cy + cyy + chy / n >= (n - 2) * (c1 + ch / n + chh / (n * n));
+bool clade_loss_is_valid(const double theta[CLADE_LOSS_PARAMETERS], int classes) {
+  return cl_loss_rule_holds(theta, classes);
 }

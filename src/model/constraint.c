@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/loss_rule.h"
 
 #define NODES_MAX 2000 /* a text of CL_CONSTRAINT_TEXT bytes gives fewer: "a<a<a" is 3 per 2 bytes */
 #define DEPTH_MAX 100  /* of parentheses and `not` */
@@ -31,7 +32,9 @@ enum operation {
   OP_UNEQUAL,
   OP_NOT,
   OP_AND,
-  OP_OR
+  OP_OR,
+  OP_SAME,       /* the operand itself: puts the arguments of a function side by side */
+  OP_TAYLOR_LOSS /* left = first of its arguments */
 };
 
 /* What an operand may hold, as far as the space tells. */
@@ -75,11 +78,20 @@ static bool is_true(struct cl_value v) {
   return v.kind == CL_BOOL && v.as.truth;
 }
 
+enum { LOSS_ARGUMENTS = CL_LOSS_PARAMETERS + 1 };
+
+static bool is_loss(const struct cl_value *arguments) {
+  double theta[CL_LOSS_PARAMETERS], classes = cl_value_number(arguments[CL_LOSS_PARAMETERS]);
+  for (int i = 0; i < CL_LOSS_PARAMETERS; i++) theta[i] = cl_value_number(arguments[i]);
+  return classes >= 2 && cl_loss_rule_holds(theta, classes);
+}
+
 static struct cl_value evaluate(const struct node *node, const struct cl_value *results,
                                 const struct cl_value *values) {
   struct cl_value none = {0};
   struct cl_value a = node->op <= OP_NAME ? none : results[node->left];
-  struct cl_value b = node->op <= OP_NEGATE || node->op == OP_NOT ? none : results[node->right];
+  struct cl_value b =
+      node->op <= OP_NEGATE || node->op == OP_NOT || node->op >= OP_SAME ? none : results[node->right];
   switch (node->op) {
   case OP_CONSTANT: return node->value;
   case OP_NAME: return values[node->left];
@@ -97,6 +109,8 @@ static struct cl_value evaluate(const struct node *node, const struct cl_value *
   case OP_NOT: return cl_value_bool(!is_true(a));
   case OP_AND: return cl_value_bool(is_true(a) && is_true(b));
   case OP_OR: return cl_value_bool(is_true(a) || is_true(b));
+  case OP_SAME: return a;
+  case OP_TAYLOR_LOSS: return cl_value_bool(is_loss(&results[node->left]));
   }
   return none;
 }
@@ -230,8 +244,53 @@ static int parse_word(struct parser *p, int *ret) {
                  nearest ? nearest : "", nearest ? "?" : "");
 }
 
+static bool take_word(struct parser *p, const char *word) {
+  skip_blanks(p);
+  size_t n = strlen(word);
+  if (strncmp(p->at, word, n) != 0 || is_name_part(p->at[n])) return false;
+  p->at += n;
+  return true;
+}
+
+static bool take_sign(struct parser *p, char sign) {
+  skip_blanks(p);
+  bool here = *p->at == sign;
+  p->at += here;
+  return here;
+}
+
+static int parse_sum(struct parser *p, int *ret);
+
+/* taylor_loss(a, b, …), nine numbers. */
+static int parse_loss(struct parser *p, int *ret) {
+  int arguments[LOSS_ARGUMENTS], first = 0;
+  if (++p->depth > DEPTH_MAX) return complain(p, "fewer than 100 signs and parentheses");
+  for (int i = 0; i < LOSS_ARGUMENTS; i++) {
+    if (i > 0 && !take_sign(p, ','))
+      return complain(p, "a comma (taylor_loss has 8 parameters and the classes)");
+    CL_TRY(parse_sum(p, &arguments[i]));
+    CL_TRY(need_shape(p, arguments[i], SHAPE_NUMBER, "the commas of taylor_loss"));
+  }
+  if (!take_sign(p, ')'))
+    return complain(p, "a closing parenthesis (taylor_loss has 8 parameters and the classes)");
+  p->depth--;
+  for (int i = 0, at = 0; i < LOSS_ARGUMENTS; i++) {
+    CL_TRY(add_node(p, (struct node){.op = OP_SAME, .shape = SHAPE_NUMBER, .left = arguments[i]}, &at));
+    if (i == 0) first = at;
+  }
+  return add_node(p, (struct node){.op = OP_TAYLOR_LOSS, .shape = SHAPE_TRUTH, .left = first}, ret);
+}
+
+static bool take_call(struct parser *p, const char *function) {
+  const char *at = p->at;
+  if (take_word(p, function) && take_sign(p, '(')) return true;
+  p->at = at;
+  return false;
+}
+
 static int parse_name(struct parser *p, int *ret) {
   size_t n = 0;
+  if (take_call(p, "taylor_loss")) return parse_loss(p, ret);
   int index = find_here(p, &n);
   if (index < 0) return parse_word(p, ret);
   p->at += n;
@@ -361,14 +420,6 @@ static int parse_comparison(struct parser *p, int *ret) {
   }
   *ret = all < 0 ? left : all;
   return 0;
-}
-
-static bool take_word(struct parser *p, const char *word) {
-  skip_blanks(p);
-  size_t n = strlen(word);
-  if (strncmp(p->at, word, n) != 0 || is_name_part(p->at[n])) return false;
-  p->at += n;
-  return true;
 }
 
 static int parse_not(struct parser *p, int *ret) {

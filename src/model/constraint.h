@@ -2,6 +2,9 @@
  *
  * Grammar: comparisons (< <= > >= == !=) of sums, products and parentheses of numbers, names, 'strings',
  * true, false, null; joined by and, or, not. A constraint that mentions an inactive hyperparameter holds.
+ *
+ * One function: taylor_loss(t0, t1, t2, t3, t4, t5, t6, t7, classes), true when the loss of these parameters
+ * is worth training (base/loss_rule.h).
  */
 #ifndef CL_CONSTRAINT_H
 #define CL_CONSTRAINT_H
