@@ -26,7 +26,10 @@ struct cl_trial_more {
   int64_t donor;    /* snapshot of its last exploit, 0 = none */
   int64_t snapshot; /* where its next start begins: last own durable one, or the donor's; 0 = the beginning */
   int64_t segment;  /* position at which its segment began, 0 = with a start from the beginning */
-  int64_t before_donor, before_snapshot; /* what the exploit that can be voided has replaced */
+  int64_t before_donor, before_snapshot; /* what the exploit that can be voided has replaced … */
+  int64_t before_record, before_segment; /* … and, with its start, the segment that it has ended */
+  double before_value;
+  struct cl_rollup before_rollup; /* count 0: there was none */
   size_t n_writes, cap_writes;
   struct cl_write *writes;
   size_t n_held;

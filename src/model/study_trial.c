@@ -234,7 +234,7 @@ static bool is_durable(enum cl_way way) {
 /* Is this the state that the trial goes on from? Not when an exploit is to replace it; and copies that are
  * written behind may come after newer ones, or after the segment that they belong to. */
 static bool is_newest_state(const struct cl_study *s, const struct cl_trial *t, const struct cl_event *ev) {
-  if (ev->late || !is_durable(ev->u.saved.way) || t->head.load != 0) return false;
+  if (ev->late || !is_durable(ev->u.saved.way) || t->head.load > 0) return false;
   if (t->more == NULL) return true;
   if (ev->u.saved.report != 0 && ev->u.saved.report < t->more->segment) return false;
   const struct cl_snapshot *last = find_snapshot(s, t->more->snapshot);
@@ -353,6 +353,28 @@ static int begin_segment(struct cl_study *s, struct cl_trial *t, int64_t snapsho
     *t->rollup = (struct cl_rollup){0};
   }
   t->value = reduce(s, 0, t->rollup);
+  return 0;
+}
+
+/* A start that can still be voided puts the segment aside that it ends … */
+static void put_segment_aside(struct cl_trial *t) {
+  struct cl_trial_more *m = t->more;
+  assert(m != NULL);
+  m->before_record = t->record;
+  m->before_segment = m->segment;
+  m->before_value = t->value;
+  m->before_rollup = t->rollup == NULL ? (struct cl_rollup){0} : *t->rollup;
+}
+
+/* … and a void goes back to it. Objectives but the first are not kept. */
+static int take_segment_back(struct cl_study *s, struct cl_trial *t, struct cl_err *e) {
+  struct cl_trial_more *m = t->more;
+  t->record = m->before_record;
+  m->segment = m->before_segment;
+  clear_others(s, t);
+  if (m->before_rollup.count > 0) CL_TRY(rollup_of(t, e));
+  if (t->rollup != NULL) *t->rollup = m->before_rollup;
+  t->value = m->before_value;
   return 0;
 }
 
@@ -485,7 +507,8 @@ static int apply_exploit(struct cl_study *s, struct cl_trial *t, const struct cl
   return 0;
 }
 
-static void apply_void(struct cl_study *s, struct cl_trial *t) {
+static int apply_void(struct cl_study *s, struct cl_trial *t, const struct cl_head *before,
+                      struct cl_err *e) {
   struct cl_trial_more *m = t->more;
   uint64_t *cells = cells_of(s, t->number);
   assert(m != NULL);
@@ -494,6 +517,7 @@ static void apply_void(struct cl_study *s, struct cl_trial *t) {
   m->donor = m->before_donor;
   m->snapshot = m->before_snapshot;
   cl_study_forget_configurations(s, t->number);
+  return before->load < 0 ? take_segment_back(s, t, e) : 0;
 }
 
 static int apply_held(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e) {
@@ -519,6 +543,7 @@ static int apply_start(struct cl_study *s, struct cl_trial *t, const struct cl_e
                        const struct cl_head *before, struct cl_err *e) {
   if (t->started_ms < 0) t->started_ms = ev->time_ms;
   bool kept = t->head.attempt == before->attempt; /* its process waits in a report, and trains on */
+  if (!kept && before->load > 0 && t->head.load < 0) put_segment_aside(t);
   return kept ? 0 : begin_segment(s, t, ev->u.started.from, e);
 }
 
@@ -539,7 +564,7 @@ int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct
   case CL_EVENT_EXPLOITED: return apply_exploit(s, t, ev, e);
   case CL_EVENT_SET: return put_some_values(s, t, &ev->u.set.values, e);
   case CL_EVENT_HELD: return apply_held(s, t, ev, e);
-  case CL_EVENT_VOIDED: apply_void(s, t); return 0;
+  case CL_EVENT_VOIDED: return apply_void(s, t, before, e);
   case CL_EVENT_DELETED: return delete_snapshot(s, ev, e);
   case CL_EVENT_REPORTED: return apply_report(s, t, ev, e);
   case CL_EVENT_SAVED: return add_snapshot(s, t, ev, e);

@@ -34,7 +34,12 @@ bool cl_state_is_pending(int state) {
 }
 
 bool cl_head_wants_load(const struct cl_head *h) {
-  return h->load != 0 && h->source != 0;
+  return h->load > 0 && h->source != 0;
+}
+
+bool cl_head_failed_to_load(const struct cl_head *h) {
+  if (h->load == 0 || h->source != 0) return false;
+  return h->load > 0 || (h->flags & CL_ATTEMPT_OPEN); /* a start's source is gone with its attempt, too */
 }
 
 bool cl_head_may_retry(const struct cl_study_head *s, const struct cl_head *h) {
@@ -260,7 +265,7 @@ static int judge_decision(const struct cl_study_head *s, const struct cl_head *h
     return CL_FAIL(e, CLADE_EREFUSED, "trial %lld was imported: nothing trains it here",
                    (long long)ev->subject);
   case CL_EVENT_VOIDED:
-    if (h->load != 0 && ev->u.voided.change == h->load) return 0;
+    if (h->load != 0 && ev->u.voided.change == (h->load > 0 ? h->load : -h->load)) return 0;
     return CL_FAIL(e, CLADE_EREFUSED, "change %lld of trial %lld cannot be voided: no load of it is pending",
                    (long long)ev->u.voided.change, (long long)ev->subject);
   case CL_EVENT_LOST:
@@ -356,8 +361,8 @@ int cl_head_admit(const struct cl_study_head *s, const struct cl_head *h, const 
 
 static void begin_segment(struct cl_head *h, bool afresh) {
   h->step = CL_NO_STEP;
-  h->flags &= (uint8_t)~CL_FLAG_DIVERGED;
-  if (afresh) h->flags &= (uint8_t)~CL_FLAG_SCORED;
+  h->flags &= (uint16_t)~CL_FLAG_DIVERGED;
+  if (afresh) h->flags &= (uint16_t)~CL_FLAG_SCORED;
 }
 
 static void drop_load(struct cl_head *h) {
@@ -366,14 +371,15 @@ static void drop_load(struct cl_head *h) {
 
 static void apply_start(struct cl_head *h, const struct cl_event *ev) {
   h->until = ev->u.started.until;
-  h->flags &= (uint8_t)~CL_FLAG_PREEMPTING;
+  h->flags &= (uint16_t) ~(CL_FLAG_PREEMPTING | CL_FLAG_VOIDED);
   if (is_kept(h, ev)) return; /* the same state trains on; a pending load is its next answer */
   assert(!(h->flags & CL_ATTEMPT_OPEN) && ev->attempt == h->attempt + 1);
-  h->flags = (uint8_t)((h->flags & CL_FLAG_SCORED) | CL_ATTEMPT_OPEN);
+  h->flags = (uint16_t)((h->flags & CL_FLAG_SCORED) | CL_ATTEMPT_OPEN);
   h->reports = 0;
   h->attempt = ev->attempt;
   h->worker = ev->u.started.worker;
-  h->load = 0;
+  if (h->load > 0) h->load = -h->load;
+  if (ev->u.started.from == 0) h->load = 0;
   h->source = ev->u.started.from;
   begin_segment(h, ev->u.started.from == 0);
 }
@@ -383,6 +389,7 @@ static void apply_report(const struct cl_study_head *s, struct cl_head *h, const
   h->reports = ev->u.reported.ordinal;
   if (ev->late) return;
   h->step = ev->u.reported.step;
+  if (h->load < 0) h->load = 0; /* it trains from what it was started from */
   if (isnan(h->furthest) || h->step > h->furthest) {
     h->furthest = h->step;
     h->tries = 0;
@@ -406,11 +413,24 @@ static void apply_end(struct cl_head *h, const struct cl_event *ev) {
  * one. */
 static void close_attempt(struct cl_head *h) {
   assert(h->flags & CL_ATTEMPT_OPEN);
-  h->flags &= (uint8_t)~CL_ATTEMPT_OPEN;
-  if (h->load == 0) h->source = 0;
+  h->flags &= (uint16_t)~CL_ATTEMPT_OPEN;
+  if (h->load <= 0) h->source = 0;
+}
+
+/* A scheduler's decision, or a pause: what was voided has been decided again. */
+static bool decides_again(const struct cl_event *ev) {
+  switch (ev->kind) {
+  case CL_EVENT_CONTINUED:
+  case CL_EVENT_EXPLOITED:
+  case CL_EVENT_PAUSED:
+  case CL_EVENT_STOPPED: return true;
+  case CL_EVENT_SET: return ev->cause != CL_CAUSE_HUMAN && ev->cause != CL_CAUSE_UNDO;
+  default: return false;
+  }
 }
 
 static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
+  if (decides_again(ev)) h->flags &= (uint16_t)~CL_FLAG_VOIDED;
   switch (ev->kind) {
   case CL_EVENT_STARTED: apply_start(h, ev); break;
   case CL_EVENT_CONTINUED: h->until = ev->u.continued.until; break;
@@ -422,9 +442,10 @@ static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
     if (h->load != 0) h->flags |= CL_FLAG_SCORED;
     break;
   case CL_EVENT_VOIDED:
-    assert(h->load == ev->u.voided.change);
+    assert(h->load == ev->u.voided.change || h->load == -ev->u.voided.change);
     drop_load(h);
     h->until = -INFINITY; /* it asks again */
+    h->flags |= CL_FLAG_VOIDED;
     break;
   case CL_EVENT_PREEMPTING: h->flags |= CL_FLAG_PREEMPTING; break;
   case CL_EVENT_STOPPED:

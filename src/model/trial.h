@@ -55,14 +55,16 @@ enum cl_head_flag {
   CL_FLAG_PREEMPTING = 1u << 5,
   CL_STOPPED_CLOSED =
       1u << 7, /* PRUNED after its attempt had been closed: the end does not say how it came out */
-  CL_FLAG_SCORED = 1u << 6 /* an objective was reported since the last start from the beginning */
+  CL_FLAG_SCORED = 1u << 6, /* an objective was reported since the last start from the beginning */
+  CL_FLAG_VOIDED = 1u << 8  /* its exploit was voided: it is decided about again before anything else */
 };
 
 struct cl_head {
   int64_t version;  /* position of the last V event on it */
   int64_t proposed; /* position of its proposal; 0 = the trial does not exist */
   int64_t waiting;  /* position of the event that made it WAITING last */
-  int64_t load;     /* exploit that can be voided: neither loaded nor started from; 0 = none */
+  int64_t load;     /* exploit that can be voided, 0 = none; negative when an attempt was started from its
+                       snapshot, and has neither loaded it nor reported */
   int64_t source;   /* snapshot that it is about to begin from, and that must not be deleted; 0 = none */
   int64_t reports;  /* ordinal of the last report of the current attempt */
   double step;      /* last step in the segment, NaN = none */
@@ -70,8 +72,8 @@ struct cl_head {
   double until;     /* NaN = null */
   int32_t attempt;  /* the current one, 0 = none yet */
   int32_t worker;   /* that owns it */
+  uint16_t flags;   /* enum cl_head_flag */
   uint8_t state;    /* enum cl_state */
-  uint8_t flags;    /* enum cl_head_flag */
   uint8_t tries;    /* retries since the last new step or snapshot */
   uint8_t failures; /* FAILED attempts retried */
   uint8_t role;     /* enum cl_role */
@@ -123,5 +125,7 @@ bool cl_state_is_result(const struct cl_study_head *s, const struct cl_head *h);
 bool cl_head_may_retry(const struct cl_study_head *s, const struct cl_head *h);
 /* The next answer to its running process is to load `source`. */
 bool cl_head_wants_load(const struct cl_head *h);
+/* What it was to load could not be loaded, so the exploit is to be voided. */
+bool cl_head_failed_to_load(const struct cl_head *h);
 
 #endif

@@ -153,7 +153,7 @@ void cl_postgres_fill_trial(const struct cl_postgres *s, const PGresult *r, int 
                           .attempt = (int32_t)cl_postgres_int(s, r, row, 9),
                           .worker = (int32_t)cl_postgres_int(s, r, row, 10),
                           .state = (uint8_t)cl_postgres_int(s, r, row, 11),
-                          .flags = (uint8_t)cl_postgres_int(s, r, row, 12),
+                          .flags = (uint16_t)cl_postgres_int(s, r, row, 12),
                           .tries = (uint8_t)cl_postgres_int(s, r, row, 13),
                           .failures = (uint8_t)cl_postgres_int(s, r, row, 14),
                           .role = (uint8_t)cl_postgres_int(s, r, row, 15),

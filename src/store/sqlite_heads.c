@@ -89,7 +89,7 @@ static void fill_trial(sqlite3_stmt *row, struct cl_head *ret) {
                           .attempt = sqlite3_column_int(row, 9),
                           .worker = sqlite3_column_int(row, 10),
                           .state = (uint8_t)sqlite3_column_int(row, 11),
-                          .flags = (uint8_t)sqlite3_column_int(row, 12),
+                          .flags = (uint16_t)sqlite3_column_int(row, 12),
                           .tries = (uint8_t)sqlite3_column_int(row, 13),
                           .failures = (uint8_t)sqlite3_column_int(row, 14),
                           .role = (uint8_t)sqlite3_column_int(row, 15),
@@ -170,7 +170,7 @@ static void fill_sum(sqlite3_stmt *row, struct cl_head *ret) {
                           .furthest = cl_sqlite_real(row, 3),
                           .attempt = sqlite3_column_int(row, 4),
                           .state = (uint8_t)sqlite3_column_int(row, 5),
-                          .flags = (uint8_t)sqlite3_column_int(row, 6),
+                          .flags = (uint16_t)sqlite3_column_int(row, 6),
                           .role = (uint8_t)sqlite3_column_int(row, 7)};
 }
 

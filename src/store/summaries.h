@@ -9,7 +9,8 @@
 struct cl_summary {
   double step, furthest;
   int64_t reports;
-  uint8_t flags, state; /* state 0: its reports are not left out */
+  uint16_t flags;
+  uint8_t state; /* state 0: its reports are not left out */
 };
 
 struct cl_summaries {

@@ -144,7 +144,7 @@ static struct cl_event pick_decision(struct world *w, const struct cl_trial *t) 
     ev.u.held.ids = (struct cl_number_list){1, w->numbers};
     ev.u.held.on = chance(w, 2);
     break;
-  case CL_EVENT_VOIDED: ev.u.voided.change = t->head.load + chance(w, 5); break;
+  case CL_EVENT_VOIDED: ev.u.voided.change = llabs(t->head.load) + chance(w, 5); break;
   case CL_EVENT_DELETED: ev.u.deleted.snapshot = pick_snapshot(w); break;
   default: break;
   }
@@ -252,11 +252,30 @@ static double recount_value(const struct history *h, int64_t trial) {
   double ended = NAN;
   bool is_ended = false, foreign = false, final = false;
   int attempt = 0;
+  int64_t exploit = 0;
+  struct {
+    int64_t of;
+    struct cl_rollup r;
+    double ended;
+    bool is_ended;
+  } aside = {0}; /* what stood before the first start from an exploit */
   for (size_t i = 0; i < h->n; i++) {
     const struct cl_event *ev = h->log[i];
     if (ev->subject != trial || ev->late) continue;
     int64_t from = 0;
     bool begins = ev->kind == CL_EVENT_STARTED && ev->attempt != attempt;
+    if (ev->kind == CL_EVENT_EXPLOITED) exploit = ev->position;
+    if (begins && aside.of != exploit) {
+      aside.of = exploit;
+      aside.r = r;
+      aside.ended = ended;
+      aside.is_ended = is_ended;
+    }
+    if (ev->kind == CL_EVENT_VOIDED && aside.of == ev->u.voided.change) {
+      r = aside.r;
+      ended = aside.ended;
+      is_ended = aside.is_ended;
+    }
     if (begins) from = ev->u.started.from;
     if (ev->kind == CL_EVENT_STARTED) attempt = ev->attempt;
     if (ev->kind == CL_EVENT_LOADED && ev->u.loaded.error == NULL) {

@@ -259,9 +259,10 @@ static void pbt_exploit_of_a_paused_or_dead_trial(void **state) {
     assert_int_equal(pins_of(&h, snapshot), 1);
     int64_t start = say(&h, starting(&h, 2, 2, snapshot, 6));
     const struct cl_trial *t = cl_study_trial(h.s, 2);
-    assert_true(t->head.load == 0 && t->head.attempt == 2 && t->value == 0.75);
+    assert_true(!cl_head_wants_load(&t->head) && t->head.attempt == 2 && t->value == 0.75);
     assert_int_equal(pins_of(&h, snapshot), 1); /* until it has read it */
     (void)say(&h, loading(&h, 2, start, snapshot, NULL));
+    assert_true(t->head.load == 0);
     assert_int_equal(pins_of(&h, snapshot), 0);
     history_end(&h);
   }
@@ -319,6 +320,48 @@ static void donor_dead_or_source_gone(void **state) {
   gone.u.voided.change = second;
   assert_int_equal(history_try(&h, gone), CLADE_EREFUSED); /* too late: it is loaded */
   history_end(&h);
+}
+
+/* The member was paused or dead, so that it is started from the donor's state, and cannot read it. */
+static void a_start_that_cannot_load_gives_the_segment_before_back(void **state) {
+  (void)state;
+  for (int way = 0; way < 3; way++) { /* it says so; in its second attempt; or it reports, which ends that */
+    struct history h = history_begin(4, "", "");
+    int64_t snapshot = run_two(&h, 3);
+    const struct cl_assigned taken[] = {{1, cl_value_real(0.6)}};
+    const struct cl_trial *t = cl_study_trial(h.s, 2);
+    int64_t own = say(&h, saving(&h, 2, 3, CL_WAY_DIRECTORY)), record = t->record;
+    (void)say(&h, losing(&h, 2));
+    int64_t change = say(&h, exploiting(2, snapshot, taken, 1, 6));
+    int64_t start = say(&h, starting(&h, 2, 2, snapshot, 6));
+    if (way == 1) {
+      (void)say(&h, losing(&h, 2));
+      assert_false(cl_head_failed_to_load(&t->head)); /* it may only have died */
+      (void)say(&h, about(CL_EVENT_RETRIED, 2, CL_CAUSE_RESUME));
+      assert_int_equal(resume_of(&h, 2), snapshot);
+      start = say(&h, starting(&h, 2, 2, snapshot, 6));
+    }
+    struct cl_event gone = about(CL_EVENT_VOIDED, 2, CL_CAUSE_MISSING);
+    gone.u.voided.change = change;
+    if (way == 2) {
+      (void)say(&h, reporting(&h, 2, 4, 0.8));
+      assert_int_equal(history_try(&h, gone), CLADE_EREFUSED);
+      history_end(&h);
+      continue;
+    }
+    (void)say(&h, loading(&h, 2, start, snapshot, "not a state of mine"));
+    assert_true(cl_head_failed_to_load(&t->head) && t->value == 0.75);
+    assert_int_equal(pins_of(&h, snapshot), 0);
+    (void)say(&h, gone);
+    assert_true(t->head.load == 0 && t->head.until == -INFINITY && (t->head.flags & CL_FLAG_VOIDED));
+    assert_true(t->value == 0.25 && t->record == record && parameter(&h, 2, 0).as.real == 0.25);
+    assert_int_equal(resume_of(&h, 2), own);
+    struct cl_event on = about(CL_EVENT_CONTINUED, 2, CL_CAUSE_EXPLOIT);
+    on.u.continued.until = 6;
+    (void)say(&h, on);
+    assert_false(t->head.flags & CL_FLAG_VOIDED);
+    history_end(&h);
+  }
 }
 
 static void a_load_that_was_replaced_or_is_not_needed_pins_nothing(void **state) {
@@ -926,6 +969,7 @@ int main(void) {
       cmocka_unit_test(pbt_exploit_of_a_paused_or_dead_trial),
       cmocka_unit_test(pbt_exploit_by_fork),
       cmocka_unit_test(donor_dead_or_source_gone),
+      cmocka_unit_test(a_start_that_cannot_load_gives_the_segment_before_back),
       cmocka_unit_test(a_load_that_was_replaced_or_is_not_needed_pins_nothing),
       cmocka_unit_test(synchronous_generation_with_a_dead_member),
       cmocka_unit_test(epbt),
