@@ -66,6 +66,11 @@ static int check_option(const struct cl_options *a, const struct cl_option *o, c
                    o->type);
   }
   if (strcmp(o->type, "floats") == 0) return check_list(a, o, node, e);
+  if (strcmp(o->type, "object") == 0) {
+    if (json_is_object(node)) return 0;
+    return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be options of its own, like {name: value}",
+                   a->section, o->name, a->method);
+  }
   if (strcmp(o->type, "bool") != 0) return check_number(a, o, node, e);
   if (json_is_boolean(node)) return 0;
   return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be true or false", a->section, o->name, a->method);
@@ -130,6 +135,13 @@ int cl_options_numbers(const struct cl_options *a, const char *option, double re
   for (int i = 0; i < n; i++) ret[i] = json_number_value(json_array_get(node, (size_t)i));
   json_decref(standard);
   return n;
+}
+
+const json_t *cl_options_object(const struct cl_options *a, const char *option) {
+  const struct cl_option *o = find_option(a, option);
+  assert(o != NULL && strcmp(o->type, "object") == 0);
+  const json_t *node = given(a, o);
+  return json_is_object(node) ? node : NULL;
 }
 
 const char *cl_options_word(const struct cl_options *a, const char *option) {

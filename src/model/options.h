@@ -10,7 +10,8 @@
 
 struct cl_option {
   const char *name;
-  const char *type;     /* "int", "float", "bool", "floats" (a list), or the words of a choice: "owen|none" */
+  const char *type;     /* "int", "float", "bool", "floats" (a list), "object" (options of its own,
+                           checked by the method), or the words of a choice: "owen|none" */
   double lo, hi;        /* inclusive range of a number, or of each of a list */
   const char *standard; /* the default, as text; the only place where it is written */
   const char *help;     /* one sentence */
@@ -34,6 +35,8 @@ double cl_options_number(const struct cl_options *o, const char *option);
 #define CL_OPTION_LIST_MAX 16
 /* A list: fills ret, returns how many (1…CL_OPTION_LIST_MAX). */
 int cl_options_numbers(const struct cl_options *o, const char *option, double ret[CL_OPTION_LIST_MAX]);
+/* Null if it is not given. Borrows. */
+const json_t *cl_options_object(const struct cl_options *o, const char *option);
 const char *cl_options_word(const struct cl_options *o,
                             const char *option);                     /* static or borrowed from given */
 bool cl_options_has(const struct cl_options *o, const char *option); /* given, and not null */

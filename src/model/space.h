@@ -101,6 +101,10 @@ int64_t cl_space_level_of(const struct cl_hyperparameter *h, struct cl_value v);
 struct cl_value cl_space_decode_one(const struct cl_hyperparameter *h, double u);
 double cl_space_encode_one(const struct cl_hyperparameter *h, struct cl_value v);
 
+/* The legal value of a number domain that is nearest to x (not NaN): clipped to the range, on the grid. The
+ * zero of "zero or log" is not looked at. */
+struct cl_value cl_space_snap_one(const struct cl_hyperparameter *h, double x);
+
 /* Whole assignments. u and values have space->n entries. Decode makes inactive ones absent and puts constants
  * in; encode gives an inactive one 0.5 and, if active is not null, its activity. */
 void cl_space_decode(const struct cl_space *s, const double *u, struct cl_value *ret);

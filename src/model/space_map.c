@@ -126,6 +126,11 @@ struct cl_value cl_map_snap(const struct cl_hyperparameter *h, double x) {
   return number_value(h, grid_value(h, (int64_t)k));
 }
 
+struct cl_value cl_space_snap_one(const struct cl_hyperparameter *h, double x) {
+  assert(cl_space_is_number(h) && !isnan(x));
+  return cl_map_snap(h, x);
+}
+
 struct cl_value cl_space_level_value(const struct cl_hyperparameter *h, int64_t level) {
   assert(level >= 0 && level < h->map.levels);
   if (!cl_space_is_number(h)) return h->values[level];
