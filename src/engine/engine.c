@@ -265,7 +265,9 @@ static int make_scheduler(struct cl_engine *g, struct cl_err *e) {
   cl_study_expect_partial(r.past);
   int status = cl_scheduler_create(r.past, &g->scheduler, e);
   r.scheduler = g->scheduler;
-  const struct cl_read all = {.until = cl_log_position(g->options.log), .skip_known_reports = true};
+  const struct cl_read all = {.until = cl_log_position(g->options.log),
+                              .skip_known_reports =
+                                  !cl_schedule_needs_curves(cl_study_settings(study_of(g)))};
   if (status == 0)
     status =
         cl_store_read(cl_log_store(g->options.log), cl_log_id(g->options.log), &all, recall_event, &r, e);

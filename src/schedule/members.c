@@ -137,12 +137,16 @@ struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t memb
   const struct cl_trial *t = cl_study_trial(m->env->study, a->trial);
   bool scored = a->state != CL_MEMBER_DEAD && isfinite(t->value) && !(t->head.flags & CL_FLAG_DIVERGED);
   double sign = cl_objective_sign(&m->env->settings->objectives[0]);
+  int n = 0;
+  const double *recent = cl_recent_of(&m->recent, member, &n);
   return (struct cl_evaluation){.trial = a->trial,
                                 .rung = a->asks,
                                 .step = t->head.step,
                                 .score = scored ? sign * t->value : -INFINITY,
                                 .report = t->record,
-                                .snapshot = scored ? snapshot_at(m->env->study, t) : 0};
+                                .snapshot = scored ? snapshot_at(m->env->study, t) : 0,
+                                .n_recent = n,
+                                .recent = recent};
 }
 
 /* Into the table, where others see it. Not for a member that is counted as training. */
@@ -208,6 +212,7 @@ static int add(struct cl_members *m, int64_t trial, struct cl_err *e) {
     return CL_FAIL_NOMEM(e);
   for (size_t i = old; i < m->cap_index; i++) m->index[i] = -1;
   CL_TRY(cl_population_add(&m->population, e));
+  CL_TRY(cl_recent_reach(&m->recent, n, e));
   m->items[m->n] = (struct cl_member){.trial = trial, .put = -1};
   m->index[trial] = (int32_t)m->n;
   return count_at(m, m->items[m->n++].rung, +1, e);
@@ -225,6 +230,23 @@ bool cl_members_is_ruling(const struct cl_event *ev) {
   return ev->cause == CL_CAUSE_EXPLOIT || ev->cause == CL_CAUSE_EXPLORE || ev->cause == CL_CAUSE_GENERATION;
 }
 
+/* What an event means for the last scores of a member. */
+static void hear_scores(struct cl_members *m, size_t member, const struct cl_event *ev) {
+  const struct cl_study *s = m->env->study;
+  if (ev->kind == CL_EVENT_REPORTED && !ev->late) {
+    double sign = cl_objective_sign(&m->env->settings->objectives[0]);
+    for (int i = 0; i < ev->u.reported.metrics.n; i++)
+      if (ev->u.reported.metrics.items[i].id == 1)
+        cl_recent_push(&m->recent, member, ev->u.reported.step, sign * ev->u.reported.metrics.items[i].value);
+  } else if (ev->kind == CL_EVENT_STARTED) {
+    const struct cl_snapshot *from = cl_study_snapshot(s, ev->u.started.from);
+    cl_recent_cut(&m->recent, member, from == NULL ? -INFINITY : from->step);
+  } else if (ev->kind == CL_EVENT_VOIDED) { /* its own state again, as it was judged */
+    const struct cl_evaluation *v = cl_population_of(&m->population, m->items[member].asks, member);
+    if (v != NULL) cl_recent_replace(&m->recent, member, v->recent, v->n_recent, v->step);
+  }
+}
+
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e) {
   if (ev->subject == 0) return 0;
   if (ev->kind == CL_EVENT_PROPOSED &&
@@ -233,6 +255,7 @@ int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_
   int i = cl_members_find(m, ev->subject);
   if (i < 0) return 0;
   struct cl_member *a = &m->items[i];
+  hear_scores(m, (size_t)i, ev);
   if (ev->kind == CL_EVENT_PAUSED) a->by_person = !cl_members_is_ruling(ev);
   bool ruled = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
   if (ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED) a->by_person = false;
@@ -376,8 +399,15 @@ void cl_members_skip(struct cl_members *m, size_t member) {
   m->items[member].skipped = true;
 }
 
-int cl_members_clone(struct cl_members *m, size_t member, int32_t came_to, bool was_dead, struct cl_err *e) {
+int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t came_to, bool was_dead,
+                     struct cl_err *e) {
   struct cl_member *a = &m->items[member];
+  int giver = cl_members_find(m, donor);
+  const struct cl_evaluation *v = giver < 0 ? NULL : cl_population_of(&m->population, came_to, (size_t)giver);
+  if (v == NULL)
+    cl_recent_replace(&m->recent, member, NULL, 0, 0);
+  else
+    cl_recent_replace(&m->recent, member, v->recent, v->n_recent, v->step);
   cl_population_retire(&m->population, member);
   drop_pending(a);
   if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
@@ -393,6 +423,7 @@ static int32_t least(int32_t a, int32_t b) {
 }
 
 void cl_members_forget(struct cl_members *m) {
+  if (m->n_flying > 0) return; /* a ruling that is on its way names a table */
   int32_t rung = lowest_training(m);
   if (m->n_held > 0) rung = least(rung, m->items[m->held[0]].asks);
   if (m->n_idle > 0) rung = least(rung, m->items[m->idle[0]].asks);
@@ -401,6 +432,7 @@ void cl_members_forget(struct cl_members *m) {
 
 void cl_members_done(struct cl_members *m) {
   cl_population_done(&m->population);
+  cl_recent_done(&m->recent);
   for (size_t i = 0; i < m->n; i++) drop_pending(&m->items[i]);
   cl_free(m->items);
   cl_free(m->index);

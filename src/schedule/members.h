@@ -10,6 +10,7 @@
 #define CL_MEMBERS_H
 
 #include "schedule/population.h"
+#include "schedule/recent.h"
 #include "schedule/scheduler.h"
 
 enum cl_member_state {
@@ -39,6 +40,7 @@ struct cl_members {
   double interval;
   bool sync, ordered;
   struct cl_population population;
+  struct cl_recent recent; /* of larger = better scores; most = 0 unless the method sets it */
   struct cl_member *items; /* in the order of their proposals */
   size_t n, cap;
   int32_t *index; /* of a trial, by number; -1 = no member */
@@ -83,8 +85,10 @@ struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t memb
 
 /* An earlier decision says that the member had this evaluation (takes it). CLADE_ENOMEM. */
 int cl_members_recall(struct cl_members *m, size_t member, struct cl_evaluation *v, struct cl_err *e);
-/* It takes over a state of rung `came_to`. `was_dead`: as the decision says. CLADE_ENOMEM. */
-int cl_members_clone(struct cl_members *m, size_t member, int32_t came_to, bool was_dead, struct cl_err *e);
+/* It takes over the state that `donor` (a trial) had at rung `came_to`. `was_dead`: as the decision says.
+ * CLADE_ENOMEM. */
+int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t came_to, bool was_dead,
+                     struct cl_err *e);
 
 /* Tables that no decision will look at any more are dropped. */
 void cl_members_forget(struct cl_members *m);

@@ -51,8 +51,14 @@ static int pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_pbt;
   s->exploit = cl_exploit_from(&env->options);
+  s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);
   cl_explore_init(&s->explore, &env->options);
   return 0;
+}
+
+static bool pbt_curves(const struct cl_options *o) {
+  struct cl_exploit x = cl_exploit_from(o);
+  return cl_exploit_looks_at(&x) > 0;
 }
 
 static void pbt_done(void *st) {
@@ -77,5 +83,6 @@ const struct cl_scheduler_ops cl_pbt_schedule = {
     .apply = cl_rulings_apply,
     .next = cl_rulings_next,
     .first = cl_rulings_first,
+    .curves = pbt_curves,
     .asks = cl_rulings_asks,
     .done = pbt_done};

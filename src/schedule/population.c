@@ -19,7 +19,7 @@ static size_t text_bytes(struct cl_value v) {
 
 static void copy_values(struct cl_evaluation *v, const struct cl_space *space,
                         const struct cl_value *values) {
-  char *room = (char *)&v->values[v->n];
+  char *room = (char *)(&v->values[v->n]) + (size_t)v->n_recent * sizeof *v->recent;
   int n = 0;
   for (int i = 0; i < space->n; i++) {
     if (values[i].kind == CL_ABSENT) continue;
@@ -47,10 +47,12 @@ struct cl_evaluation *cl_evaluation_create(const struct cl_study *s, const struc
     texts += text_bytes(values[i]);
     n += values[i].kind != CL_ABSENT;
   }
-  struct cl_evaluation *v = cl_alloc(sizeof *v + (size_t)n * sizeof v->values[0] + texts);
+  size_t recent = (size_t)what->n_recent * sizeof *what->recent;
+  struct cl_evaluation *v = cl_alloc(sizeof *v + (size_t)n * sizeof v->values[0] + recent + texts);
   if (v != NULL) {
     *v = *what;
     v->n = n;
+    if (recent > 0) v->recent = memcpy(&v->values[n], what->recent, recent);
     copy_values(v, space, values);
   }
   cl_free(values);

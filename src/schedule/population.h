@@ -18,12 +18,13 @@ struct cl_evaluation {
   int64_t report;   /* position of the report, 0 = none */
   int64_t snapshot; /* position of the state, 0 = it was not saved */
   bool given_up;    /* the member trains another state now: it only counts as what it once scored */
-  int n;
+  int n, n_recent;
+  const double *recent;        /* the last scores up to this one, oldest first, for rules that look at them */
   struct cl_assigned values[]; /* in force when it was reported; texts in the same block */
 };
 
-/* A copy of what is given, and of the values that the trial has now. Gives, free with cl_free; null without
- * memory. */
+/* A copy of what is given, recent scores too, and of the values that the trial has now. Gives, free with
+ * cl_free; null without memory. */
 struct cl_evaluation *cl_evaluation_create(const struct cl_study *s, const struct cl_trial *t,
                                            const struct cl_evaluation *what);
 /* Its values by today's space: ret[space->n], absent where it had none. Texts borrow from the evaluation. */

@@ -7,6 +7,11 @@
 
 /* The args of a ruling: what a scheduler that reads the log needs to know, and what people want to. */
 
+static void add_number(struct cl_rulings *r, const char *key, double x) {
+  cl_text_format(&r->args, ", \"%s\": ", key);
+  cl_text_add_json_number(&r->args, x);
+}
+
 static void begin_args(struct cl_rulings *r, const char *rule, size_t member,
                        const struct cl_evaluation *own) {
   const struct cl_member *a = &r->members.items[member];
@@ -24,9 +29,14 @@ static void add_view(struct cl_rulings *r, const struct cl_exploit_view *view) {
   if (view->rung != 0)
     cl_text_format(&r->args, ", \"at\": %d, \"rank\": %zu, \"of\": %zu", (int)view->rung, view->rank,
                    view->of);
-  if (isnan(view->draw)) return;
-  cl_text_add(&r->args, ", \"draw\": ");
-  cl_text_add_json_number(&r->args, view->draw);
+  if (view->close > 0) cl_text_format(&r->args, ", \"close\": %zu", view->close);
+  if (!isnan(view->draw)) add_number(r, "draw", view->draw);
+  if (view->opponent != CL_NO_RANK)
+    cl_text_format(&r->args, ", \"against\": %lld", (long long)r->members.items[view->opponent].trial);
+  if (!view->tested) return;
+  add_number(r, "t", view->test.t);
+  add_number(r, "df", view->test.df);
+  add_number(r, "p", view->test.p);
 }
 
 static void add_donor(struct cl_rulings *r, size_t donor, const struct cl_evaluation *own,
@@ -203,6 +213,7 @@ static int recall_own(struct cl_rulings *r, size_t member, const json_t *args, s
                                .step = number_of(args, "step", NAN),
                                .score = score_of(r, args, "own"),
                                .report = report_of(args, 0)};
+  what.recent = cl_recent_of(&r->members.recent, member, &what.n_recent);
   const struct cl_evaluation *seen = cl_population_of(&r->members.population, what.rung, member);
   if (seen != NULL && !seen->given_up && seen->report == what.report) return 0;
   const struct cl_snapshot *n = cl_study_snapshot(r->env->study, cl_trial_resume_from(r->env->study, t));
@@ -220,7 +231,8 @@ static int recall(struct cl_rulings *r, const struct cl_event *ev, struct cl_err
   if (json_is_object(args) && !turn) {
     status = recall_own(r, (size_t)member, args, e);
     if (status == 0 && ev->kind == CL_EVENT_EXPLOITED)
-      status = cl_members_clone(&r->members, (size_t)member, (int32_t)number_of(args, "donor_rung", 1),
+      status = cl_members_clone(&r->members, (size_t)member, (int64_t)number_of(args, "donor", 0),
+                                (int32_t)number_of(args, "donor_rung", 1),
                                 json_is_true(json_object_get(args, "dead")), e);
   }
   json_decref(args);

@@ -61,6 +61,13 @@ bool cl_schedule_exploits(const struct cl_settings *settings) {
   return ops != NULL && (ops->capabilities & CL_SCHEDULE_EXPLOITS);
 }
 
+bool cl_schedule_needs_curves(const struct cl_settings *settings) {
+  const struct cl_scheduler_ops *ops = ops_of(settings);
+  if (ops == NULL || ops->curves == NULL) return false;
+  struct cl_options options = options_of(ops, settings);
+  return ops->curves(&options);
+}
+
 double cl_schedule_until(const struct cl_settings *settings, const struct cl_trial *t) {
   const struct cl_scheduler_ops *ops = ops_of(settings);
   bool member = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;

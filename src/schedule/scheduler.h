@@ -46,6 +46,8 @@ struct cl_scheduler_ops {
   int (*next)(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);
   int (*asks)(void *st, int64_t trial, struct cl_err *e); /* see cl_scheduler_asks */
   double (*first)(const struct cl_options *options);      /* see cl_schedule_until */
+  /* Must it hear every report when a log is folded again, also of trials that have ended? Null: no. */
+  bool (*curves)(const struct cl_options *options);
   void (*done)(void *st);
 };
 
@@ -57,6 +59,9 @@ int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e);
 
 /* Does the study's scheduler replace dead members? False without a schedule. */
 bool cl_schedule_exploits(const struct cl_settings *settings);
+
+/* Must a scheduler of the study hear reports of trials that have ended? Else a reader may skip them. */
+bool cl_schedule_needs_curves(const struct cl_settings *settings);
 
 /* The `until` of a trial that is about to be started: of its last decision, else the first step at which the
  * scheduler wants to be asked; CL_NO_STEP without a schedule. For workers that decide nothing. */

@@ -138,16 +138,15 @@ static void list_decisions(const struct simulator *s, double ret[][2], int *ret_
   *ret_n = d.n;
 }
 
-static void ordered_mode_does_not_depend_on_timing(void **state) {
-  (void)state;
+static void does_not_depend_on_timing(const char *schedule, double steps, int least) {
   static double first[4000][2], again[4000][2];
   int n = 0, m = 0;
   for (int slots = 1; slots <= 9; slots += 2) {
     struct simulator s = {.slots = slots,
                           .trials = 7,
-                          .steps = 16,
+                          .steps = steps,
                           .seed = 6,
-                          .schedule = PBT "}",
+                          .schedule = schedule,
                           .more = ", \"ordered\": true, \"lag\": 7",
                           .moves = slots > 1 ? dawdles : NULL};
     simulator_begin(&s);
@@ -156,11 +155,22 @@ static void ordered_mode_does_not_depend_on_timing(void **state) {
     simulator_run(&s);
     all_complete(&s);
     list_decisions(&s, slots == 1 ? first : again, slots == 1 ? &n : &m);
-    assert_true(n >= 7);
+    assert_true(n >= least);
     if (slots > 1) assert_int_equal(m, n);
     if (slots > 1) assert_memory_equal(first, again, sizeof first[0] * (size_t)n);
     simulator_end(&s);
   }
+}
+
+static void ordered_mode_does_not_depend_on_timing(void **state) {
+  (void)state;
+  does_not_depend_on_timing(PBT "}", 16, 7);
+}
+
+static void last_scores_do_not_depend_on_timing(void **state) {
+  (void)state;
+  does_not_depend_on_timing(PBT ", \"exploit\": \"ttest\", \"p\": 0.3, \"last\": 4}", 22, 7);
+  does_not_depend_on_timing(PBT ", \"gap\": 0.5, \"last\": 5}", 22, 5);
 }
 
 static enum trouble misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
@@ -226,6 +236,7 @@ int main(void) {
       cmocka_unit_test(more_members_than_slots_take_turns),
       cmocka_unit_test(barrier_judges_all_at_the_same_step),
       cmocka_unit_test(ordered_mode_does_not_depend_on_timing),
+      cmocka_unit_test(last_scores_do_not_depend_on_timing),
       cmocka_unit_test(failed_and_diverged_members_are_replaced),
       cmocka_unit_test(population_goes_on_after_a_crash_at_any_turn),
       cmocka_unit_test(member_that_always_fails_is_given_up),
