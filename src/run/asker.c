@@ -356,6 +356,81 @@ int cl_asker_end(struct cl_asker *a, int64_t number, int32_t attempt, const stru
   return decide_finish(a, e);
 }
 
+/* Taking over. */
+
+/* The state of its last report: it stands in this process, so nobody can resume from it later. */
+static int record_state(struct cl_asker *a, int64_t donor, int64_t *ret_snapshot, struct cl_err *e) {
+  const struct cl_trial *t = cl_study_trial(a->study, donor);
+  struct cl_append result = {0};
+  struct cl_event ev = {.kind = CL_EVENT_SAVED, .subject = donor, .attempt = t->head.attempt};
+  ev.u.saved.step = t->head.step;
+  ev.u.saved.way = CL_WAY_REGION;
+  ev.u.saved.report = t->record;
+  if (t->rollup != NULL) ev.u.saved.rollup = *t->rollup;
+  int status = append_one(a, &ev, &result, e);
+  if (status < 0) return status;
+  *ret_snapshot = result.position;
+  return 0;
+}
+
+static int start_from(struct cl_asker *a, int64_t number, int64_t snapshot, int32_t *ret_attempt,
+                      int64_t *ret_change, struct cl_err *e) {
+  const struct cl_head *h = &cl_study_trial(a->study, number)->head;
+  struct cl_event ev = start_of(number, h->attempt + 1, h->version);
+  struct cl_append result = {0};
+  ev.u.started.from = snapshot;
+  CL_TRY(append_one(a, &ev, &result, e));
+  *ret_attempt = ev.attempt;
+  *ret_change = result.position;
+  return 0;
+}
+
+int cl_asker_take_over(struct cl_asker *a, const struct cl_asker_takeover *what, int32_t *ret_attempt,
+                       int64_t *ret_snapshot, int64_t *ret_change, struct cl_err *e) {
+  CL_TRY(cl_asker_follow(a, e));
+  const struct cl_trial *t = cl_study_trial(a->study, what->member);
+  assert(t != NULL && what->donor != what->member);
+  *ret_attempt = t->head.attempt;
+  *ret_snapshot = what->snapshot;
+  if (what->snapshot == 0) CL_TRY(record_state(a, what->donor, ret_snapshot, e));
+  struct cl_append result = {0};
+  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED,
+                        .subject = what->member,
+                        .seen = t->head.version,
+                        .cause = CL_CAUSE_EXPLOIT,
+                        .args = what->args};
+  ev.u.exploited.snapshot = *ret_snapshot;
+  ev.u.exploited.values = what->values;
+  ev.u.exploited.until = CL_NO_STEP;
+  CL_TRY(append_one(a, &ev, &result, e));
+  *ret_change = result.position;
+  return t->head.state == CL_WAITING ? start_from(a, what->member, *ret_snapshot, ret_attempt, ret_change, e)
+                                     : 0;
+}
+
+int cl_asker_loaded(struct cl_asker *a, int64_t number, int32_t attempt, int64_t change, int64_t snapshot,
+                    struct cl_err *e) {
+  struct cl_append result = {0};
+  struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = number, .attempt = attempt};
+  ev.u.loaded.change = change;
+  ev.u.loaded.snapshot = snapshot;
+  return append_one(a, &ev, &result, e);
+}
+
+int cl_asker_set(struct cl_asker *a, int64_t number, struct cl_assigned_list values, const char *args,
+                 struct cl_err *e) {
+  CL_TRY(cl_asker_follow(a, e));
+  struct cl_append result = {0};
+  struct cl_event ev = {.kind = CL_EVENT_SET,
+                        .subject = number,
+                        .seen = cl_study_trial(a->study, number)->head.version,
+                        .cause = CL_CAUSE_EXPLORE,
+                        .args = args};
+  ev.u.set.values = values;
+  ev.u.set.until = CL_NO_STEP;
+  return append_one(a, &ev, &result, e);
+}
+
 /* Enqueueing. */
 
 int cl_asker_enqueue(struct cl_asker *a, const struct cl_value *given, int64_t *ret_trial, struct cl_err *e) {

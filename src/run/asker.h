@@ -50,6 +50,26 @@ struct cl_outcome {
 int cl_asker_end(struct cl_asker *a, int64_t number, int32_t attempt, const struct cl_outcome *o,
                  struct cl_err *e);
 
+/* The member takes over the state that the donor reported last, and goes on with `values`. What makes the
+ * decision stands in `args` (a JSON object). A member that has FAILED or DIVERGED is started again:
+ * *ret_attempt is then a new one. *ret_change: to be told to cl_asker_loaded when the state has been copied,
+ * with *ret_snapshot. CLADE_ECONFLICT: somebody else has decided about the member; CLADE_EREFUSED: it has
+ * come to its end. Up to three commits. */
+struct cl_asker_takeover {
+  int64_t member, donor;
+  int64_t snapshot; /* of that state, if it was recorded before; 0 = it was not */
+  struct cl_assigned_list values;
+  const char *args;
+};
+int cl_asker_take_over(struct cl_asker *a, const struct cl_asker_takeover *what, int32_t *ret_attempt,
+                       int64_t *ret_snapshot, int64_t *ret_change, struct cl_err *e);
+int cl_asker_loaded(struct cl_asker *a, int64_t number, int32_t attempt, int64_t change, int64_t snapshot,
+                    struct cl_err *e);
+
+/* Other values for a trial that keeps its state. CLADE_ECONFLICT, CLADE_EREFUSED as above. */
+int cl_asker_set(struct cl_asker *a, int64_t number, struct cl_assigned_list values, const char *args,
+                 struct cl_err *e);
+
 /* Add a trial with the values that are present in `given` (space->n), the others drawn. CLADE_EBUDGET. */
 int cl_asker_enqueue(struct cl_asker *a, const struct cl_value *given, int64_t *ret_trial, struct cl_err *e);
 

@@ -1,6 +1,7 @@
 /* Ask and tell without memory: every call says so, and what it leaves behind can be gone on with. */
 #include "api/study_kit.h"
 
+#include "clade/population.h"
 #include "fault/alloc.h"
 
 static void expect(int status) {
@@ -75,10 +76,76 @@ static void creating_without_memory_says_so(void **state) {
   FAULT_LOOP(n) expect(build_space());
 }
 
+/* A population whose models need no memory: each is a number. */
+
+struct numbers {
+  double values[8];
+  int n;
+};
+
+static void *create_number(void *ctx, struct clade_trial *trial) {
+  struct numbers *all = ctx;
+  (void)trial;
+  assert_true(all->n < 8);
+  return &all->values[all->n++];
+}
+
+static int train_number(void *ctx, void *model, struct clade_trial *trial) {
+  (void)ctx;
+  *(double *)model += clade_trial_float(trial, "gain");
+  return 0;
+}
+
+static int score_number(void *ctx, const void *model, struct clade_trial *trial, double *ret) {
+  (void)ctx;
+  (void)trial;
+  *ret = *(const double *)model;
+  return 0;
+}
+
+static int copy_number(void *ctx, void *to, const void *from) {
+  (void)ctx;
+  *(double *)to = *(const double *)from;
+  return 0;
+}
+
+static void forget_number(void *ctx, void *model) {
+  (void)ctx;
+  (void)model;
+}
+
+static int evolve(void) {
+  struct numbers numbers = {0};
+  struct clade_population *p = NULL;
+  struct cl_err e = {0};
+  struct clade_population_options o = {
+      .study = {.name = "p",
+                .spec = "hyperparameters: [{name: gain, range: [0.5, 2.0]}]",
+                .maximize = "y",
+                .trials = 3,
+                .has_seed = true,
+                .seed = 385},
+      .model = {create_number, train_number, score_number, copy_number, forget_number, &numbers},
+      .done = clade_policy_stop_after(3),
+      .ready = clade_policy_ready_after(1),
+      .exploit = clade_policy_best()};
+  int status = clade_population_create(&o, &p, &e);
+  if (status == 0) status = clade_population_train(p, &e);
+  clade_population_destroy(p);
+  if (status < 0 && status != CLADE_ENOMEM) print_message("%s (%s:%d)\n", e.text, e.file, e.line);
+  return status;
+}
+
+static void a_population_without_memory_says_so(void **state) {
+  (void)state;
+  FAULT_LOOP(n) expect(evolve());
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(asking_and_telling_without_memory_says_so),
       cmocka_unit_test(creating_without_memory_says_so),
+      cmocka_unit_test(a_population_without_memory_says_so),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
