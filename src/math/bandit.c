@@ -142,11 +142,16 @@ static double loss(void *ctx, const double *x, double *ret_gradient) {
   return -value;
 }
 
+static bool is_fixed(const struct cl_bandit *b, int i) {
+  return b->fixed != NULL && !isnan(b->fixed[i]);
+}
+
 /* The best word of each list in turn, others as they are. */
 static bool improve_words(struct search *s, double *value) {
   bool better = false;
   for (int k = 0; k < s->bandit->c; k++) {
     double *at = &s->x[s->data.points.d + k], best = *at;
+    if (is_fixed(s->bandit, s->bandit->d + k)) continue;
     for (int level = 0; level < s->bandit->levels[k]; level++) {
       *at = level;
       double tried = acquire(s, s->x, NULL);
@@ -177,11 +182,13 @@ static int climb(struct search *s, const double *lo, const double *hi, double *a
   return 0;
 }
 
+/* The draws of a start do not depend on what is fixed. */
 static void draw_start(struct search *s, struct cl_rng *r) {
-  int d = s->data.points.d;
-  for (int i = 1; i < d; i++) s->x[i] = cl_rng_uniform(r);
-  for (int k = 0; k < s->bandit->c; k++)
-    s->x[d + k] = (double)cl_rng_below(r, (uint64_t)s->bandit->levels[k]);
+  const struct cl_bandit *b = s->bandit;
+  for (int i = 0; i < b->d + b->c; i++) {
+    double drawn = i < b->d ? cl_rng_uniform(r) : (double)cl_rng_below(r, (uint64_t)b->levels[i - b->d]);
+    s->x[1 + i] = is_fixed(b, i) ? b->fixed[i] : drawn;
+  }
 }
 
 /* room: 7 rows of d + c with the context. */
@@ -192,7 +199,11 @@ static int search_best(struct search *s, double context, struct cl_rng *r, doubl
   s->x = best + width;
   s->mean = s->x + width;
   s->sd = s->mean + width;
-  for (int i = 0; i < s->data.points.d; i++) hi[i] = 1;
+  for (int i = 0; i < s->bandit->d; i++) {
+    bool fixed = is_fixed(s->bandit, i);
+    lo[1 + i] = fixed ? s->bandit->fixed[i] : 0;
+    hi[1 + i] = fixed ? s->bandit->fixed[i] : 1;
+  }
   s->x[0] = lo[0] = hi[0] = context;
   for (int start = 0; start < CL_BANDIT_STARTS; start++) {
     double value;

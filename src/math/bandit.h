@@ -25,7 +25,8 @@ struct cl_tried {
 struct cl_bandit {
   const struct cl_numerics *numerics;
   int d, c;
-  const int *levels;   /* c: how many words; each is 0 … levels - 1 */
+  const int *levels;   /* c: how many words; each is 0 … levels - 1, and -1 where it is none */
+  const double *fixed; /* d + c: not to be chosen but given; NaN where free. Null: all free */
   size_t n, n_pending; /* rows, oldest first; they must be finite */
   const struct cl_tried *rows, *pending;
 };

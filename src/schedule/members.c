@@ -322,6 +322,12 @@ static bool is_flying(const struct cl_members *m, uint32_t i) {
   return m->items[i].put == cl_study_trial(m->env->study, m->items[i].trial)->head.version;
 }
 
+bool cl_members_waits(const struct cl_members *m) {
+  for (size_t k = 0; k < m->n_flying; k++)
+    if (is_flying(m, m->flying[k])) return true;
+  return false;
+}
+
 /* Slots that decisions on their way will free or take. */
 static void count_flying(struct cl_members *m, int64_t *ret_lent, int64_t *ret_taken) {
   size_t kept = 0;

@@ -77,6 +77,9 @@ int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct c
 /* Nobody has a state that it could take over: it asks again when somebody has. */
 void cl_members_skip(struct cl_members *m, size_t member);
 
+/* Is a decision on its way that the tables do not show yet? For methods that decide one after the other. */
+bool cl_members_waits(const struct cl_members *m);
+
 /* 1: it stands without a slot and will be decided about; 0: it will not. CLADE_ENOMEM. */
 int cl_members_asks(struct cl_members *m, int64_t trial, struct cl_err *e);
 

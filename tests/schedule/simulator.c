@@ -19,12 +19,16 @@ struct simulator_saved {
   double step, theta;
 };
 
+enum { SPACE_MAX = 16 };
+
 static const char settings_format[] =
     "{\"study\": \"population\", \"origin\": \"api\", \"cwd\": \"/tmp\","
     " \"objectives\": [{\"name\": \"theta\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
-    " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0,"
-    " \"hi\": 1.0}], \"search\": {\"method\": \"random\"}, \"schedule\": %s, \"trials\": %d, \"parallel\": %d%s,"
+    " \"hyperparameters\": [%s], \"search\": {\"method\": \"random\"}, \"schedule\": %s, \"trials\": %d, \"parallel\": %d%s,"
     " \"limits\": {\"retries\": 0, \"max_failures\": 0}}";
+
+static const char x_alone[] =
+    "{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0, \"hi\": 1.0}";
 
 const struct cl_study *simulator_study(const struct simulator *s) {
   return cl_log_study(s->log);
@@ -104,10 +108,10 @@ static void close_log(struct simulator *s) {
 }
 
 void simulator_begin(struct simulator *s) {
-  char settings[2000];
+  char settings[4000];
   struct cl_err e = {0};
-  (void)snprintf(settings, sizeof settings, settings_format, s->schedule, s->trials, s->slots,
-                 s->more == NULL ? "" : s->more);
+  (void)snprintf(settings, sizeof settings, settings_format, s->space == NULL ? x_alone : s->space,
+                 s->schedule, s->trials, s->slots, s->more == NULL ? "" : s->more);
   s->theta = cl_alloc_array((size_t)s->trials + 1, sizeof *s->theta);
   s->step = cl_alloc_array((size_t)s->trials + 1, sizeof *s->step);
   assert_int_equal(
@@ -173,10 +177,11 @@ static void load(struct simulator *s, const struct cl_trial *t, int64_t snapshot
 }
 
 static void report(struct simulator *s, const struct cl_trial *t, bool diverges) {
-  struct cl_value x;
-  cl_trial_values(simulator_study(s), t, &x);
-  s->step[t->number] += 1;
-  s->theta[t->number] += x.as.real;
+  struct cl_value values[SPACE_MAX];
+  assert_true(cl_study_space(simulator_study(s))->n <= SPACE_MAX);
+  cl_trial_values(simulator_study(s), t, values);
+  double *theta = &s->theta[t->number], step = s->step[t->number] += 1;
+  *theta += s->gain == NULL ? values[0].as.real : s->gain(s, values, step, *theta);
   struct cl_metric m = {1, "theta", diverges ? NAN : s->theta[t->number]};
   if (s->step[t->number] >= t->head.until && !diverges) save(s, t);
   struct cl_event ev = {.kind = CL_EVENT_REPORTED, .subject = t->number, .attempt = t->head.attempt};

@@ -16,8 +16,11 @@ struct simulator {
   int slots, trials;
   double steps;         /* a member is done after so many */
   const char *schedule; /* JSON */
+  const char *space;    /* JSON of the hyperparameters; null: `x` from 0 to 1 */
   const char *more;     /* further settings: `, "ordered": true, "lag": 2`, or "" */
   int64_t seed;
+  /* What a step adds to theta; null: the first hyperparameter. */
+  double (*gain)(const struct simulator *s, const struct cl_value *values, double step, double theta);
   /* The trouble of a trial at a step; null: none. */
   enum trouble (*script)(const struct simulator *s, int64_t trial, int attempt, double step);
   /* Does it take part in this turn? Null: always. */

@@ -1,0 +1,260 @@
+/* Population based bandits (Parker-Holder et al. 2020, arXiv 2002.02518), and with lists in the model their
+ * mixed form (after Parker-Holder et al. 2021, arXiv 2106.15883): low members take over from high ones as in
+ * PBT, but the values they go on with are chosen by a model of the gains so far, which forgets with time.
+ *
+ * We differ: the model is fitted by true gradients, and deviations (not variances) weigh in (math/bandit.h);
+ * whole and ordered numbers are part of the model; every member that trains counts as a point being tried.
+ * The mixed form is one process with Hamming distance in place of one bandit per list: lists and numbers then
+ * share what is learnt, and nothing has to be drawn. Rulings are made one after the other, so that each sees
+ * the points that the ones before it chose.
+ */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "schedule/exploit.h"
+#include "schedule/explore.h"
+#include "schedule/methods.h"
+#include "schedule/rewards.h"
+#include "schedule/ruling.h"
+
+struct pb2 {
+  struct cl_rulings rulings;
+  struct cl_exploit exploit;
+  struct cl_explore explore;
+  struct cl_rewards rewards;
+  struct cl_numerics numerics;
+  struct cl_tried pending[CL_PENDING_MAX];
+  double *point, *fixed; /* d + c each */
+  size_t cap_point, cap_fixed, n_pending;
+  struct cl_bandit_view view;
+  bool modelled; /* the last exploration is by the model */
+};
+
+/* What the model may not choose: 1 in `used` is untouched. */
+static bool is_given(const struct pb2 *s, const struct cl_trial *t, int i) {
+  const struct cl_study *study = s->rulings.env->study;
+  return cl_study_space(study)->items[i].change == CL_START || s->explore.donor[i].kind == CL_ABSENT ||
+         cl_trial_is_held(study, t, i);
+}
+
+static int fix(struct pb2 *s, const struct cl_trial *t, struct cl_err *e) {
+  const struct cl_rewards *w = &s->rewards;
+  size_t width = (size_t)(w->d + w->c);
+  if (cl_grow(&s->point, &s->cap_point, width + 1, sizeof *s->point) < 0 ||
+      cl_grow(&s->fixed, &s->cap_fixed, width + 1, sizeof *s->fixed) < 0)
+    return CL_FAIL_NOMEM(e);
+  cl_rewards_encode(w, s->explore.donor, s->fixed);
+  for (int k = 0; k < w->d; k++)
+    if (!is_given(s, t, w->numbers[k])) s->fixed[k] = NAN;
+  for (int k = 0; k < w->c; k++)
+    if (!is_given(s, t, w->words[k])) s->fixed[w->d + k] = NAN;
+  return 0;
+}
+
+/* The chosen point as values. What the model does not know stays the donor's. */
+static void decode(struct pb2 *s) {
+  const struct cl_rewards *w = &s->rewards;
+  const struct cl_space *space = cl_study_space(s->rulings.env->study);
+  struct cl_explore *x = &s->explore;
+  for (int k = 0; k < w->d; k++)
+    if (isnan(s->fixed[k]))
+      x->values[w->numbers[k]] = cl_space_decode_one(&space->items[w->numbers[k]], s->point[k]);
+  for (int k = 0; k < w->c; k++)
+    if (isnan(s->fixed[w->d + k]))
+      x->values[w->words[k]] = cl_space_level_value(&space->items[w->words[k]], (int64_t)s->point[w->d + k]);
+}
+
+/* Lists that are not in the model are drawn anew now and then, as in PB2-Rand. */
+static void redraw_lists(struct pb2 *s, const struct cl_trial *t, uint32_t draw) {
+  const struct cl_space *space = cl_study_space(s->rulings.env->study);
+  for (int i = 0; i < space->n && !s->rewards.with_words; i++) {
+    const struct cl_hyperparameter *h = &space->items[i];
+    if (h->domain != CL_UNORDERED || !cl_space_is_searched(h) || is_given(s, t, i)) continue;
+    struct cl_rng r = cl_rng_stream((uint64_t)cl_study_seed(s->rulings.env->study), CL_RNG_EXPLORE,
+                                    (uint64_t)t->number, (uint32_t)h->id + 65536 * (draw & 0xffff));
+    if (cl_rng_uniform(&r) >= s->explore.resample) continue;
+    s->explore.values[i] = cl_space_level_value(h, (int64_t)cl_rng_below(&r, (uint64_t)cl_space_levels(h)));
+    s->explore.used[i] = NAN;
+  }
+}
+
+/* 0; CLADE_EMPTY: there is nothing to learn from yet. */
+static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *own,
+                     const struct cl_evaluation *from, struct cl_err *e) {
+  const struct cl_rulings *r = &s->rulings;
+  const struct cl_trial *t = cl_study_trial(r->env->study, r->members.items[member].trial);
+  struct cl_rewards *w = &s->rewards;
+  struct cl_bandit b = {.numerics = &s->numerics, .d = w->d, .c = w->c, .levels = w->levels};
+  struct cl_rng rng = cl_ruling_stream(r, CL_RNG_GP_RESTART, member);
+  if (w->d + w->c == 0) return CLADE_EMPTY;
+  CL_TRY(fix(s, t, e));
+  CL_TRY(cl_rewards_rows(w, member, own, &b.rows, &b.n, e));
+  s->n_pending = cl_rewards_pending(w, member, s->pending);
+  b.fixed = s->fixed;
+  b.pending = s->pending;
+  b.n_pending = s->n_pending;
+  return cl_bandit_choose(&b, cl_members_step(&r->members, from->rung), from->score, &rng, s->point, &s->view,
+                          e);
+}
+
+/* By the model; while it knows nothing, or where what it wants is not allowed, as in PBT. */
+static int explore(struct pb2 *s, size_t member, const struct cl_evaluation *own,
+                   const struct cl_evaluation *from, struct cl_err *e) {
+  const struct cl_study *study = s->rulings.env->study;
+  const struct cl_space *space = cl_study_space(study);
+  const struct cl_member *a = &s->rulings.members.items[member];
+  const struct cl_trial *t = cl_study_trial(study, a->trial);
+  struct cl_explore *x = &s->explore;
+  CL_TRY(cl_explore_begin(x, study, t, from, e));
+  int status = ask_model(s, member, own, from, e);
+  if (status < 0) return status;
+  s->modelled = status == 0;
+  if (s->modelled) {
+    memcpy(x->values, x->donor, (size_t)space->n * sizeof *x->values);
+    for (int i = 0; i < space->n; i++) x->used[i] = 1;
+    decode(s);
+    redraw_lists(s, t, a->rulings);
+    cl_space_settle(space, x->values, x->donor);
+    cl_explore_keep_held(x, study, t);
+    s->modelled = cl_space_check(space, x->values, NULL) == 0;
+  }
+  return s->modelled ? 0 : cl_explore_values(x, study, t, from, a->rulings, e);
+}
+
+static void describe_number(struct cl_text *args, const char *key, double x) {
+  cl_text_format(args, ", \"%s\": ", key);
+  cl_text_add_json_number(args, x);
+}
+
+static void describe(struct pb2 *s) {
+  struct cl_text *args = &s->rulings.args;
+  const struct cl_bandit_view *v = &s->view;
+  cl_explore_describe(&s->explore, cl_study_space(s->rulings.env->study), args);
+  if (!s->modelled) return;
+  cl_text_format(args, ", \"model\": {\"rows\": %zu, \"pending\": %zu", v->rows, s->n_pending);
+  describe_number(args, "kappa", v->kappa);
+  describe_number(args, "mean", v->mean);
+  describe_number(args, "sd", v->sd);
+  describe_number(args, "scale", v->kernel.scale);
+  describe_number(args, "length", v->kernel.length);
+  if (s->rewards.c > 0) describe_number(args, "words", v->kernel.words);
+  describe_number(args, "drift", v->kernel.drift);
+  describe_number(args, "noise", v->kernel.noise);
+  cl_text_add(args, "}");
+}
+
+static int judge_pb2(struct cl_rulings *r, size_t member, const struct cl_evaluation *own,
+                     struct cl_event *ret, struct cl_err *e) {
+  struct pb2 *s = (struct pb2 *)r;
+  const char *rule = cl_exploit_word(&s->exploit);
+  struct cl_rng rng = cl_ruling_stream(r, CL_RNG_EXPLOIT, member);
+  struct cl_takeover take = {0};
+  struct cl_exploit_view view;
+  take.state = cl_exploit_choose(&s->exploit, &r->members.population, (size_t)r->env->settings->trials,
+                                 r->members.items[member].asks, member, !isfinite(own->score), &rng,
+                                 &take.donor, &view);
+  if (take.state == NULL) {
+    if (cl_ruling_is_dead(r, member)) return CLADE_EMPTY;
+    cl_ruling_keep(r, rule, member, own, &view, ret);
+    return cl_ruling_end(r, ret, e);
+  }
+  CL_TRY(explore(s, member, own, take.state, e));
+  take.values = s->explore.values;
+  CL_TRY(cl_ruling_take_over(r, rule, member, own, &view, &take, ret, e));
+  describe(s);
+  return cl_ruling_end(r, ret, e);
+}
+
+/* One ruling at a time: the next one counts what this one has chosen. */
+static int pb2_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
+  struct pb2 *s = st;
+  return cl_members_waits(&s->rulings.members) ? CLADE_EMPTY : cl_rulings_next(st, room, ret, e);
+}
+
+static int pb2_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
+  struct pb2 *s = st;
+  CL_TRY(cl_rulings_apply(st, ev, e));
+  return cl_rewards_apply(&s->rewards, &s->rulings.members, ev, e);
+}
+
+/* Making. */
+
+static int pb2_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
+  struct cl_numerics numerics = {0};
+  CL_TRY(cl_rulings_check(settings, o, e));
+  CL_TRY(cl_exploit_check(o, e));
+  return cl_numerics_load(&numerics, e);
+}
+
+static int begin(void *st, const struct cl_schedule_env *env, bool with_words, struct cl_err *e) {
+  struct pb2 *s = st;
+  cl_rulings_init(&s->rulings, env);
+  s->rulings.judge = judge_pb2;
+  s->exploit = cl_exploit_from(&env->options);
+  s->explore = (struct cl_explore){.rule = CL_EXPLORE_BOTH,
+                                   .factors = {1.2, 0.8},
+                                   .n_factors = 2,
+                                   .resample = cl_options_number(&env->options, "resample_probability")};
+  s->rewards = (struct cl_rewards){.env = env, .with_words = with_words};
+  return cl_numerics_load(&s->numerics, e);
+}
+
+static int pb2_init(void *st, const struct cl_schedule_env *env, struct cl_err *e) {
+  return begin(st, env, false, e);
+}
+
+static int pb2_mix_init(void *st, const struct cl_schedule_env *env, struct cl_err *e) {
+  return begin(st, env, true, e);
+}
+
+static void pb2_done(void *st) {
+  struct pb2 *s = st;
+  cl_rewards_done(&s->rewards);
+  cl_explore_done(&s->explore);
+  cl_rulings_done(&s->rulings);
+  cl_free(s->point);
+  cl_free(s->fixed);
+}
+
+static const struct cl_option pb2_options[] = {
+    CL_RULING_OPTIONS,
+    {"exploit", "truncation|tournament|best", 0, 0, "truncation", "whose state a member takes over", NULL},
+    {"quantile", "float", 1e-6, 1e6, "0.25", "truncation: share of the members, or a number of them",
+     "quantile_fraction"},
+    {"resample_probability", "float", 0, 1, "0.25",
+     "how often a list without order is drawn afresh (pb2_mix: only before the model begins)", NULL},
+    {0}};
+
+const struct cl_scheduler_ops cl_pb2_schedule = {
+    .abi = sizeof(struct cl_scheduler_ops),
+    .name = "pb2",
+    .summary = "population based bandits: as pbt, but a model of the gains chooses the values to go on with",
+    .source = "Parker-Holder et al. 2020, arXiv 2002.02518",
+    .capabilities = CL_SCHEDULE_EXPLOITS,
+    .options = pb2_options,
+    .state_size = sizeof(struct pb2),
+    .check = pb2_check,
+    .init = pb2_init,
+    .apply = pb2_apply,
+    .next = pb2_next,
+    .first = cl_rulings_first,
+    .asks = cl_rulings_asks,
+    .done = pb2_done};
+
+const struct cl_scheduler_ops cl_pb2_mix_schedule = {
+    .abi = sizeof(struct cl_scheduler_ops),
+    .name = "pb2_mix",
+    .summary = "pb2 with lists in its model: numbers and words are chosen together",
+    .source = "after Parker-Holder et al. 2021, arXiv 2106.15883; one process with Hamming distance",
+    .capabilities = CL_SCHEDULE_EXPLOITS,
+    .options = pb2_options,
+    .state_size = sizeof(struct pb2),
+    .check = pb2_check,
+    .init = pb2_mix_init,
+    .apply = pb2_apply,
+    .next = pb2_next,
+    .first = cl_rulings_first,
+    .asks = cl_rulings_asks,
+    .done = pb2_done};

@@ -1,0 +1,51 @@
+/* What members have tried and what came of it: the rows that models of PB2 and its kin learn from.
+ *
+ * A row is one interval of one member: the step and score it began with, the values it trained with, and the
+ * gain per step. All of it stands in the log: an interval begins with a ruling (its args name step and score)
+ * and ends with the next one on that member. Values that anybody changed in between spoil it, and it is left
+ * out. So the rows are a function of the rulings so far, in their order, and of nothing else.
+ */
+#ifndef CL_REWARDS_H
+#define CL_REWARDS_H
+
+#include "math/bandit.h"
+#include "schedule/members.h"
+
+struct cl_interval {
+  bool open;          /* being trained now */
+  double step, score; /* at its beginning */
+};
+
+struct cl_rewards {
+  const struct cl_schedule_env *env; /* keeps */
+  bool with_words;                   /* lists without order are part of the model */
+  int space; /* version of the space that numbers and words belong to; an update starts anew */
+  int d, c;
+  int *numbers, *words, *levels; /* indices in the space: d of them, c of them; c level counts */
+  struct cl_interval *intervals; /* by member */
+  size_t n, n_intervals;         /* rows; members with an interval */
+  struct cl_tried *rows;         /* oldest first; their values are set by cl_rewards_rows */
+  double *values, *at;           /* of the rows, of the intervals: d + c each */
+  size_t cap_rows, cap_intervals, cap_values, cap_at;
+};
+
+void cl_rewards_done(struct cl_rewards *w); /* a zeroed one with env and with_words set is empty */
+
+/* The members have heard `ev`. Cost O(d + c) for a ruling. CLADE_ENOMEM. */
+int cl_rewards_apply(struct cl_rewards *w, const struct cl_members *m, const struct cl_event *ev,
+                     struct cl_err *e);
+
+/* Coordinates of an assignment: numbers in [0, 1] (0.5 where inactive), then word numbers (-1 where
+ * inactive). */
+void cl_rewards_encode(const struct cl_rewards *w, const struct cl_value *values, double *ret);
+
+/* The rows so far, and as the newest one what `member` has just earned (own; -inf: nothing). *ret borrows
+ * until the next call of any function here. Returns how many. CLADE_ENOMEM. */
+int cl_rewards_rows(struct cl_rewards *w, size_t member, const struct cl_evaluation *own,
+                    const struct cl_tried **ret, size_t *ret_n, struct cl_err *e);
+
+#define CL_PENDING_MAX 256
+/* What other members than this one are trying: their open intervals, in their order, up to CL_PENDING_MAX. */
+size_t cl_rewards_pending(const struct cl_rewards *w, size_t member, struct cl_tried *ret);
+
+#endif
