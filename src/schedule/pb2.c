@@ -193,6 +193,7 @@ static int begin(void *st, const struct cl_schedule_env *env, bool with_words, s
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_pb2;
   s->exploit = cl_exploit_from(&env->options);
+  s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);
   s->explore = (struct cl_explore){.rule = CL_EXPLORE_BOTH,
                                    .factors = {1.2, 0.8},
                                    .n_factors = 2,
@@ -209,6 +210,11 @@ static int pb2_mix_init(void *st, const struct cl_schedule_env *env, struct cl_e
   return begin(st, env, true, e);
 }
 
+static bool pb2_curves(const struct cl_options *o) {
+  struct cl_exploit x = cl_exploit_from(o);
+  return cl_exploit_looks_at(&x) > 0;
+}
+
 static void pb2_done(void *st) {
   struct pb2 *s = st;
   cl_rewards_done(&s->rewards);
@@ -220,9 +226,7 @@ static void pb2_done(void *st) {
 
 static const struct cl_option pb2_options[] = {
     CL_RULING_OPTIONS,
-    {"exploit", "truncation|tournament|best", 0, 0, "truncation", "whose state a member takes over", NULL},
-    {"quantile", "float", 1e-6, 1e6, "0.25", "truncation: share of the members, or a number of them",
-     "quantile_fraction"},
+    CL_EXPLOIT_OPTIONS_WITH("0.25"),
     {"resample_probability", "float", 0, 1, "0.25",
      "how often a list without order is drawn afresh (pb2_mix: only before the model begins)", NULL},
     {0}};
@@ -240,6 +244,7 @@ const struct cl_scheduler_ops cl_pb2_schedule = {
     .apply = pb2_apply,
     .next = pb2_next,
     .first = cl_rulings_first,
+    .curves = pb2_curves,
     .asks = cl_rulings_asks,
     .done = pb2_done};
 
@@ -256,5 +261,6 @@ const struct cl_scheduler_ops cl_pb2_mix_schedule = {
     .apply = pb2_apply,
     .next = pb2_next,
     .first = cl_rulings_first,
+    .curves = pb2_curves,
     .asks = cl_rulings_asks,
     .done = pb2_done};
