@@ -4,14 +4,6 @@
 #include <math.h>
 #include <Random123/philox.h>
 
-uint64_t cl_mix64(uint64_t z) {
-  z ^= z >> 30;
-  z *= 0xBF58476D1CE4E5B9ull;
-  z ^= z >> 27;
-  z *= 0x94D049BB133111EBull;
-  return z ^ (z >> 31);
-}
-
 void cl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4]) {
   philox4x32_ctr_t c = {{counter[0], counter[1], counter[2], counter[3]}};
   philox4x32_key_t k = {{key[0], key[1]}};

@@ -51,7 +51,15 @@ void cl_rng_shuffle(struct cl_rng *r, uint32_t *items, size_t n); /* Fisher-Yate
 
 /* The bare block function, for tests with published vectors. */
 void cl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4]);
-uint64_t cl_mix64(uint64_t z);
+
+/* A bijection that spreads every bit over all others (the finaliser of SplitMix64). */
+static inline uint64_t cl_mix64(uint64_t z) {
+  z ^= z >> 30;
+  z *= UINT64_C(0xBF58476D1CE4E5B9);
+  z ^= z >> 27;
+  z *= UINT64_C(0x94D049BB133111EB);
+  return z ^ (z >> 31);
+}
 
 /* Inverse of the standard normal distribution function; p in (0, 1). Relative error < 1e-15 (Wichura 1988, AS
  * 241). */

@@ -82,19 +82,14 @@ int cl_cell_pack(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl
   return CL_FAIL(e, CLADE_ECORRUPT, "a value has the unknown kind %d", (int)v.kind);
 }
 
-struct cl_value cl_cell_unpack(const struct cl_cells *c, uint64_t cell) {
+struct cl_value cl_cell_unpack_tagged(const struct cl_cells *c, uint64_t cell) {
   uint64_t payload = cell & PAYLOAD;
   switch (cell >> 48) {
-  case ABSENT: return (struct cl_value){0};
   case NIL: return (struct cl_value){.kind = CL_NULL};
   case TRUTH: return cl_value_bool(payload != 0);
   case SMALL: return cl_value_int((int64_t)(payload << 16) >> 16);
   case LARGE: assert(payload < c->n_integers); return cl_value_int(c->integers[payload]);
   case STRING: assert(payload < c->n_texts); return cl_value_text(c->texts[payload]);
-  default: {
-    struct cl_value v = {.kind = CL_REAL};
-    memcpy(&v.as.real, &cell, sizeof cell);
-    return v;
-  }
+  default: assert(cell == CL_CELL_ABSENT); return (struct cl_value){0};
   }
 }

@@ -1,7 +1,10 @@
-/* A value packed into 8 bytes: a real is itself; everything else is a negative NaN with a tag and 48 bits.
+/* A value packed into 8 bytes: a real is itself; everything else is a negative NaN with a tag and 48 bits, so
+ * that its bits are a larger number than those of any real.
  * Texts and integers beyond 48 bits are kept once in a table beside. Used by the replica only. */
 #ifndef CL_CELL_H
 #define CL_CELL_H
+
+#include <string.h>
 
 #include "model/value.h"
 
@@ -18,6 +21,14 @@ struct cl_cells {
 
 void cl_cells_done(struct cl_cells *c);
 int cl_cell_pack(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl_err *e); /* CLADE_ENOMEM */
-struct cl_value cl_cell_unpack(const struct cl_cells *c, uint64_t cell); /* text borrows from c */
+struct cl_value cl_cell_unpack_tagged(const struct cl_cells *c, uint64_t cell); /* what is no real */
+
+/* A text borrows from c. */
+static inline struct cl_value cl_cell_unpack(const struct cl_cells *c, uint64_t cell) {
+  struct cl_value v = {.kind = CL_REAL};
+  if (cell >= CL_CELL_ABSENT) return cl_cell_unpack_tagged(c, cell);
+  memcpy(&v.as.real, &cell, sizeof cell);
+  return v;
+}
 
 #endif

@@ -44,18 +44,21 @@ static int grow_slots(struct cl_configurations *c, size_t count, struct cl_err *
   return 0;
 }
 
-/* The slot of the configuration in `room` (whose hash is known), or an empty one. room: 2 * space->n values.
- */
-static struct cl_configuration *find_slot(const struct cl_study *s, uint32_t hash, struct cl_value *room) {
-  const struct cl_configurations *c = s->configurations;
+static bool is_equal(const struct cl_study *s, int64_t a, int64_t b, struct cl_value *room) {
   const struct cl_space *space = &s->settings->space;
+  cl_trial_values(s, cl_study_find(s, a), room);
+  cl_trial_values(s, cl_study_find(s, b), room + space->n);
+  return cl_space_equal(space, room, room + space->n);
+}
+
+/* The slot of the trial's configuration (whose hash is known), or an empty one. room: 2 * space->n values. */
+static struct cl_configuration *find_slot(const struct cl_study *s, int64_t number, uint32_t hash,
+                                          struct cl_value *room) {
+  const struct cl_configurations *c = s->configurations;
   assert(c->n_used < c->n_slots);
   for (size_t i = hash & (c->n_slots - 1);; i = (i + 1) & (c->n_slots - 1)) {
     struct cl_configuration *slot = &c->slots[i];
-    if (slot->first == 0) return slot;
-    if (slot->hash != hash) continue;
-    cl_trial_values(s, cl_study_find(s, slot->first), room + space->n);
-    if (cl_space_equal(space, room, room + space->n)) return slot;
+    if (slot->first == 0 || (slot->hash == hash && is_equal(s, number, slot->first, room))) return slot;
   }
 }
 
@@ -66,8 +69,7 @@ static uint32_t hash_trial(const struct cl_study *s, int64_t number, struct cl_v
 
 static void index_trial(const struct cl_study *s, int64_t number, uint32_t hash, struct cl_value *room) {
   struct cl_configurations *c = s->configurations;
-  cl_trial_values(s, cl_study_find(s, number), room);
-  struct cl_configuration *slot = find_slot(s, hash, room);
+  struct cl_configuration *slot = find_slot(s, number, hash, room);
   if (slot->first == 0) {
     *slot = (struct cl_configuration){hash, (uint32_t)number, (uint32_t)number};
     c->n_used++;
@@ -125,7 +127,7 @@ int cl_study_configuration(const struct cl_study *s, int64_t number, int64_t *re
   struct cl_value *room = NULL;
   CL_TRY(make_room(s, &room, e));
   int status = index_all(s, room, e);
-  if (status == 0) *ret = find_slot(s, hash_trial(s, number, room), room)->first;
+  if (status == 0) *ret = find_slot(s, number, hash_trial(s, number, room), room)->first;
   cl_free(room);
   return status;
 }

@@ -75,6 +75,8 @@ int cl_study_make_trial(struct cl_study *s, int64_t number, struct cl_trial **re
     s->blocks[b] = made;
   }
   *ret = &s->blocks[b]->trials[(number - 1) % CL_BLOCK];
+  **ret =
+      (struct cl_trial){.number = number}; /* fresh pages that are read first, then written, fault twice */
   return 0;
 }
 

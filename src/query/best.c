@@ -29,8 +29,9 @@ static struct cl_confirmation confirmed(const struct cl_study *s, int64_t first)
 }
 
 static int64_t count_assessments(const struct cl_study *s) {
-  int64_t n = 0;
-  for (int64_t i = 1; i <= cl_study_trials(s); i++) {
+  int64_t n = 0, trials = cl_study_trials(s);
+  if (cl_study_head(s)->counted == trials) return 0; /* all are searched or enqueued */
+  for (int64_t i = 1; i <= trials; i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
     if (t != NULL && t->head.role == CL_ROLE_ASSESS && t->head.attempt > 0) n++;
   }

@@ -131,7 +131,7 @@ static void take_trial(struct cl_sqlite_row *row, sqlite3_value **v) {
   }
   ev->as_of = sqlite3_value_int64(v[T_AS_OF]);
   ev->cause = (enum cl_cause)sqlite3_value_int(v[T_CAUSE]);
-  take_text(row, v[T_ARGS], &ev->args);
+  if (!row->only_state) take_text(row, v[T_ARGS], &ev->args);
   ev->u.proposed.role = (enum cl_role)sqlite3_value_int(v[T_ROLE]);
   ev->u.proposed.of = sqlite3_value_int64(v[T_OF]);
   ev->u.proposed.repeat = sqlite3_value_int(v[T_REPEAT]);

@@ -180,7 +180,8 @@ struct cl_sqlite_row {
   enum cl_table table;
   struct cl_event ev;
   int64_t place;
-  int status; /* CLADE_ENOMEM: the row is not complete */
+  bool only_state; /* the args of a proposal are not wanted; kept from row to row */
+  int status;      /* CLADE_ENOMEM: the row is not complete */
   struct cl_assigned *values;
   struct cl_metric *metrics;
   size_t n_values, cap_values, n_metrics, cap_metrics;

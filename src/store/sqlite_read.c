@@ -245,6 +245,7 @@ static int open_cursor(struct reader *r, enum cl_table table, enum cl_sqlite_wal
                                   : open_shared(r, c, e);
   CL_TRY(status);
   r->n_cursors++;
+  c->row.only_state = r->what->only_state;
   cl_sqlite_bind_row(c->statement, &c->row, r->s, r->study, table);
   return next_row(r, c, e);
 }
