@@ -4,13 +4,13 @@
  *   studies          one row each: names, the study's head, the lease            (mutable)
  *   heads            one row per trial: its head, so that appends are judged      (mutable)
  *   trials_<study>   10 11 · a column h<id> per hyperparameter
- *   reports_<study>  33    · a column m<id> per metric
- *   decisions 1–6 12–25 · assigned: values of 20 21 · attempts 31 32 36 37 · snapshots 34 35 · notes 7 8
- *   names            of hyperparameters and metrics
- *   no_changes       is empty: the view `changes` of a study without any
- * Shared tables have one key, place = study << 40 | position: a plain rowid keeps pages full and appends at
- * the end; `study` and `position` are generated from it for people. Fields without a column of their own
- * stand in `more` as JSON. Values: bool x'00' x'01', null x'', inactive NULL, NaN of a metric 'nan'.
+ *   reports_<study>  33    · a column m<id> per metric; attempt and late are one number, run, which takes no
+ * byte in a first attempt (stores of schema 1, which are still written, have two columns) decisions 1–6 12–25
+ * · assigned: values of 20 21 · attempts 31 32 36 37 · snapshots 34 35 · notes 7 8 names            of
+ * hyperparameters and metrics no_changes       is empty: the view `changes` of a study without any Shared
+ * tables have one key, place = study << 40 | position: a plain rowid keeps pages full and appends at the end;
+ * `study` and `position` are generated from it for people. Fields without a column of their own stand in
+ * `more` as JSON. Values: bool x'00' x'01', null x'', inactive NULL, NaN of a metric 'nan'.
  *
  * Locks: writers take byte 1 of <path>.lock, queueing on byte 0, and only then BEGIN IMMEDIATE, so SQLite's
  * own lock is nearly always free. Every read is a transaction of its own.
@@ -25,7 +25,7 @@
 #include "store/store_ops.h"
 
 #define CL_SQLITE_APPLICATION 0x436C6164 /* "Clad" */
-#define CL_SQLITE_SCHEMA      1
+#define CL_SQLITE_SCHEMA      2
 #define CL_SQLITE_COLUMNS_MAX \
   1900 /* hyperparameters that a study can ever have: SQLite holds 2000 columns \
         */
@@ -106,6 +106,7 @@ struct cl_sqlite {
   char *path, *lock_path; /* as SQLite has resolved it: two names of one file share the lock */
   int lock_fd;
   int watch_fd;
+  int schema; /* of the file, up to CL_SQLITE_SCHEMA */
   struct cl_store_options options;
   sqlite3_stmt *statements[SQL_STATEMENTS];
   sqlite3_stmt *walks[TABLES][WALKS][2], *adds[TABLES]; /* 2: whole, and of the state only */

@@ -138,6 +138,27 @@ void cl_sqlite_report_columns(const struct cl_sqlite_study *study, struct cl_tex
   for (size_t i = 0; i < study->names.n_metrics; i++) cl_text_format(ret, ", m%d", (int)i + 1);
 }
 
+/* The columns of a report with the values that add_report binds. */
+static void write_report_add(struct cl_sqlite *s, const struct cl_sqlite_study *study, struct cl_text *t) {
+  size_t n = R_METRICS + study->names.n_metrics;
+  if (s->schema < 2) {
+    cl_sqlite_report_columns(study, t);
+    cl_text_add(t, ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8");
+  } else {
+    cl_text_add(t, "position, trial, run, ordinal, step, time, \"by\"");
+    for (size_t i = 0; i < study->names.n_metrics; i++) cl_text_format(t, ", m%d", (int)i + 1);
+    cl_text_add(t, ") VALUES (?1, ?2, (?3 - 1) * 2 + ?8, ?4, ?5, ?6, ?7");
+  }
+  for (size_t i = R_METRICS; i < n; i++) cl_text_format(t, ", ?%d", (int)i + 1);
+}
+
+static void write_trial_add(const struct cl_sqlite_study *study, struct cl_text *t) {
+  size_t n = T_VALUES + study->names.n_hyperparameters;
+  cl_sqlite_trial_columns(study, t);
+  cl_text_add(t, ") VALUES (?");
+  for (size_t i = 1; i < n; i++) cl_text_add(t, ", ?");
+}
+
 static int prepare_wide(struct cl_sqlite *s, const struct cl_sqlite_study *study, bool trials,
                         sqlite3_stmt **statement, struct cl_err *e) {
   if (*statement == NULL) {
@@ -145,12 +166,9 @@ static int prepare_wide(struct cl_sqlite *s, const struct cl_sqlite_study *study
     cl_text_clear(t);
     cl_text_format(t, "INSERT INTO %s_%lld (", trials ? "trials" : "reports", (long long)study->id);
     if (trials)
-      cl_sqlite_trial_columns(study, t);
+      write_trial_add(study, t);
     else
-      cl_sqlite_report_columns(study, t);
-    size_t n = trials ? T_VALUES + study->names.n_hyperparameters : R_METRICS + study->names.n_metrics;
-    cl_text_add(t, ") VALUES (?");
-    for (size_t i = 1; i < n; i++) cl_text_add(t, ", ?");
+      write_report_add(s, study, t);
     cl_text_add(t, ")");
     if (t->failed) return CL_FAIL_NOMEM(e);
     CL_TRY(cl_sqlite_prepare(s, cl_text_get(t), statement, e));

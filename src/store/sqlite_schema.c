@@ -71,6 +71,7 @@ static int look_at_schema(struct cl_sqlite *s, struct cl_err *e) {
                    "that wrote it",
                    s->path, (long long)schema, CL_SQLITE_SCHEMA);
   if (schema < 1) return CL_FAIL(e, CLADE_ECORRUPT, "'%s' has no schema number", s->path);
+  s->schema = (int)schema;
   return 1;
 }
 
@@ -83,6 +84,7 @@ static int make_schema(struct cl_sqlite *s, struct cl_err *e) {
                  CL_SQLITE_APPLICATION, CL_SQLITE_SCHEMA);
   int status = cl_sqlite_exec_scratch(s, e);
   if (status < 0) (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+  s->schema = CL_SQLITE_SCHEMA;
   return status;
 }
 
@@ -203,9 +205,10 @@ int cl_sqlite_add_tables(struct cl_sqlite *s, int64_t id, const char *settings, 
   for (size_t i = 0; i < names.n_hyperparameters; i++)
     cl_text_format(&s->scratch, ", h%d", names.hyperparameters[i].id);
   cl_text_format(&s->scratch,
-                 "); CREATE TABLE reports_%lld (position INTEGER PRIMARY KEY, trial, attempt, ordinal, "
-                 "step REAL, time, \"by\", late",
-                 n);
+                 "); CREATE TABLE reports_%lld (position INTEGER PRIMARY KEY, trial, %s ordinal, step REAL, "
+                 "time, \"by\"%s",
+                 n, s->schema < 2 ? "attempt," : "run, attempt AS ((run >> 1) + 1), late AS (run & 1),",
+                 s->schema < 2 ? ", late" : "");
   for (size_t i = 0; i < names.n_metrics; i++) cl_text_format(&s->scratch, ", m%d REAL", (int)i + 1);
   cl_text_format(&s->scratch, "); CREATE INDEX reports_%lld_trial ON reports_%lld (trial)", n, n);
   cl_names_done(&names);

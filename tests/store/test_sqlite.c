@@ -109,9 +109,52 @@ static void a_newer_schema_is_refused(void **state) {
   struct fixture *f = *state;
   struct cl_err e = {0};
   assert_int_equal(try_open(f->place.address, CL_STORE_CREATE, &e), 0);
-  change(&f->place, "PRAGMA user_version = 2");
+  change(&f->place, "PRAGMA user_version = 3");
   assert_int_equal(try_open(f->place.address, CL_STORE_WRITE, &e), CLADE_ENEWER);
-  assert_non_null(strstr(e.text, "schema 2"));
+  assert_non_null(strstr(e.text, "schema 3"));
+}
+
+/* Reports of two attempts of a trial, one of them late. */
+static void live_twice(struct cl_store *s, struct kit_events *ret) {
+  struct cl_metric m[] = {{0, "acc", 2.385}};
+  int64_t study = kit_create(s, "digits", 4);
+  (void)kit_appended(s, study, kit_proposed(1, NULL, 0));
+  struct cl_event lost = kit_event(CL_EVENT_LOST, 1), retried = kit_event(CL_EVENT_RETRIED, 1);
+  lost.seen = kit_appended(s, study, kit_started(1, 1, kit_version(s, study, 1)));
+  lost.attempt = 1;
+  (void)kit_appended(s, study, kit_reported(1, 1, 1, 0.5, m, 1));
+  retried.seen = kit_appended(s, study, lost);
+  (void)kit_appended(s, study, kit_started(1, 2, kit_appended(s, study, retried)));
+  struct cl_event late = kit_reported(1, 1, 2, 1.5, m, 1);
+  late.by = 300;
+  (void)kit_appended(s, study, late);
+  (void)kit_appended(s, study, kit_reported(1, 2, 1, 0.25, m, 1));
+  kit_read(s, study, &(struct cl_read){0}, ret);
+}
+
+static void stores_of_the_first_schema_are_read_and_written(void **state) {
+  struct fixture *f = *state;
+  struct kit_place old;
+  struct kit_events now = {0}, then = {0};
+  kit_place_init(&old);
+  assert_int_equal(try_open(old.address, CL_STORE_CREATE, NULL), 0);
+  change(&old, "PRAGMA user_version = 1");
+  struct cl_store *s = kit_open(KIT_SQLITE, &f->place), *o = kit_open(KIT_SQLITE, &old);
+  live_twice(s, &now);
+  live_twice(o, &then);
+  assert_string_equal(ask(&old, "SELECT name FROM pragma_table_xinfo('reports_1') WHERE name = 'run'"), "");
+  assert_string_equal(ask(&old, "SELECT attempt, late, \"by\" FROM reports_1"), "1 0 1\n1 1 300\n2 0 1\n");
+  assert_string_equal(ask(&f->place, "SELECT attempt, late, \"by\" FROM reports_1"),
+                      "1 0 1\n1 1 300\n2 0 1\n");
+  assert_string_equal(ask(&f->place, "SELECT run FROM reports_1"), "0\n1\n2\n");
+  assert_int_equal(now.n, then.n);
+  for (size_t i = 1; i < now.n; i++) assert_true(cl_event_equal(now.items[i], then.items[i]));
+  for (size_t i = 0; i < now.n; i++) assert_true(now.items[i]->late == (now.items[i]->by == 300));
+  kit_events_done(&now);
+  kit_events_done(&then);
+  cl_store_close(s);
+  cl_store_close(o);
+  kit_place_done(&old);
 }
 
 static void a_reader_cannot_append(void **state) {
@@ -520,6 +563,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(addresses_mean_what_they_say, set_up, tear_down),
       cmocka_unit_test_setup_teardown(files_of_others_are_left_alone, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_newer_schema_is_refused, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(stores_of_the_first_schema_are_read_and_written, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_reader_cannot_append, set_up, tear_down),
       cmocka_unit_test_setup_teardown(views_have_the_users_names, set_up, tear_down),
       cmocka_unit_test_setup_teardown(changes_tell_what_was_applied_when, set_up, tear_down),
