@@ -66,6 +66,10 @@ static int check_option(const struct cl_options *a, const struct cl_option *o, c
                    o->type);
   }
   if (strcmp(o->type, "floats") == 0) return check_list(a, o, node, e);
+  if (strcmp(o->type, "text") == 0) {
+    if (json_string_length(node) > 0) return 0;
+    return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be a text", a->section, o->name, a->method);
+  }
   if (strcmp(o->type, "object") == 0) {
     if (json_is_object(node)) return 0;
     return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be options of its own, like {name: value}",
@@ -146,7 +150,7 @@ const json_t *cl_options_object(const struct cl_options *a, const char *option) 
 
 const char *cl_options_word(const struct cl_options *a, const char *option) {
   const struct cl_option *o = find_option(a, option);
-  assert(o != NULL && is_choice(o));
+  assert(o != NULL && (is_choice(o) || strcmp(o->type, "text") == 0));
   const char *word = json_string_value(given(a, o));
   return word != NULL ? word : o->standard;
 }

@@ -259,6 +259,8 @@ int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_
   if (ev->kind == CL_EVENT_PAUSED) a->by_person = !cl_members_is_ruling(ev);
   bool ruled = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
   if (ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED) a->by_person = false;
+  if (ev->kind == CL_EVENT_EXPLOITED && ev->u.exploited.infeasible && a->revivals > 0)
+    a->revivals--; /* nothing was tried: that its values are not legal is the scheduler's doing */
   a->rulings += ruled && cl_members_is_ruling(ev);
   if (ev->kind == CL_EVENT_REPORTED || ev->kind == CL_EVENT_SAVED) return look(m, (uint32_t)i, e);
   return touch(m, (uint32_t)i, e);
@@ -416,12 +418,13 @@ int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t
     cl_recent_replace(&m->recent, member, v->recent, v->n_recent, v->step);
   cl_population_retire(&m->population, member);
   drop_pending(a);
-  if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
+  CL_TRY(leave(m, (uint32_t)member, e));
   a->rung = came_to;
   a->revivals = was_dead ? (uint8_t)(a->revivals + 1) : 0;
   m->n_skipped -= a->skipped;
   a->skipped = false;
-  return a->state == CL_MEMBER_TRAINS ? count_at(m, a->rung, +1, e) : 0;
+  if (a->state == CL_MEMBER_DEAD) a->state = CL_MEMBER_TRAINS; /* if it is dead again, it dies anew */
+  return enter(m, (uint32_t)member, e);
 }
 
 static int32_t least(int32_t a, int32_t b) {

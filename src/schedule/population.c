@@ -161,6 +161,7 @@ int cl_population_set(struct cl_population *p, size_t member, struct cl_evaluati
     cl_free(v);
     return status;
   }
+  p->revision++;
   if (r->of[member] != NULL) take_out(r, (uint32_t)member);
   put_in(r, (uint32_t)member, v);
   return 0;

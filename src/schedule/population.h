@@ -33,8 +33,9 @@ void cl_evaluation_values(const struct cl_evaluation *v, const struct cl_space *
 struct cl_rung;
 
 struct cl_population {
-  size_t n, cap; /* members, numbered 0… in the order of their proposals */
-  int32_t base;  /* rungs[0]; tables below are forgotten */
+  uint64_t revision; /* rises when anything that ranks changes */
+  size_t n, cap;     /* members, numbered 0… in the order of their proposals */
+  int32_t base;      /* rungs[0]; tables below are forgotten */
   size_t n_rungs, cap_rungs;
   struct cl_rung *rungs;
 };
