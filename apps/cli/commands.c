@@ -19,6 +19,7 @@ extern const struct cl_cli_command cl_command_best;
 extern const struct cl_cli_command cl_command_view;
 extern const struct cl_cli_command cl_command_eval;
 extern const struct cl_cli_command cl_command_confirm;
+extern const struct cl_cli_command cl_command_schedule;
 extern const struct cl_cli_command cl_command_log;
 extern const struct cl_cli_command cl_command_export;
 extern const struct cl_cli_command cl_command_import;
@@ -55,6 +56,7 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_view,
   &cl_command_eval,
   &cl_command_confirm,
+  &cl_command_schedule,
   &cl_command_log,
   &cl_command_export,
   &cl_command_import,

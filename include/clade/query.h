@@ -319,6 +319,49 @@ CLADE_API void clade_best_free(struct clade_best *best); /* null is allowed */
 CLADE_API int clade_best_write(struct clade_reader *r, int64_t trial, const char *path, int *ret_changed,
                                struct cl_err *e);
 
+/* Schedules: the values of a training over its steps, from the root of its lineage on. */
+
+struct clade_schedule_change { /* takes effect when the report of its step is answered */
+  double step;
+  const char *cause; /* "exploit", "a person" …; null = not said */
+  size_t n_values;
+  const struct clade_named_value *values; /* the changed ones; CLADE_ABSENT: it became inactive */
+};
+struct clade_schedule_leg { /* one trial of the lineage, from a moment at which it took over a state */
+  int64_t trial;
+  double from, to; /* steps; from: NaN = from the beginning; to: NaN = to its end */
+  int missing;     /* parts that the state lacked: trained weights were lost there */
+};
+struct clade_schedule {
+  const char *study; /* null = not said */
+  int64_t trial;     /* 0 = not said */
+  bool has_seed;
+  int64_t seed; /* of the root */
+  const char *metric, *unit;
+  double value;     /* what the trial itself scored; NaN = not known */
+  double last_step; /* that it has reported; NaN = not known */
+  size_t n_initial, n_changes, n_legs;
+  const struct clade_named_value *initial;
+  const struct clade_schedule_change *changes;
+  const struct clade_schedule_leg *legs; /* the root first; none in a schedule from a file */
+};
+
+/* The schedule of a trial; 0: of the best one. Cost O(events of the trials of its lineage). CLADE_ENOTFOUND;
+ * CLADE_EINVAL for a trial that was never started or was imported. Gives *ret; free with clade_schedule_free.
+ */
+CLADE_API int clade_schedule_read(struct clade_reader *r, int64_t trial, struct clade_schedule **ret,
+                                  struct cl_err *e);
+/* From a file: YAML or JSON as clade_schedule_write writes it, or Ray Tune's pbt_policy_….txt.
+ * CLADE_ENOTFOUND, CLADE_EIO, CLADE_ELIMIT, CLADE_ESPEC naming the place. Gives *ret. */
+CLADE_API int clade_schedule_load(const char *path, struct clade_schedule **ret, struct cl_err *e);
+CLADE_API void clade_schedule_free(struct clade_schedule *s); /* null is allowed */
+
+enum clade_schedule_form { CLADE_SCHEDULE_YAML = 1, CLADE_SCHEDULE_JSON, CLADE_SCHEDULE_CSV };
+/* As a file: {study, trial, seed, metric, unit, initial: {…}, changes: [{step, set: {…}, cause}]}; CSV: a
+ * line per change with all values. CLADE_EINVAL for another form. */
+CLADE_API int clade_schedule_write(const struct clade_schedule *s, enum clade_schedule_form form,
+                                   struct clade_text *ret, struct cl_err *e);
+
 /* Confirming: claimed scores beside those on fresh seeds. */
 
 struct clade_confirm_row {

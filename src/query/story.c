@@ -6,21 +6,14 @@
 
 #include "base/alloc.h"
 
-struct begin { /* from a snapshot, 0 = the beginning */
-  int64_t from;
-  size_t reports;
-  bool loaded; /* by a process that runs on; else an attempt begins, and voids what was reported above it */
-};
-
 struct telling { /* a story while it is read */
   struct cl_story *story;
   struct cl_reader *reader;
   const struct cl_space *space;
   struct cl_value *values; /* current ones, by index */
-  double step;
+  double step, until;
   int64_t trial;
-  size_t n_begins, cap_begins;
-  struct begin *begins;
+  size_t asking; /* 1 + the report that waits for a decision, 0 = none does */
   struct cl_err *e;
 };
 
@@ -28,6 +21,7 @@ void cl_story_done(struct cl_story *s) {
   cl_free(s->attempts);
   cl_free(s->reports);
   cl_free(s->changes);
+  cl_free(s->begins);
   cl_free(s->birth_copy);
   cl_arena_done(&s->arena);
   *s = (struct cl_story){0};
@@ -45,15 +39,17 @@ static int add_change(struct telling *t, const struct cl_event *ev, int index, s
   CL_TRY(keep_value(s, &after, t->e));
   if (cl_grow(&s->changes, &s->cap_changes, s->n_changes + 1, sizeof *s->changes) < 0)
     return CL_FAIL_NOMEM(t->e);
-  s->changes[s->n_changes++] = (struct cl_story_change){.position = ev->position,
-                                                        .time_ms = ev->time_ms,
-                                                        .kind = ev->kind,
-                                                        .cause = ev->cause,
-                                                        .by = ev->by,
-                                                        .index = index,
-                                                        .step = t->step,
-                                                        .before = t->values[index],
-                                                        .after = after};
+  s->changes[s->n_changes++] =
+      (struct cl_story_change){.position = ev->position,
+                               .time_ms = ev->time_ms,
+                               .kind = ev->kind,
+                               .cause = ev->cause,
+                               .by = ev->by,
+                               .index = index,
+                               .step = t->step,
+                               .loads = ev->kind == CL_EVENT_EXPLOITED && ev->u.exploited.snapshot != 0,
+                               .before = t->values[index],
+                               .after = after};
   t->values[index] = after;
   return 0;
 }
@@ -96,21 +92,34 @@ static struct cl_story_attempt *find_attempt(struct cl_story *s, int number) {
   return NULL;
 }
 
-static int add_begin(struct telling *t, int64_t from, bool loaded) {
-  if (cl_grow(&t->begins, &t->cap_begins, t->n_begins + 1, sizeof *t->begins) < 0) return CL_FAIL_NOMEM(t->e);
-  t->begins[t->n_begins++] = (struct begin){from, t->story->n_reports, loaded};
+static int add_begin(struct telling *t, const struct cl_event *ev, struct cl_story_begin begin) {
+  struct cl_story *s = t->story;
+  if (cl_grow(&s->begins, &s->cap_begins, s->n_begins + 1, sizeof *s->begins) < 0) return CL_FAIL_NOMEM(t->e);
+  begin.position = begin.as_of = ev->position;
+  begin.attempt = ev->attempt;
+  begin.reports = s->n_reports;
+  s->begins[s->n_begins++] = begin;
   return 0;
 }
 
 static int load(struct telling *t, const struct cl_event *ev) {
-  bool taken = !ev->late && ev->u.loaded.error == NULL;
-  return taken ? add_begin(t, ev->u.loaded.snapshot, true) : 0;
+  if (ev->late || ev->u.loaded.error != NULL) return 0;
+  return add_begin(t, ev,
+                   (struct cl_story_begin){
+                       .from = ev->u.loaded.snapshot, .loaded = true, .n_missing = ev->u.loaded.missing.n});
+}
+
+/* A program that connects is given its values then, not when it was started. */
+static void connect(struct telling *t, const struct cl_event *ev) {
+  struct cl_story *s = t->story;
+  struct cl_story_begin *b = s->n_begins == 0 ? NULL : &s->begins[s->n_begins - 1];
+  if (b != NULL && b->attempt == ev->attempt && b->reports == s->n_reports) b->as_of = ev->position;
 }
 
 static int begin_attempt(struct telling *t, const struct cl_event *ev) {
   struct cl_story *s = t->story;
   if (find_attempt(s, ev->attempt) != NULL) return 0; /* its process was kept, and what it reported counts */
-  CL_TRY(add_begin(t, ev->u.started.from, false));
+  CL_TRY(add_begin(t, ev, (struct cl_story_begin){.from = ev->u.started.from}));
   if (cl_grow(&s->attempts, &s->cap_attempts, s->n_attempts + 1, sizeof *s->attempts) < 0)
     return CL_FAIL_NOMEM(t->e);
   s->attempts[s->n_attempts++] = (struct cl_story_attempt){.number = ev->attempt,
@@ -120,6 +129,38 @@ static int begin_attempt(struct telling *t, const struct cl_event *ev) {
                                                            .from = ev->u.started.from,
                                                            .last_step = NAN};
   return 0;
+}
+
+/* Questions: a report at `until` is answered when a scheduler has decided (events.md, "until"). */
+
+static void ask(struct telling *t, const struct cl_event *ev) {
+  struct cl_story_report *r = &t->story->reports[t->story->n_reports - 1];
+  bool waits = !isnan(t->until) && ev->u.reported.step >= t->until;
+  t->asking = waits ? t->story->n_reports : 0;
+  if (!waits) r->answered = ev->position;
+}
+
+static double until_of(const struct cl_event *ev, double otherwise) {
+  switch (ev->kind) {
+  case CL_EVENT_STARTED: return ev->u.started.until;
+  case CL_EVENT_CONTINUED: return ev->u.continued.until;
+  case CL_EVENT_EXPLOITED: return ev->u.exploited.until;
+  case CL_EVENT_SET: return ev->u.set.until;
+  case CL_EVENT_VOIDED: return -INFINITY;
+  default: return otherwise;
+  }
+}
+
+/* A pause is no answer where the process is kept: it goes on with what the next start says. */
+static void answer(struct telling *t, const struct cl_event *ev) {
+  bool releases = ev->kind == CL_EVENT_STARTED || ev->kind == CL_EVENT_CONTINUED ||
+                  ev->kind == CL_EVENT_EXPLOITED ||
+                  (ev->kind == CL_EVENT_SET && ev->cause != CL_CAUSE_HUMAN && ev->cause != CL_CAUSE_UNDO);
+  t->until = until_of(ev, t->until);
+  if (!releases || t->asking == 0) return;
+  bool kept = t->story->reports[t->asking - 1].attempt == t->story->attempts[t->story->n_attempts - 1].number;
+  if (kept) t->story->reports[t->asking - 1].answered = ev->position;
+  if (ev->kind != CL_EVENT_CONTINUED) t->asking = 0;
 }
 
 static int add_report(struct telling *t, const struct cl_event *ev) {
@@ -145,7 +186,9 @@ static int add_report(struct telling *t, const struct cl_event *ev) {
     a->reports++;
     a->last_step = ev->u.reported.step;
   }
-  if (!ev->late) t->step = ev->u.reported.step;
+  if (ev->late) return 0;
+  t->step = ev->u.reported.step;
+  ask(t, ev);
   return 0;
 }
 
@@ -172,12 +215,12 @@ static int be_born(struct telling *t, const struct cl_event *ev, const struct cl
   return change_values(t, ev, values, false);
 }
 
-static int tell(void *ctx, const struct cl_event *ev) {
-  struct telling *t = ctx;
+static int tell_kind(struct telling *t, const struct cl_event *ev) {
   switch (ev->kind) {
   case CL_EVENT_PROPOSED: return be_born(t, ev, &ev->u.proposed.values);
   case CL_EVENT_IMPORTED: return be_born(t, ev, &ev->u.imported.values);
   case CL_EVENT_STARTED: return begin_attempt(t, ev);
+  case CL_EVENT_CONNECTED: connect(t, ev); return 0;
   case CL_EVENT_REPORTED: return add_report(t, ev);
   case CL_EVENT_EXPLOITED: return change_values(t, ev, &ev->u.exploited.values, true);
   case CL_EVENT_LOADED: return load(t, ev);
@@ -188,6 +231,13 @@ static int tell(void *ctx, const struct cl_event *ev) {
   case CL_EVENT_ENDED: end_attempt(t, ev); return 0;
   default: return 0;
   }
+}
+
+static int tell(void *ctx, const struct cl_event *ev) {
+  struct telling *t = ctx;
+  CL_TRY(tell_kind(t, ev));
+  answer(t, ev);
+  return 0;
 }
 
 struct saved {
@@ -203,8 +253,8 @@ static int take_saved(void *ctx, const struct cl_event *ev) {
 
 /* After the reading, because a store is not read inside of a reading. */
 static int void_reports(const struct telling *t) {
-  for (size_t i = 0; i < t->n_begins; i++) {
-    const struct begin *b = &t->begins[i];
+  for (size_t i = 0; i < t->story->n_begins; i++) {
+    const struct cl_story_begin *b = &t->story->begins[i];
     struct saved from = {.trial = t->trial, .step = -INFINITY};
     struct cl_read one = {.after = b->from - 1, .until = b->from};
     if (b->from != 0)
@@ -230,14 +280,18 @@ int cl_story_read(struct cl_reader *r, int64_t trial, struct cl_story *ret, stru
     return CL_FAIL(e, CLADE_ENOTFOUND, "%s has no trial %lld: its trials are 1 to %lld", cl_study_name(study),
                    (long long)trial, (long long)head.trials);
   struct cl_story story = {0};
-  struct telling t = {
-      .story = &story, .reader = r, .space = cl_study_space(study), .step = NAN, .trial = trial, .e = e};
+  struct telling t = {.story = &story,
+                      .reader = r,
+                      .space = cl_study_space(study),
+                      .step = NAN,
+                      .until = NAN,
+                      .trial = trial,
+                      .e = e};
   t.values = cl_alloc_array((size_t)t.space->n, sizeof *t.values);
   if (t.values == NULL) return CL_FAIL_NOMEM(e);
   struct cl_read what = {.trial_lo = trial, .trial_hi = trial, .only_trials = true};
   int status = cl_store_read(cl_reader_store(r), cl_reader_id(r), &what, tell, &t, e);
   if (status >= 0) status = void_reports(&t);
-  cl_free(t.begins);
   cl_free(t.values);
   if (status < 0)
     cl_story_done(&story);

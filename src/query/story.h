@@ -22,6 +22,8 @@ struct cl_story_report {
   double step;
   bool late, is_void; /* does not count: a superseded attempt's, or a later attempt began below its step */
   bool given_up; /* of a state that the trial has left for another one's, or for an earlier one of its own */
+  int64_t
+      answered; /* the values as of this position went out with its answer; 0 = not answered yet, or late */
   int n_metrics;
   const struct cl_metric *metrics; /* with names */
 };
@@ -32,13 +34,24 @@ struct cl_story_change { /* of one value */
   enum cl_cause cause;
   int by, index; /* writer; hyperparameter in the space */
   double step;   /* last step reported when it was decided; NaN = none */
+  bool loads;    /* it comes with a state, and into force when that is taken over */
   struct cl_value before, after;
+};
+
+struct cl_story_begin {   /* a moment at which its state was replaced: a new attempt, or a load */
+  int64_t position, from; /* from: snapshot (position), 0 = from the beginning */
+  int64_t as_of;          /* it began with the values as of this position */
+  int attempt;
+  bool loaded;   /* by a process that runs on; else an attempt began, and voided what was reported above it */
+  int n_missing; /* parts that the state lacked: those stayed as they were */
+  size_t reports; /* of the story, before it */
 };
 
 struct cl_story {
   const struct cl_event *birth; /* its `proposed` or `imported` */
-  size_t n_attempts, n_reports, n_changes, cap_attempts, cap_reports, cap_changes;
+  size_t n_attempts, n_reports, n_changes, n_begins, cap_attempts, cap_reports, cap_changes, cap_begins;
   struct cl_story_attempt *attempts;
+  struct cl_story_begin *begins;
   struct cl_story_report *reports;
   struct cl_story_change *changes;
   struct cl_arena arena;
