@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -64,6 +65,28 @@ void cl_view_gnuplot_add_number(struct clade_text *t, double x) {
     clade_text_add_number(t, x);
   else
     clade_text_add(t, "NaN");
+}
+
+static int fail_missing(struct cl_err *e) {
+  return FAIL(
+      e, CLADE_ESPAWN,
+      "pictures are drawn by gnuplot, which is not installed: install the package gnuplot-nox (apt-get "
+      "install gnuplot-nox), or keep the script and draw it elsewhere");
+}
+
+int cl_view_gnuplot_check(struct cl_err *e) {
+  const char *at = getenv("PATH");
+  struct clade_text path = {0};
+  bool found = false;
+  while (at != NULL && *at != '\0' && !found) {
+    size_t n = strcspn(at, ":");
+    clade_text_clear(&path);
+    clade_text_format(&path, "%.*s/gnuplot", (int)n, at);
+    found = access(clade_text_get(&path), X_OK) == 0;
+    at += n + (at[n] == ':');
+  }
+  clade_text_done(&path);
+  return found ? CLADE_OK : fail_missing(e);
 }
 
 /* --- the script -------------------------------------------------------------------------------------- */
@@ -138,11 +161,7 @@ static int spawn(const int fds[3], pid_t *ret, struct cl_err *e) {
   if (cause == 0) cause = posix_spawnp(ret, name, &actions, NULL, argv, environ);
   (void)posix_spawn_file_actions_destroy(&actions);
   if (cause == 0) return CLADE_OK;
-  if (cause == ENOENT)
-    return FAIL(
-        e, CLADE_ESPAWN,
-        "pictures are drawn by gnuplot, which is not installed: install the package gnuplot-nox (apt-get "
-        "install gnuplot-nox), or keep the script and draw it elsewhere");
+  if (cause == ENOENT) return fail_missing(e);
   return FAIL(e, CLADE_ESPAWN, "gnuplot could not be started: %s", strerror(cause));
 }
 

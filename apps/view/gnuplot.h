@@ -20,6 +20,9 @@ struct cl_view_picture {
 /* Can a file of this name be drawn? CLADE_EINVAL names the endings that are known. */
 int cl_view_picture_check(const char *path, struct cl_err *e);
 
+/* Is gnuplot there? CLADE_ESPAWN names the package. For who draws after long work. */
+int cl_view_gnuplot_check(struct cl_err *e);
+
 /* Draw: write the script where it is to be kept, run gnuplot, put the picture in its place when it is whole.
  *
  *   commands  gnuplot commands, a line each, data included; those of one picture

@@ -11,7 +11,7 @@ int main(int argc, char **argv) {
     void (*tell)(struct cl_store *s);
   } all[] = {{"mnist", tell_mnist},     {"repeats", tell_repeats}, {"pbt", tell_pbt},
              {"hostile", tell_hostile}, {"empty", tell_empty},     {"more", tell_more},
-             {"job411", tell_job411},   {"maze", tell_maze}};
+             {"job411", tell_job411},   {"maze", tell_maze},       {"race", tell_race}};
   if (argc < 2) return 2;
   struct cl_store *s = tale_store(argv[1]);
   for (int i = 2; i < argc; i++) {

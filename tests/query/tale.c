@@ -21,6 +21,10 @@ struct cl_store *tale_store(const char *address) {
 }
 
 struct tale tale_begin(struct cl_store *store, const char *name, const char *settings) {
+  return tale_begin_seeded(store, name, settings, 17);
+}
+
+struct tale tale_begin_seeded(struct cl_store *store, const char *name, const char *settings, int64_t seed) {
   struct tale t = {.store = store};
   struct cl_text json = {0}, uuid = {0};
   struct cl_err e = {0};
@@ -35,7 +39,7 @@ struct tale tale_begin(struct cl_store *store, const char *name, const char *set
   ev.u.created.settings = cl_text_get(&json);
   ev.u.created.spec = "study: told\n";
   ev.u.created.directory = "/tmp/told.d";
-  ev.u.created.seed = 17;
+  ev.u.created.seed = seed;
   ev.u.created.provenance = "{\"created_ms\": 1770472985000, \"host\": \"here\"}";
   if (cl_store_create(store, &ev, &t.study, &e) < 0) fail(name, &e);
   cl_text_done(&json);

@@ -20,6 +20,7 @@ struct cl_store *tale_store(const char *address);
 
 /* `settings`: JSON of the settings but for study, origin, cwd and program, without braces. */
 struct tale tale_begin(struct cl_store *store, const char *name, const char *settings);
+struct tale tale_begin_seeded(struct cl_store *store, const char *name, const char *settings, int64_t seed);
 
 void tale_worker(struct tale *t, const char *host, int slots);
 

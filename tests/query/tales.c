@@ -425,3 +425,31 @@ void tell_job411(struct cl_store *s) {
     if (set >= 0 && before == 0) tale_tag(&t, i, "name", job411_sets[set].name);
   }
 }
+
+static void tell_racer(struct cl_store *s, const char *method, int64_t seed, double gain, bool finished) {
+  static const double scores[] = {0.9113, 0.9385, 0.9207, 0.9299};
+  char name[32];
+  (void)snprintf(name, sizeof name, "%s-s%d", method, (int)seed);
+  struct tale t = tale_begin_seeded(
+      s, name,
+      "\"objectives\": [{\"name\": \"acc\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+      "\"hyperparameters\": [{\"id\": 1, \"name\": \"lr\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}],"
+      "\"search\": {\"method\": \"random\"}, \"trials\": 3, \"parallel\": 1, \"limits\": {}",
+      seed);
+  struct tale_proposal how = {0};
+  tale_worker(&t, "here", 1);
+  for (int i = 1; i <= (finished ? 3 : 2); i++) {
+    bool other = seed == 3 && i == 2 && strcmp(method, "slow") == 0;
+    struct cl_value lr = cl_value_real(other ? 0.5 : 0.1 * i + 0.01 * (double)seed);
+    tale_run(&t, &how, 1, &lr, "acc", i == 2 ? scores[seed - 1] + gain : 0.5 + 0.01 * i);
+  }
+  if (finished) tale_finish(&t, CL_REASON_BUDGET);
+}
+
+void tell_race(struct cl_store *s) {
+  static const double gains[] = {0.0112, 0.0131, 0.0068, 0.0085};
+  for (int64_t seed = 1; seed <= 4; seed++) {
+    tell_racer(s, "fast", seed, gains[seed - 1], true);
+    tell_racer(s, "slow", seed, 0, seed < 4);
+  }
+}

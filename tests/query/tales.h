@@ -22,6 +22,9 @@ void tell_empty(struct cl_store *s);
 void tell_more(struct cl_store *s);
 /* 4781 runs that give the rows of the eval tool in XT's tutorial. */
 void tell_job411(struct cl_store *s);
+/* Two methods, fast and slow, with seeds 1 to 4 each: fast-s1 … slow-s4; slow-s4 is not finished. Trial 2 of
+ * seed 3 begins differently. */
+void tell_race(struct cl_store *s);
 /* n short trials. */
 void tell_many(struct cl_store *s, const char *name, int64_t n);
 

@@ -10,6 +10,7 @@
 #include "fault/alloc.h"
 #include "query/addresses.h"
 #include "query/best.h"
+#include "query/compare.h"
 #include "query/eval.h"
 #include "query/events.h"
 #include "query/notes.h"
@@ -188,6 +189,24 @@ static void best_and_events_run_out_of_memory_gracefully(void **state) {
   }
 }
 
+static void comparisons_run_out_of_memory_gracefully(void **state) {
+  (void)state;
+  struct cl_store *race = tale_store("memory:");
+  tell_race(race);
+  FAULT_LOOP(n) {
+    struct cl_compare_study studies[2] = {{.method = 0}, {.method = 1}};
+    struct cl_comparison c = {0};
+    int status = cl_reader_open(race, 1, &studies[0].reader, NULL);
+    if (status >= 0) status = cl_reader_open(race, 2, &studies[1].reader, NULL);
+    if (status >= 0) status = cl_comparison_read(studies, 2, 2, &c, NULL);
+    expect(status);
+    cl_comparison_done(&c);
+    cl_reader_close(studies[0].reader);
+    cl_reader_close(studies[1].reader);
+  }
+  cl_store_close(race);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(lists_run_out_of_memory_gracefully),
@@ -196,6 +215,7 @@ int main(void) {
       cmocka_unit_test(stories_and_reports_run_out_of_memory_gracefully),
       cmocka_unit_test(notes_and_metric_sets_run_out_of_memory_gracefully),
       cmocka_unit_test(best_and_events_run_out_of_memory_gracefully),
+      cmocka_unit_test(comparisons_run_out_of_memory_gracefully),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
 }
