@@ -180,7 +180,8 @@ static int evaluate(struct cl_members *m, uint32_t i, struct cl_err *e) {
  * process that was lost there has gone on from that very state. */
 static bool is_evaluated(const struct cl_members *m, uint32_t i, const struct cl_trial *t) {
   const struct cl_member *a = &m->items[i];
-  const struct cl_evaluation *v = m->ordered ? a->pending : cl_population_of(&m->population, a->asks, i);
+  bool hidden = m->ordered && (!m->sync || a->pending != NULL);
+  const struct cl_evaluation *v = hidden ? a->pending : cl_population_of(&m->population, a->asks, i);
   if (v == NULL || v->rung != a->asks || v->given_up || a->state == CL_MEMBER_DEAD) return false;
   const struct cl_snapshot *n = cl_study_snapshot(m->env->study, v->snapshot);
   return (n != NULL && n->usable) ||
@@ -352,15 +353,27 @@ static int64_t count_behind(const struct cl_members *m, int32_t rung, int64_t en
   return n;
 }
 
+static int show(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  struct cl_evaluation *v = m->items[i].pending;
+  m->items[i].pending = NULL;
+  return v == NULL ? 0 : publish(m, i, v, e);
+}
+
+/* All have come: each is judged by the whole table of the rung. */
+static int show_rung(struct cl_members *m, int32_t rung, struct cl_err *e) {
+  for (uint32_t i = 0; i < m->n; i++) {
+    const struct cl_evaluation *v = m->items[i].pending;
+    if (v != NULL && v->rung == rung && m->items[i].state != CL_MEMBER_TRAINS) CL_TRY(show(m, i, e));
+  }
+  return 0;
+}
+
 static int choose(struct cl_members *m, uint32_t i, bool lend, size_t *ret, bool *ret_lend,
                   struct cl_err *e) {
-  struct cl_member *a = &m->items[i];
-  struct cl_evaluation *v = a->pending;
   *ret = i;
   *ret_lend = lend;
-  if (lend || v == NULL) return 0;
-  a->pending = NULL;
-  return publish(m, i, v, e);
+  if (lend) return 0;
+  return m->sync ? show_rung(m, m->items[i].asks, e) : show(m, i, e);
 }
 
 /* It waits for others: does one without a slot hold it up? */

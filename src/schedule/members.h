@@ -23,16 +23,17 @@ enum cl_member_state {
 
 struct cl_member {
   int64_t trial;
-  int64_t put;                   /* version that a decision was made for; the same version is left alone */
-  int32_t rung;                  /* last one with an evaluation, 0 = none */
-  int32_t asks;                  /* the rung it asks for, while it asks */
-  uint32_t rulings;              /* so far: names the random streams of the next one */
-  uint8_t state;                 /* enum cl_member_state */
-  uint8_t revivals;              /* since its last evaluation */
-  struct cl_evaluation *pending; /* ordered mode: made, and nobody sees it before its turn */
-  bool by_person;                /* paused by one */
-  bool lends;                    /* the decision that is on its way is a pause */
-  bool skipped;                  /* dead, and nobody to take over from */
+  int64_t put;      /* version that a decision was made for; the same version is left alone */
+  int32_t rung;     /* last one with an evaluation, 0 = none */
+  int32_t asks;     /* the rung it asks for, while it asks */
+  uint32_t rulings; /* so far: names the random streams of the next one */
+  uint8_t state;    /* enum cl_member_state */
+  uint8_t revivals; /* since its last evaluation */
+  struct cl_evaluation
+      *pending;   /* ordered mode: made, and nobody sees it before its turn (sync: before all have come) */
+  bool by_person; /* paused by one */
+  bool lends;     /* the decision that is on its way is a pause */
+  bool skipped;   /* dead, and nobody to take over from */
 };
 
 struct cl_members {

@@ -40,12 +40,13 @@
 
 /* The options that all of them have. */
 /* clang-format off */
-#define CL_RULING_OPTIONS \
+#define CL_RULING_OPTIONS CL_RULING_OPTIONS_WITH("false")
+#define CL_RULING_OPTIONS_WITH(together) \
   {"population", "int", 2, 1e6, "2", "number of members; every trial is one", NULL}, \
   {"interval", "float", 1e-9, 1e15, "1", "steps between two moments at which a member is judged", \
    "perturbation_interval"}, \
   {"burn_in", "float", 0, 1e15, "0", "steps before the first of them", "burn_in_period"}, \
-  {"sync", "bool", 0, 0, "false", "judge all members together, when the last one has come so far", "synch"}, \
+  {"sync", "bool", 0, 0, together, "judge all members together, when the last one has come so far", "synch"}, \
   {"stop", "float", 0, 1e15, "0", "members that have come so far are stopped; 0 = never", NULL}, \
   {"end", "float", 0, 1e15, "0", "the step at which training ends by itself: nobody is judged there any more", \
    NULL}

@@ -15,8 +15,15 @@ struct cl_scheduler {
   void *state; /* of the method; null until the study has a schedule */
 };
 
-static const struct cl_scheduler_ops *const schedulers[] = {&cl_pbt_schedule, &cl_epbt_schedule,
-                                                            &cl_pb2_schedule, &cl_pb2_mix_schedule, NULL};
+/* clang-format off */
+static const struct cl_scheduler_ops *const schedulers[] = {
+  &cl_pbt_schedule,
+  &cl_epbt_schedule,
+  &cl_pb2_schedule,
+  &cl_pb2_mix_schedule,
+  &cl_mf_pbt_schedule,
+  NULL};
+/* clang-format on */
 
 const struct cl_scheduler_ops *const *cl_schedulers(void) {
   return schedulers;
