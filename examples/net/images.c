@@ -64,18 +64,18 @@ int net_images_select(const struct net_images *from, const uint32_t *which, size
 }
 
 /* 0 … n-1 in an order of the stream's own, or null. Gives. */
-static uint32_t *shuffled(size_t n, enum net_stream stream) {
+static uint32_t *shuffled(size_t n, uint64_t seed, enum net_stream stream) {
   uint32_t *order = cl_alloc_array(n, sizeof *order);
   if (order == NULL) return NULL;
   for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
-  struct cl_rng r = cl_rng_stream(NET_DATA_SEED, CL_RNG_USER, 0, stream);
+  struct cl_rng r = cl_rng_stream(seed, CL_RNG_USER, 0, stream);
   cl_rng_shuffle(&r, order, n);
   return order;
 }
 
-int net_images_limit(struct net_images *images, size_t per_class, struct cl_err *e) {
+int net_images_limit(struct net_images *images, size_t per_class, uint64_t seed, struct cl_err *e) {
   assert(per_class >= 1);
-  uint32_t *order = shuffled(images->n, NET_STREAM_LIMIT);
+  uint32_t *order = shuffled(images->n, seed, NET_STREAM_LIMIT);
   if (order == NULL) return CL_FAIL_NOMEM(e);
   size_t taken[256] = {0}, n = 0;
   for (size_t i = 0; i < images->n; i++)
@@ -89,11 +89,11 @@ int net_images_limit(struct net_images *images, size_t per_class, struct cl_err 
   return 0;
 }
 
-int net_images_add_label_noise(struct net_images *images, double fraction, struct cl_err *e) {
+int net_images_add_label_noise(struct net_images *images, double fraction, uint64_t seed, struct cl_err *e) {
   assert(fraction >= 0 && fraction <= 1 && images->n_classes >= 2);
-  uint32_t *order = shuffled(images->n, NET_STREAM_NOISE);
+  uint32_t *order = shuffled(images->n, seed, NET_STREAM_NOISE);
   if (order == NULL) return CL_FAIL_NOMEM(e);
-  struct cl_rng r = cl_rng_stream(NET_DATA_SEED, CL_RNG_USER, 1, NET_STREAM_NOISE);
+  struct cl_rng r = cl_rng_stream(seed, CL_RNG_USER, 1, NET_STREAM_NOISE);
   size_t wrong = (size_t)lround(fraction * (double)images->n);
   for (size_t i = 0; i < wrong; i++) {
     uint8_t *label = &images->labels[order[i]];

@@ -1,5 +1,6 @@
 /* Labelled images of one size, and what is done to a part of a data set before training: choosing, limiting,
- * making labels wrong. Every choice is fixed by a constant seed, so all trials of all studies see the same.
+ * making labels wrong. The split is fixed by a constant seed, and so is the rest unless a study gives another
+ * one: all trials of a study see the same.
  */
 #ifndef NET_IMAGES_H
 #define NET_IMAGES_H
@@ -11,7 +12,7 @@
 #include "base/err.h"
 #include "net/net.h"
 
-#define NET_DATA_SEED 123 /* of every split, limit and label noise */
+#define NET_DATA_SEED 123 /* of every split; of limit and label noise unless another is given */
 
 struct net_images {
   size_t n, height, width, n_classes;
@@ -52,11 +53,11 @@ int net_images_select(const struct net_images *from, const uint32_t *which, size
 int net_refuse_test_data(const char *data, struct cl_err *e);
 
 /* Keep at most per_class images of each class; a smaller limit keeps a subset of a larger one's. */
-int net_images_limit(struct net_images *images, size_t per_class, struct cl_err *e);
+int net_images_limit(struct net_images *images, size_t per_class, uint64_t seed, struct cl_err *e);
 
 /* Replace the labels of round(fraction * n) images, 0 <= fraction <= 1, by one of the other classes; a
  * smaller fraction replaces a subset of a larger one's, by the same labels. */
-int net_images_add_label_noise(struct net_images *images, double fraction, struct cl_err *e);
+int net_images_add_label_noise(struct net_images *images, double fraction, uint64_t seed, struct cl_err *e);
 
 /* The images named by `which`, as numbers, one after the other. */
 void net_images_put(const struct net_images *images, const uint32_t *which, size_t n, real *to,

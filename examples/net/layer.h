@@ -52,9 +52,10 @@ void net_dropout_draw(struct net_layer *l, size_t n, double rate, uint64_t seed,
 double net_log_softmax(real *z, size_t n_classes, size_t n, const uint8_t *labels);
 
 /* Gradients of the mean over n images into last->dy: of the negative log likelihood, when last->y holds the
- * log-softmax; of an evolved loss, when it still holds the logits. */
-void net_likelihood_gradient(const struct net_layer *last, size_t n, const uint8_t *labels);
-void net_evolved_gradient(const struct net_layer *last, size_t n, const uint8_t *labels,
+ * log-softmax; of an evolved loss, when it still holds the logits. soft: as in
+ * net_backward. */
+void net_likelihood_gradient(const struct net_layer *last, size_t n, const uint8_t *labels, const real *soft);
+void net_evolved_gradient(const struct net_layer *last, size_t n, const uint8_t *labels, const real *soft,
                           const struct clade_loss *loss);
 
 #endif

@@ -21,23 +21,26 @@ double net_log_softmax(real *z, size_t n_classes, size_t n, const uint8_t *label
   return loss;
 }
 
-void net_likelihood_gradient(const struct net_layer *last, size_t n, const uint8_t *labels) {
-  for (size_t c = 0; c < last->out.channels; c++)
+void net_likelihood_gradient(const struct net_layer *last, size_t n, const uint8_t *labels,
+                             const real *soft) {
+  size_t classes = last->out.channels;
+  for (size_t c = 0; c < classes; c++)
     for (size_t i = 0; i < n; i++) {
       double p = exp((double)last->y[c * n + i]);
-      last->dy[c * n + i] = (real)((p - (labels[i] == c)) / (double)n);
+      double target = soft != NULL ? (double)soft[i * classes + c] : labels[i] == c;
+      last->dy[c * n + i] = (real)((p - target) / (double)n);
     }
 }
 
-void net_evolved_gradient(const struct net_layer *last, size_t n, const uint8_t *labels,
+void net_evolved_gradient(const struct net_layer *last, size_t n, const uint8_t *labels, const real *soft,
                           const struct clade_loss *loss) {
-  double z[NET_MAX_CLASSES], target[NET_MAX_CLASSES] = {0};
+  double z[NET_MAX_CLASSES], target[NET_MAX_CLASSES];
   size_t classes = last->out.channels;
   for (size_t i = 0; i < n; i++) {
     for (size_t c = 0; c < classes; c++) z[c] = (double)last->y[c * n + i];
-    target[labels[i]] = 1;
+    for (size_t c = 0; c < classes; c++)
+      target[c] = soft != NULL ? (double)soft[i * classes + c] : labels[i] == c;
     (void)clade_loss_evaluate(loss, target, z, z);
-    target[labels[i]] = 0;
     for (size_t c = 0; c < classes; c++) last->dy[c * n + i] = (real)(z[c] / (double)n);
   }
 }

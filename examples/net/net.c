@@ -176,17 +176,17 @@ static void forward(struct net *net, size_t n, bool dropout) {
   }
 }
 
-double net_backward(struct net *net, const uint8_t *labels, size_t n, double dropout, uint64_t dropout_seed,
-                    uint64_t update, const struct clade_loss *evolved) {
+double net_backward(struct net *net, const uint8_t *labels, const real *soft, size_t n, double dropout,
+                    uint64_t dropout_seed, uint64_t update, const struct clade_loss *evolved) {
   assert(evolved == NULL || evolved->classes == (int)net_n_classes(net));
   for (size_t i = 0; dropout > 0 && i < net->n_layers; i++)
     if (net->layers[i].ops == &net_dropout)
       net_dropout_draw(&net->layers[i], n, dropout, dropout_seed, update, (uint32_t)i);
   forward(net, n, dropout > 0);
   struct net_layer *last = last_layer(net);
-  if (evolved != NULL) net_evolved_gradient(last, n, labels, evolved);
+  if (evolved != NULL) net_evolved_gradient(last, n, labels, soft, evolved);
   double loss = net_log_softmax(last->y, last->out.channels, n, labels) / (double)n;
-  if (evolved == NULL) net_likelihood_gradient(last, n, labels);
+  if (evolved == NULL) net_likelihood_gradient(last, n, labels, soft);
   for (size_t i = net->n_layers; i-- > 0;) {
     struct net_layer *l = &net->layers[i];
     if (l->ops != &net_dropout || dropout > 0) l->ops->backward(l, n);

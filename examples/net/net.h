@@ -75,15 +75,16 @@ void net_initialise(struct net *net, uint64_t seed);
  * loss, with dropout.
  *
  *   labels        n class numbers, each below net_n_classes   (borrows)
- *   dropout       probability of dropping a plane, in [0, 1); the rest is scaled by 1 / (1 - dropout)
- *   dropout_seed, update  name the mask: equal ones give the same mask for equal n
- *   evolved       the loss to follow, for net_n_classes classes (at most NET_MAX_CLASSES); null: the
- * likelihood
+ *   soft          targets to follow instead of the labels: [image][class], each row sums to 1; null: the
+ * labels. What is returned is the likelihood of the labels anyway   (borrows) dropout       probability of
+ * dropping a plane, in [0, 1); the rest is scaled by 1 / (1 - dropout) dropout_seed, update  name the mask:
+ * equal ones give the same mask for equal n evolved       the loss to follow, for net_n_classes classes (at
+ * most NET_MAX_CLASSES); null: the likelihood
  *
  * 1 <= n <= max_batch.
  */
-double net_backward(struct net *net, const uint8_t *labels, size_t n, double dropout, uint64_t dropout_seed,
-                    uint64_t update, const struct clade_loss *evolved);
+double net_backward(struct net *net, const uint8_t *labels, const real *soft, size_t n, double dropout,
+                    uint64_t dropout_seed, uint64_t update, const struct clade_loss *evolved);
 
 /* velocity = momentum * velocity + gradient; parameter -= lr * velocity. */
 void net_step(struct net *net, double lr, double momentum);

@@ -22,7 +22,8 @@ int net_training_init(struct net_training *t, struct net *net, size_t max_batch,
   t->order = cl_alloc_array(data->n, sizeof *t->order);
   t->labels = cl_alloc(largest);
   t->which = cl_alloc_array(largest, sizeof *t->which);
-  if (t->order == NULL || t->labels == NULL || t->which == NULL) {
+  t->soft = cl_alloc_array(largest, net_n_classes(net) * sizeof *t->soft);
+  if (t->order == NULL || t->labels == NULL || t->which == NULL || t->soft == NULL) {
     net_training_done(t);
     return CL_FAIL_NOMEM(e);
   }
@@ -34,6 +35,7 @@ void net_training_done(struct net_training *t) {
   cl_free(t->order);
   cl_free(t->labels);
   cl_free(t->which);
+  cl_free(t->soft);
   *t = (struct net_training){0};
 }
 
@@ -45,6 +47,20 @@ static void make_order(struct net_training *t) {
   t->order_epoch = t->place.epoch;
 }
 
+/* The targets of a batch, t->labels, of the examples `which`; null: the labels alone. */
+static const real *mix_targets(struct net_training *t, const uint32_t *which, size_t n,
+                               const struct net_values *values) {
+  size_t classes = net_n_classes(t->net);
+  if (values->teacher == NULL || values->distil == 0) return NULL;
+  assert(values->distil > 0 && values->distil <= 1);
+  for (size_t i = 0; i < n; i++)
+    for (size_t c = 0; c < classes; c++) {
+      double label = t->labels[i] == c, taught = (double)values->teacher[which[i] * classes + c];
+      t->soft[i * classes + c] = (real)(label + values->distil * (taught - label));
+    }
+  return t->soft;
+}
+
 void net_training_advance(struct net_training *t, uint64_t until, const struct net_values *values) {
   struct net_place *at = &t->place;
   assert(at->examples < until && until <= t->data->n);
@@ -53,7 +69,8 @@ void net_training_advance(struct net_training *t, uint64_t until, const struct n
   while (at->examples < until) {
     size_t left = (size_t)(until - at->examples), n = left < values->batch_size ? left : values->batch_size;
     net_images_put(t->data, t->order + at->examples, n, net_input(t->net), t->labels);
-    double loss = net_backward(t->net, t->labels, n, values->dropout, t->seeds.dropout, at->updates,
+    const real *soft = mix_targets(t, t->order + at->examples, n, values);
+    double loss = net_backward(t->net, t->labels, soft, n, values->dropout, t->seeds.dropout, at->updates,
                                values->evolves ? &values->loss : NULL);
     net_step(t->net, values->lr, values->momentum);
     t->loss_sum += loss * (double)n;
@@ -64,6 +81,20 @@ void net_training_advance(struct net_training *t, uint64_t until, const struct n
   if (at->examples == t->data->n) {
     at->examples = 0;
     at->epoch++;
+  }
+}
+
+void net_training_predict(struct net_training *t, real *ret) {
+  size_t batch = t->max_batch < EVALUATION_BATCH ? t->max_batch : EVALUATION_BATCH;
+  size_t classes = net_n_classes(t->net);
+  for (size_t first = 0; first < t->data->n; first += batch) {
+    size_t n = t->data->n - first < batch ? t->data->n - first : batch;
+    for (size_t i = 0; i < n; i++) t->which[i] = (uint32_t)(first + i);
+    net_images_put(t->data, t->which, n, net_input(t->net), t->labels);
+    const real *log_p = net_predict(t->net, n);
+    for (size_t i = 0; i < n; i++)
+      for (size_t c = 0; c < classes; c++)
+        ret[(first + i) * classes + c] = (real)exp((double)log_p[c * n + i]);
   }
 }
 

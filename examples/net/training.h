@@ -23,6 +23,9 @@ struct net_values {
   size_t batch_size; /* 1 to the network's max_batch */
   bool evolves;      /* follow `loss` instead of the likelihood */
   struct clade_loss loss;
+  /* Distillation: targets are (1 - distil) * label + distil * teacher. */
+  double distil;       /* in [0, 1] */
+  const real *teacher; /* [example][class], probabilities; null: labels only   (borrows) */
 };
 
 struct net_place {
@@ -42,6 +45,7 @@ struct net_training {
   uint32_t *order;      /* of the examples in epoch order_epoch */
   uint64_t order_epoch; /* UINT64_MAX: none yet */
   uint8_t *labels;      /* of a batch */
+  real *soft;           /* targets of a batch */
   uint32_t *which;      /* of a batch of net_training_evaluate */
 };
 
@@ -66,6 +70,9 @@ double net_training_take_loss(struct net_training *t);
 /* Mean loss and share of right answers. Both are NaN as soon as one image's loss is. */
 void net_training_evaluate(struct net_training *t, const struct net_images *images, double *ret_loss,
                            double *ret_accuracy);
+
+/* What the network makes of all examples, in their order: [example][class], probabilities. */
+void net_training_predict(struct net_training *t, real *ret);
 
 /* Write the state as `directory`/state.net; read it back. A load that fails leaves the training as it was.
  *

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "net/blas.h"
+#include "net/teacher.h"
 #include "net/training.h"
 
 #define MAX_BATCH 1024
@@ -26,6 +27,7 @@
 
 static const struct net_option common_options[] = {
     {"lr", "0.01", "learning rate of SGD (live)"},
+    {"gamma", "1", "the learning rate is multiplied by it after every epoch (live)"},
     {"momentum", "0.9", "of SGD (live)"},
     {"batch_size", "64", "images per update, 1 to 1024 (live)"},
     {"dropout", "0.5", "probability of dropping a plane or unit, in [0, 1) (live)"},
@@ -38,11 +40,13 @@ static const struct net_option common_options[] = {
     {"loss_5", "2", "of a b; as given, the squared error (live)"},
     {"loss_6", "0", "of a b^2 / 2 (live)"},
     {"loss_7", "0", "of a^2 b / 2 (live)"},
+    {"distil", "", "weight of the predictions of the last generation's best member in the targets (live)"},
     {"width", "8", "channels of the first layer, 1 to 64; the others grow with it"},
     {"epochs", "10", "passes over the training data"},
     {"reports_per_epoch", "1", "2 = a report every half epoch"},
     {"limit", "0", "training images per class, 0 = all"},
     {"label_noise", "0", "share of the training labels that are made wrong"},
+    {"data_seed", "", "of what limit and label_noise choose [the same for all studies]"},
     {"data", "", "file or directory of the data"},
     {"final_train", "train", "train | all: with CLADE_FINAL=1, train on the validation part too"},
     {"test", "false", "measure the test part at the end; needs CLADE_FINAL=1, which implies it"},
@@ -60,6 +64,9 @@ struct trial {
   struct net_training training;
   struct net_wish wish;
   size_t epochs, reports_per_epoch;
+  bool teaches;           /* a value for distil is given: predictions are saved for others */
+  double accuracy;        /* of the validation part, at the last report */
+  real *teacher, *taught; /* of the best member; of one's own: [example][class] */
 };
 
 /* Exit status that says which kind of mistake it was: 77 tells the study that these values cannot be trained.
@@ -175,8 +182,11 @@ static int take_loss(clade_trainer *clade, size_t classes, struct net_values *v,
 
 static int take_values(const struct trial *t, struct net_values *ret, struct cl_err *e) {
   clade_trainer *clade = t->clade;
-  struct net_values v;
+  struct net_values v = {0};
+  double gamma = 1;
   CL_TRY(take_number(clade, "lr", 0, 1e6, &v.lr, e));
+  CL_TRY(take_number(clade, "gamma", 0, 1, &gamma, e));
+  v.lr *= pow(gamma, (double)t->training.place.epoch);
   CL_TRY(take_number(clade, "momentum", 0, 1e6, &v.momentum, e));
   CL_TRY(take_number(clade, "dropout", 0, 0.999, &v.dropout, e));
   CL_TRY(take_count(clade, "batch_size", 1, MAX_BATCH, &v.batch_size, e));
@@ -216,10 +226,13 @@ static int take_wish(clade_trainer *clade, struct net_wish *ret, struct cl_err *
 static int spoil_training_part(struct trial *t, struct cl_err *e) {
   double noise = 0;
   size_t limit;
+  uint64_t seed = NET_DATA_SEED;
+  const char *given = clade_trainer_text(t->clade, "data_seed");
   CL_TRY(take_count(t->clade, "limit", 0, 1e9, &limit, e));
   CL_TRY(take_number(t->clade, "label_noise", 0, 1, &noise, e));
-  if (limit > 0) CL_TRY(net_images_limit(&t->data.training, limit, e));
-  return net_images_add_label_noise(&t->data.training, noise, e);
+  if (given != NULL && given[0] != '\0') CL_TRY(take_seed(t->clade, "data_seed", &seed, e));
+  if (limit > 0) CL_TRY(net_images_limit(&t->data.training, limit, seed, e));
+  return net_images_add_label_noise(&t->data.training, noise, seed, e);
 }
 
 static int read_data(struct trial *t, struct cl_err *e) {
@@ -250,10 +263,63 @@ static int build_network(struct trial *t, struct failure *f) {
 
 /* --- the trial --------------------------------------------------------------------------------------- */
 
+static double place_of(const struct trial *t) {
+  const struct net_place *at = &t->training.place;
+  return (double)at->epoch + (double)at->examples / (double)t->data.training.n;
+}
+
+/* Where members of a population leave their predictions for each other: beside the trials' directories. */
+static char *find_teachers(const struct trial *t) {
+  return cl_path_join(clade_trainer_directory(t->clade), "../teachers");
+}
+
+static int make_teachers(struct trial *t, struct cl_err *e) {
+  size_t n = t->data.training.n * net_n_classes(t->net);
+  const char *given = clade_trainer_text(t->clade, "distil");
+  t->teaches = clade_trainer_in_study(t->clade) && given != NULL && given[0] != '\0';
+  if (!t->teaches) return 0;
+  t->teacher = cl_alloc_array(n, sizeof *t->teacher);
+  t->taught = cl_alloc_array(n, sizeof *t->taught);
+  return t->teacher == NULL || t->taught == NULL ? CL_FAIL_NOMEM(e) : 0;
+}
+
+static struct net_teacher describe_teacher(const struct trial *t) {
+  return (struct net_teacher){.trial = clade_trainer_trial(t->clade),
+                              .step = place_of(t),
+                              .score = t->accuracy,
+                              .n = t->data.training.n,
+                              .classes = net_n_classes(t->net)};
+}
+
+/* A state is saved where generations meet; whoever becomes their best has left its predictions by then. */
+static int teach(struct trial *t, struct cl_err *e) {
+  if (!t->teaches || isnan(t->accuracy)) return 0;
+  struct net_teacher teacher = describe_teacher(t);
+  char *directory = find_teachers(t);
+  net_training_predict(&t->training, t->taught);
+  int status = directory == NULL ? CL_FAIL_NOMEM(e) : net_teacher_save(directory, &teacher, t->taught, e);
+  cl_free(directory);
+  return status;
+}
+
+/* No teacher before the first generation has ended. */
+static int take_teacher(struct trial *t, struct net_values *v, struct cl_err *e) {
+  if (!t->teaches) return 0;
+  struct net_teacher teacher = describe_teacher(t);
+  CL_TRY(take_number(t->clade, "distil", 0, 1, &v->distil, e));
+  if (v->distil == 0) return 0;
+  char *directory = find_teachers(t);
+  int status = directory == NULL ? CL_FAIL_NOMEM(e) : net_teacher_find(directory, &teacher, t->teacher, e);
+  cl_free(directory);
+  if (status == 0) v->teacher = t->teacher;
+  return status < 0 ? status : 0;
+}
+
 static int save_state(void *ctx, const char *directory) {
   struct trial *t = ctx;
   struct cl_err error;
   int status = net_training_save(&t->training, directory, &error);
+  if (status == 0) status = teach(t, &error);
   if (status < 0) fprintf(stderr, "%s\n", error.text);
   return status;
 }
@@ -278,6 +344,7 @@ static void measure(struct trial *t) {
   net_training_evaluate(&t->training, &t->data.validation, &loss, &accuracy);
   clade_trainer_metric(t->clade, "val_loss", loss);
   clade_trainer_metric(t->clade, "val_accuracy", accuracy);
+  t->accuracy = accuracy;
   if (!t->wish.test || t->training.place.epoch < t->epochs) return;
   net_training_evaluate(&t->training, &t->data.test, &loss, &accuracy);
   clade_trainer_metric(t->clade, "test_loss", loss);
@@ -299,6 +366,7 @@ static int run_epochs(struct trial *t, struct failure *f) {
     f->exit_status = CLADE_TRAINER_EXIT_INFEASIBLE;
     CL_TRY(take_values(t, &values, &f->error));
     f->exit_status = 1;
+    CL_TRY(take_teacher(t, &values, &f->error));
     double step = train_part(t, &values);
     measure(t);
     int status = clade_trainer_report(t->clade, step);
@@ -318,6 +386,8 @@ static int run_trial(struct trial *t, struct failure *f) {
                     &f->error));
   CL_TRY(build_network(t, f));
   CL_TRY(net_training_init(&t->training, t->net, MAX_BATCH, &t->data.training, seeds, &f->error));
+  f->exit_status = 1;
+  CL_TRY(make_teachers(t, &f->error));
   int status = clade_trainer_start(t->clade);
   if (status == 0 || status == 1) CL_TRY(run_epochs(t, f));
   if (status >= 0) status = clade_trainer_done(t->clade);
@@ -337,7 +407,7 @@ static void keep_to_one_thread(char **argv) {
 
 int net_trial_main(int argc, char **argv, const struct net_example *example) {
   struct failure failure = {.exit_status = USAGE};
-  struct trial t = {.example = example};
+  struct trial t = {.example = example, .accuracy = NAN};
   if (argc == 2 && strcmp(argv[1], "--help") == 0) {
     print_help(example);
     return 0;
@@ -357,6 +427,8 @@ out:
   if (status < 0) fprintf(stderr, "%s\n", failure.error.text);
   int exit_status = status < 0 ? failure.exit_status : clade_trainer_exit_status(t.clade);
   net_training_done(&t.training);
+  cl_free(t.teacher);
+  cl_free(t.taught);
   net_destroy(t.net);
   net_parts_done(&t.data);
   clade_trainer_close(t.clade);

@@ -161,6 +161,7 @@ static void write_reported(const struct cl_event *ev, const struct cl_study *stu
 static void write_exploited(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
   cl_text_format(ret, "takes over snapshot %" PRId64, ev->u.exploited.snapshot);
   if (ev->u.exploited.with != 0) cl_text_format(ret, " with trial %" PRId64, ev->u.exploited.with);
+  if (ev->u.exploited.infeasible) cl_text_add(ret, ", but is infeasible with its values");
   write_because(ev, ret);
   cl_text_add(ret, ": ");
   cl_assigned_write(&ev->u.exploited.values, study, ret);

@@ -45,7 +45,7 @@ static void check_gradients(struct net *net, size_t n, double dropout, size_t st
   size_t n_parameters = net_n_parameters(net), checked = 0;
   double largest = 0, h = 1e-5, *w = net_parameters(net);
   assert_true(n_parameters <= sizeof analytic / sizeof *analytic);
-  double loss = net_backward(net, labels, n, dropout, 11, 4, NULL);
+  double loss = net_backward(net, labels, NULL, n, dropout, 11, 4, NULL);
   assert_true(loss > 0.5 && loss < 10);
   memcpy(analytic, net_gradients(net), n_parameters * sizeof *analytic);
   for (size_t i = 0; i < n_parameters; i++) largest = fmax(largest, fabs(analytic[i]));
@@ -53,9 +53,9 @@ static void check_gradients(struct net *net, size_t n, double dropout, size_t st
   for (size_t i = 0; i < n_parameters; i += stride, checked++) {
     double before = w[i];
     w[i] = before + h;
-    double up = net_backward(net, labels, n, dropout, 11, 4, NULL);
+    double up = net_backward(net, labels, NULL, n, dropout, 11, 4, NULL);
     w[i] = before - h;
-    double down = net_backward(net, labels, n, dropout, 11, 4, NULL);
+    double down = net_backward(net, labels, NULL, n, dropout, 11, 4, NULL);
     w[i] = before;
     double numeric = (up - down) / (2 * h);
     double size = fmax(fmax(fabs(numeric), fabs(analytic[i])), 1e-3 * largest);
@@ -94,8 +94,8 @@ static void gradients_of_an_evolved_loss_are_right(void **state) {
   struct clade_loss loss;
   double h = 1e-5, *w = net_parameters(net), largest = 0;
   clade_loss_init(&loss, theta, CLASSES, CLADE_LOSS_RESCALE);
-  double likelihood = net_backward(net, labels, BATCH, 0, 1, 0, &loss);
-  assert_true(likelihood == net_backward(net, labels, BATCH, 0, 1, 0, &loss));
+  double likelihood = net_backward(net, labels, NULL, BATCH, 0, 1, 0, &loss);
+  assert_true(likelihood == net_backward(net, labels, NULL, BATCH, 0, 1, 0, &loss));
   memcpy(analytic, net_gradients(net), net_n_parameters(net) * sizeof *analytic);
   for (size_t i = 0; i < net_n_parameters(net); i++) largest = fmax(largest, fabs(analytic[i]));
   assert_true(largest > 1e-3);
@@ -108,7 +108,41 @@ static void gradients_of_an_evolved_loss_are_right(void **state) {
     w[i] = before;
     assert_close((up - down) / (2 * h), analytic[i], 1e-6 * largest);
   }
-  assert_true(likelihood == net_backward(net, labels, BATCH, 0, 1, 0, NULL));
+  assert_true(likelihood == net_backward(net, labels, NULL, BATCH, 0, 1, 0, NULL));
+  net_destroy(net);
+}
+
+/* Soft targets that are labels give the labels' gradients; the likelihood's gradient is linear in them. */
+static void soft_targets_are_mixtures_of_labels(void **state) {
+  (void)state;
+  static const double theta[CLADE_LOSS_PARAMETERS] = {0.3, -0.1, 1, -0.5, 0.2, 0.7, -0.4, 0.25};
+  static double own[30000], other[30000];
+  struct net *net = make(net_model_digits, 4, 8);
+  struct clade_loss loss;
+  uint8_t wrong[BATCH];
+  real soft[BATCH * CLASSES], mixed[BATCH * CLASSES];
+  size_t bytes = net_n_parameters(net) * sizeof *own;
+  clade_loss_init(&loss, theta, CLASSES, CLADE_LOSS_RESCALE);
+  for (size_t i = 0; i < BATCH; i++) {
+    wrong[i] = (uint8_t)((labels[i] + 3) % CLASSES);
+    for (size_t c = 0; c < CLASSES; c++) {
+      soft[i * CLASSES + c] = labels[i] == c;
+      mixed[i * CLASSES + c] = 0.385 * (labels[i] == c) + 0.615 * (wrong[i] == c);
+    }
+  }
+  for (int evolves = 0; evolves < 2; evolves++) {
+    double likelihood = net_backward(net, labels, NULL, BATCH, 0, 1, 0, evolves ? &loss : NULL);
+    memcpy(own, net_gradients(net), bytes);
+    assert_true(likelihood == net_backward(net, labels, soft, BATCH, 0, 1, 0, evolves ? &loss : NULL));
+    assert_memory_equal(own, net_gradients(net), bytes);
+  }
+  (void)net_backward(net, labels, NULL, BATCH, 0, 1, 0, NULL);
+  memcpy(own, net_gradients(net), bytes);
+  (void)net_backward(net, wrong, NULL, BATCH, 0, 1, 0, NULL);
+  memcpy(other, net_gradients(net), bytes);
+  (void)net_backward(net, labels, mixed, BATCH, 0, 1, 0, NULL);
+  for (size_t i = 0; i < net_n_parameters(net); i++)
+    assert_close(net_gradients(net)[i], 0.385 * own[i] + 0.615 * other[i], 1e-12);
   net_destroy(net);
 }
 
@@ -153,7 +187,7 @@ static void a_dense_layer_sums_its_inputs_and_adds_the_bias(void **state) {
   uint8_t label = 1;
   assert_close(net_evaluate(net, &label, 1, &right), -log(p1), 1e-14);
   assert_int_equal(right, 1);
-  (void)net_backward(net, &label, 1, 0, 0, 0, NULL);
+  (void)net_backward(net, &label, NULL, 1, 0, 0, 0, NULL);
   assert_close(net_gradients(net)[3], (1 - p1) * 1, 1e-15); /* weight of x[3] = 1 */
   assert_close(net_gradients(net)[5], (p1 - 1) * 0.125, 1e-15);
   assert_close(net_gradients(net)[9], p1 - 1, 1e-15);
@@ -164,11 +198,11 @@ static void a_step_follows_velocity_and_not_only_the_gradient(void **state) {
   (void)state;
   struct net *net = make(net_model_digits, 2, 8);
   double before = net_parameters(net)[7];
-  (void)net_backward(net, labels, BATCH, 0, 0, 0, NULL);
+  (void)net_backward(net, labels, NULL, BATCH, 0, 0, 0, NULL);
   double g1 = net_gradients(net)[7];
   net_step(net, 0.03, 0.8);
   assert_close(net_parameters(net)[7], before - 0.03 * g1, 1e-15);
-  (void)net_backward(net, labels, BATCH, 0, 0, 1, NULL);
+  (void)net_backward(net, labels, NULL, BATCH, 0, 0, 1, NULL);
   double g2 = net_gradients(net)[7];
   assert_true(g1 != 0 && g1 != g2);
   net_step(net, 0.07, 0.6);
@@ -179,17 +213,17 @@ static void a_step_follows_velocity_and_not_only_the_gradient(void **state) {
 static void dropout_keeps_the_expected_share_and_scales_it(void **state) {
   (void)state;
   struct net *net = make(net_model_digits, 8, 8);
-  double without = net_backward(net, labels, BATCH, 0, 1, 0, NULL), sum = 0;
+  double without = net_backward(net, labels, NULL, BATCH, 0, 1, 0, NULL), sum = 0;
   enum { MASKS = 400 };
   for (uint64_t update = 0; update < MASKS; update++)
-    sum += net_backward(net, labels, BATCH, 0.3, 1, update, NULL);
+    sum += net_backward(net, labels, NULL, BATCH, 0.3, 1, update, NULL);
   assert_true(fabs(sum / MASKS - without) < 0.1 * without);
-  assert_true(net_backward(net, labels, BATCH, 0.3, 1, 5, NULL) ==
-              net_backward(net, labels, BATCH, 0.3, 1, 5, NULL));
-  assert_true(net_backward(net, labels, BATCH, 0.3, 1, 5, NULL) !=
-              net_backward(net, labels, BATCH, 0.3, 1, 6, NULL));
-  assert_true(net_backward(net, labels, BATCH, 0.3, 1, 5, NULL) !=
-              net_backward(net, labels, BATCH, 0.3, 2, 5, NULL));
+  assert_true(net_backward(net, labels, NULL, BATCH, 0.3, 1, 5, NULL) ==
+              net_backward(net, labels, NULL, BATCH, 0.3, 1, 5, NULL));
+  assert_true(net_backward(net, labels, NULL, BATCH, 0.3, 1, 5, NULL) !=
+              net_backward(net, labels, NULL, BATCH, 0.3, 1, 6, NULL));
+  assert_true(net_backward(net, labels, NULL, BATCH, 0.3, 1, 5, NULL) !=
+              net_backward(net, labels, NULL, BATCH, 0.3, 2, 5, NULL));
   net_destroy(net);
 }
 
@@ -201,7 +235,7 @@ static void a_nan_anywhere_reaches_the_loss(void **state) {
     double before = net_parameters(net)[i];
     net_parameters(net)[i] = NAN;
     assert_true(isnan(net_evaluate(net, labels, BATCH, &right)));
-    assert_true(isnan(net_backward(net, labels, BATCH, 0, 0, 0, NULL)));
+    assert_true(isnan(net_backward(net, labels, NULL, BATCH, 0, 0, 0, NULL)));
     net_parameters(net)[i] = before;
   }
   assert_true(isfinite(net_evaluate(net, labels, BATCH, &right)));
@@ -264,6 +298,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(gradients_of_the_digits_network_are_right),
       cmocka_unit_test(gradients_of_an_evolved_loss_are_right),
+      cmocka_unit_test(soft_targets_are_mixtures_of_labels),
       cmocka_unit_test(gradients_of_the_mnist_network_are_right),
       cmocka_unit_test(gradients_do_not_depend_on_how_a_batch_is_cut),
       cmocka_unit_test(a_dense_layer_sums_its_inputs_and_adds_the_bias),

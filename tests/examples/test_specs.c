@@ -21,6 +21,9 @@ static const struct {
     {"digits/digits.yaml", "val_accuracy", CL_MAXIMIZE, 5},
     {"digits/digits-dgd.yaml", "val_accuracy", CL_MAXIMIZE, 5},
     {"digits/digits-pbt.yaml", "val_accuracy", CL_MAXIMIZE, 3},
+    {"digits/digits-epbt.yaml", "val_accuracy", CL_MAXIMIZE, 3},
+    {"digits/digits-loss.yaml", "val_accuracy", CL_MAXIMIZE, 11},
+    {"mnist/mnist-epbt.yaml", "val_accuracy", CL_MAXIMIZE, 3},
     {"mnist/mnist.yaml", "val_accuracy", CL_MAXIMIZE, 2},
     {"pytorch/pytorch.yaml", "val_accuracy", CL_MAXIMIZE, 4},
     {"quadratic/quadratic.yaml", "loss", CL_MINIMIZE, 2},
@@ -55,7 +58,7 @@ static void every_spec_loads_without_a_remark(void **state) {
     assert_int_equal(settings->objectives[0].goal, specs[i].goal);
     assert_int_equal(settings->space.n, specs[i].n_hyperparameters);
     assert_int_equal(settings->parallel, 2);
-    assert_true(settings->trials >= 10 && settings->trials <= 100);
+    assert_true(settings->trials >= 5 && settings->trials <= 100);
     cl_settings_destroy(settings);
   }
 }

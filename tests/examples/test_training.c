@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "net/models.h"
+#include "net/teacher.h"
 #include "net/training.h"
 
 #define N         97 /* images: a prime, so that no batch size divides it */
@@ -269,7 +270,7 @@ static void a_state_of_another_network_or_data_set_is_refused(void **state) {
   assert_non_null(strstr(e.text, "load a state of an equal network"));
   net_training_done(&t);
   net_destroy(wider);
-  assert_int_equal(net_images_limit(&f.data, 3, &e), 0);
+  assert_int_equal(net_images_limit(&f.data, 3, NET_DATA_SEED, &e), 0);
   expect_load_failure(&f, CLADE_EINVAL, "97 examples, but here there are 30");
   close_fixture(&f);
 }
@@ -312,8 +313,8 @@ static void label_noise_changes_the_wanted_number_of_labels_and_nests(void **sta
   make_data(&clean);
   make_data(&some);
   make_data(&more);
-  assert_int_equal(net_images_add_label_noise(&some, 0.2, &e), 0);
-  assert_int_equal(net_images_add_label_noise(&more, 0.4, &e), 0);
+  assert_int_equal(net_images_add_label_noise(&some, 0.2, NET_DATA_SEED, &e), 0);
+  assert_int_equal(net_images_add_label_noise(&more, 0.4, NET_DATA_SEED, &e), 0);
   for (size_t i = 0; i < N; i++) {
     changed += some.labels[i] != clean.labels[i];
     changed_more += more.labels[i] != clean.labels[i];
@@ -332,12 +333,100 @@ static void a_limit_keeps_that_many_of_each_class(void **state) {
   struct net_images data;
   struct cl_err e;
   make_data(&data);
-  assert_int_equal(net_images_limit(&data, 4, &e), 0);
+  assert_int_equal(net_images_limit(&data, 4, NET_DATA_SEED, &e), 0);
   assert_int_equal(data.n, 40);
   unsigned count[10] = {0};
   for (size_t i = 0; i < data.n; i++) count[data.labels[i]]++;
   for (int c = 0; c < 10; c++) assert_int_equal(count[c], 4);
   net_images_done(&data);
+}
+
+/* A teacher that is sure of itself is a label; at weight 0 it is not heard. */
+static void a_teacher_is_mixed_into_the_targets(void **state) {
+  (void)state;
+  struct fixture plain, taught;
+  static real teacher[N * 10];
+  struct net_values values = usual;
+  open_fixture(&plain, base);
+  open_fixture(&taught, base);
+  for (size_t i = 0; i < N; i++) teacher[i * 10 + (plain.data.labels[i] + 1u) % 10] = 1;
+  values.teacher = teacher;
+  net_training_advance(&plain.t, N, &usual);
+  net_training_advance(&taught.t, N, &values); /* weight 0 */
+  assert_true(equal_parameters(&plain, &taught));
+  values.distil = 1;
+  for (size_t i = 0; i < N; i++) plain.data.labels[i] = (uint8_t)((plain.data.labels[i] + 1) % 10);
+  net_training_advance(&plain.t, N, &usual);
+  net_training_advance(&taught.t, N, &values);
+  assert_true(equal_parameters(&plain, &taught));
+  values.distil = 0.4;
+  net_training_advance(&plain.t, N, &usual);
+  net_training_advance(&taught.t, N, &values);
+  assert_false(equal_parameters(&plain, &taught));
+  close_fixture(&plain);
+  close_fixture(&taught);
+}
+
+static void predictions_are_probabilities_in_the_order_of_the_data(void **state) {
+  (void)state;
+  struct fixture f;
+  static real p[N * 10];
+  open_fixture(&f, base);
+  for (int i = 0; i < 12; i++) net_training_advance(&f.t, N, &usual);
+  net_training_predict(&f.t, p);
+  size_t right = 0, right_there;
+  for (size_t i = 0; i < N; i++) {
+    double sum = 0;
+    size_t best = 0;
+    for (size_t c = 0; c < 10; c++) sum += (double)p[i * 10 + c];
+    for (size_t c = 1; c < 10; c++)
+      if (p[i * 10 + c] > p[i * 10 + best]) best = c;
+    right += best == f.data.labels[i];
+    assert_true(fabs(sum - 1) < 1e-5);
+  }
+  double loss, accuracy;
+  net_training_evaluate(&f.t, &f.data, &loss, &accuracy);
+  right_there = (size_t)lround(accuracy * N);
+  assert_int_equal(right, right_there);
+  assert_true(right > N / 2);
+  close_fixture(&f);
+}
+
+static void the_best_teacher_of_the_last_step_is_found(void **state) {
+  (void)state;
+  struct cl_err e;
+  char directory[] = "/tmp/clade-teachers-XXXXXX";
+  assert_non_null(mkdtemp(directory));
+  char *teachers = cl_path_join(directory, "none/yet");
+  real p[6] = {0}, found[6];
+  struct net_teacher pupil = {.step = 2.5, .n = 2, .classes = 3};
+  static const struct {
+    int64_t trial;
+    double step, score;
+  } files[] = {{4, 1, 0.99}, {7, 2.25, 0.385}, {12, 2.25, 0.75}, {5, 2.25, 0.75}, {6, 3, 1}};
+  assert_int_equal(net_teacher_find(teachers, &pupil, found, &e), CLADE_EMPTY);
+  for (size_t i = 0; i < 5; i++) {
+    struct net_teacher t = {files[i].trial, files[i].step, files[i].score, 2, 3};
+    p[4] = (real)files[i].trial;
+    assert_int_equal(net_teacher_save(teachers, &t, p, &e), 0);
+  }
+  assert_int_equal(net_teacher_find(teachers, &pupil, found, &e), 0);
+  assert_true((double)found[4] == 5);
+  pupil.step = 0.5;
+  assert_int_equal(net_teacher_find(teachers, &pupil, found, &e), CLADE_EMPTY);
+  pupil.step = 1;
+  assert_int_equal(net_teacher_find(teachers, &pupil, found, &e), 0);
+  assert_true((double)found[4] == 4);
+  pupil.n = 3;
+  assert_int_equal(net_teacher_find(teachers, &pupil, found, &e), CLADE_EINVAL);
+  pupil.n = 2;
+  char *path = cl_path_join(teachers, "1-4.soft");
+  assert_int_equal(
+      cl_file_write(path, "cladsoft and nothing else, but long enough to hold a header", 59, false, &e), 0);
+  assert_int_equal(net_teacher_find(teachers, &pupil, found, &e), CLADE_ECORRUPT);
+  assert_int_equal(cl_dir_remove(directory, &e), 0);
+  cl_free(path);
+  cl_free(teachers);
 }
 
 int main(void) {
@@ -355,6 +444,9 @@ int main(void) {
       cmocka_unit_test(a_training_that_explodes_says_nan),
       cmocka_unit_test(label_noise_changes_the_wanted_number_of_labels_and_nests),
       cmocka_unit_test(a_limit_keeps_that_many_of_each_class),
+      cmocka_unit_test(a_teacher_is_mixed_into_the_targets),
+      cmocka_unit_test(predictions_are_probabilities_in_the_order_of_the_data),
+      cmocka_unit_test(the_best_teacher_of_the_last_step_is_found),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
