@@ -21,6 +21,7 @@ struct cl_engine {
   int64_t next_lease_ms;
   struct cl_attention attention;
   int n_waiting;     /* decisions put and not told yet */
+  int n_returning;   /* of these: trials that will wait for a slot again */
   int64_t said_held; /* paused and asked trials that people were told about, when nothing else was left */
   bool said_study_paused;
   struct cl_err failure; /* of a callback; ends the next turn */
@@ -93,7 +94,8 @@ static int tend_lease(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
 static void told(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_engine *g = ctx;
   g->n_waiting--;
-  assert(g->n_waiting >= 0);
+  g->n_returning -= ev->kind == CL_EVENT_RETRIED;
+  assert(g->n_waiting >= 0 && g->n_returning >= 0);
   if (ev->subject > 0 && result->status != 0)
     add_attention(g, ev->subject); /* decided again from the newer state */
 }
@@ -104,6 +106,7 @@ static int put(void *ctx, struct cl_event *ev, struct cl_err *e) {
   ev->as_of = cl_log_position(g->options.log);
   CL_TRY(cl_log_put(g->options.log, ev, told, g, e));
   g->n_waiting++;
+  g->n_returning += ev->kind == CL_EVENT_RETRIED;
   return 0;
 }
 
@@ -172,7 +175,8 @@ static int decide_scheduled(struct cl_engine *g, struct cl_err *e) {
   const struct cl_study *s = study_of(g);
   const struct cl_study_head *h = cl_study_head(s);
   if (g->scheduler == NULL || !h->open || cl_study_settings(s)->paused != NULL) return 0;
-  const struct cl_schedule_room room = {cl_study_slots(s) - (cl_study_pending(s) - cl_study_asked(s)),
+  const struct cl_schedule_room room = {cl_study_slots(s) - (cl_study_pending(s) - cl_study_asked(s)) -
+                                            g->n_returning,
                                         g->exhausted ? 0 : h->budget - h->counted};
   for (;;) {
     struct cl_event ev = {0};

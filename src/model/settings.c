@@ -301,7 +301,9 @@ static int read_running(const struct place *p, struct cl_settings *s) {
   CL_TRY(read_bool(p, "ordered", &ordered));
   CL_TRY(read_bool(p, "repeats", &s->repeats));
   s->parallel = (int)parallel;
-  s->lag = !ordered ? 0 : (int)(lag > 0 ? lag : parallel);
+  bool population = find_key(p, "schedule") != NULL; /* none of them ends before all have begun */
+  int64_t standard = !population ? parallel : s->trials < SLOTS_MAX ? s->trials : SLOTS_MAX;
+  s->lag = !ordered ? 0 : (int)(lag > 0 ? lag : standard);
   return read_limits(p, s);
 }
 

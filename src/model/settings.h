@@ -17,7 +17,8 @@
  *   enqueue?         array of {name: value} objects
  *   trials           integer 1…10^12: the budget
  *   parallel         integer: slots of the engine that `clade run` starts
- *   ordered?         bool; lag: integer (ordered mode); absent = free mode
+ *   ordered?         bool; lag: integer (ordered mode; absent = parallel, or all trials where there is a
+ *                    schedule); absent = free mode
  *   repeats?         true when trials repeat the tuned values (hp_tuning: false)
  *   limits           {time_s, memory_bytes, retries, max_failures, grace_s, reconnect_s}, each optional
  *   gpus?            array of strings

@@ -376,4 +376,5 @@ const struct cl_scheduler_ops cl_epbt_schedule = {
     .first = cl_rulings_first,
     .curves = epbt_curves,
     .asks = cl_rulings_asks,
+    .again = cl_rulings_again,
     .done = epbt_done};

@@ -158,6 +158,10 @@ static int publish(struct cl_members *m, uint32_t i, struct cl_evaluation *v, st
   return 0;
 }
 
+bool cl_members_hide(const struct cl_members *m) {
+  return m->ordered && !m->sync;
+}
+
 static void drop_pending(struct cl_member *a) {
   cl_free(a->pending);
   a->pending = NULL;
@@ -170,7 +174,7 @@ static int evaluate(struct cl_members *m, uint32_t i, struct cl_err *e) {
       cl_evaluation_create(m->env->study, cl_study_trial(m->env->study, a->trial), &what);
   if (v == NULL) return CL_FAIL_NOMEM(e);
   if (a->state != CL_MEMBER_DEAD) a->revivals = 0;
-  if (!m->ordered) return publish(m, i, v, e);
+  if (!cl_members_hide(m)) return publish(m, i, v, e);
   drop_pending(a);
   a->pending = v;
   return 0;
@@ -180,8 +184,8 @@ static int evaluate(struct cl_members *m, uint32_t i, struct cl_err *e) {
  * process that was lost there has gone on from that very state. */
 static bool is_evaluated(const struct cl_members *m, uint32_t i, const struct cl_trial *t) {
   const struct cl_member *a = &m->items[i];
-  bool hidden = m->ordered && (!m->sync || a->pending != NULL);
-  const struct cl_evaluation *v = hidden ? a->pending : cl_population_of(&m->population, a->asks, i);
+  const struct cl_evaluation *v =
+      cl_members_hide(m) ? a->pending : cl_population_of(&m->population, a->asks, i);
   if (v == NULL || v->rung != a->asks || v->given_up || a->state == CL_MEMBER_DEAD) return false;
   const struct cl_snapshot *n = cl_study_snapshot(m->env->study, v->snapshot);
   return (n != NULL && n->usable) ||
@@ -353,27 +357,14 @@ static int64_t count_behind(const struct cl_members *m, int32_t rung, int64_t en
   return n;
 }
 
-static int show(struct cl_members *m, uint32_t i, struct cl_err *e) {
-  struct cl_evaluation *v = m->items[i].pending;
-  m->items[i].pending = NULL;
-  return v == NULL ? 0 : publish(m, i, v, e);
-}
-
-/* All have come: each is judged by the whole table of the rung. */
-static int show_rung(struct cl_members *m, int32_t rung, struct cl_err *e) {
-  for (uint32_t i = 0; i < m->n; i++) {
-    const struct cl_evaluation *v = m->items[i].pending;
-    if (v != NULL && v->rung == rung && m->items[i].state != CL_MEMBER_TRAINS) CL_TRY(show(m, i, e));
-  }
-  return 0;
-}
-
 static int choose(struct cl_members *m, uint32_t i, bool lend, size_t *ret, bool *ret_lend,
                   struct cl_err *e) {
   *ret = i;
   *ret_lend = lend;
-  if (lend) return 0;
-  return m->sync ? show_rung(m, m->items[i].asks, e) : show(m, i, e);
+  struct cl_evaluation *v = m->items[i].pending;
+  if (lend || v == NULL) return 0;
+  m->items[i].pending = NULL;
+  return publish(m, i, v, e);
 }
 
 /* It waits for others: does one without a slot hold it up? */
@@ -404,6 +395,16 @@ int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, s
       return choose(m, i, false, ret, ret_lend, e);
   }
   return CLADE_EMPTY;
+}
+
+int cl_members_call(struct cl_members *m, int64_t trial, bool lends, size_t *ret, struct cl_err *e) {
+  CL_TRY(look_at_touched(m, e));
+  int i = cl_members_find(m, trial);
+  if (i < 0) return CLADE_EMPTY;
+  int state = m->items[i].state;
+  if (state != CL_MEMBER_HELD && !is_idle(state)) return CLADE_EMPTY;
+  bool lend = false;
+  return choose(m, (uint32_t)i, lends, ret, &lend, e);
 }
 
 int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct cl_err *e) {

@@ -23,17 +23,16 @@ enum cl_member_state {
 
 struct cl_member {
   int64_t trial;
-  int64_t put;      /* version that a decision was made for; the same version is left alone */
-  int32_t rung;     /* last one with an evaluation, 0 = none */
-  int32_t asks;     /* the rung it asks for, while it asks */
-  uint32_t rulings; /* so far: names the random streams of the next one */
-  uint8_t state;    /* enum cl_member_state */
-  uint8_t revivals; /* since its last evaluation */
-  struct cl_evaluation
-      *pending;   /* ordered mode: made, and nobody sees it before its turn (sync: before all have come) */
-  bool by_person; /* paused by one */
-  bool lends;     /* the decision that is on its way is a pause */
-  bool skipped;   /* dead, and nobody to take over from */
+  int64_t put;                   /* version that a decision was made for; the same version is left alone */
+  int32_t rung;                  /* last one with an evaluation, 0 = none */
+  int32_t asks;                  /* the rung it asks for, while it asks */
+  uint32_t rulings;              /* so far: names the random streams of the next one */
+  uint8_t state;                 /* enum cl_member_state */
+  uint8_t revivals;              /* since its last evaluation */
+  struct cl_evaluation *pending; /* ordered mode: made, and nobody sees it before its turn */
+  bool by_person;                /* paused by one */
+  bool lends;                    /* the decision that is on its way is a pause */
+  bool skipped;                  /* dead, and nobody to take over from */
 };
 
 struct cl_members {
@@ -60,6 +59,9 @@ struct cl_members {
 
 void cl_members_done(struct cl_members *m); /* a zeroed struct with env and options set is an empty one */
 
+/* Ordered mode: nobody sees an evaluation before its turn has come. A barrier sees to that by itself. */
+bool cl_members_hide(const struct cl_members *m);
+
 /* Was it decided by a method that rules a population (causes exploit, explore, generation)? */
 bool cl_members_is_ruling(const struct cl_event *ev);
 
@@ -80,6 +82,10 @@ void cl_members_skip(struct cl_members *m, size_t member);
 
 /* Is a decision on its way that the tables do not show yet? For methods that decide one after the other. */
 bool cl_members_waits(const struct cl_members *m);
+
+/* For audits: make `trial`'s member ready to be ruled, whoever's turn it is; `lends`: its evaluation stays
+ * where it is. CLADE_EMPTY: it does not ask. CLADE_ENOMEM. */
+int cl_members_call(struct cl_members *m, int64_t trial, bool lends, size_t *ret, struct cl_err *e);
 
 /* 1: it stands without a slot and will be decided about; 0: it will not. CLADE_ENOMEM. */
 int cl_members_asks(struct cl_members *m, int64_t trial, struct cl_err *e);

@@ -203,4 +203,5 @@ const struct cl_scheduler_ops cl_mf_pbt_schedule = {
     .next = cl_rulings_next,
     .first = cl_rulings_first,
     .asks = cl_rulings_asks,
+    .again = cl_rulings_again,
     .done = mf_pbt_done};

@@ -246,6 +246,7 @@ const struct cl_scheduler_ops cl_pb2_schedule = {
     .first = cl_rulings_first,
     .curves = pb2_curves,
     .asks = cl_rulings_asks,
+    .again = cl_rulings_again,
     .done = pb2_done};
 
 const struct cl_scheduler_ops cl_pb2_mix_schedule = {
@@ -263,4 +264,5 @@ const struct cl_scheduler_ops cl_pb2_mix_schedule = {
     .first = cl_rulings_first,
     .curves = pb2_curves,
     .asks = cl_rulings_asks,
+    .again = cl_rulings_again,
     .done = pb2_done};

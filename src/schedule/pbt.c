@@ -85,4 +85,5 @@ const struct cl_scheduler_ops cl_pbt_schedule = {
     .first = cl_rulings_first,
     .curves = pbt_curves,
     .asks = cl_rulings_asks,
+    .again = cl_rulings_again,
     .done = pbt_done};

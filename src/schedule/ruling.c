@@ -182,6 +182,15 @@ int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_eve
   }
 }
 
+int cl_rulings_again(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e) {
+  struct cl_rulings *r = st;
+  bool lends = recorded->kind == CL_EVENT_PAUSED;
+  size_t member = 0;
+  int status = cl_members_call(&r->members, recorded->subject, lends, &member, e);
+  if (status != 0) return status;
+  return lends ? lend(r, member, ret, e) : judge(r, member, ret, e);
+}
+
 int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e) {
   struct cl_rulings *r = st;
   return cl_members_asks(&r->members, trial, e);
@@ -227,7 +236,7 @@ static int recall(struct cl_rulings *r, const struct cl_event *ev, struct cl_err
   int member = cl_members_find(&r->members, ev->subject);
   json_t *args = member < 0 || ev->args == NULL ? NULL : json_loads(ev->args, 0, NULL);
   int status = 0;
-  bool turn = ev->kind == CL_EVENT_PAUSED && r->members.ordered; /* not its turn yet */
+  bool turn = ev->kind == CL_EVENT_PAUSED && cl_members_hide(&r->members); /* not its turn yet */
   if (json_is_object(args) && !turn) {
     status = recall_own(r, (size_t)member, args, e);
     if (status == 0 && ev->kind == CL_EVENT_EXPLOITED)
@@ -255,6 +264,12 @@ int cl_rulings_check(const struct cl_settings *settings, const struct cl_options
         e, CLADE_ESPEC,
         "schedule: population is %lld, but trials is %lld: every trial is a member, so give one of the two",
         (long long)cl_options_number(o, "population"), (long long)settings->trials);
+  if (settings->lag > 0 && settings->lag < settings->trials)
+    return CL_FAIL(
+        e, CLADE_ESPEC,
+        "ordered: a lag of %d lets only so many members of a population of %lld begin before the first "
+        "have ended; leave the lag out (`ordered: true`), or give %lld",
+        settings->lag, (long long)settings->trials, (long long)settings->trials);
   if (settings->trials < 2)
     return CL_FAIL(e, CLADE_ESPEC,
                    "schedule: a population of %lld cannot learn from each other: it needs at least 2",

@@ -21,10 +21,10 @@
  *     return cl_ruling_end(r, ret, e);
  *   }
  *
- * init: cl_rulings_init, then one's own options, then judge. The op table names cl_rulings_apply, _next and
- * _asks as they are (or wraps apply, to keep something per event: it must then hear earlier rulings too),
- * .first = cl_rulings_first, and its option table begins with CL_RULING_OPTIONS. Registering: methods.h, one
- * line in scheduler.c.
+ * init: cl_rulings_init, then one's own options, then judge. The op table names cl_rulings_apply, _next,
+ * _asks and _again as they are (or wraps apply, to keep something per event: it must then hear earlier
+ * rulings too), .first = cl_rulings_first, and its option table begins with CL_RULING_OPTIONS. Registering:
+ * methods.h, one line in scheduler.c.
  *
  * A judge is pure: the tables, the settings and streams named by (seed, purpose, trial, rulings so far) are
  * all it may look at. Whatever it remembers must be told by the log: by reports, or by the args of its
@@ -87,6 +87,7 @@ double cl_rulings_first(const struct cl_options *o);
 int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e);
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);
 int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e);
+int cl_rulings_again(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e);
 
 /* For judges. The number of rulings so far names the streams of the next one: rng of purpose, member. */
 struct cl_rng cl_ruling_stream(const struct cl_rulings *r, enum cl_purpose purpose, size_t member);

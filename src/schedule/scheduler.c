@@ -135,6 +135,15 @@ int cl_scheduler_next(struct cl_scheduler *s, const struct cl_schedule_room *roo
   return s->state == NULL ? CLADE_EMPTY : s->ops->next(s->state, room, ret, e);
 }
 
+int cl_scheduler_again(struct cl_scheduler *s, const struct cl_event *recorded, struct cl_event *ret,
+                       struct cl_err *e) {
+  if (s->state == NULL)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED, "the study has no schedule that could decide again");
+  if (s->ops->again == NULL)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED, "schedule method %s cannot be asked again", s->ops->name);
+  return s->ops->again(s->state, recorded, ret, e);
+}
+
 int cl_scheduler_asks(struct cl_scheduler *s, int64_t trial, struct cl_err *e) {
   return s->state == NULL ? 0 : s->ops->asks(s->state, trial, e);
 }

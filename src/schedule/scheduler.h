@@ -48,6 +48,8 @@ struct cl_scheduler_ops {
   double (*first)(const struct cl_options *options);      /* see cl_schedule_until */
   /* Must it hear every report when a log is folded again, also of trials that have ended? Null: no. */
   bool (*curves)(const struct cl_options *options);
+  /* See cl_scheduler_again. Null: it cannot say. */
+  int (*again)(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e);
   void (*done)(void *st);
 };
 
@@ -85,6 +87,13 @@ int cl_scheduler_apply(struct cl_scheduler *s, const struct cl_event *ev, struct
  * CLADE_EMPTY: nothing to decide as things stand. */
 int cl_scheduler_next(struct cl_scheduler *s, const struct cl_schedule_room *room, struct cl_event *ret,
                       struct cl_err *e);
+
+/* For audits: the decision about the trial of `recorded`, an earlier one, as the scheduler takes it now,
+ * whoever's turn it is; the replica stands at recorded->as_of. *ret as in cl_scheduler_next. The scheduler
+ * must go on with the recorded events: nothing was decided. CLADE_EMPTY: it would decide nothing about this
+ * trial. CLADE_EUNSUPPORTED: no scheduler, or it cannot say. CLADE_ENOMEM. */
+int cl_scheduler_again(struct cl_scheduler *s, const struct cl_event *recorded, struct cl_event *ret,
+                       struct cl_err *e);
 
 /* 1: the scheduler will decide about this trial, which has no process; do not retry it before. 0: it will
  * not. CLADE_ENOMEM. */

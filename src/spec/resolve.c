@@ -393,7 +393,8 @@ static int describe_running(const struct cl_draft *d, json_t *o) {
   int failed = set(o, "trials", json_integer(d->trials));
   failed |= set(o, "parallel", json_integer(d->parallel));
   if (d->ordered) failed |= set(o, "ordered", json_true());
-  if (d->ordered) failed |= set(o, "lag", json_integer(d->lag > 0 ? d->lag : d->parallel));
+  if (d->ordered && d->lag > 0) failed |= set(o, "lag", json_integer(d->lag));
+  if (d->ordered && d->lag == 0 && d->schedule == NULL) failed |= set(o, "lag", json_integer(d->parallel));
   if (d->repeats) failed |= set(o, "repeats", json_true());
   if (d->tensorboard) failed |= set(o, "tensorboard", json_true());
   failed |= set(o, "limits", limits_json(d));

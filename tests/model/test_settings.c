@@ -32,7 +32,7 @@ static void every_key_is_taken_over(void **state) {
   assert_int_equal(s->objectives[0].reduce, CL_BEST);
   assert_int_equal(s->objectives[1].goal, CL_MINIMIZE);
   assert_int_equal(s->trials, 60);
-  assert_int_equal(s->lag, 3); /* ordered: the lag is `parallel` unless given */
+  assert_int_equal(s->lag, 60); /* ordered with a schedule: no member ends before all have begun */
   assert_true(s->time_s == 2.5 && s->retries == 2 && s->max_failures == 5 && s->grace_s == 10);
   assert_string_equal(s->method, "dgd");
   assert_int_equal(s->space.n, 3);

@@ -17,6 +17,7 @@ struct simulator_saved {
   int64_t trial;
   int attempt;
   double step, theta;
+  int64_t before; /* of the same trial, from 1 */
 };
 
 enum { SPACE_MAX = 16 };
@@ -56,6 +57,7 @@ static void join(struct simulator *s) {
     gone.u.worker.state = CL_WORKER_GONE;
     append(s, gone);
   }
+  s->n_open = 0;
   s->worker = cl_study_workers(simulator_study(s)) + 1;
   struct cl_event ev = {.kind = CL_EVENT_WORKER};
   ev.u.worker.worker = s->worker;
@@ -109,11 +111,15 @@ static void close_log(struct simulator *s) {
 
 void simulator_begin(struct simulator *s) {
   char settings[4000];
+  size_t members = (size_t)s->trials + 1;
   struct cl_err e = {0};
   (void)snprintf(settings, sizeof settings, settings_format, s->space == NULL ? x_alone : s->space,
                  s->schedule, s->trials, s->slots, s->more == NULL ? "" : s->more);
-  s->theta = cl_alloc_array((size_t)s->trials + 1, sizeof *s->theta);
-  s->step = cl_alloc_array((size_t)s->trials + 1, sizeof *s->step);
+  s->theta = cl_alloc_array(members, sizeof *s->theta);
+  s->step = cl_alloc_array(members, sizeof *s->step);
+  s->held = cl_alloc_array(members, sizeof *s->held);
+  s->open = cl_alloc_array(members, sizeof *s->open);
+  s->newest_saved = cl_alloc_array(members, sizeof *s->newest_saved);
   assert_int_equal(
       cl_store_open("memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &s->store, &e), 0);
   struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
@@ -134,6 +140,9 @@ void simulator_end(struct simulator *s) {
   cl_store_close(s->store);
   cl_free(s->theta);
   cl_free(s->step);
+  cl_free(s->held);
+  cl_free(s->open);
+  cl_free(s->newest_saved);
   cl_free(s->saved);
 }
 
@@ -155,8 +164,9 @@ static void save(struct simulator *s, const struct cl_trial *t) {
   ev.u.saved.host = "here";
   ev.u.saved.rollup = (struct cl_rollup){s->theta[t->number], s->theta[t->number], s->theta[t->number], 1};
   assert_int_equal(cl_grow(&s->saved, &s->cap_saved, s->n_saved + 1, sizeof *s->saved), 0);
-  s->saved[s->n_saved++] =
-      (struct simulator_saved){t->number, t->head.attempt, s->step[t->number], s->theta[t->number]};
+  s->saved[s->n_saved++] = (struct simulator_saved){t->number, t->head.attempt, s->step[t->number],
+                                                    s->theta[t->number], s->newest_saved[t->number]};
+  s->newest_saved[t->number] = (int64_t)s->n_saved;
   put(s, ev);
 }
 
@@ -166,9 +176,9 @@ static void load(struct simulator *s, const struct cl_trial *t, int64_t snapshot
   s->theta[t->number] = s->step[t->number] = 0;
   if (snapshot == 0) return;
   assert_non_null(n);
-  for (size_t i = s->n_saved; i > 0; i--) {
+  for (int64_t i = s->newest_saved[n->trial]; i > 0; i = s->saved[i - 1].before) {
     const struct simulator_saved *v = &s->saved[i - 1];
-    if (v->trial != n->trial || v->attempt != n->attempt || v->step != n->step) continue;
+    if (v->attempt != n->attempt || v->step != n->step || v->theta != n->rollup.last) continue;
     s->theta[t->number] = v->theta;
     s->step[t->number] = v->step;
     return;
@@ -192,6 +202,7 @@ static void report(struct simulator *s, const struct cl_trial *t, bool diverges)
 }
 
 static void train(struct simulator *s, const struct cl_trial *t) {
+  if (t->head.step < t->head.until || cl_head_wants_load(&t->head)) s->held[t->number] = 0;
   enum trouble trouble =
       s->script == NULL ? NO_TROUBLE : s->script(s, t->number, t->head.attempt, s->step[t->number]);
   struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = t->number, .attempt = t->head.attempt};
@@ -207,7 +218,9 @@ static void train(struct simulator *s, const struct cl_trial *t) {
   } else if (trouble == IS_LOST) {
     lose(s, t);
   } else if (t->head.step >= t->head.until) {
-    return; /* held */
+    int turns = ++s->held[t->number];
+    if (turns > s->longest_held) s->longest_held = turns;
+    return;
   } else if (s->step[t->number] >= s->steps) {
     ev = (struct cl_event){.kind = CL_EVENT_DONE, .subject = t->number, .attempt = t->head.attempt};
     put(s, ev);
@@ -226,21 +239,26 @@ static void claim(struct simulator *s, const struct cl_trial *t) {
   ev.u.started.from = cl_trial_resume_from(simulator_study(s), t);
   ev.u.started.until = cl_schedule_until(cl_study_settings(simulator_study(s)), t);
   load(s, t, ev.u.started.from);
+  s->held[t->number] = 0;
+  s->open[s->n_open++] = t->number;
   put(s, ev);
 }
 
 static void act(struct simulator *s) {
   const struct cl_study *study = simulator_study(s);
-  int running = 0;
-  for (int64_t i = 1; i <= cl_study_trials(study); i++) {
+  int running = 0, n = s->n_open;
+  s->n_open = 0;
+  for (int k = 0; k < n; k++) {
+    int64_t i = s->open[k];
     const struct cl_trial *t = cl_study_trial(study, i);
-    if (t->head.worker != s->worker || !(t->head.flags & CL_ATTEMPT_OPEN)) continue;
+    if (!(t->head.flags & CL_ATTEMPT_OPEN)) continue;
+    s->open[s->n_open++] = i;
     running++;
     if (s->moves != NULL && !s->moves(s, i, s->turns)) continue;
     if (t->head.state == CL_RUNNING)
       train(s, t);
-    else if (t->head.state != CL_WAITING)
-      end_attempt(s, t, t->head.state == CL_PAUSED ? 75 : 0);
+    else
+      end_attempt(s, t, t->head.state == CL_PAUSED || t->head.state == CL_WAITING ? 75 : 0);
   }
   for (int64_t i = cl_study_first_waiting(study); i != 0 && running < s->slots;
        i = cl_study_next_waiting(study, i)) {
@@ -251,8 +269,19 @@ static void act(struct simulator *s) {
   }
 }
 
+static void tell_standstill(const struct simulator *s) {
+  const struct cl_study *study = simulator_study(s);
+  for (int64_t i = 1; i <= cl_study_trials(study); i++) {
+    const struct cl_head *h = &cl_study_trial(study, i)->head;
+    if (h->state != CL_COMPLETE)
+      print_message("# trial %d %s, at step %g of %g\n", (int)i, cl_state_name(h->state), h->step, h->until);
+  }
+  fail_msg("nothing happens any more after %d turns", s->turns);
+}
+
 bool simulator_turn(struct simulator *s) {
   struct cl_err e = {0};
+  int64_t before = cl_log_position(s->log);
   s->now_ms += 100;
   s->turns++;
   int status = cl_engine_turn(s->engine, s->now_ms, &e);
@@ -262,18 +291,13 @@ bool simulator_turn(struct simulator *s) {
   status = cl_log_commit(s->log, &e);
   if (status < 0) print_message("# %s\n", e.text);
   assert_int_equal(status, 0);
-  assert_true(s->turns < 1000000);
+  s->quiet = cl_log_position(s->log) == before ? s->quiet + 1 : 0;
+  if (s->quiet > 500) tell_standstill(s);
   return !cl_engine_is_over(s->engine);
 }
 
 void simulator_run(struct simulator *s) {
-  int quiet = 0;
-  int64_t before = 0;
   while (simulator_turn(s)) {
-    int64_t now = cl_log_position(s->log);
-    quiet = now == before ? quiet + 1 : 0;
-    before = now;
-    if (quiet > 200) fail_msg("nothing happens any more after %d turns", s->turns);
   }
   act(s);
   assert_int_equal(cl_log_commit(s->log, NULL), 0);

@@ -1,8 +1,8 @@
 /* A population without processes and without a clock: an engine with a scripted worker on a memory store.
  *
- * A member has one number as its state, theta; a step adds its hyperparameter `x` to it, and theta is its
- * score. A snapshot keeps theta, a load takes it over. The script says who fails, diverges, dawdles or is
- * preempted, and when.
+ * A member has one number as its state, theta; a step adds its hyperparameter `x`, the first one, to it, and
+ * theta is its score. A snapshot keeps theta, a load takes it over, and finds what was ranked. The script
+ * says who fails, diverges, dawdles or is preempted, and when.
  */
 #ifndef SIMULATOR_H
 #define SIMULATOR_H
@@ -16,7 +16,7 @@ struct simulator {
   int slots, trials;
   double steps;         /* a member is done after so many */
   const char *schedule; /* JSON */
-  const char *space;    /* JSON of the hyperparameters; null: `x` from 0 to 1 */
+  const char *space;    /* JSON of the hyperparameters, the first a float; null: `x` from 0 to 1 */
   const char *more;     /* further settings: `, "ordered": true, "lag": 2`, or "" */
   int64_t seed;
   /* What a step adds to theta; null: the first hyperparameter. */
@@ -30,15 +30,20 @@ struct simulator {
   int64_t id;
   struct cl_log *log;
   struct cl_engine *engine;
-  int worker, turns;
+  int worker, turns, quiet, longest_held; /* the most turns that a report waited for its answer */
   int64_t now_ms;
   double *theta, *step; /* by trial: of the running process */
+  int *held;            /* turns that its report has waited */
+  int64_t *open;        /* trials with a process */
+  int n_open;
+  int64_t *newest_saved; /* of each trial, from 1; 0 = none */
   size_t n_saved, cap_saved;
   struct simulator_saved *saved;
 };
 
 void simulator_begin(struct simulator *s);
-bool simulator_turn(struct simulator *s); /* false: the study is over */
+/* False: the study is over. Fails the test when nothing has happened for 500 turns. */
+bool simulator_turn(struct simulator *s);
 void simulator_run(struct simulator *s);
 void simulator_crash(struct simulator *s); /* kill -9 of engine and worker; another one takes over */
 void simulator_end(struct simulator *s);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "schedule/scheduler.h"
 #include "simulator.h"
 
 #define PBT "{\"method\": \"pbt\", \"interval\": 2, \"explore\": \"perturb\""
@@ -230,6 +231,24 @@ static void member_that_always_fails_is_given_up(void **state) {
   simulator_end(&s);
 }
 
+static void lag_that_holds_members_back_is_refused(void **state) {
+  (void)state;
+  struct cl_settings *settings = NULL;
+  struct cl_err e = {0};
+  const char *text =
+      "{\"study\": \"p\", \"origin\": \"api\", \"cwd\": \"/tmp\", \"objectives\": [{\"name\": \"a\", \"goal\": \"minimize\"}],"
+      " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0,"
+      " \"hi\": 1.0}], \"search\": {\"method\": \"random\"}, \"schedule\": {\"method\": \"pbt\"}, \"trials\": 12,"
+      " \"parallel\": 3, \"ordered\": true, \"lag\": 11, \"limits\": {}}";
+  int status = cl_settings_parse(text, &settings, &e);
+  if (status < 0) print_message("# %s\n", e.text);
+  assert_int_equal(status, 0);
+  assert_int_equal(cl_schedule_check(settings, &e), CLADE_ESPEC);
+  assert_non_null(strstr(e.text, "a lag of 11"));
+  assert_non_null(strstr(e.text, "give 12"));
+  cl_settings_destroy(settings);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(low_members_take_over_from_high_ones),
@@ -240,6 +259,7 @@ int main(void) {
       cmocka_unit_test(failed_and_diverged_members_are_replaced),
       cmocka_unit_test(population_goes_on_after_a_crash_at_any_turn),
       cmocka_unit_test(member_that_always_fails_is_given_up),
+      cmocka_unit_test(lag_that_holds_members_back_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

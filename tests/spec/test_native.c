@@ -76,6 +76,19 @@ static void all_keys_reach_the_settings(void **state) {
   help_options_done(&h);
 }
 
+static void lag_of_ordered_mode_is_parallel_or_the_whole_population(void **state) {
+  (void)state;
+  struct cl_settings *s =
+      help_settings(HEAD "hyperparameters: {lr: 0.1:1}\nordered: true\nparallel: 3\n", "");
+  assert_int_equal(s->lag, 3);
+  cl_settings_destroy(s);
+  s = help_settings(HEAD "hyperparameters: {lr: 0.1:1}\nordered: true\nparallel: 3\n"
+                         "schedule: {method: pbt}\n",
+                    "");
+  assert_int_equal(s->lag, 7);
+  cl_settings_destroy(s);
+}
+
 static void defaults_are_small_and_free(void **state) {
   (void)state;
   struct cl_settings *s = help_settings(HEAD "hyperparameters: {lr: 0.1:1}\n", "");
@@ -393,6 +406,7 @@ static void a_thousand_hyperparameters_are_the_limit(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_keys_reach_the_settings),
+      cmocka_unit_test(lag_of_ordered_mode_is_parallel_or_the_whole_population),
       cmocka_unit_test(defaults_are_small_and_free),
       cmocka_unit_test(a_range_is_whole_by_how_it_is_written),
       cmocka_unit_test(the_three_forms_of_a_list_mean_the_same),

@@ -1,0 +1,365 @@
+/* Every scheduler of the registry in studies of many members, some of which fail, diverge, are preempted or
+ * lost: members keep their number, donors give the state that was ranked, values are legal, nobody waits on
+ * the dead, the budget is exact, and each ruling, asked for again at what it knew, is the same.
+ *
+ * A new method is simulated without a line here; `peculiar` says what it needs if its defaults do not suit.
+ * CLADE_THOROUGH=1: 10 000 members, whatever the build. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "schedule/members.h"
+#include "schedule/scheduler.h"
+#include "simulator.h"
+
+static const char space[] =
+    "{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0, \"hi\": 1.0},"
+    " {\"id\": 2, \"name\": \"lr\", \"domain\": \"float\", \"scale\": \"log\", \"lo\": 1e-5, \"hi\": 0.1},"
+    " {\"id\": 3, \"name\": \"layers\", \"domain\": \"int\", \"scale\": \"linear\", \"lo\": 1, \"hi\": 7},"
+    " {\"id\": 4, \"name\": \"opt\", \"domain\": \"unordered\", \"values\": [\"sgd\", \"adam\", \"lion\"]}";
+
+static const struct peculiar {
+  const char *method, *options; /* `, "key": value`, or "" */
+  const char *space;            /* null: as above */
+  int most;                     /* members, 0 = any number: methods whose decisions cost more */
+  bool waits; /* for all members, whatever `sync` says: who dies after the last generation is not replaced */
+  int patience; /* turns that a report may wait, 0 = 2: methods that rule one after the other */
+} peculiar[] = {{"epbt", .options = "", .waits = true},
+                {"mf_pbt", .options = ", \"sub_populations\": 2, \"frequencies\": [1, 2]", .waits = true},
+                {"pb2", .options = "", .most = 32, .patience = 96},
+                {"pb2_mix", .options = "", .most = 32, .patience = 96},
+                {NULL, .options = ""}};
+
+static const struct peculiar *peculiar_of(const char *method) {
+  const struct peculiar *p = peculiar;
+  while (p->method != NULL && strcmp(p->method, method) != 0) p++;
+  return p;
+}
+
+static int members_of(const char *method) {
+#if defined(__SANITIZE_ADDRESS__)
+  int n = 240;
+#else
+  int n = 2000;
+#endif
+  if (getenv("CLADE_THOROUGH") != NULL) n = 10000;
+  int most = peculiar_of(method)->most;
+  return most > 0 && most < n ? most : n;
+}
+
+static bool has_option(const struct cl_scheduler_ops *ops, const char *name) {
+  for (const struct cl_option *o = ops->options; o->name != NULL; o++)
+    if (strcmp(o->name, name) == 0) return true;
+  return false;
+}
+
+/* What happens to members. */
+
+static uint64_t hash(const struct simulator *s, int64_t trial, int attempt, double step) {
+  return cl_mix64((uint64_t)(s->seed * 1000003 + trial * 977 + attempt * 31 + (int64_t)(step * 8)));
+}
+
+static enum trouble misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
+  uint64_t h = hash(s, trial, attempt, step);
+  if (h % 211 == 0) return CRASHES;
+  if (h % 223 == 0) return DIVERGES;
+  if (h % 227 == 0) return IS_PREEMPTED;
+  return h % 229 == 0 ? IS_LOST : NO_TROUBLE;
+}
+
+static enum trouble misfortune_before_the_end(const struct simulator *s, int64_t trial, int attempt,
+                                              double step) {
+  return step >= s->steps ? NO_TROUBLE : misfortune(s, trial, attempt, step);
+}
+
+static bool dawdles(const struct simulator *s, int64_t trial, int turn) {
+  bool slow = trial % 5 == 0;
+  return cl_mix64((uint64_t)(trial * 7919 + (int64_t)turn * 104729 + s->slots)) % 8 >= (slow ? 7u : 2u);
+}
+
+/* The log, read once and kept. */
+
+struct history {
+  struct cl_event **events; /* by position - 1 */
+  int64_t n;
+  size_t cap;
+};
+
+static int keep_event(void *ctx, const struct cl_event *ev) {
+  struct history *h = ctx;
+  assert_int_equal(ev->position, h->n + 1);
+  assert_int_equal(cl_grow(&h->events, &h->cap, (size_t)h->n + 1, sizeof *h->events), 0);
+  struct cl_event *copy = cl_event_copy(ev);
+  assert_non_null(copy);
+  h->events[h->n++] = copy;
+  return 0;
+}
+
+static struct history read_history(const struct simulator *s) {
+  struct history h = {0};
+  assert_int_equal(cl_store_read(s->store, s->id, &(struct cl_read){0}, keep_event, &h, NULL), 0);
+  return h;
+}
+
+static void free_history(struct history *h) {
+  for (int64_t i = 0; i < h->n; i++) cl_free(h->events[i]);
+  cl_free(h->events);
+}
+
+static const struct cl_event *event_at(const struct history *h, int64_t position) {
+  assert_in_range(position, 1, h->n);
+  return h->events[position - 1];
+}
+
+/* The checks. */
+
+static bool is_ruling(const struct cl_event *ev) {
+  return ev->subject > 0 && cl_members_is_ruling(ev);
+}
+
+static double number_in(const json_t *args, const char *key) {
+  const json_t *node = json_object_get(args, key);
+  return json_is_number(node) ? json_number_value(node) : NAN;
+}
+
+/* The donor gave the state that was ranked: its report, its snapshot and its score are of one moment. */
+static void check_donor(const struct history *h, const struct cl_study *past, const struct cl_event *ev) {
+  json_t *args = json_loads(ev->args, 0, NULL);
+  assert_non_null(args);
+  int64_t donor = (int64_t)number_in(args, "donor");
+  double score = number_in(args, "score"), own = number_in(args, "own");
+  int64_t position = (int64_t)json_integer_value(json_array_get(json_object_get(args, "reports"), 1));
+  const struct cl_event *report = event_at(h, position);
+  const struct cl_snapshot *n = cl_study_snapshot(past, ev->u.exploited.snapshot);
+  assert_non_null(n);
+  assert_true(n->usable);
+  assert_int_equal(report->kind, CL_EVENT_REPORTED);
+  assert_int_equal(report->subject, donor);
+  assert_int_equal(n->trial, donor);
+  assert_int_equal(n->attempt, report->attempt);
+  assert_true(n->step == report->u.reported.step);
+  assert_true(n->rollup.last == score && report->u.reported.metrics.items[0].value == score);
+  if (ev->cause == CL_CAUSE_EXPLOIT) { /* else descendants may be of worse parents, and of themselves */
+    assert_false(score < own);
+    assert_int_not_equal(donor, ev->subject);
+  }
+  json_decref(args);
+}
+
+static void check_values(const struct cl_study *past, int64_t trial) {
+  struct cl_value values[16];
+  struct cl_err e = {0};
+  cl_trial_values(past, cl_study_trial(past, trial), values);
+  if (cl_space_check(cl_study_space(past), values, &e) < 0) fail_msg("trial %d: %s", (int)trial, e.text);
+}
+
+static void check_again(struct cl_scheduler *scheduler, const struct cl_event *ev) {
+  struct cl_err e = {0};
+  struct cl_event ret = {0};
+  int status = cl_scheduler_again(scheduler, ev, &ret, &e);
+  if (status != 0)
+    fail_msg("event %d about trial %d, asked again: %d %s", (int)ev->position, (int)ev->subject, status,
+             e.text);
+  ret.position = ev->position;
+  ret.time_ms = ev->time_ms;
+  ret.by = ev->by;
+  if (!cl_event_equal(ev, &ret))
+    fail_msg("event %d about trial %d (%s %s) is now %s %s", (int)ev->position, (int)ev->subject,
+             cl_kind_name(ev->kind), ev->args, cl_kind_name(ret.kind), ret.args);
+}
+
+struct tally {
+  int64_t rulings, exploits, again;
+};
+
+/* Fold the log; where it stands as a ruling saw it, ask for that ruling again. */
+static struct tally check_history(const struct history *h) {
+  struct cl_study *past = NULL;
+  struct cl_scheduler *scheduler = NULL;
+  struct cl_err e = {0};
+  struct tally tally = {0};
+  int64_t next = 1; /* ruling to ask for again */
+  assert_int_equal(cl_study_create(&past, &e), 0);
+  assert_int_equal(cl_scheduler_create(past, &scheduler, &e), 0);
+  for (int64_t position = 1; position <= h->n; position++) {
+    const struct cl_event *ev = event_at(h, position);
+    for (; next <= h->n && event_at(h, next)->as_of < position; next++) {
+      if (!is_ruling(event_at(h, next))) continue;
+      assert_int_equal(event_at(h, next)->as_of, position - 1);
+      check_again(scheduler, event_at(h, next));
+      tally.again++;
+    }
+    if (ev->kind == CL_EVENT_EXPLOITED) check_donor(h, past, ev);
+    assert_int_equal(cl_study_apply(past, ev, &e), 0);
+    assert_int_equal(cl_scheduler_apply(scheduler, ev, &e), 0);
+    if (ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET) check_values(past, ev->subject);
+    tally.rulings += is_ruling(ev);
+    tally.exploits += ev->kind == CL_EVENT_EXPLOITED;
+  }
+  cl_scheduler_destroy(scheduler);
+  cl_study_destroy(past);
+  return tally;
+}
+
+/* All members are there at the end, each with its whole training: a clone's is its lineage's. */
+static void check_members(const struct simulator *s) {
+  const struct cl_study *study = simulator_study(s);
+  assert_int_equal(cl_study_trials(study), s->trials);
+  assert_int_equal(cl_study_head(study)->counted, s->trials);
+  assert_int_equal(cl_study_count(study, CL_COMPLETE), s->trials);
+  for (int64_t i = 1; i <= s->trials; i++)
+    assert_float_equal(cl_study_trial(study, i)->head.step, s->steps, 0);
+}
+
+/* Simulations. */
+
+struct mode {
+  const char *options, *more; /* of the schedule; of the settings */
+  bool waits;                 /* members wait for each other */
+};
+
+static void begin(struct simulator *s, const struct cl_scheduler_ops *ops, const struct mode *mode) {
+  static char schedule[2000];
+  const struct peculiar *p = peculiar_of(ops->name);
+  (void)snprintf(schedule, sizeof schedule, "{\"method\": \"%s\", \"interval\": 2%s%s}", ops->name,
+                 mode->options, p->options);
+  s->schedule = schedule;
+  s->more = mode->more;
+  s->space = p->space == NULL ? space : p->space;
+  simulator_begin(s);
+}
+
+static void simulate(const struct cl_scheduler_ops *ops, const struct mode *mode, int slots, bool slow) {
+  struct simulator s = {.slots = slots,
+                        .trials = members_of(ops->name),
+                        .steps = 6,
+                        .seed = 17,
+                        .script = peculiar_of(ops->name)->waits ? misfortune_before_the_end : misfortune,
+                        .moves = slow ? dawdles : NULL};
+  begin(&s, ops, mode);
+  while (simulator_turn(&s)) {
+    assert_true(cl_study_pending(simulator_study(&s)) <= s.slots);
+    assert_true(cl_study_trials(simulator_study(&s)) <= s.trials);
+  }
+  simulator_run(&s);
+  check_members(&s);
+  const struct peculiar *p = peculiar_of(ops->name);
+  if (!mode->waits && !p->waits && !slow)
+    assert_in_range(s.longest_held, 1, p->patience > 0 ? p->patience : 2);
+  struct history h = read_history(&s);
+  struct tally tally = check_history(&h);
+  print_message(
+      "# %s%s%s: %d members, %d events, %d rulings, %d of them exploits, all the same when asked again\n",
+      ops->name, mode->options, mode->more, s.trials, (int)h.n, (int)tally.rulings, (int)tally.exploits);
+  assert_true(tally.exploits > s.trials / 10);
+  assert_int_equal(tally.again, tally.rulings);
+  free_history(&h);
+  simulator_end(&s);
+}
+
+#define ORDERED ", \"ordered\": true"
+
+static void members_are_many_and_no_rule_is_broken(void **state) {
+  (void)state;
+  const struct mode free_mode = {"", "", false}, sync = {", \"sync\": true", "", true};
+  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
+    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+    simulate(ops, &free_mode, 96, false);
+    simulate(ops, &free_mode, 32, true);
+    if (has_option(ops, "sync")) simulate(ops, &sync, 64, true);
+  }
+}
+
+static void rulings_of_ordered_mode_are_the_same_when_asked_again(void **state) {
+  (void)state;
+  const struct mode ordered = {"", ORDERED, true}, both = {", \"sync\": true", ORDERED, true};
+  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
+    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+    simulate(ops, &ordered, 48, true);
+    if (has_option(ops, "sync")) simulate(ops, &both, 48, true);
+  }
+}
+
+/* What was decided about whom, whenever: rung, member, values; without turns of slots. */
+
+static int by_subject(const void *a, const void *b) {
+  const struct cl_event *x = *(const struct cl_event *const *)a, *y = *(const struct cl_event *const *)b;
+  if (x->subject != y->subject) return x->subject < y->subject ? -1 : 1;
+  return x->position < y->position ? -1 : 1;
+}
+
+static size_t keep_exploits(struct history *h) {
+  size_t n = 0;
+  for (int64_t i = 0; i < h->n; i++) {
+    if (h->events[i]->kind == CL_EVENT_EXPLOITED)
+      h->events[n++] = h->events[i];
+    else
+      cl_free(h->events[i]);
+  }
+  h->n = (int64_t)n;
+  qsort(h->events, n, sizeof *h->events, by_subject);
+  return n;
+}
+
+static void same_values(const struct cl_event *a, const struct cl_event *b) {
+  assert_int_equal(a->subject, b->subject);
+  assert_int_equal(a->u.exploited.values.n, b->u.exploited.values.n);
+  for (int i = 0; i < a->u.exploited.values.n; i++)
+    assert_true(cl_value_equal(a->u.exploited.values.items[i].value, b->u.exploited.values.items[i].value));
+}
+
+static void run_ordered(const struct cl_scheduler_ops *ops, const char *options, int slots,
+                        struct history *ret) {
+  const struct mode mode = {options, ", \"ordered\": true", true};
+  bool dear = peculiar_of(ops->name)->most > 0;
+  struct simulator s = {.slots = slots,
+                        .trials = dear ? 10 : 24,
+                        .steps = dear ? 8 : 12,
+                        .seed = 6,
+                        .moves = slots > 1 ? dawdles : NULL};
+  begin(&s, ops, &mode);
+  for (int i = 0; simulator_turn(&s); i++)
+    if (slots == 5 && i % 19 == 18) simulator_crash(&s);
+  simulator_run(&s);
+  check_members(&s);
+  *ret = read_history(&s);
+  simulator_end(&s);
+}
+
+static void ordered_mode_does_not_depend_on_timing(void **state) {
+  (void)state;
+  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
+    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+    for (int sync = 0; sync <= (has_option(ops, "sync") ? 1 : 0); sync++) {
+      const char *options = sync ? ", \"sync\": true" : "";
+      struct history first, again;
+      run_ordered(ops, options, 1, &first);
+      size_t n = keep_exploits(&first);
+      assert_true(n >= 6);
+      for (int slots = 5; slots <= 16; slots += 11) {
+        run_ordered(ops, options, slots, &again);
+        assert_int_equal(keep_exploits(&again), n);
+        for (size_t k = 0; k < n; k++) same_values(first.events[k], again.events[k]);
+        free_history(&again);
+      }
+      free_history(&first);
+    }
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(members_are_many_and_no_rule_is_broken),
+      cmocka_unit_test(rulings_of_ordered_mode_are_the_same_when_asked_again),
+      cmocka_unit_test(ordered_mode_does_not_depend_on_timing),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
