@@ -24,6 +24,7 @@ int cl_trainer_session_init(struct cl_trainer_session *s, const struct clade_tra
 
 void cl_trainer_session_done(struct cl_trainer_session *s) {
   cl_trainer_link_done(&s->link);
+  cl_trainer_regions_done(&s->regions);
   cl_text_done(&s->question);
   cl_text_done(&s->hello);
   cl_free(s->load);
@@ -97,6 +98,9 @@ static int send_hello(struct cl_trainer_session *s, struct cl_err *e) {
       .type = CL_MESSAGE_HELLO, .token = s->token, .protocol = CL_MESSAGE_PROTOCOL, .reports = s->sent};
   if (s->options.save != NULL) m.can |= CL_MESSAGE_CAN_SAVE;
   if (s->options.load != NULL) m.can |= CL_MESSAGE_CAN_LOAD;
+  if (s->regions.n > 0) m.can |= CL_MESSAGE_CAN_SAVE | CL_MESSAGE_CAN_LOAD | CL_MESSAGE_CAN_REGIONS;
+  m.bytes = s->regions.bytes;
+  s->regions_told = true;
   cl_text_clear(&s->hello);
   CL_TRY(cl_message_write(&s->hello, &m, e));
   return cl_trainer_link_send(&s->link, s->hello.bytes, s->hello.length, e);
@@ -147,19 +151,32 @@ static int say_hello(struct cl_trainer_session *s, struct cl_message *ret, struc
   }
 }
 
+/* Say hello; 0 or CLADE_STOP with the message, else nothing can be said any more. */
+static int open_or_end(struct cl_trainer_session *s, struct cl_message *ret, struct cl_err *e) {
+  int status = say_hello(s, ret, e);
+  s->sent = s->reports;
+  if (status < 0) (void)end(s, status == CLADE_ECLOSED ? CLADE_TRAINER_EXIT_PREEMPTED : 0);
+  if (status == CLADE_STOP)
+    (void)end(s, ret->type == CL_MESSAGE_PAUSE ? CLADE_TRAINER_EXIT_PREEMPTED : CLADE_TRAINER_EXIT_STOPPED);
+  check_session(s);
+  return status;
+}
+
 int cl_trainer_session_open(struct cl_trainer_session *s, struct cl_err *e) {
   struct cl_message m;
-  int status = say_hello(s, &m, e);
-  s->sent = s->reports;
-  if (status < 0) {
-    (void)end(s, status == CLADE_ECLOSED ? CLADE_TRAINER_EXIT_PREEMPTED : 0);
-    check_session(s);
-    return status;
-  }
-  if (status != CLADE_STOP) return 0;
-  (void)end(s, m.type == CL_MESSAGE_PAUSE ? CLADE_TRAINER_EXIT_PREEMPTED : CLADE_TRAINER_EXIT_STOPPED);
+  int status = open_or_end(s, &m, e);
+  if (status != CLADE_STOP) return status;
   return CL_FAIL(e, CLADE_ESTALE,
                  "this attempt was asked to stop before it began: the trial has a newer one, or has ended");
+}
+
+int cl_trainer_session_tell_regions(struct cl_trainer_session *s, struct cl_err *e) {
+  struct cl_message m;
+  check_session(s);
+  assert(!s->over);
+  if (s->regions_told) return 0;
+  cl_trainer_link_drop(&s->link);
+  return open_or_end(s, &m, e);
 }
 
 /* --- questions and answers --------------------------------------------------------------------------- */
@@ -202,39 +219,66 @@ static const char *get_reason(int status, const struct cl_err *reason) {
   return cl_text_is_utf8(reason->text, strlen(reason->text)) ? reason->text : clade_error_text(status);
 }
 
+/* Run one of the program's functions, during which nothing may be said. */
+static int run_function(struct cl_trainer_session *s, int (*function)(void *ctx, const char *directory),
+                        const char *what, const char *directory, struct cl_err *e) {
+  s->busy = true;
+  int outcome = function(s->options.ctx, directory);
+  s->busy = false;
+  return outcome == 0 ? 0 : CL_FAIL(e, CLADE_EIO, "the program's %s function returned %d", what, outcome);
+}
+
+static int fill_directory(struct cl_trainer_session *s, const char *directory, struct cl_err *e) {
+  CL_TRY(cl_trainer_state_create(directory, e));
+  if (s->regions.n > 0) return cl_trainer_regions_write(&s->regions, directory, e);
+  return run_function(s, s->options.save, "save", directory, e);
+}
+
+static bool can_save(const struct cl_trainer_session *s, enum cl_message_way way) {
+  if (s->regions.n > 0) return way != CL_MESSAGE_WAY_FORK;
+  return s->options.save != NULL && way == CL_MESSAGE_WAY_DIRECTORY;
+}
+
 /* Save into `path`; *ret becomes the `saved` to send. Never fails: what went wrong is part of it. */
 static void save_state(struct cl_trainer_session *s, const char *path, enum cl_message_way way,
                        struct cl_message *ret, struct cl_err *reason) {
   ret->path = path;
   int status = 0;
-  if (s->options.save == NULL || way != CL_MESSAGE_WAY_DIRECTORY) {
+  if (!can_save(s, way)) {
     status = CL_FAIL(reason, CLADE_EUNSUPPORTED, "this program cannot save its state in this way");
   } else if (path == NULL) {
     status = CL_FAIL(reason, CLADE_EPROTOCOL, "no path was given to save to");
+  } else if (way == CL_MESSAGE_WAY_REGION) {
+    status = cl_trainer_regions_put(&s->regions, path, reason);
+    ret->bytes = s->regions.bytes;
   } else {
-    status = cl_trainer_state_create(path, reason);
-    s->busy = true;
-    int outcome = status < 0 ? 0 : s->options.save(s->options.ctx, path);
-    s->busy = false;
-    if (outcome != 0) status = CL_FAIL(reason, CLADE_EIO, "the program's save function returned %d", outcome);
+    status = fill_directory(s, path, reason);
     if (status == 0) status = cl_trainer_state_measure(path, false, &ret->bytes, reason);
   }
   if (status < 0) ret->error = get_reason(status, reason);
 }
 
+bool cl_trainer_session_can_load(const struct cl_trainer_session *s) {
+  return s->options.load != NULL || s->regions.n > 0;
+}
+
+/* What kind of state it is can be seen: regions are known by their list. */
+int cl_trainer_session_load_from(struct cl_trainer_session *s, const char *path, struct cl_err *e) {
+  if (s->regions.n > 0 && (s->options.load == NULL || cl_trainer_regions_is_state(path)))
+    return cl_trainer_regions_take(&s->regions, path, e);
+  cl_trainer_regions_forget(&s->regions);
+  if (s->options.load == NULL)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED, "this program cannot load a state in this way");
+  return run_function(s, s->options.load, "load", path, e);
+}
+
 /* Load from `path`; *ret becomes the `loaded` to send. As save_state. */
-static void load_state(struct cl_trainer_session *s, const char *path, enum cl_message_way way,
-                       struct cl_message *ret, struct cl_err *reason) {
-  int status = 0;
-  if (s->options.load == NULL || way != CL_MESSAGE_WAY_DIRECTORY) {
-    status = CL_FAIL(reason, CLADE_EUNSUPPORTED, "this program cannot load a state in this way");
-  } else {
-    s->busy = true;
-    int outcome = s->options.load(s->options.ctx, path);
-    s->busy = false;
-    if (outcome != 0) status = CL_FAIL(reason, CLADE_EIO, "the program's load function returned %d", outcome);
-  }
+static void load_state(struct cl_trainer_session *s, const char *path, struct cl_message *ret,
+                       struct cl_err *reason) {
+  int status = cl_trainer_session_load_from(s, path, reason);
   if (status < 0) ret->error = get_reason(status, reason);
+  ret->missing = s->regions.missing;
+  ret->n_missing = status < 0 ? 0 : s->regions.n_missing;
   s->loaded = status == 0;
 }
 
@@ -266,7 +310,7 @@ static int obey(struct cl_trainer_session *s, const struct cl_message *answer, d
     return ASK;
   case CL_MESSAGE_LOAD:
     CL_TRY(apply_values(s, answer, e));
-    load_state(s, answer->path, answer->way, &loaded, &reason);
+    load_state(s, answer->path, &loaded, &reason);
     CL_TRY(write_question(s, &loaded, e));
     return ASK;
   case CL_MESSAGE_ERROR: return fail_worker(s, answer->fatal ? CLADE_EPROTOCOL : CLADE_EREFUSED, answer, e);
@@ -304,7 +348,7 @@ int cl_trainer_session_load(struct cl_trainer_session *s, struct cl_err *e) {
   s->load = NULL;
   struct cl_err reason = {0};
   struct cl_message loaded = {.type = CL_MESSAGE_LOADED, .change = s->change};
-  load_state(s, path, CL_MESSAGE_WAY_DIRECTORY, &loaded, &reason);
+  load_state(s, path, &loaded, &reason);
   int status = write_question(s, &loaded, e);
   if (status == 0) status = converse(s, NULL, 0, "loaded", e);
   if (s->load != NULL && strcmp(s->load, path) == 0)
@@ -328,6 +372,7 @@ int cl_trainer_session_report(struct cl_trainer_session *s, double step, const s
                               size_t n_metrics, struct cl_err *e) {
   check_session(s);
   assert(!s->over && isfinite(step));
+  cl_trainer_regions_forget(&s->regions);
   char *path = NULL;
   struct cl_err reason = {0};
   struct cl_message report = {.type = CL_MESSAGE_REPORT,
@@ -354,21 +399,17 @@ int cl_trainer_session_finish(struct cl_trainer_session *s, struct cl_err *e) {
 }
 
 int cl_trainer_session_save_into(struct cl_trainer_session *s, const char *directory, struct cl_err *e) {
-  if (s->options.save == NULL)
+  if (!can_save(s, CL_MESSAGE_WAY_DIRECTORY))
     return CL_FAIL(e, CLADE_EUNSUPPORTED, "this program has no function that saves its state");
   if (s->busy) return CL_FAIL(e, CLADE_EINVAL, "a save or load function must not save");
-  CL_TRY(cl_trainer_state_create(directory, e));
-  s->busy = true;
-  int outcome = s->options.save(s->options.ctx, directory);
-  s->busy = false;
-  if (outcome != 0) return CL_FAIL(e, CLADE_EIO, "the program's save function returned %d", outcome);
+  CL_TRY(fill_directory(s, directory, e));
   int64_t bytes = 0;
   return cl_trainer_state_measure(directory, true, &bytes, e);
 }
 
 int cl_trainer_session_save_late(struct cl_trainer_session *s, double step, const char *directory,
                                  struct cl_err *e) {
-  if (s->options.save == NULL || directory == NULL) return 0;
+  if (!can_save(s, CL_MESSAGE_WAY_DIRECTORY) || directory == NULL) return 0;
   char number[CL_NUMBER_TEXT];
   struct cl_text part = {0}, whole = {0};
   cl_text_format(&whole, "%s/%s.late", directory, cl_number_text(step, number));

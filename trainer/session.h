@@ -6,12 +6,15 @@
 
 #include "trainer/environment.h"
 #include "trainer/link.h"
+#include "trainer/regions.h"
 #include "trainer/trainer.h"
 #include "trainer/values.h"
 
 struct cl_trainer_session {
   struct clade_trainer_options options;
   struct cl_trainer_values *values; /* keeps */
+  struct cl_trainer_regions regions;
+  bool regions_told; /* the worker knows their size */
   struct cl_trainer_link link;
   const char *token;  /* keeps */
   double reconnect_s; /* how long to wait for a worker */
@@ -41,6 +44,10 @@ void cl_trainer_session_done(struct cl_trainer_session *s);
  * CLADE_EPROTOCOL; CLADE_EINVAL (socket path); CLADE_EIO; CLADE_ENOMEM. */
 int cl_trainer_session_open(struct cl_trainer_session *s, struct cl_err *e);
 
+/* Where regions have been registered since the last hello: say hello again, and so let the worker know;
+ * s->load is then what is to be loaded. CLADE_STOP: it says pause or stop; errors as open. */
+int cl_trainer_session_tell_regions(struct cl_trainer_session *s, struct cl_err *e);
+
 /* Load s->load, acknowledge it, take the answer. CLADE_EMPTY = go on, but neither it nor what
  * else was asked for could be loaded; CLADE_STOP; errors as report. */
 int cl_trainer_session_load(struct cl_trainer_session *s, struct cl_err *e);
@@ -54,8 +61,13 @@ int cl_trainer_session_report(struct cl_trainer_session *s, double step, const s
 /* Say that training is finished. As report. */
 int cl_trainer_session_finish(struct cl_trainer_session *s, struct cl_err *e);
 
-/* Run the save function into the directory, made if need be, and sync what is in it. CLADE_EUNSUPPORTED
- * without a save function; CLADE_EINVAL inside of one; CLADE_EIO. */
+/* Load the state of `path`: regions, or by the load function. CLADE_EUNSUPPORTED; CLADE_EIO, CLADE_ECORRUPT,
+ * CLADE_ENOMEM. */
+int cl_trainer_session_load_from(struct cl_trainer_session *s, const char *path, struct cl_err *e);
+bool cl_trainer_session_can_load(const struct cl_trainer_session *s);
+
+/* Write the regions, or run the save function into the directory, made if need be, and sync what is in it.
+ * CLADE_EUNSUPPORTED without a save function; CLADE_EINVAL inside of one; CLADE_EIO. */
 int cl_trainer_session_save_into(struct cl_trainer_session *s, const char *directory, struct cl_err *e);
 
 /* Save into directory/<step>.late, whole and synced or not at all. 0 without a save function. */

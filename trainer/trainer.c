@@ -15,7 +15,7 @@
 struct clade_trainer {
   struct cl_trainer_values values;
   struct cl_trainer_session session; /* used only in a study */
-  bool in_study, done, failed, quiet;
+  bool in_study, started, done, failed, quiet;
   struct cl_trainer_environment env;
   int64_t seed;
   double step; /* of the last report */
@@ -100,6 +100,7 @@ int clade_trainer_open(int argc, char **argv, const struct clade_trainer_options
   t->values.argv = argv;
   t->seed = 1;
   t->session.link.fd = -1;
+  t->session.regions_told = true;
   *ret = t;
   int status = open_trainer(t, options);
   return status < 0 ? cl_trainer_fail(t, status) : 0;
@@ -215,31 +216,56 @@ static int give_up(clade_trainer *t, double step) {
 
 static int start_outside(clade_trainer *t) {
   const char *path = t->env.resume_from;
-  if (path == NULL || t->session.options.load == NULL) return 0;
-  int outcome = t->session.options.load(t->session.options.ctx, path);
-  if (outcome == 0) return 1;
-  return CL_FAIL(&t->error, CLADE_EIO, "the program's load function returned %d for CLADE_RESUME_FROM=%s",
-                 outcome, path);
+  struct cl_err reason;
+  if (path == NULL || !cl_trainer_session_can_load(&t->session)) return 0;
+  int status = cl_trainer_session_load_from(&t->session, path, &reason);
+  if (status == 0) return 1;
+  return CL_FAIL(&t->error, CLADE_EIO, "%s, for CLADE_RESUME_FROM=%s", reason.text, path);
+}
+
+/* No worker came: to be run again. */
+static int end_preempted(clade_trainer *t) {
+  t->session.exit_status = CLADE_TRAINER_EXIT_PREEMPTED;
+  t->session.over = true;
+  return CLADE_TRAINER_STOP;
 }
 
 static int start_in_study(clade_trainer *t) {
   if (t->session.over) return refuse(t);
-  if (t->session.load == NULL) return 0;
   cl_trainer_values_settle(&t->values);
-  int status = cl_trainer_session_load(&t->session, &t->error);
-  if (status == CLADE_ECLOSED) {
-    t->session.exit_status = CLADE_TRAINER_EXIT_PREEMPTED;
-    t->session.over = true;
-    return CLADE_TRAINER_STOP;
-  }
+  int status = cl_trainer_session_tell_regions(&t->session, &t->error);
+  if (status == CLADE_ECLOSED) return end_preempted(t);
+  if (status != 0 || t->session.load == NULL) return status;
+  status = cl_trainer_session_load(&t->session, &t->error);
+  if (status == CLADE_ECLOSED) return end_preempted(t);
   return status == CLADE_EMPTY ? 0 : status == 0 ? 1 : status;
 }
 
 int clade_trainer_start(clade_trainer *t) {
   if (t == NULL) return CLADE_EINVAL;
   int status = take_pending(t);
+  t->started = true;
   if (status == 0) status = t->in_study ? start_in_study(t) : start_outside(t);
   return status < 0 ? cl_trainer_fail(t, status) : status;
+}
+
+/* --- regions ----------------------------------------------------------------------------------------- */
+
+int clade_trainer_state(clade_trainer *t, const char *name, void *memory, size_t bytes) {
+  if (t == NULL) return CLADE_EINVAL;
+  int status = check_idle(t, &t->error);
+  if (status == 0 && t->started)
+    status = CL_FAIL(&t->error, CLADE_EINVAL,
+                     "the region '%.100s' comes too late: register all before clade_trainer_start",
+                     name == NULL ? "" : name);
+  if (status == 0) status = cl_trainer_regions_add(&t->session.regions, name, memory, bytes, &t->error);
+  if (status < 0) return cl_trainer_fail(t, status);
+  t->session.regions_told = false;
+  return 0;
+}
+
+bool clade_trainer_loaded(const clade_trainer *t, const char *name) {
+  return t != NULL && cl_trainer_regions_loaded(&t->session.regions, name);
 }
 
 /* --- reports ----------------------------------------------------------------------------------------- */
@@ -304,6 +330,9 @@ static int print_report(clade_trainer *t, double step) {
 
 /* Nothing is said about training before the state it is to begin with was loaded. */
 static int check_started(clade_trainer *t) {
+  if (t->session.regions.n > 0 && !t->started)
+    return CL_FAIL(&t->error, CLADE_EINVAL,
+                   "regions were registered: call clade_trainer_start before the first report");
   if (!t->in_study || t->session.load == NULL) return 0;
   return CL_FAIL(
       &t->error, CLADE_EINVAL,
@@ -325,11 +354,7 @@ int clade_trainer_report(clade_trainer *t, double step) {
   if (status == 0 && t->done) status = CL_FAIL(&t->error, CLADE_EINVAL, "a report after clade_trainer_done");
   if (status == 0 && !isfinite(step))
     status = CL_FAIL(&t->error, CLADE_EINVAL, "the step of a report must be a finite number");
-  if (status == 0 && t->in_study && t->session.load != NULL)
-    status = CL_FAIL(
-        &t->error, CLADE_EINVAL,
-        "the study wants this trial to go on from %s: call clade_trainer_start before the first report",
-        t->session.load);
+  if (status == 0) status = check_started(t);
   if (status == 0) status = t->in_study ? report_in_study(t, step) : print_report(t, step);
   clear_metrics(t);
   if (status >= 0) t->step = step;

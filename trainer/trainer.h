@@ -2,8 +2,8 @@
  *
  * A trainer is any program that trains one model with one assignment of hyperparameters. With this library it
  * learns its values, reports its metrics, takes changed values while it runs (live), and can be cloned,
- * paused and resumed, because it hands its state over as a directory. Without Clade around it, the same
- * program just runs: see "Outside of a study" below.
+ * paused and resumed, because it hands its state over: as a directory, or as regions of its memory. Without
+ * Clade around it, the same program just runs: see "Outside of a study" below.
  *
  * A complete trainer (of a struct model; model_… are the program's own):
  *
@@ -159,9 +159,33 @@ CLADE_API bool clade_trainer_changed(const clade_trainer *t, const char *name);
 /* Name of the i-th value (0…) known so far, null behind the last one. Valid until close. */
 CLADE_API const char *clade_trainer_name(const clade_trainer *t, size_t i);
 
+/* Register a region of memory that is part of the program's state: parameters, what the optimiser keeps, the
+ * state of a generator, counters. All of them together are the state: with regions the functions `save` and
+ * `load` of the options are not needed, and no file is written or read where a state is handed over. At a
+ * report the library copies the regions into memory that the worker owns, or, when the trial is to go on from
+ * another one's state, from there: at the speed of memcpy, in the same process. The copy outlives the process
+ * that made it; the worker writes it behind into a directory, which is used after a crash or on another host.
+ *
+ *   name    1…CLADE_TRAINER_NAME_MAX bytes of UTF-8 without control characters; each only once
+ *   memory  the program's own (keeps; it must stay where it is until clade_trainer_close)
+ *   bytes   at least 1
+ *
+ * Between two trials regions match by name and size; one that is absent there, or of another size, stays as
+ * this program initialised it (clade_trainer_loaded tells). What is derived from the regions must be derived
+ * anew after a load. A state that `save` has written is still loaded by `load`, if there is one.
+ *
+ * Before clade_trainer_start, which must then be called. 0; CLADE_EINVAL: a name that is unusable or there
+ * already, no memory, after start; CLADE_ELIMIT: more than 1024 regions; CLADE_ENOMEM. */
+CLADE_API int clade_trainer_state(clade_trainer *t, const char *name, void *memory, size_t bytes);
+
+/* Did the last clade_trainer_start or _report fill that region with another state's? Name null: any region?
+ */
+CLADE_API bool clade_trainer_loaded(const clade_trainer *t, const char *name);
+
 /* To be called once, when the program can train: the model exists, nothing is trained yet. Where the study
- * wants the trial to go on from a saved state, it calls load and acknowledges it. Outside of a study it loads
- * CLADE_RESUME_FROM if that is set. A program without `load` may leave this call out.
+ * wants the trial to go on from a saved state, it fills the regions or calls load, and acknowledges it.
+ * Outside of a study it loads CLADE_RESUME_FROM if that is set. A program without regions and `load` may
+ * leave this call out.
  *
  * 1 = loaded; 0 = fresh (also when load failed and the study says to go on without); CLADE_TRAINER_STOP;
  * CLADE_ENOMEM; CLADE_EINVAL: the error of a getter; CLADE_EPROTOCOL; CLADE_EIO: outside of a study, load

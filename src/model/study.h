@@ -21,6 +21,7 @@ struct cl_snapshot {
   double step;
   enum cl_way way;
   bool usable, late; /* not deleted; saved by an attempt that was not the current one any more */
+  int by;            /* the worker that saved it: it has the memory of one of regions */
   int64_t bytes;
   char *path, *hash, *host;
   struct cl_rollup rollup;
@@ -108,6 +109,11 @@ bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int in
 const struct cl_snapshot *cl_study_snapshot(const struct cl_study *s, int64_t position); /* null if none */
 /* The newest one of a trial with this path, null if none. Looks at all snapshots. */
 const struct cl_snapshot *cl_study_find_snapshot(const struct cl_study *s, int64_t trial, const char *path);
+/* The durable copy that was written of a snapshot of regions: same trial, same path; null if there is none.
+ * Looks at the snapshots behind it. */
+const struct cl_snapshot *cl_study_copy(const struct cl_study *s, const struct cl_snapshot *n);
+size_t cl_study_snapshots(const struct cl_study *s);
+const struct cl_snapshot *cl_study_nth_snapshot(const struct cl_study *s, size_t i); /* by position, 0… */
 int cl_study_workers(const struct cl_study *s); /* number of the last worker */
 const struct cl_worker_info *cl_study_worker(const struct cl_study *s, int worker); /* 1…; null if unknown */
 int cl_study_slots(const struct cl_study *s);                /* of the living workers */

@@ -210,6 +210,25 @@ const struct cl_snapshot *cl_study_find_snapshot(const struct cl_study *s, int64
   return NULL;
 }
 
+size_t cl_study_snapshots(const struct cl_study *s) {
+  return s->n_snapshots;
+}
+
+const struct cl_snapshot *cl_study_nth_snapshot(const struct cl_study *s, size_t i) {
+  assert(i < s->n_snapshots);
+  return &s->snapshots[i];
+}
+
+const struct cl_snapshot *cl_study_copy(const struct cl_study *s, const struct cl_snapshot *n) {
+  for (size_t i = s->n_snapshots; i > 0 && s->snapshots[i - 1].position > n->position; i--) {
+    const struct cl_snapshot *copy = &s->snapshots[i - 1];
+    if (copy->way == CL_WAY_COPY && copy->trial == n->trial && copy->usable && copy->path != NULL &&
+        n->path != NULL && strcmp(copy->path, n->path) == 0)
+      return copy;
+  }
+  return NULL;
+}
+
 /* The snapshots that heads are about to begin from are pinned. */
 static void move_pin(struct cl_study *s, int64_t from, int64_t to) {
   if (from == to) return;
@@ -229,14 +248,27 @@ static int delete_snapshot(struct cl_study *s, const struct cl_event *ev, struct
   return 0;
 }
 
-static bool is_durable(enum cl_way way) {
-  return way == CL_WAY_DIRECTORY || way == CL_WAY_COPY;
+/* Can a new process go on from it? From memory it can while that is there: `deleted` says when it is not. */
+static bool is_state(enum cl_way way) {
+  return way != CL_WAY_FORK;
+}
+
+/* A copy adds nothing to the snapshot that it was made of, by whose position that goes on being known. */
+static bool is_second(const struct cl_study *s, const struct cl_event *ev) {
+  if (ev->u.saved.way != CL_WAY_COPY || ev->u.saved.path == NULL) return false;
+  for (size_t i = s->n_snapshots; i > 0; i--) {
+    const struct cl_snapshot *n = &s->snapshots[i - 1];
+    if (n->trial == ev->subject && n->way == CL_WAY_REGION && n->path != NULL &&
+        strcmp(n->path, ev->u.saved.path) == 0)
+      return n->usable;
+  }
+  return false;
 }
 
 /* Is this the state that the trial goes on from? Not when an exploit is to replace it; and copies that are
  * written behind may come after newer ones, or after the segment that they belong to. */
 static bool is_newest_state(const struct cl_study *s, const struct cl_trial *t, const struct cl_event *ev) {
-  if (ev->late || !is_durable(ev->u.saved.way) || t->head.load > 0) return false;
+  if (ev->late || !is_state(ev->u.saved.way) || is_second(s, ev) || t->head.load > 0) return false;
   if (t->more == NULL) return true;
   if (ev->u.saved.report != 0 && ev->u.saved.report < t->more->segment) return false;
   const struct cl_snapshot *last = find_snapshot(s, t->more->snapshot);
@@ -254,6 +286,7 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
                             .trial = ev->subject,
                             .attempt = ev->attempt,
                             .late = ev->late,
+                            .by = ev->by,
                             .step = ev->u.saved.step,
                             .way = ev->u.saved.way,
                             .usable = true,
@@ -274,11 +307,11 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
   return 0;
 }
 
-/* The newest usable durable snapshot of the trial itself. */
+/* The newest usable snapshot of the trial itself. */
 static int64_t last_own_snapshot(const struct cl_study *s, int64_t trial) {
   for (size_t i = s->n_snapshots; i > 0; i--) {
     const struct cl_snapshot *n = &s->snapshots[i - 1];
-    if (n->trial == trial && n->usable && !n->late && is_durable(n->way)) return n->position;
+    if (n->trial == trial && n->usable && !n->late && is_state(n->way)) return n->position;
   }
   return 0;
 }

@@ -49,7 +49,7 @@ const struct cl_field cl_field_table[CL_FIELDS] = {
 static const struct shape {
   uint32_t required, optional;
 } shapes[CL_MESSAGE_TYPES] = {
-    [CL_MESSAGE_HELLO] = {BIT(TOKEN) | BIT(PROTOCOL), BIT(CAN) | BIT(REPORTS)},
+    [CL_MESSAGE_HELLO] = {BIT(TOKEN) | BIT(PROTOCOL), BIT(CAN) | BIT(REPORTS) | BIT(BYTES)},
     [CL_MESSAGE_START] = {BIT(VALUES) | BIT(SEED),
                           BIT(CHANGE) | BIT(REPORTS) | BIT(LOAD) | BIT(SAVE_AT) | BIT(WAY) | BIT(PATH)},
     [CL_MESSAGE_REPORT] = {BIT(ORDINAL) | BIT(STEP) | BIT(METRICS), BIT(PATH) | BIT(BYTES) | BIT(ERROR)},

@@ -19,7 +19,7 @@
  *
  *   type    from  keys (? = may be left out)            answer
  *
- *   hello    T    token protocol can? reports?          start; stop if outdated; error
+ *   hello    T    token protocol can? reports? bytes?   start; stop if outdated; error
  *   start    W    values seed change? reports? load?
  *                 save_at? way? path?
  *   report   T    ordinal step metrics path? bytes?     save load fork go pause stop error
@@ -158,7 +158,7 @@ struct cl_message {
   const char *load; /* start: state to load before training, or null; only for trainers that can load */
   const char *save; /* pause stop: save there first, or null */
 
-  int64_t bytes;     /* report saved: size of the state written; >= 0 */
+  int64_t bytes; /* hello: of a buffer for its regions, 0 = it has none. report saved: of the state written */
   const char *error; /* report saved loaded: why it could not be saved or loaded, or null */
 
   const char *text;  /* error: the sentence */

@@ -59,6 +59,8 @@ void cl_attempts_remove(struct cl_worker *w, struct cl_attempt *a) {
     cl_session_close(a->session);
   }
   cl_attempt_unfollow(a);
+  cl_buffer_return(a->lent);
+  cl_buffer_release(a->reading);
   cl_attempt_forget_late(a);
   cl_life_unwatch(a);
   if (a->lock >= 0) (void)close(a->lock);
@@ -101,6 +103,22 @@ static bool is_release(const struct cl_event *ev) {
   }
 }
 
+/* Its trainer has handed over a state, or has taken one. */
+static void note_state(struct cl_attempt *a, const struct cl_event *ev) {
+  enum cl_way way = ev->kind == CL_EVENT_SAVED ? ev->u.saved.way : CL_WAY_DIRECTORY;
+  if (ev->kind == CL_EVENT_SAVED && way != CL_WAY_COPY) a->saved_step = ev->u.saved.step;
+  if (way == CL_WAY_REGION && a->lent != NULL) {
+    cl_buffer_keep(a->lent, ev);
+    a->lent = NULL;
+  }
+  if (ev->kind != CL_EVENT_LOADED) return;
+  cl_buffer_release(a->reading);
+  a->reading = NULL;
+  if (ev->u.loaded.error != NULL || ev->u.loaded.change == a->started) return;
+  a->loads++;
+  a->saved_step = NAN;
+}
+
 void cl_attempt_note(struct cl_attempt *a, const struct cl_event *ev) {
   bool own = ev->attempt == a->number;
   if (is_release(ev)) a->released = ev->position;
@@ -112,11 +130,7 @@ void cl_attempt_note(struct cl_attempt *a, const struct cl_event *ev) {
     a->changed = ev->position;
   if (ev->kind == CL_EVENT_CHECKPOINT_ASKED) a->asked = ev->position;
   if (ev->kind == CL_EVENT_REPORTED && own) a->report = ev->position;
-  if (ev->kind == CL_EVENT_SAVED && own) a->saved_step = ev->u.saved.step;
-  if (ev->kind == CL_EVENT_LOADED && own && ev->u.loaded.error == NULL && ev->u.loaded.change != a->started) {
-    a->loads++;
-    a->saved_step = NAN;
-  }
+  if (own && (ev->kind == CL_EVENT_SAVED || ev->kind == CL_EVENT_LOADED)) note_state(a, ev);
   if (ev->kind == CL_EVENT_STOPPED) a->kill = ev->u.stopped.how == CL_STOP_KILL;
   if (ev->kind == CL_EVENT_STOPPED || ev->kind == CL_EVENT_PAUSED) a->patient = ev->cause == CL_CAUSE_HUMAN;
   bool waits = ev->kind == CL_EVENT_REPORTED && cl_head_wants_load(&cl_attempt_trial(a)->head);

@@ -86,6 +86,7 @@ static int write_params(struct cl_attempt *a, const struct cl_value *values, str
 /* The path of the snapshot to begin from; null when there is none. Gives. */
 static int snapshot_path(struct cl_worker *w, int64_t position, char **ret, struct cl_err *e) {
   const struct cl_snapshot *n = position == 0 ? NULL : cl_study_snapshot(w->study, position);
+  if (n != NULL && n->way == CL_WAY_REGION) n = cl_study_copy(w->study, n);
   if (n == NULL || n->path == NULL) return 0;
   *ret = cl_attempt_path(w->study, 0, 0, n->path);
   return *ret == NULL ? CL_FAIL_NOMEM(e) : 0;
@@ -291,12 +292,21 @@ int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e) {
   return put_start(a, told_reclaim, e);
 }
 
+/* Its state may be in the memory of another worker: then it is that one's, until a copy has been written. */
+static bool is_within_reach(const struct cl_worker *w, const struct cl_trial *t) {
+  const struct cl_snapshot *n = cl_study_snapshot(w->study, cl_trial_resume_from(w->study, t));
+  if (n == NULL || n->way != CL_WAY_REGION || cl_buffers_find(w, n) != NULL) return true;
+  return cl_study_copy(w->study, n) != NULL || !cl_buffers_may_come(w, n);
+}
+
 static bool is_claimable(const struct cl_worker *w, const struct cl_trial *t) {
   if (cl_study_settings(w->study)->paused != NULL) return false;
   bool counted = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
   if (w->options.roles != 0 && !(w->options.roles & 1u << t->head.role)) return false;
   if (counted && !cl_study_head(w->study)->open) return false;
-  return !(t->head.flags & CL_ATTEMPT_OPEN) && cl_attempts_find(w, t->number, t->head.attempt + 1) == NULL;
+  if ((t->head.flags & CL_ATTEMPT_OPEN) || cl_attempts_find(w, t->number, t->head.attempt + 1) != NULL)
+    return false;
+  return is_within_reach(w, t);
 }
 
 int cl_worker_claim(struct cl_worker *w, struct cl_err *e) {

@@ -165,7 +165,8 @@ int cl_worker_recover(struct cl_worker *w, struct cl_err *e) {
         i == w->number ? CL_LIFE_ALIVE : cl_worker_judge(w->study, i, w->host, w->boot);
     w->judge_again |= life == CL_LIFE_UNKNOWN;
     dead[i] = life == CL_LIFE_DEAD;
-    if (dead[i] && cl_study_worker(w->study, i)->slots > 0) status = put_gone(w, i, e);
+    if (dead[i]) status = cl_buffers_inherit(w, i, e);
+    if (dead[i] && status == 0 && cl_study_worker(w->study, i)->slots > 0) status = put_gone(w, i, e);
   }
   for (int64_t i = 1; i <= cl_study_trials(w->study) && status == 0; i++) {
     const struct cl_trial *t = cl_study_trial(w->study, i);

@@ -194,12 +194,12 @@ static void on_connection(uv_poll_t *poll, int status, int events) {
 
 /* The socket. */
 
-static int make_directory(const char *base, const char *format, char **ret) {
+int cl_worker_make_directory(const char *base, const char *middle, char **ret) {
   unsigned char random[4];
   char name[60], path[100];
   if (getrandom(random, sizeof random, 0) != sizeof random) return -1;
   (void)snprintf(name, sizeof name, "%02x%02x%02x%02x", random[0], random[1], random[2], random[3]);
-  int n = snprintf(path, sizeof path, "%s/clade-%s%s", base, format, name);
+  int n = snprintf(path, sizeof path, "%s/clade-%s%s", base, middle, name);
   if (n < 0 || (size_t)n > 90 || mkdir(path, 0700) < 0) return -1; /* a socket's path has at most 107 bytes */
   *ret = cl_copy_text(path);
   return *ret == NULL ? -1 : 0;
@@ -209,10 +209,11 @@ static int choose_directory(struct cl_worker *w, struct cl_err *e) {
   const char *runtime = getenv("XDG_RUNTIME_DIR");
   char user[20];
   (void)snprintf(user, sizeof user, "%u-", (unsigned)getuid());
-  if (runtime != NULL && runtime[0] == '/' && make_directory(runtime, "", &w->socket_directory) == 0)
+  if (runtime != NULL && runtime[0] == '/' &&
+      cl_worker_make_directory(runtime, "", &w->socket_directory) == 0)
     return 0;
   for (int tries = 0; tries < 10; tries++)
-    if (make_directory("/tmp", user, &w->socket_directory) == 0) return 0;
+    if (cl_worker_make_directory("/tmp", user, &w->socket_directory) == 0) return 0;
   return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "no directory for the worker's socket can be made in /tmp: %s",
                        strerror(errno));
 }

@@ -132,6 +132,46 @@ static bool is_own_path(const struct cl_session *s, const char *path) {
   return own;
 }
 
+/* Memory that was lent to it for its regions. */
+static bool is_lent(const struct cl_session *s, const char *path) {
+  return s->attempt != NULL && s->attempt->lent != NULL &&
+         strcmp(path, cl_buffer_path(s->attempt->lent)) == 0;
+}
+
+/* Memory for its regions, if it has any and some can be had: then `way` and path say so. */
+static bool lend(struct cl_session *s, struct cl_message *m) {
+  struct cl_attempt *a = s->attempt;
+  if (s->bytes == 0 || !can(s, CL_MESSAGE_CAN_REGIONS)) return false;
+  if (a->lent == NULL) a->lent = cl_buffers_lend(s->worker, s->bytes);
+  if (a->lent == NULL) return false;
+  m->way = CL_MESSAGE_WAY_REGION;
+  m->path = cl_buffer_path(a->lent);
+  return true;
+}
+
+/* Where its state is to go: into memory, else into a directory (*ret_path, to be freed). */
+static int choose_place(struct cl_session *s, double step, struct cl_message *m, char **ret_path,
+                        struct cl_err *e) {
+  if (lend(s, m)) return 0;
+  *ret_path = checkpoint_path(s, step, ".new");
+  if (*ret_path == NULL) return CL_FAIL_NOMEM(e);
+  m->way = CL_MESSAGE_WAY_DIRECTORY;
+  m->path = *ret_path;
+  return 0;
+}
+
+/* Where a state is; what it is told to load is held until it has. CLADE_EMPTY: it cannot be had now. */
+static int find_state(struct cl_session *s, const struct cl_snapshot *from, char **ret, struct cl_err *e) {
+  struct cl_attempt *a = s->attempt;
+  struct cl_buffer *buffer = NULL;
+  int status = cl_buffers_locate(s->worker, from, ret, &buffer, e);
+  if (status != 0) return status;
+  if (buffer != NULL) cl_buffer_hold(buffer);
+  cl_buffer_release(a->reading);
+  a->reading = buffer;
+  return 0;
+}
+
 static bool wants_save(const struct cl_session *s) {
   const struct cl_attempt *a = s->attempt;
   return can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !(a->saved_step == s->step);
@@ -163,10 +203,9 @@ static void answer_end(struct cl_session *s, enum cl_message_type type, bool sav
 
 static void answer_save(struct cl_session *s) {
   struct cl_err e;
-  char *path = checkpoint_path(s, s->step, ".new");
-  struct cl_message m = {.type = CL_MESSAGE_SAVE, .way = CL_MESSAGE_WAY_DIRECTORY, .path = path};
-  if (path == NULL) {
-    (void)CL_FAIL_NOMEM(&e);
+  char *path = NULL;
+  struct cl_message m = {.type = CL_MESSAGE_SAVE};
+  if (choose_place(s, s->step, &m, &path, &e) < 0) {
     no_memory(s, &e);
     return;
   }
@@ -179,13 +218,9 @@ static void answer_save(struct cl_session *s) {
 static int announce(struct cl_session *s, struct cl_message *m, char **ret_path, struct cl_err *e) {
   double until = cl_attempt_trial(s->attempt)->head.until;
   if (!isfinite(until) || !can(s, CL_MESSAGE_CAN_SAVE) || (s->report != 0 && s->step >= until)) return 0;
-  *ret_path = checkpoint_path(s, until, ".new");
-  if (*ret_path == NULL) return CL_FAIL_NOMEM(e);
   m->has_save_at = true;
   m->save_at = until;
-  m->way = CL_MESSAGE_WAY_DIRECTORY;
-  m->path = *ret_path;
-  return 0;
+  return choose_place(s, until, m, ret_path, e);
 }
 
 static void answer_go(struct cl_session *s) {
@@ -209,14 +244,25 @@ static const struct cl_snapshot *pending_load(const struct cl_session *s) {
   return cl_head_wants_load(&t->head) ? cl_study_snapshot(w->study, t->head.source) : NULL;
 }
 
+static enum cl_message_way way_of(const struct cl_snapshot *n) {
+  return n->way == CL_WAY_DIRECTORY ? CL_MESSAGE_WAY_DIRECTORY : CL_MESSAGE_WAY_REGION;
+}
+
+static void put_gone(struct cl_session *s, const struct cl_snapshot *from);
+
 static void answer_load(struct cl_session *s, const struct cl_snapshot *from) {
   struct cl_err e;
-  char *path = cl_attempt_path(s->worker->study, 0, 0, from->path);
-  struct cl_message m = {.type = CL_MESSAGE_LOAD,
-                         .change = cl_attempt_trial(s->attempt)->head.load,
-                         .way = CL_MESSAGE_WAY_DIRECTORY,
-                         .path = path};
-  int status = path == NULL ? CL_FAIL_NOMEM(&e) : give_values(s, CHANGED, &m, &e);
+  char *path = NULL;
+  struct cl_message m = {
+      .type = CL_MESSAGE_LOAD, .change = cl_attempt_trial(s->attempt)->head.load, .way = way_of(from)};
+  int status = find_state(s, from, &path, &e);
+  if (status == CLADE_EMPTY) {
+    s->held = true; /* another worker's memory: until its copy is written */
+    if (!cl_buffers_may_come(s->worker, from)) put_gone(s, from);
+    return;
+  }
+  m.path = path;
+  if (status == 0) status = give_values(s, CHANGED, &m, &e);
   s->may_differ = true;
   if (status < 0)
     no_memory(s, &e);
@@ -355,13 +401,18 @@ static void send_start(struct cl_session *s) {
   struct cl_err e;
   char *path = NULL, *load = NULL;
   const struct cl_snapshot *from = a->from == 0 || a->loaded ? NULL : cl_study_snapshot(w->study, a->from);
+  if (from != NULL && from->way != CL_WAY_DIRECTORY && s->bytes == 0)
+    from = NULL; /* its regions come later */
   int status = give_values(s, ALL, &m, &e);
   if (status == 0 && t->head.reports == 0) a->fixed = cl_attempt_fixed(cl_study_space(w->study), w->values);
   if (status == 0) status = announce(s, &m, &path, &e);
   if (status == 0 && from != NULL && from->path != NULL && t->head.reports == 0 &&
       can(s, CL_MESSAGE_CAN_LOAD)) {
-    load = cl_attempt_path(w->study, 0, 0, from->path);
-    if (load == NULL) status = CL_FAIL_NOMEM(&e);
+    status = find_state(s, from, &load, &e);
+    if (status == CLADE_EMPTY) { /* whose place, then, is empty: it says so, and the start is decided again */
+      load = cl_attempt_path(w->study, 0, 0, from->path);
+      status = load == NULL ? CL_FAIL_NOMEM(&e) : 0;
+    }
     m.load = load;
   }
   if (status < 0)
@@ -445,7 +496,9 @@ static void hear_hello(struct cl_session *s, const struct cl_message *m) {
   s->open = true;
   s->question = CL_MESSAGE_HELLO;
   s->can = m->can;
+  s->bytes = (m->can & CL_MESSAGE_CAN_REGIONS) ? m->bytes : 0;
   s->ordinal = m->reports;
+  if (s->bytes > 0) cl_buffers_expect(s->worker, s->bytes);
   if (s->attempt == NULL) {
     cl_talk_answer(s);
     return;
@@ -532,9 +585,9 @@ static struct cl_event saved_event(const struct cl_published *p, const char *pat
                                    double step) {
   struct cl_event ev = {.kind = CL_EVENT_SAVED};
   ev.u.saved.step = step;
-  ev.u.saved.way = CL_WAY_DIRECTORY;
+  ev.u.saved.way = p->in_memory ? CL_WAY_REGION : CL_WAY_DIRECTORY;
   ev.u.saved.bytes = p->bytes;
-  ev.u.saved.hash = p->hash;
+  ev.u.saved.hash = p->hash[0] == '\0' ? NULL : p->hash;
   ev.u.saved.path = path;
   ev.u.saved.host = host;
   return ev;
@@ -634,12 +687,27 @@ static int publish(struct cl_session *s, const char *path, double step,
   return status;
 }
 
+/* By a worker that lives no longer: what is no path into the trial's directory. */
+static bool was_lent(const struct cl_session *s, const char *path) {
+  return s->bytes > 0 && (strncmp(path, "/dev/shm/clade-", 15) == 0 || strncmp(path, "/proc/", 6) == 0);
+}
+
 static void hear_report(struct cl_session *s, const struct cl_message *m, const char *line, size_t n) {
   struct cl_metric room[CL_METRICS_MAX];
   struct cl_event ev;
   struct cl_err e;
   if (m->path == NULL || m->error != NULL || s->attempt == NULL) {
     if (m->error != NULL) put_note(s, "state not saved", m->error);
+    record_report(s, m, NULL);
+    return;
+  }
+  if (is_lent(s, m->path)) {
+    struct cl_published p = {.in_memory = true, .bytes = m->bytes};
+    record_report(s, m, &p);
+    return;
+  }
+  if (was_lent(s, m->path)) {
+    put_note(s, "state not saved", "the memory that it was saved in has gone with its worker");
     record_report(s, m, NULL);
     return;
   }
@@ -714,6 +782,14 @@ static void hear_saved(struct cl_session *s, const struct cl_message *m) {
     cl_talk_answer(s);
   } else if (m->error != NULL) {
     go_on_unsaved(s, m->error);
+  } else if (m->path != NULL && is_lent(s, m->path)) {
+    struct cl_published p = {.in_memory = true, .bytes = m->bytes};
+    remember_report(s);
+    s->step = m->step;
+    if (keep_published(s, &p, s->step, s->report, rollup_with(s, NULL, 0), told_saved, &e) < 0)
+      no_memory(s, &e);
+  } else if (m->path != NULL && was_lent(s, m->path)) {
+    go_on_unsaved(s, "the memory that it was saved in has gone with its worker");
   } else if (m->path == NULL || !is_own_path(s, m->path)) {
     cl_talk_error(s, false, "path", "one that was asked for", "a state was saved that was not asked for");
   } else {
@@ -724,6 +800,25 @@ static void hear_saved(struct cl_session *s, const struct cl_message *m) {
 }
 
 /* loaded, done. */
+
+/* What it was to load cannot be had any more: it could not be loaded, without its being asked. */
+static void told_gone(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  (void)ev;
+  if (is_told(s, result)) cl_talk_answer(s);
+  cl_session_release(s);
+}
+
+static void put_gone(struct cl_session *s, const struct cl_snapshot *from) {
+  struct cl_event ev = {.kind = CL_EVENT_LOADED};
+  struct cl_err e;
+  ev.u.loaded.change = cl_attempt_trial(s->attempt)->head.load;
+  ev.u.loaded.snapshot = from->position;
+  ev.u.loaded.error =
+      "the state was in the memory of a worker that is gone, and no copy of it had been written";
+  cl_worker_say(s->worker, s->trial, "a state could not be loaded: %s", ev.u.loaded.error);
+  if (check(s, &ev, &e) == 0) put_or_fail(s, &ev, told_gone);
+}
 
 static void told_loaded(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;

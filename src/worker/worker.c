@@ -87,6 +87,7 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_err e;
   if (ev->kind == CL_EVENT_UPDATED && renew_rules(w, &e) < 0) cl_worker_fail(w, &e);
   if (ev->subject == 0) return;
+  cl_buffers_note(w, ev);
   for (struct cl_attempt *a = cl_attempts_first(w, ev->subject); a != NULL; a = a->next)
     if (a->trial == ev->subject) cl_attempt_note(a, ev);
   if (ev->kind == CL_EVENT_STARTED && ev->u.started.worker == w->number &&
@@ -131,7 +132,7 @@ static void on_beat(uv_timer_t *timer) {
 
 static void keep_beating(struct cl_worker *w) {
   bool beating = uv_is_active((uv_handle_t *)w->beat);
-  bool waiting = w->n_all > 0 || w->claim_after_us > cl_clock_monotonic_us();
+  bool waiting = w->n_all > 0 || cl_buffers_busy(w) || w->claim_after_us > cl_clock_monotonic_us();
   if (waiting && !beating) (void)uv_timer_start(w->beat, on_beat, BEAT_MS, BEAT_MS);
   if (!waiting && beating) (void)uv_timer_stop(w->beat);
 }
@@ -148,6 +149,7 @@ int cl_worker_turn(struct cl_worker *w, struct cl_err *e) {
   CL_TRY(cl_life_beat(w, e));
   CL_TRY(tend_attempts(w, e));
   CL_TRY(cl_worker_claim(w, e));
+  CL_TRY(cl_buffers_turn(w, e));
   keep_beating(w);
   return 0;
 }
@@ -163,7 +165,9 @@ void cl_worker_hurry(struct cl_worker *w) {
 /* Looking. */
 
 int cl_worker_busy(const struct cl_worker *w) {
-  return w->shutdown == CL_SHUTDOWN_DETACH ? 0 : (int)w->n_all;
+  if (w->shutdown == CL_SHUTDOWN_DETACH) return 0;
+  bool behind = w->shutdown < CL_SHUTDOWN_KILL && cl_buffers_busy(w);
+  return (int)w->n_all + behind;
 }
 
 int cl_worker_number(const struct cl_worker *w) {
@@ -439,6 +443,7 @@ static int set_up(struct cl_worker *w, struct cl_err *e) {
 }
 
 static void close_all(struct cl_worker *w) {
+  bool keep = w->shutdown == CL_SHUTDOWN_DETACH || w->n_all > 0;
   w->destroying = true;
   while (w->n_all > 0) {
     struct cl_attempt *a = w->all[w->n_all - 1];
@@ -450,6 +455,7 @@ static void close_all(struct cl_worker *w) {
     cl_attempts_remove(w, a);
   }
   cl_server_close(w);
+  cl_buffers_close(w, keep);
   close_handle(w, w->server);
   cl_keeper_close(w->keeper);
   close_handle(w, w->beat);
@@ -470,6 +476,11 @@ int cl_worker_create(const struct cl_worker_options *options, struct cl_worker *
   w->study = cl_log_study(options->log);
   w->loop = options->loop;
   w->slots = options->slots;
+  w->buffers = cl_buffers_create();
+  if (w->buffers == NULL) {
+    cl_free(w);
+    return CL_FAIL_NOMEM(e);
+  }
   w->lock = w->inotify = w->listener = w->spare = -1;
   int status = set_up(w, e);
   if (status < 0) {

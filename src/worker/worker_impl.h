@@ -8,6 +8,7 @@
  *   publish.c    makes a saved state durable                computed.c the objective that is computed
  *   leftover.c   states that nobody has taken               tags.c     tags in a file
  *   tags.c       what a trainer wrote about itself
+ *   buffers.c    memory for states of regions          buffers_make.c, _copy.c, _inherit.c   its parts
  *
  * Callbacks of the loop and of the log cannot return an error: they leave it in worker->failure, and the next
  * turn returns it.
@@ -18,6 +19,7 @@
 #include "wire/lines.h"
 #include "wire/message.h"
 #include "worker/attempt.h"
+#include "worker/buffers.h"
 #include "worker/command.h"
 #include "worker/exit.h"
 #include "worker/keeper_link.h"
@@ -92,6 +94,9 @@ struct cl_attempt {
   bool output_ready, output_again; /* again: a report was refused, so it is read from its beginning */
   int rereads, failed_looks;
   struct cl_session *session; /* its connection, or null */
+
+  struct cl_buffer *lent;    /* its trainer may be writing into it, or null */
+  struct cl_buffer *reading; /* held: its trainer was told to load it, or null */
 };
 
 /* One connection. In the worker's list until it is closed and nothing holds it: then it is freed. */
@@ -111,6 +116,7 @@ struct cl_session {
   int32_t number;
   struct cl_attempt *attempt; /* null: outdated, or not said hello */
   unsigned can;
+  int64_t bytes; /* of a buffer for its regions; 0 = it has registered none */
 
   bool open;   /* a question waits for its answer */
   bool held;   /* … until a decision */
@@ -138,6 +144,7 @@ struct cl_worker {
   char *store;
   char **gpus;
 
+  struct cl_buffers *buffers;
   struct cl_keeper *keeper;
   uv_poll_t *server;
   int listener, spare;
@@ -240,6 +247,8 @@ int cl_recover_others(struct cl_worker *w, struct cl_err *e); /* from time to ti
 /* server.c */
 int cl_server_open(struct cl_worker *w, struct cl_err *e);
 void cl_server_close(struct cl_worker *w);
+/* A new directory of this user's only, "<base>/clade-<middle><random>". Gives. -1: it cannot be made. */
+int cl_worker_make_directory(const char *base, const char *middle, char **ret);
 void cl_session_send(struct cl_session *s, const struct cl_message *m);
 void cl_session_close(struct cl_session *s);
 void cl_session_release(struct cl_session *s); /* one hold less */
@@ -256,6 +265,7 @@ struct cl_published {
   struct cl_err error;
   int64_t bytes;
   char hash[33];
+  bool in_memory; /* nothing was published: it is kept in a buffer */
 };
 /* Sync everything in `from`, rename it to `to`, sync the directory; when `from` is gone and `to` is there,
  * that was done before. In a thread; then `done` is called from the loop. CLADE_ENOMEM. */
