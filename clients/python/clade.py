@@ -12,6 +12,9 @@
             train(model, lr=run.lr)                   # as of now: it may change at every report
             run.report(model.epoch, accuracy=test(model), loss=model.loss)
 
+A state can also be handed over in memory, without files and new processes: run.state(name, array) registers NumPy
+arrays, CPU tensors of PyTorch, or anything else whose memory Python can show; see Run.state.
+
 Leaving the block normally says that training is done; after a stop or pause it exits with the status that the
 study understands (76, 75). Without `with`: call run.done() and run.exit().
 
@@ -33,6 +36,7 @@ The protocol is described in docs/protocol.md.
 import contextlib
 import json
 import math
+import mmap
 import os
 import re
 import shutil
@@ -370,13 +374,180 @@ def _sync(path):
         os.close(descriptor)
 
 
+def _memory_of(name, x):
+    """The bytes of an array as a flat, writable memoryview."""
+    try:
+        if hasattr(x, "data_ptr") and hasattr(x, "numpy"):  # a tensor of PyTorch
+            x = _array_of(x)
+        view = memoryview(x)
+    except (TypeError, RuntimeError, ValueError) as reason:
+        raise Error("EINVAL", "the region '%s' has no memory that can be used: %s. Give a NumPy array, a tensor on the CPU, "
+                    "an array.array or a bytearray; what is on a GPU is handed over by save and load" % (name, reason)) from None
+    if view.readonly or not view.c_contiguous:
+        raise Error("EINVAL", "the memory of the region '%s' is %s" % (
+            name, "read-only" if view.readonly else "not contiguous: give array.ravel() of one that is"))
+    if view.nbytes == 0:
+        raise Error("EINVAL", "the region '%s' has no bytes" % name)
+    return view.cast("B")
+
+
+def _array_of(tensor):
+    tensor = tensor.detach()
+    try:
+        return tensor.numpy()
+    except TypeError:  # a number format that NumPy does not have
+        torch = sys.modules.get("torch")
+        if torch is None or tensor.device.type != "cpu":
+            raise
+        return tensor.view(torch.uint8).numpy()
+
+
+class _Regions:
+    """Registered memory: out to a buffer that the worker lends or to a directory, and back (docs/protocol.md)."""
+
+    PAGE, MOST, LIST, FIRST = 4096, 1024, "regions", "clade regions 1 "
+    MAPPINGS = 4  # buffers that stay mapped
+
+    def __init__(self):
+        self.views = {}      # name: memoryview of bytes
+        self.loaded = set()  # names that the last load has filled
+        self.told = False    # the worker knows their size
+        self._mappings = {}  # (device, inode): mmap; the one not used for longest is first
+
+    def add(self, name, x):
+        usable = isinstance(name, str) and 1 <= len(name.encode("utf-8", "replace")) <= NAME_MAX
+        if not usable or re.search("[\\x00-\\x1f\\x7f]", name):
+            raise Error("EINVAL", "%r cannot be the name of a region: 1 to %d bytes of text without control characters"
+                        % (name, NAME_MAX))
+        if name in self.views:
+            raise Error("EINVAL", "there is a region '%s' already: names must differ" % name)
+        if len(self.views) == self.MOST:
+            raise Error("ELIMIT", "a program has at most %d regions; '%s' is one more" % (self.MOST, name))
+        self.views[name] = _memory_of(name, x)
+        self.told = False
+
+    def _round(self, n):
+        return (n + self.PAGE - 1) // self.PAGE * self.PAGE
+
+    def _places(self):
+        """Offset of each, and the size of a buffer that holds all."""
+        at, places = self._round(64 + len(self.views) * (NAME_MAX + 43)), {}
+        for name, view in self.views.items():
+            places[name] = at
+            at += self._round(view.nbytes)
+        return places, at
+
+    def bytes(self):
+        return self._places()[1] if self.views else 0
+
+    def _map(self, path, write):
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            info = os.fstat(fd)
+            key = (info.st_dev, info.st_ino)
+            found = self._mappings.pop(key, None)
+            if found is not None and len(found) != info.st_size:
+                found = None
+            if found is None:
+                while len(self._mappings) >= self.MAPPINGS:
+                    self._mappings.pop(next(iter(self._mappings))).close()
+                found = mmap.mmap(fd, info.st_size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0))
+            self._mappings[key] = found
+            return found
+        finally:
+            os.close(fd)
+
+    def put(self, path):
+        """Into the buffer at `path`; returns its size."""
+        places, size = self._places()
+        with memoryview(self._map(path, True)) as buffer:
+            if buffer.nbytes < size:
+                raise RuntimeError("the memory at %s has %d bytes, but the regions need %d" % (path, buffer.nbytes, size))
+            lines = [self.FIRST + "%d %d\n" % (len(self.views), size)]
+            lines += ["%d %d %s\n" % (places[name], view.nbytes, name) for name, view in self.views.items()]
+            text = "".join(lines).encode() + b"\0"
+            buffer[0] = 0  # no state while it is being written
+            for name, view in self.views.items():
+                buffer[places[name]:places[name] + view.nbytes] = view
+            buffer[1:len(text)] = text[1:]
+            buffer[0] = text[0]
+        return size
+
+    def _parse(self, text, size=None):
+        """(place, bytes) of each name. With `size`, of a buffer: the places are offsets in it."""
+        found = {}
+        try:
+            lines = bytes(text).decode().split("\n")
+            count, total = map(int, lines[0][len(self.FIRST):].split(" "))
+            if not lines[0].startswith(self.FIRST) or len(lines) != count + 2 or (size is not None and total > size):
+                raise ValueError
+            for line in lines[1:-1]:
+                place, n, name = line.split(" ", 2)
+                n = int(n)
+                if name in found or n < 0 or "/" in place:
+                    raise ValueError
+                if size is not None:
+                    place = int(place)
+                    if place < 0 or place + n > size:
+                        raise ValueError
+                found[name] = (place, n)
+        except ValueError:
+            raise RuntimeError("the list of its regions is damaged, or it is no state of regions") from None
+        return found
+
+    def _matching(self, found):
+        return {name: found[name][0] for name, view in self.views.items()
+                if name in found and found[name][1] == view.nbytes}
+
+    def _take_buffer(self, path):
+        mapping = self._map(path, False)
+        end = mapping.find(b"\0")
+        with memoryview(mapping) as buffer:
+            matching = self._matching(self._parse(buffer[:max(end, 0)], buffer.nbytes))
+            for name, at in matching.items():
+                self.views[name][:] = buffer[at:at + self.views[name].nbytes]
+        return matching
+
+    def _take_directory(self, path):
+        with open(os.path.join(path, self.LIST), "rb") as file:
+            matching = self._matching(self._parse(file.read()))
+        for name, part in matching.items():
+            if os.stat(os.path.join(path, part)).st_size != self.views[name].nbytes:
+                raise RuntimeError("%s has not %d bytes" % (os.path.join(path, part), self.views[name].nbytes))
+        for name, part in matching.items():
+            with open(os.path.join(path, part), "rb") as file:
+                if file.readinto(self.views[name]) != self.views[name].nbytes:
+                    raise RuntimeError("%s could not be read to its end" % os.path.join(path, part))
+        return matching
+
+    def take(self, path):
+        """From a buffer or directory; returns the names of those that stayed as they were."""
+        self.loaded = set()
+        self.loaded = set(self._take_directory(path) if os.path.isdir(path) else self._take_buffer(path))
+        return [name for name in self.views if name not in self.loaded]
+
+    def write(self, directory):
+        lines = []
+        for i, (name, view) in enumerate(self.views.items()):
+            part = ("%d-%s" % (i, re.sub(r"[^A-Za-z0-9.-]", "_", name)))[:79]
+            with open(os.path.join(directory, part), "wb") as file:
+                file.write(view)
+            lines.append("%s %d %s\n" % (part, view.nbytes, name))
+        total = sum(view.nbytes for view in self.views.values())
+        with open(os.path.join(directory, self.LIST), "w", encoding="utf-8", newline="\n") as file:
+            file.write(self.FIRST + "%d %d\n" % (len(lines), total) + "".join(lines))
+
+    def is_state(self, path):
+        return os.path.isfile(path) or os.path.isfile(os.path.join(path, self.LIST))
+
+
 class _Session:
     """What the trainer and its worker have agreed on. One question is open at a time; it is sent again, as it was,
     after a reconnection, since the worker answers a repetition like the first."""
 
     def __init__(self, values, save, load, link, token, reconnect):
         self.values, self.save, self.load_function, self.link = values, save, load, link
-        self.token, self.reconnect = token, reconnect
+        self.token, self.reconnect, self.regions = token, reconnect, _Regions()
         self.seed = self.change = 0
         self.reports = 0      # ordinal of the last report that was answered
         self.sent = 0         # ordinal of the last report sent
@@ -398,10 +569,23 @@ class _Session:
             raise Stopped(EXIT_PREEMPTED if answer["type"] == "pause" else EXIT_STOPPED,
                           "this attempt was asked to stop before it began: the trial has a newer one, or has ended")
 
+    def tell_regions(self):
+        """Where regions have been registered since the last hello: say it again. Returns whether to go on."""
+        if self.regions.told or not self.regions.views:
+            return True
+        self.link.drop()
+        answer = self._say_hello()
+        self.sent = self.reports
+        if answer["type"] == "start":
+            return True
+        self.link.drop()
+        self.exit_status = EXIT_PREEMPTED if answer["type"] == "pause" else EXIT_STOPPED
+        return False
+
     def resume(self):
         """Load self.load and acknowledge it; returns whether that worked."""
         path, self.load = self.load, None
-        self._converse(self._load_state(path, None, self.change), None, "loaded")
+        self._converse(self._load_state(path, self.change), None, "loaded")
         if self.load == path:
             self.load = None  # of a second start
         return self.loaded
@@ -409,6 +593,7 @@ class _Session:
     def report(self, step, metrics):
         report = {"type": "report", "ordinal": self.reports + 1, "step": step, "metrics": metrics}
         _write(report)  # nothing is saved for a report that cannot be sent
+        self.regions.loaded = set()
         announced = self.announced
         if announced is not None and step >= announced["save_at"]:
             self.announced = None
@@ -426,12 +611,10 @@ class _Session:
 
     def save_late(self, step, directory):
         """Into directory/<step>.late, whole and synced or not at all."""
-        if self.save is None or not directory or step is None:
+        if (self.save is None and not self.regions.views) or not directory or step is None:
             return
         whole = os.path.join(directory, _number_text(step) + ".late")
-        _make_directory(whole + ".part")
-        with self._working():
-            self.save(whole + ".part")
+        self._fill(whole + ".part")
         _size_of(whole + ".part", sync=True)
         os.rename(whole + ".part", whole)
 
@@ -490,7 +673,7 @@ class _Session:
             return self._save_state(answer["path"], answer["way"], step)
         if kind == "load":
             self._apply_values(answer)
-            return self._load_state(answer["path"], answer["way"], answer["change"])
+            return self._load_state(answer["path"], answer["change"])
         if kind == "error":
             text = "the worker says: " + answer["text"]
             if answer["field"] is not None:
@@ -520,28 +703,47 @@ class _Session:
         finally:
             self.busy = False
 
+    def _fill(self, directory):
+        _make_directory(directory)
+        if self.regions.views:
+            self.regions.write(directory)
+            return
+        with self._working():
+            self.save(directory)
+
     def _save_state(self, path, way, step):
         saved = {"type": "saved", "step": 0.0 if step is None else step, "path": path}
         try:
-            if self.save is None or way not in (None, "directory"):
+            if way == "fork" or (not self.regions.views and (self.save is None or way == "region")):
                 raise RuntimeError("this program cannot save its state in this way")
             if path is None:
                 raise RuntimeError("no path was given to save to")
-            _make_directory(path)
-            with self._working():
-                self.save(path)
-            saved["bytes"] = _size_of(path)
+            if way == "region":
+                saved["bytes"] = self.regions.put(path)
+            else:
+                self._fill(path)
+                saved["bytes"] = _size_of(path)
         except Exception as reason:
             saved["error"] = _sentence(reason)
         return saved
 
-    def _load_state(self, path, way, change):
+    def load_from(self, path):
+        """What kind of state it is can be seen. Returns the names of regions that it does not have."""
+        if self.regions.views and (self.load_function is None or self.regions.is_state(path)):
+            return self.regions.take(path)
+        self.regions.loaded = set()
+        if self.load_function is None:
+            raise RuntimeError("this program cannot load a state in this way")
+        with self._working():
+            self.load_function(path)
+        return []
+
+    def _load_state(self, path, change):
         loaded = {"type": "loaded", "change": change or 0}
         try:
-            if self.load_function is None or way not in (None, "directory"):
-                raise RuntimeError("this program cannot load a state in this way")
-            with self._working():
-                self.load_function(path)
+            missing = self.load_from(path)
+            if missing:
+                loaded["missing"] = missing
         except Exception as reason:
             loaded["error"] = _sentence(reason)
         self.loaded = "error" not in loaded
@@ -549,9 +751,14 @@ class _Session:
 
     def _try_hello(self):
         self.link.connect()
-        words = ["save"] * (self.save is not None) + ["load"] * (self.load_function is not None)
-        self.link.send(_write({"type": "hello", "token": self.token, "protocol": PROTOCOL, "can": " ".join(words),
-                               "reports": self.sent}))
+        has = bool(self.regions.views)
+        words = ["save"] * (has or self.save is not None) + ["load"] * (has or self.load_function is not None)
+        hello = {"type": "hello", "token": self.token, "protocol": PROTOCOL, "can": " ".join(words + ["regions"] * has),
+                 "reports": self.sent}
+        if has:
+            hello["bytes"] = self.regions.bytes()
+        self.regions.told = True
+        self.link.send(_write(hello))
         answer = self.link.receive()
         if answer["type"] == "start":
             self._apply(answer)
@@ -625,7 +832,8 @@ class Run:
         environment = os.environ
         self._values = _Values(defaults, argv)
         self._save, self._load, self._session, self._done, self._step = save, load, None, False, None
-        self._quiet = False
+        self._quiet = self._started = False
+        self._own_regions = _Regions()  # outside of a study
         self.directory = environment.get("CLADE_DIR") or "."
         self.trial = _count("CLADE_TRIAL")
         self.attempt = _count("CLADE_ATTEMPT")
@@ -720,23 +928,53 @@ class Run:
         """To be called once, when the model exists and nothing is trained: loads a state if the study wants it
         (outside of a study: CLADE_RESUME_FROM). Returns whether one was loaded."""
         session = self._session
+        self._started = True
         if session is None:
-            path = os.environ.get("CLADE_RESUME_FROM")
-            if path and self._load is not None:
-                self._load(path)
-                return True
-            return False
-        if self.should_stop or self._failed() or session.load is None:
+            return self._resume_outside(os.environ.get("CLADE_RESUME_FROM"))
+        if self.should_stop or self._failed():
             return False
         self._values.changed = set()
         try:
-            return session.resume()
+            return session.tell_regions() and session.load is not None and session.resume()
         except _Stop:
             return False
         except _Closed as reason:
             session.exit_status = EXIT_PREEMPTED
             self.warning = str(reason)
             return False
+
+    def _resume_outside(self, path):
+        if not path:
+            return False
+        if self._own_regions.views and (self._load is None or self._own_regions.is_state(path)):
+            self._own_regions.take(path)
+            return True
+        if self._load is not None:
+            self._load(path)
+        return self._load is not None
+
+    @property
+    def _regions(self):
+        return self._own_regions if self._session is None else self._session.regions
+
+    def state(self, name, memory):
+        """Register memory that is part of the program's state, before resume(): a NumPy array, a tensor of PyTorch on the
+        CPU, an array.array, a bytearray, or a dictionary of these (run.state("model", model.state_dict()) registers
+        "model.<key>"). All together are the state; then `save` and `load` are not needed. At a report the bytes are
+        copied into memory of the worker; when the trial is to go on from another one's state, from there into the same
+        arrays. Regions match by name and size; others stay as they are, see loaded(). Numbers that Python keeps for
+        itself have no memory: use array.array("q", [0]) for a counter."""
+        if self._started:
+            raise Error("EINVAL", "the region '%s' comes too late: register all before resume()" % (name,))
+        if isinstance(memory, dict):
+            for key, part in memory.items():
+                self.state("%s.%s" % (name, key), part)
+        else:
+            self._regions.add(name, memory)
+
+    def loaded(self, name=None):
+        """Did the last resume() or report() fill that region (None: any region) with another state's bytes?"""
+        return bool(self._regions.loaded) if name is None else name in self._regions.loaded
 
     def report(self, step, metrics=None, **more):
         """Send metrics and wait for the answer: values may change, the state may be saved or loaded. `metrics` is for
@@ -745,6 +983,8 @@ class Run:
         step, numbers = _check_step(step), _check_metrics(metrics, more)
         if self._done:
             raise Error("EINVAL", "a report after done()")
+        if self._regions.views and not self._started:
+            raise Error("EINVAL", "regions were registered: call resume() before the first report")
         if self._session is None and not self._quiet:
             words = ["step", _number_text(step)]
             words += [" %s %s" % (name, _rounded(x)) for name, x in numbers.items()]

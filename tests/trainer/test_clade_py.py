@@ -1,6 +1,8 @@
 """What clade.py has beyond the scenarios of both clients: attributes, types, the `with` block, errors that help."""
+import array
 import ast
 import contextlib
+import ctypes
 import io
 import os
 import sys
@@ -217,6 +219,119 @@ def test_tags_are_lines_of_a_file_and_nothing_outside_of_a_study(directory):
     assert os.listdir(directory) == []
     for name, text in (("", None), ("a=b", None), ("a\nb", None), ("a", "b\n"), ("a" * 257, None), ("a", "b" * 1001), (3, None)):
         raises(clade.Error, lambda: run.tag(name, text), "tag")
+
+
+# --- regions -------------------------------------------------------------------------------------------------
+
+
+def saved_and_taken_back(directory, memory, spoil):
+    """Register, write, spoil, read."""
+    run = outside({})
+    run.state("part", memory)
+    run._regions.write(directory)
+    spoil()
+    run._regions.take(directory)
+    assert run.loaded() and run.loaded("part") and not run.loaded("other")
+
+
+def test_whatever_shows_its_memory_can_be_a_region(directory):
+    numbers = array.array("d", [2.385, -1.5])
+    saved_and_taken_back(directory, numbers, lambda: numbers.__setitem__(0, 0.0))
+    assert list(numbers) == [2.385, -1.5]
+    pair = (ctypes.c_int * 2)(7, 11)
+    saved_and_taken_back(directory, pair, lambda: pair.__setitem__(1, 0))
+    assert list(pair) == [7, 11]
+
+
+def test_arrays_of_numpy_are_regions(directory):
+    try:
+        import numpy
+    except ImportError:
+        raise tap.Skip("numpy is not installed") from None
+    x, scalar = numpy.arange(12.0).reshape(3, 4), numpy.array(2.385)
+    saved_and_taken_back(directory, x, lambda: x.fill(0))
+    assert (x == numpy.arange(12.0).reshape(3, 4)).all()
+    saved_and_taken_back(directory, scalar, lambda: scalar.fill(0))
+    assert scalar == 2.385
+    raises(clade.Error, lambda: outside({}).state("x", x.T), "not contiguous")
+
+
+class FakeTensor:
+    """What a tensor of PyTorch looks like to clade.py."""
+
+    def __init__(self, memory):
+        self.memory, self.shape = memory, (len(memory),)
+
+    def data_ptr(self):
+        return 0
+
+    def detach(self):
+        return self
+
+    def numpy(self):
+        if self.memory is None:
+            raise TypeError("can't convert cuda:0 device type tensor to numpy")
+        return self.memory
+
+
+def test_tensors_share_their_memory_and_dictionaries_name_it(directory):
+    weight, bias = bytearray(b"1234"), bytearray(b"56")
+    run = outside({})
+    run.state("model", {"weight": FakeTensor(weight), "bias": FakeTensor(bias)})
+    run._regions.write(directory)
+    weight[:], bias[:] = b"xxxx", b"yy"
+    assert run._regions.take(directory) == []
+    assert (weight, bias) == (b"1234", b"56") and run.loaded("model.bias")
+
+
+def test_a_state_of_pytorch_goes_through_regions(directory):
+    try:
+        import torch
+    except ImportError:
+        raise tap.Skip("torch is not installed") from None
+    model = torch.nn.Linear(3, 2)
+    before = [p.detach().clone() for p in model.parameters()]
+    run = outside({})
+    run.state("model", model.state_dict())
+    run.state("half", torch.ones(4, dtype=torch.bfloat16))
+    run._regions.write(directory)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.zero_()
+    run._regions.take(directory)
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before))
+
+
+def test_what_cannot_be_a_region_is_refused_with_the_remedy(_):
+    run = outside({})
+    raises(clade.Error, lambda: run.state("x", 3), "'x'", "NumPy")
+    raises(clade.Error, lambda: run.state("x", b"123"), "read-only")
+    raises(clade.Error, lambda: run.state("x", memoryview(bytearray(8))[::2]), "not contiguous")
+    raises(clade.Error, lambda: run.state("x", bytearray()), "no bytes")
+    on_gpu = FakeTensor(b"")
+    on_gpu.memory = None
+    raises(clade.Error, lambda: run.state("x", on_gpu), "GPU", "save and load")
+    raises(clade.Error, lambda: run.state("a\nb", bytearray(1)), "control characters")
+    run.state("x", bytearray(1))
+    raises(clade.Error, lambda: run.state("x", bytearray(1)), "already")
+    raises(clade.Error, lambda: run.report(1), "resume()")
+    run.resume()
+    raises(clade.Error, lambda: run.state("y", bytearray(1)), "too late")
+
+
+def test_outside_of_a_study_regions_can_be_given_by_hand(directory):
+    memory = bytearray(b"2385")
+    run = outside({})
+    run.state("part", memory)
+    run._regions.write(directory)
+    os.environ["CLADE_RESUME_FROM"] = directory
+    try:
+        other = bytearray(4)
+        run = outside({})
+        run.state("part", other)
+        assert run.resume() and other == memory
+    finally:
+        del os.environ["CLADE_RESUME_FROM"]
 
 
 if __name__ == "__main__":
