@@ -220,7 +220,7 @@ static int start_outside(clade_trainer *t) {
   if (path == NULL || !cl_trainer_session_can_load(&t->session)) return 0;
   int status = cl_trainer_session_load_from(&t->session, path, &reason);
   if (status == 0) return 1;
-  return CL_FAIL(&t->error, CLADE_EIO, "%s, for CLADE_RESUME_FROM=%s", reason.text, path);
+  return CL_FAIL(&t->error, CLADE_EIO, "%s for CLADE_RESUME_FROM=%s", reason.text, path);
 }
 
 /* No worker came: to be run again. */

@@ -54,8 +54,10 @@ void cl_buffers_note(struct cl_worker *w, const struct cl_event *ev); /* an even
 int cl_buffers_turn(struct cl_worker *w, struct cl_err *e);           /* begins what is to be done behind */
 bool cl_buffers_busy(const struct cl_worker *w);                      /* copies are still to be written */
 
-/* Take over what a dead worker of this host and boot has left; forget what cannot be had any more. */
+/* Take over what a dead worker of this host and boot has left. CLADE_ENOMEM. */
 int cl_buffers_inherit(struct cl_worker *w, int number, struct cl_err *e);
+/* A worker has come or gone: at the next turn, delete (by decisions) what cannot be had any more. */
+void cl_buffers_look(struct cl_worker *w);
 
 /* Leave: remove what was copied, or is spare; `keep` all, for the next worker. */
 void cl_buffers_close(struct cl_worker *w, bool keep);

@@ -99,10 +99,13 @@ static char *read_note(const struct cl_worker *w, int number, char **ret_note) {
   return line;
 }
 
+void cl_buffers_look(struct cl_worker *w) {
+  w->buffers->look = true;
+}
+
 int cl_buffers_inherit(struct cl_worker *w, int number, struct cl_err *e) {
   char *note = NULL, *directory = read_note(w, number, &note);
   assert(number != w->number);
-  w->buffers->look = true;
   if (directory != NULL) take_directory(w, directory);
   if (note != NULL) (void)unlink(note);
   bool failed = note == NULL;

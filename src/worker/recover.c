@@ -160,6 +160,7 @@ int cl_worker_recover(struct cl_worker *w, struct cl_err *e) {
   bool *dead = cl_alloc_array((size_t)n + 1, sizeof *dead);
   if (dead == NULL) return CL_FAIL_NOMEM(e);
   w->judge_again = false;
+  cl_buffers_look(w);
   for (int i = 1; i <= n && status == 0; i++) {
     enum cl_worker_life life =
         i == w->number ? CL_LIFE_ALIVE : cl_worker_judge(w->study, i, w->host, w->boot);

@@ -807,6 +807,10 @@ static void preempted_on_slurm_elsewhere(void **state) {
   (void)say(&h, soon);
   assert_int_equal(state_of(&h, 1), CL_RUNNING);
   int64_t region = say(&h, saving(&h, 1, 5, CL_WAY_REGION));
+  assert_int_equal(resume_of(&h, 1), region); /* while its memory is there */
+  struct cl_event gone = about(CL_EVENT_DELETED, 1, CL_CAUSE_MISSING);
+  gone.u.deleted.snapshot = region;
+  (void)say(&h, gone);
   assert_int_equal(resume_of(&h, 1), 0);
   int64_t copy = say(&h, saving(&h, 1, 5, CL_WAY_COPY));
   assert_true(copy > region && resume_of(&h, 1) == copy);
