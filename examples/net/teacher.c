@@ -129,7 +129,7 @@ static int find_best(const char *directory, double at, const struct net_teacher 
 }
 
 int net_teacher_find(const char *directory, const struct net_teacher *pupil, real *ret, struct cl_err *e) {
-  double step;
+  double step = NAN;
   int64_t trial = 0;
   struct header h;
   int status = find_last_step(directory, pupil->step, &step, e);
