@@ -61,7 +61,8 @@ void cl_cause_write(const struct cl_event *ev, struct cl_text *ret) {
   if (detail == NULL) detail = text_arg(args, "text");
   if (detail == NULL) detail = text_arg(args, "which");
   cl_text_add(ret, ev->cause == CL_CAUSE_HUMAN ? "a person" : cl_cause_name(ev->cause));
-  if (detail != NULL && ev->cause == CL_CAUSE_EXPLOIT) {
+  if (ev->cause == CL_CAUSE_GENERATION) write_number_arg(args, " ", "number", ret);
+  if (detail != NULL && (ev->cause == CL_CAUSE_EXPLOIT || ev->cause == CL_CAUSE_GENERATION)) {
     cl_text_add(ret, " (");
     write_ruling(args, detail, ret);
     cl_text_add(ret, ")");

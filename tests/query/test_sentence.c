@@ -96,6 +96,11 @@ static void proposals_and_values_are_told(void **state) {
   SAYS("takes over snapshot 31 with trial 5, because of exploit (truncation): lr=0.0125 h99=3",
        .kind = CL_EVENT_EXPLOITED, .subject = 3, .cause = CL_CAUSE_EXPLOIT,
        .args = "{\"rule\": \"truncation\"}", .u.exploited = {.snapshot = 31, .with = 5, .values = list});
+  SAYS("takes over snapshot 31 with trial 5, but is infeasible with its values, because of generation 4 "
+       "(descendant: rank 6 of 8): lr=0.0125 h99=3",
+       .kind = CL_EVENT_EXPLOITED, .subject = 3, .cause = CL_CAUSE_GENERATION,
+       .args = "{\"rule\": \"descendant\", \"number\": 4, \"rank\": 6, \"of\": 8}",
+       .u.exploited = {.snapshot = 31, .with = 5, .values = list, .infeasible = true});
   SAYS("set lr=0.0125 h99=3, because of a person", .kind = CL_EVENT_SET, .subject = 3,
        .cause = CL_CAUSE_HUMAN, .args = "not JSON", .u.set.values = list);
   struct cl_text t = {0};
