@@ -1,5 +1,5 @@
-/* Test accuracy of a saved state of examples/digits: the one look at the test part that a comparison takes, after
- * its winner is chosen. Usage: digits_test DATA WIDTH LIMIT DATA_SEED DIRECTORY */
+/* Test accuracy of a saved state of examples/digits: the one look at the test part that a comparison takes,
+ * after its winner is chosen. Usage: digits_test DATA WIDTH LIMIT DATA_SEED DIRECTORY */
 #include <stdio.h>
 #include <stdlib.h>
 
