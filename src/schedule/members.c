@@ -63,6 +63,11 @@ static int count_at(struct cl_members *m, int32_t rung, int32_t change, struct c
   return 0;
 }
 
+static int count_training(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  if (i < m->scan) m->scan = i;
+  return count_at(m, m->items[i].rung, +1, e);
+}
+
 /* The rung of the training member that has come least far; INT32_MAX without any. */
 static int32_t lowest_training(struct cl_members *m) {
   while ((size_t)m->lowest < m->cap_at && m->at[m->lowest] == 0) m->lowest++;
@@ -83,7 +88,7 @@ static int leave(struct cl_members *m, uint32_t i, struct cl_err *e) {
 
 static int enter(struct cl_members *m, uint32_t i, struct cl_err *e) {
   const struct cl_member *a = &m->items[i];
-  if (a->state == CL_MEMBER_TRAINS) return count_at(m, a->rung, +1, e);
+  if (a->state == CL_MEMBER_TRAINS) return count_training(m, i, e);
   if (a->state == CL_MEMBER_HELD) put_in(m, m->held, &m->n_held, i);
   if (is_idle(a->state)) put_in(m, m->idle, &m->n_idle, i);
   return 0;
@@ -220,7 +225,7 @@ static int add(struct cl_members *m, int64_t trial, struct cl_err *e) {
   CL_TRY(cl_recent_reach(&m->recent, n, e));
   m->items[m->n] = (struct cl_member){.trial = trial, .put = -1};
   m->index[trial] = (int32_t)m->n;
-  return count_at(m, m->items[m->n++].rung, +1, e);
+  return count_training(m, (uint32_t)m->n++, e);
 }
 
 static int touch(struct cl_members *m, uint32_t i, struct cl_err *e) {
@@ -253,6 +258,7 @@ static void hear_scores(struct cl_members *m, size_t member, const struct cl_eve
 }
 
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e) {
+  m->fresh = false;
   if (ev->subject == 0) return 0;
   if (ev->kind == CL_EVENT_PROPOSED &&
       (ev->u.proposed.role == CL_ROLE_SEARCH || ev->u.proposed.role == CL_ROLE_ENQUEUED))
@@ -288,7 +294,7 @@ int cl_members_recall(struct cl_members *m, size_t member, struct cl_evaluation 
   }
   if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
   CL_TRY(publish(m, (uint32_t)member, v, e));
-  return a->state == CL_MEMBER_TRAINS ? count_at(m, rung, +1, e) : 0;
+  return a->state == CL_MEMBER_TRAINS ? count_training(m, (uint32_t)member, e) : 0;
 }
 
 /* Whose turn is it? */
@@ -299,10 +305,13 @@ static int look_at_touched(struct cl_members *m, struct cl_err *e) {
   return 0;
 }
 
-static bool one_is_before(const struct cl_members *m, uint32_t member, int32_t rung) {
-  for (uint32_t j = 0; j < member; j++)
-    if (m->items[j].state == CL_MEMBER_TRAINS && m->items[j].rung < rung) return true;
-  return false;
+/* Cost O(1), taken over all calls for a rung. */
+static bool one_is_before(struct cl_members *m, uint32_t member, int32_t rung) {
+  if (m->scan_rung != rung) m->scan = 0;
+  m->scan_rung = rung;
+  while (m->scan < member && !(m->items[m->scan].state == CL_MEMBER_TRAINS && m->items[m->scan].rung < rung))
+    m->scan++;
+  return m->scan < member;
 }
 
 /* The least rung, then member, of those that ask. */
@@ -336,15 +345,17 @@ bool cl_members_waits(const struct cl_members *m) {
 }
 
 /* Slots that decisions on their way will free or take. */
-static void count_flying(struct cl_members *m, int64_t *ret_lent, int64_t *ret_taken) {
+static void count_flying(struct cl_members *m) {
   size_t kept = 0;
-  *ret_lent = *ret_taken = 0;
+  m->lent = m->taken = 0;
+  m->next_held = 0;
+  m->fresh = true;
   for (size_t k = 0; k < m->n_flying; k++) {
     uint32_t i = m->flying[k];
     if (!is_flying(m, i)) continue;
     m->flying[kept++] = i;
-    *ret_lent += m->items[i].lends;
-    *ret_taken += is_idle(m->items[i].state);
+    m->lent += m->items[i].lends;
+    m->taken += is_idle(m->items[i].state);
   }
   m->n_flying = kept;
 }
@@ -377,17 +388,18 @@ static bool is_held_up(struct cl_members *m, const struct cl_schedule_room *room
 int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, size_t *ret, bool *ret_lend,
                     struct cl_err *e) {
   CL_TRY(look_at_touched(m, e));
-  int64_t lent, taken;
-  count_flying(m, &lent, &taken);
-  int64_t slots = room->slots - taken;
-  for (size_t k = 0; k < m->n_held; k++) {
+  if (!m->fresh) count_flying(m);
+  int64_t slots = room->slots - m->taken;
+  while (m->next_held < m->n_held && is_flying(m, m->held[m->next_held])) m->next_held++;
+  for (size_t k = m->next_held; k < m->n_held; k++) {
     uint32_t i = m->held[k];
-    int64_t needless = lent + slots - room->unproposed; /* slots that are free for those without one */
+    int64_t needless = m->lent + slots - room->unproposed; /* slots that are free for those without one */
     if (is_flying(m, i)) continue;
     bool judges = may_judge(m, room, i);
     bool lends = needless < 0 || count_behind(m, m->items[i].asks, needless + 1) > needless ||
                  (!judges && needless == 0 && is_held_up(m, room));
     if (lends || judges) return choose(m, i, lends, ret, ret_lend, e);
+    if (needless >= 0 && m->n_idle == 0) break; /* those that have come further do not ask before it */
   }
   for (size_t k = 0; k < m->n_idle && slots > room->unproposed; k++) {
     uint32_t i = m->idle[k];
@@ -413,6 +425,8 @@ int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct c
   m->flying[m->n_flying++] = (uint32_t)member;
   a->put = cl_study_trial(m->env->study, a->trial)->head.version;
   a->lends = lends;
+  m->lent += lends;
+  m->taken += is_idle(a->state);
   return 0;
 }
 

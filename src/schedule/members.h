@@ -53,6 +53,12 @@ struct cl_members {
   int32_t *at; /* how many living members stand at each rung, from the lowest of them on … */
   size_t cap_at;
   int32_t lowest; /* … which is this one; 0 without living members */
+  uint32_t scan;  /* members below this one do not train at a rung below … */
+  int32_t scan_rung;
+  /* Of the turn that goes on: until an event is applied, only what is on its way changes. */
+  bool fresh;
+  int64_t lent, taken; /* slots that decisions on their way will free or take */
+  size_t next_held;    /* those before are on their way */
 };
 
 #define CL_REVIVALS_MAX 3 /* of a member that never reports in between */

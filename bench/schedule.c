@@ -1,0 +1,259 @@
+/* What a decision about one of 10 000 members costs: processor time of the scheduler alone (its share of the
+ * reports, snapshots and rulings it hears, and the ruling), beside one insertion into a sorted array of as
+ * many scores, which no method that ranks can do without. A line per method and mode.
+ *
+ *   schedule [MEMBERS]
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "schedule/scheduler.h"
+
+enum { FLOATS = 10, RUNGS = 4 };
+
+struct kept {
+  struct cl_event **events;
+  size_t n, cap;
+};
+
+struct bench {
+  int64_t members;
+  struct cl_study *study;
+  struct cl_scheduler *scheduler;
+  struct kept kept, turn; /* all events; the rulings of one turn */
+  int64_t rulings, exploits;
+};
+
+static void need(int status, const struct cl_err *e) {
+  if (status >= 0) return;
+  fprintf(stderr, "bench: %s\n", e->text);
+  exit(1);
+}
+
+/* Of this process: other load does not count. */
+static double now(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void keep(struct kept *k, const struct cl_event *ev) {
+  struct cl_event *copy = cl_event_copy(ev);
+  if (copy == NULL || cl_grow(&k->events, &k->cap, k->n + 1, sizeof copy) < 0) exit(1);
+  k->events[k->n++] = copy;
+}
+
+static void apply(struct bench *b, struct cl_event *ev) {
+  struct cl_err e = {0};
+  ev->position = (int64_t)b->kept.n + 1;
+  need(cl_study_apply(b->study, ev, &e), &e);
+  need(cl_scheduler_apply(b->scheduler, ev, &e), &e);
+  keep(&b->kept, ev);
+}
+
+static void create(struct bench *b, const char *schedule, bool ordered) {
+  struct cl_text t = {0};
+  struct cl_err e = {0};
+  cl_text_format(
+      &t,
+      "{\"study\": \"b\", \"objectives\": [{\"name\": \"y\", \"goal\": \"maximize\"}], \"trials\": %lld, "
+      "\"schedule\": %s%s, \"hyperparameters\": [",
+      (long long)b->members, schedule, ordered ? ", \"ordered\": true" : "");
+  for (int i = 1; i <= FLOATS; i++)
+    cl_text_format(&t, "%s{\"id\": %d, \"name\": \"h%d\", \"domain\": \"float\", \"lo\": 1e-4, \"hi\": 1%s}",
+                   i > 1 ? ", " : "", i, i, i % 2 == 0 ? ", \"scale\": \"log\"" : "");
+  cl_text_add(&t, "]}");
+  need(cl_study_create(&b->study, &e), &e);
+  need(cl_scheduler_create(b->study, &b->scheduler, &e), &e);
+  struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
+  ev.u.created.name = ev.u.created.uuid = ev.u.created.directory = "b";
+  ev.u.created.settings = cl_text_get(&t);
+  ev.u.created.seed = 7;
+  apply(b, &ev);
+  cl_text_done(&t);
+  ev = (struct cl_event){.kind = CL_EVENT_WORKER};
+  ev.u.worker.worker = 1;
+  ev.u.worker.slots = (int)b->members;
+  ev.u.worker.host = "here";
+  ev.u.worker.state = CL_WORKER_JOINED;
+  apply(b, &ev);
+}
+
+static void begin_members(struct bench *b) {
+  struct cl_assigned values[FLOATS];
+  for (int64_t i = 1; i <= b->members; i++) {
+    struct cl_event ev = {.kind = CL_EVENT_PROPOSED, .subject = i, .cause = CL_CAUSE_SEARCH};
+    for (int k = 0; k < FLOATS; k++) {
+      double u = (double)(cl_mix64((uint64_t)(i * FLOATS + k)) >> 11) * 0x1p-53;
+      values[k] = (struct cl_assigned){k + 1, cl_value_real(1e-4 + u * (1 - 1e-4))};
+    }
+    ev.u.proposed.role = CL_ROLE_SEARCH;
+    ev.u.proposed.space_version = 1;
+    ev.u.proposed.values = (struct cl_assigned_list){FLOATS, values};
+    apply(b, &ev);
+    ev = (struct cl_event){.kind = CL_EVENT_STARTED, .subject = i, .attempt = 1, .cause = CL_CAUSE_CLAIM};
+    ev.seen = cl_study_trial(b->study, i)->head.version;
+    ev.u.started.worker = 1;
+    ev.u.started.until = cl_schedule_until(cl_study_settings(b->study), cl_study_trial(b->study, i));
+    apply(b, &ev);
+  }
+}
+
+/* One interval of one member, which saves, reports, and is held. False: it is held already, or has come to
+ * the end. */
+static bool report(struct bench *b, int64_t trial) {
+  const struct cl_head *h = &cl_study_trial(b->study, trial)->head;
+  bool loads = cl_head_wants_load(h);
+  double step = loads ? cl_study_snapshot(b->study, h->source)->step + 1 : isnan(h->step) ? 1 : h->step + 1;
+  double score = (double)(cl_mix64((uint64_t)(trial * 8 + (int64_t)step)) >> 11) * 0x1p-53 + step;
+  struct cl_event ev;
+  if ((!loads && h->step >= h->until) || step > RUNGS) return false;
+  if (cl_head_wants_load(h)) {
+    ev = (struct cl_event){.kind = CL_EVENT_LOADED, .subject = trial, .attempt = 1};
+    ev.u.loaded.change = h->load;
+    ev.u.loaded.snapshot = h->source;
+    apply(b, &ev);
+  }
+  ev = (struct cl_event){.kind = CL_EVENT_SAVED, .subject = trial, .attempt = 1};
+  ev.u.saved.step = step;
+  ev.u.saved.way = CL_WAY_DIRECTORY;
+  ev.u.saved.path = "p";
+  ev.u.saved.host = "here";
+  ev.u.saved.rollup = (struct cl_rollup){score, score, score, 1};
+  apply(b, &ev);
+  struct cl_metric m = {1, "y", score};
+  ev = (struct cl_event){.kind = CL_EVENT_REPORTED, .subject = trial, .attempt = 1};
+  ev.u.reported.ordinal = h->reports + 1;
+  ev.u.reported.step = step;
+  ev.u.reported.metrics = (struct cl_metric_list){1, &m};
+  apply(b, &ev);
+  return true;
+}
+
+/* As an engine does: all rulings of a turn, then they are committed. */
+static void decide(struct bench *b) {
+  struct cl_err e = {0};
+  const struct cl_schedule_room room = {0, 0};
+  struct cl_event ev;
+  for (;;) {
+    for (b->turn.n = 0;;) {
+      int status = cl_scheduler_next(b->scheduler, &room, &ev, &e);
+      need(status, &e);
+      if (status == CLADE_EMPTY) break;
+      keep(&b->turn, &ev);
+    }
+    if (b->turn.n == 0) return;
+    for (size_t i = 0; i < b->turn.n; i++) {
+      apply(b, b->turn.events[i]);
+      b->exploits += b->turn.events[i]->kind == CL_EVENT_EXPLOITED;
+      cl_free(b->turn.events[i]);
+    }
+    b->rulings += (int64_t)b->turn.n;
+  }
+}
+
+/* Members come in an order of its own each time, until all have come to the end. */
+static void run(struct bench *b) {
+  int64_t *order = cl_alloc_array((size_t)b->members, sizeof *order);
+  if (order == NULL) exit(1);
+  for (int64_t i = 0; i < b->members; i++) order[i] = i + 1;
+  bool more = true;
+  for (uint32_t round = 0; more && round < 4000; round++) {
+    struct cl_rng rng = cl_rng_stream(7, CL_RNG_USER, round, 0);
+    more = false;
+    for (int64_t i = b->members - 1; i > 0; i--) {
+      int64_t j = (int64_t)cl_rng_below(&rng, (uint64_t)i + 1), swap = order[i];
+      order[i] = order[j];
+      order[j] = swap;
+    }
+    for (int64_t i = 0; i < b->members; i++) {
+      if (!report(b, order[i])) continue;
+      decide(b);
+      more = true;
+    }
+  }
+  cl_free(order);
+}
+
+/* The same events, heard by a replica alone, and copied as often. */
+static double replica_alone(const struct bench *b) {
+  struct cl_study *study;
+  struct cl_err e = {0};
+  struct cl_event **copies = cl_alloc_array(b->kept.n, sizeof *copies);
+  if (copies == NULL) exit(1);
+  need(cl_study_create(&study, &e), &e);
+  double begin = now();
+  for (size_t i = 0; i < b->kept.n; i++) {
+    need(cl_study_apply(study, b->kept.events[i], &e), &e);
+    copies[i] = cl_event_copy(b->kept.events[i]);
+  }
+  double seconds = now() - begin;
+  for (size_t i = 0; i < b->kept.n; i++) cl_free(copies[i]);
+  cl_free(copies);
+  cl_study_destroy(study);
+  return seconds;
+}
+
+static void measure(int64_t members, const char *name, const char *schedule, bool ordered, double limit_us) {
+  struct bench b = {.members = members};
+  double begin = now();
+  create(&b, schedule, ordered);
+  begin_members(&b);
+  run(&b);
+  double all = now() - begin, alone = replica_alone(&b);
+  double us = (all - alone) / (double)b.rulings * 1e6;
+  printf(
+      "{\"bench\": \"schedule\", \"method\": \"%s\", \"members\": %lld, \"rulings\": %lld, \"exploits\": %lld, "
+      "\"us_per_decision\": %.2f, \"insertion_us\": %.2f, \"ratio\": %.1f}\n",
+      name, (long long)members, (long long)b.rulings, (long long)b.exploits, us, limit_us, us / limit_us);
+  for (size_t i = 0; i < b.kept.n; i++) cl_free(b.kept.events[i]);
+  cl_free(b.kept.events);
+  cl_free(b.turn.events);
+  cl_scheduler_destroy(b.scheduler);
+  cl_study_destroy(b.study);
+}
+
+/* One insertion into a sorted array that grows to `members` scores, RUNGS times over. */
+static double insertion_us(int64_t members) {
+  double *sorted = cl_alloc_array((size_t)members, sizeof *sorted), sum = 0;
+  if (sorted == NULL) exit(1);
+  double begin = now();
+  for (int rung = 0; rung < RUNGS; rung++) {
+    for (int64_t n = 0; n < members; n++) {
+      double x = (double)(cl_mix64((uint64_t)(n * 8 + rung)) >> 11) * 0x1p-53;
+      int64_t lo = 0, hi = n;
+      while (lo < hi) {
+        int64_t middle = lo + (hi - lo) / 2;
+        if (sorted[middle] < x)
+          lo = middle + 1;
+        else
+          hi = middle;
+      }
+      memmove(&sorted[lo + 1], &sorted[lo], (size_t)(n - lo) * sizeof *sorted);
+      sorted[lo] = x;
+    }
+    sum += sorted[members / 2];
+  }
+  double us = (now() - begin) / (double)(members * RUNGS) * 1e6;
+  if (!(sum > 0)) exit(1);
+  cl_free(sorted);
+  return us;
+}
+
+int main(int argc, char **argv) {
+  int64_t members = argc > 1 ? strtoll(argv[1], NULL, 10) : 10000;
+  double limit = insertion_us(members);
+  measure(members, "pbt", "{\"method\": \"pbt\"}", false, limit);
+  measure(members, "pbt, sync", "{\"method\": \"pbt\", \"sync\": true}", false, limit);
+  measure(members, "pbt, ordered", "{\"method\": \"pbt\"}", true, limit);
+  measure(members, "pbt, ttest", "{\"method\": \"pbt\", \"exploit\": \"ttest\", \"last\": 3, \"p\": 0.5}",
+          false, limit);
+  measure(members, "epbt", "{\"method\": \"epbt\"}", false, limit);
+  measure(members, "mf_pbt", "{\"method\": \"mf_pbt\"}", false, limit);
+  return 0;
+}
