@@ -21,6 +21,8 @@ extern const struct cl_cli_command cl_command_eval;
 extern const struct cl_cli_command cl_command_confirm;
 extern const struct cl_cli_command cl_command_schedule;
 extern const struct cl_cli_command cl_command_compare;
+extern const struct cl_cli_command cl_command_replay;
+extern const struct cl_cli_command cl_command_assess;
 extern const struct cl_cli_command cl_command_log;
 extern const struct cl_cli_command cl_command_export;
 extern const struct cl_cli_command cl_command_import;
@@ -59,6 +61,8 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_confirm,
   &cl_command_schedule,
   &cl_command_compare,
+  &cl_command_replay,
+  &cl_command_assess,
   &cl_command_log,
   &cl_command_export,
   &cl_command_import,

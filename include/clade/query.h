@@ -362,6 +362,26 @@ enum clade_schedule_form { CLADE_SCHEDULE_YAML = 1, CLADE_SCHEDULE_JSON, CLADE_S
 CLADE_API int clade_schedule_write(const struct clade_schedule *s, enum clade_schedule_form form,
                                    struct clade_text *ret, struct cl_err *e);
 
+/* What a replay study has come to. */
+struct clade_replay_run {
+  int64_t trial, seed;
+  const char *state;
+  double value; /* NaN = none */
+};
+struct clade_replay_outcome {
+  const char *study; /* that the schedule comes from; null = not said */
+  int64_t trial;     /* 0 = not said */
+  double own;        /* what that trial scored; NaN where its study is not in this store */
+  bool fresh;        /* each run had a seed of its own; else that of the root */
+  const char *metric, *goal;
+  struct clade_confirmed scores; /* of the runs that have one */
+  size_t n_runs;
+  const struct clade_replay_run *runs;
+};
+/* Cost O(trials). CLADE_EINVAL: the study replays no schedule. Gives *ret; free with clade_replay_free. */
+CLADE_API int clade_replay_read(struct clade_reader *r, struct clade_replay_outcome **ret, struct cl_err *e);
+CLADE_API void clade_replay_free(struct clade_replay_outcome *o); /* null is allowed */
+
 /* Confirming: claimed scores beside those on fresh seeds. */
 
 struct clade_confirm_row {

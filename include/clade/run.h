@@ -188,6 +188,31 @@ CLADE_API int clade_confirm(const struct clade_resume_options *engine,
                             const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
                             struct cl_err *e);
 
+/* Train with a schedule again: what clade_schedule_read and clade_schedule_load tell of. */
+struct clade_replay_options {
+  const char *schedule; /* a file (YAML, JSON, Ray's pbt_policy_….txt); or an address: STUDY (its best trial),
+                           STUDY/7 */
+  int64_t seeds; /* so many runs, each with a seed of its own; 0: one, with the seed of the schedule's root */
+};
+
+/* Make a study whose trials (role replay) begin with the schedule's first values and change them at its
+ * steps, and run it to its end; interrupted, clade_resume goes on with it. `options` (may be null): store,
+ * spec (null: program and space of the study that the schedule comes from, which is then in the store), name
+ * (null: STUDY-replay, STUDY-replay-2 …), parallel, seed, devices. A value that only a new process takes up
+ * is changed by one that begins from the trial's own state. CLADE_ENOTFOUND; CLADE_ESPEC: the schedule does
+ * not fit the space, naming the step; the errors of clade_run. */
+CLADE_API int clade_replay(const struct clade_run_options *options, const struct clade_replay_options *what,
+                           const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
+                           struct cl_err *e);
+
+/* The one training that may look at test data (CLADE_FINAL=1): the schedule of this trial, from its root's
+ * first values and seed; 0: of the best trial, or of the study's own schedule if it replays one. A trial of
+ * role assess; every start of one is an event, and clade_best tells how many there were. One that was
+ * interrupted is gone on with. Errors as clade_resume; CLADE_EINVAL: the trial has not ended. */
+CLADE_API int clade_assess(const struct clade_resume_options *engine, int64_t trial,
+                           const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
+                           struct cl_err *e);
+
 #ifdef __cplusplus
 }
 #endif

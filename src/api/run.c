@@ -4,6 +4,7 @@
 #include "api/check.h"
 #include "base/err.h"
 #include "clade/run.h"
+#include "run/replay.h"
 #include "run/run.h"
 #include "worker/keeper.h"
 
@@ -25,7 +26,7 @@ int clade_resume(const struct clade_resume_options *options, const struct clade_
   CL_TRY(cl_check_slots(options->parallel, e));
   memset(ret, 0, sizeof *ret);
   ret->reason = "";
-  return cl_resume(options, NULL, NULL, callbacks, ret, e);
+  return cl_resume(options, NULL, callbacks, ret, e);
 }
 
 int clade_confirm(const struct clade_resume_options *engine, const struct clade_confirm_options *what,
@@ -43,5 +44,36 @@ int clade_confirm(const struct clade_resume_options *engine, const struct clade_
   struct cl_confirm_plan plan = {.repeats = what->repeats, .total = what->total};
   memset(ret, 0, sizeof *ret);
   ret->reason = "";
-  return cl_resume(engine, &choice, &plan, callbacks, ret, e);
+  return cl_resume(engine, &(struct cl_aside_plan){.confirm = &choice, .confirm_plan = &plan}, callbacks, ret,
+                   e);
+}
+
+int clade_replay(const struct clade_run_options *options, const struct clade_replay_options *what,
+                 const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
+                 struct cl_err *e) {
+  static const struct clade_run_options usual = {0};
+  if (what == NULL || what->schedule == NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "say which schedule to replay: a file, or STUDY/TRIAL");
+  if (what->seeds < 0 || what->seeds > CL_REPLAY_SEEDS_MAX)
+    return CL_FAIL(e, CLADE_EINVAL,
+                   "%lld runs are not possible: between 1 and %d are, or 0 for one with its own seed",
+                   (long long)what->seeds, CL_REPLAY_SEEDS_MAX);
+  if (options == NULL) options = &usual;
+  CL_TRY(cl_check_slots(options->parallel, e));
+  memset(ret, 0, sizeof *ret);
+  ret->reason = "";
+  return cl_replay(options, what, callbacks, ret, e);
+}
+
+int clade_assess(const struct clade_resume_options *engine, int64_t trial,
+                 const struct clade_run_callbacks *callbacks, struct clade_run_result *ret,
+                 struct cl_err *e) {
+  if (engine == NULL || engine->study == NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "name the study whose winner is to be assessed");
+  if (trial < 0)
+    return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
+  CL_TRY(cl_check_slots(engine->parallel, e));
+  memset(ret, 0, sizeof *ret);
+  ret->reason = "";
+  return cl_assess(engine, trial, callbacks, ret, e);
 }

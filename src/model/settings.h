@@ -22,13 +22,14 @@
  *   repeats?         true when trials repeat the tuned values (hp_tuning: false)
  *   limits           {time_s, memory_bytes, retries, max_failures, grace_s, reconnect_s}, each optional
  *   gpus?            array of strings
- *   history?         array of strings: names of the studies whose results were copied in (`imported`)
- *   directory?       string: absolute parent of the trial directories
- *   tensorboard?     true: trials write event files as well
- *   paused?          array of trial numbers: a person has paused the study. Nothing is proposed or started;
- * these trials were paused with it and are continued with it last_id?         integer: the highest id of a
- * hyperparameter that an update has removed dump?            string: template of {spec} / CLADE_SPEC, filled
- * per trial by cl_spec_dump (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
+ *   replay?          {schedule, hash, fresh, foreign}: trials of role replay follow this schedule
+ * (model/timetable.h), each with a seed of its own if `fresh`; nothing is searched history?         array of
+ * strings: names of the studies whose results were copied in (`imported`) directory?       string: absolute
+ * parent of the trial directories tensorboard?     true: trials write event files as well paused? array of
+ * trial numbers: a person has paused the study. Nothing is proposed or started; these trials were paused with
+ * it and are continued with it last_id?         integer: the highest id of a hyperparameter that an update
+ * has removed dump?            string: template of {spec} / CLADE_SPEC, filled per trial by cl_spec_dump
+ * (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
  *
  * A hyperparameter is {id, name, domain: "float"|"int"|"ordered"|"unordered"|"constant"} and
  *   scale?           "linear" (also when absent) | "log" | "logit" | "normal" | "lognormal"

@@ -33,7 +33,7 @@ static int64_t count_assessments(const struct cl_study *s) {
   if (cl_study_head(s)->counted == trials) return 0; /* all are searched or enqueued */
   for (int64_t i = 1; i <= trials; i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
-    if (t != NULL && t->head.role == CL_ROLE_ASSESS && t->head.attempt > 0) n++;
+    if (t != NULL && t->head.role == CL_ROLE_ASSESS) n += t->head.attempt; /* every start may have looked */
   }
   return n;
 }

@@ -111,7 +111,8 @@ static int64_t count_pending(const struct cl_confirmer *c) {
   return sum;
 }
 
-bool cl_confirmer_is_hopeless(const struct cl_confirmer *c) {
+static bool is_hopeless(const void *ctx) {
+  const struct cl_confirmer *c = ctx;
   int64_t failed = 0, scored = 0, most = cl_study_settings(study_of(c))->max_failures;
   for (size_t i = 0; i < c->n; i++) {
     failed += c->rows[i].failed;
@@ -132,10 +133,9 @@ int cl_confirmer_turn(struct cl_confirmer *c, int worker, struct cl_err *e) {
   c->exhausted = false;
   if (count_pending(c) >= cl_study_slots(s)) return 0;
   double sign = cl_objective_sign(&cl_study_settings(s)->objectives[0]);
-  int64_t next = cl_confirmer_is_hopeless(c)
-                     ? -1
-                     : cl_confirm_next(c->rows, c->n, &c->plan, sign, (uint64_t)cl_study_seed(s),
-                                       cl_study_trials(s) + 1);
+  int64_t next = is_hopeless(c) ? -1
+                                : cl_confirm_next(c->rows, c->n, &c->plan, sign, (uint64_t)cl_study_seed(s),
+                                                  cl_study_trials(s) + 1);
   c->exhausted = next < 0;
   return next < 0 ? 0 : propose(c, &c->rows[next], e);
 }
@@ -146,13 +146,15 @@ bool cl_confirmer_is_over(const struct cl_confirmer *c) {
 
 /* Telling. */
 
-int64_t cl_confirmer_ended(const struct cl_confirmer *c) {
+static int64_t ended(const void *ctx) {
+  const struct cl_confirmer *c = ctx;
   int64_t sum = 0;
   for (size_t i = 0; i < c->n; i++) sum += c->rows[i].runs.n + c->rows[i].failed;
   return sum;
 }
 
-int64_t cl_confirmer_planned(const struct cl_confirmer *c) {
+static int64_t planned(const void *ctx) {
+  const struct cl_confirmer *c = ctx;
   int64_t sum = 0, there = 0;
   for (size_t i = 0; i < c->n; i++) {
     int64_t used = c->rows[i].runs.n + c->rows[i].failed + c->rows[i].pending;
@@ -163,7 +165,8 @@ int64_t cl_confirmer_planned(const struct cl_confirmer *c) {
   return sum;
 }
 
-void cl_confirmer_describe(const struct cl_confirmer *c, struct cl_text *ret) {
+static void describe(const void *ctx, struct cl_text *ret) {
+  const struct cl_confirmer *c = ctx;
   const struct cl_study *s = study_of(c);
   const struct cl_space *space = cl_study_space(s);
   struct cl_value *values = cl_alloc_array((size_t)space->n, sizeof *values);
@@ -178,6 +181,14 @@ void cl_confirmer_describe(const struct cl_confirmer *c, struct cl_text *ret) {
     }
   }
   cl_free(values);
+}
+
+static bool is_over(const void *ctx) {
+  return cl_confirmer_is_over(ctx);
+}
+
+struct cl_run_aside cl_confirmer_aside(const struct cl_confirmer *c) {
+  return (struct cl_run_aside){CL_ROLE_CONFIRM, planned, ended, is_over, is_hopeless, describe, c};
 }
 
 /* Making. */
@@ -198,9 +209,9 @@ int cl_confirmer_create(struct cl_log *log, const struct cl_confirm_choice *choi
   if (cl_study_settings(cl_log_study(log))->schedule != NULL)
     return CL_FAIL(
         e, CLADE_EUNSUPPORTED,
-        "'%s' has a schedule, which changes trials while they train: a run with one set of values cannot confirm "
-        "them",
-        cl_study_name(cl_log_study(log)));
+        "'%s' has a schedule, which changes values while trials train: a run with one set of values cannot confirm "
+        "them. `clade replay %s --seeds 10` trains with the schedule of its winner on fresh seeds",
+        cl_study_name(cl_log_study(log)), cl_study_name(cl_log_study(log)));
   struct cl_confirmer *c = cl_alloc(sizeof *c);
   if (c == NULL) return CL_FAIL_NOMEM(e);
   c->log = log;

@@ -7,6 +7,7 @@
 
 #include "clade/run.h"
 #include "query/confirm.h"
+#include "run/aside.h"
 #include "store/log.h"
 
 struct cl_confirmer;
@@ -24,14 +25,8 @@ int cl_confirmer_turn(struct cl_confirmer *c, int worker, struct cl_err *e);
 
 /* All that was planned has ended. */
 bool cl_confirmer_is_over(const struct cl_confirmer *c);
-/* The first runs all failed (settings.max_failures of them), so no more are proposed. */
-bool cl_confirmer_is_hopeless(const struct cl_confirmer *c);
-
-/* Runs planned in all, those that are there already included; and those that have ended. */
-int64_t cl_confirmer_planned(const struct cl_confirmer *c);
-int64_t cl_confirmer_ended(const struct cl_confirmer *c);
-
-/* Lines for people: what is confirmed, "trial 17  0.045  lr=0.01 …". */
-void cl_confirmer_describe(const struct cl_confirmer *c, struct cl_text *ret);
+/* Runs planned and ended; hopeless when the first runs all failed (settings.max_failures of them), so no more
+ * are proposed; described as "trial 17  0.045  lr=0.01 …", a line each. */
+struct cl_run_aside cl_confirmer_aside(const struct cl_confirmer *c);
 
 #endif

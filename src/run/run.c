@@ -130,9 +130,10 @@ static int resume(const struct clade_resume_options *options, struct cl_session_
   return cl_session_run(&session, ret, e);
 }
 
-int cl_resume(const struct clade_resume_options *options, const struct cl_confirm_choice *confirm,
-              const struct cl_confirm_plan *plan, const struct clade_run_callbacks *callbacks,
-              struct clade_run_result *ret, struct cl_err *e) {
+int cl_resume(const struct clade_resume_options *options, const struct cl_aside_plan *aside,
+              const struct clade_run_callbacks *callbacks, struct clade_run_result *ret, struct cl_err *e) {
+  static const struct cl_aside_plan none = {0};
+  if (aside == NULL) aside = &none;
   char *here = cl_working_directory();
   char *address = here == NULL ? NULL : cl_store_choose(options->store, NULL, here);
   struct cl_store *store = NULL;
@@ -145,8 +146,12 @@ int cl_resume(const struct clade_resume_options *options, const struct cl_confir
   if (status == 0) status = read_origin(store, study, &origin, e);
   if (status == 0) status = cl_history_import(store, study, callbacks, e);
   cl_store_close(store);
-  struct cl_session_options session = {
-      .address = address, .study = study, .callbacks = callbacks, .confirm = confirm, .confirm_plan = plan};
+  struct cl_session_options session = {.address = address,
+                                       .study = study,
+                                       .callbacks = callbacks,
+                                       .confirm = aside->confirm,
+                                       .confirm_plan = aside->confirm_plan,
+                                       .repeat = aside->repeat};
   if (status == 0) status = resume(options, session, &origin, ret, e);
   cl_free(origin.name);
   cl_free(origin.provenance);

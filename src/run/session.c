@@ -28,8 +28,12 @@ struct session {
   struct cl_store *store;
   struct cl_log *log;
   struct cl_worker *worker;
-  struct cl_engine *engine; /* one of the two decides */
+  struct cl_engine *engine; /* one of the three decides */
   struct cl_confirmer *confirmer;
+  struct cl_repeater *repeater;
+  struct cl_repeat_plan replay; /* of a replay study */
+  struct cl_follower *follower;
+  struct cl_run_aside aside; /* role CL_ROLE_NONE: the engine decides */
   struct cl_run_view *view;
   int signal, n_signals; /* the first one; how many came */
   int slots;             /* as `parallel` of the settings was when the worker was last told */
@@ -157,6 +161,8 @@ static int list_gpus(const struct cl_settings *settings, int *ret_n, const char 
 /* A worker knows nothing of schedulers but the step of the first question. */
 static double first_until(void *ctx, const struct cl_trial *t) {
   const struct session *s = ctx;
+  double until;
+  if (cl_follower_until(s->follower, t, &until)) return until;
   return cl_schedule_until(cl_study_settings(cl_log_study(s->log)), t);
 }
 
@@ -171,7 +177,7 @@ static int start_worker(struct session *s, struct cl_err *e) {
                                 .gpus = s->options->gpus,
                                 .store = s->options->address,
                                 .provenance = s->options->provenance,
-                                .roles = s->options->confirm == NULL ? 0 : 1u << CL_ROLE_CONFIRM,
+                                .roles = s->aside.role == CL_ROLE_NONE ? 0 : 1u << s->aside.role,
                                 .grace_s = s->options->grace_s,
                                 .until = first_until,
                                 .say = say_worker,
@@ -215,19 +221,38 @@ static int check_files(const struct session *s, struct cl_err *e) {
   return 0;
 }
 
+/* What decides in the place of an engine, if something does. */
+static int start_aside(struct session *s, struct cl_err *e) {
+  const struct cl_settings *settings = cl_study_settings(cl_log_study(s->log));
+  const struct cl_repeat_plan *plan = s->options->repeat;
+  if (s->options->confirm != NULL) {
+    CL_TRY(cl_confirmer_create(s->log, s->options->confirm, s->options->confirm_plan, &s->confirmer, e));
+    s->aside = cl_confirmer_aside(s->confirmer);
+    return 0;
+  }
+  if (plan == NULL && json_object_get(settings->json, "replay") != NULL) {
+    CL_TRY(cl_replay_plan(settings, &s->replay, e));
+    plan = &s->replay;
+  }
+  if (plan == NULL) return 0;
+  CL_TRY(cl_repeater_create(s->log, plan, &s->repeater, e));
+  s->aside = cl_repeater_aside(s->repeater);
+  return 0;
+}
+
 static int start(struct session *s, struct cl_err *e) {
   struct cl_store_options store = {.mode = CL_STORE_WRITE,
                                    .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
   CL_TRY(check_files(s, e));
   CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
   CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));
-  if (s->options->confirm != NULL) /* it hears of events before the view, which asks it */
-    CL_TRY(cl_confirmer_create(s->log, s->options->confirm, s->options->confirm_plan, &s->confirmer, e));
+  CL_TRY(start_aside(s, e)); /* it hears of events before the view, which asks it */
+  CL_TRY(cl_follower_create(s->log, say_worker, s, &s->follower, e));
   CL_TRY(cl_run_view_create(s->log, s->options->callbacks, &s->view, e));
-  cl_run_view_confirm(s->view, s->confirmer);
+  if (s->aside.role != CL_ROLE_NONE) cl_run_view_show_aside(s->view, &s->aside);
   CL_TRY(start_loop(s, e));
   CL_TRY(start_worker(s, e));
-  if (s->options->confirm == NULL) CL_TRY(start_engine(s, e));
+  if (s->aside.role == CL_ROLE_NONE) CL_TRY(start_engine(s, e));
   cl_run_view_begin(s->view, s->slots);
   return 0;
 }
@@ -244,6 +269,8 @@ static int follow_slots(struct session *s, struct cl_err *e) {
 }
 
 static int decide(struct session *s, struct cl_err *e) {
+  CL_TRY(cl_follower_turn(s->follower, cl_worker_number(s->worker), e));
+  if (s->repeater != NULL) return cl_repeater_turn(s->repeater, cl_worker_number(s->worker), e);
   if (s->confirmer != NULL) return cl_confirmer_turn(s->confirmer, cl_worker_number(s->worker), e);
   return cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e);
 }
@@ -264,7 +291,7 @@ static int turn(struct session *s, struct cl_err *e) {
 static bool is_over(struct session *s) {
   if (cl_worker_busy(s->worker) > 0) return false;
   if (s->n_signals > 0) return true;
-  return s->confirmer != NULL ? cl_confirmer_is_over(s->confirmer) : cl_engine_is_over(s->engine);
+  return s->engine != NULL ? cl_engine_is_over(s->engine) : s->aside.is_over(s->aside.ctx);
 }
 
 static int run_loop(struct session *s, struct cl_err *e) {
@@ -298,7 +325,7 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   struct session s = {.options = options};
   int status = start(&s, e);
   if (status == 0) status = run_loop(&s, e);
-  if (s.view != NULL && s.worker != NULL && (s.engine != NULL || s.confirmer != NULL))
+  if (s.view != NULL && s.worker != NULL && (s.engine != NULL || s.aside.role != CL_ROLE_NONE))
     cl_run_view_progress(s.view, s.worker, decides(&s));
   cl_worker_destroy(s.worker);
   cl_engine_destroy(s.engine);
@@ -307,7 +334,9 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   (void)snprintf(ret->store, sizeof ret->store, "%s", options->address);
   ret->signal = s.signal;
   cl_run_view_destroy(s.view);
+  cl_follower_destroy(s.follower);
   cl_confirmer_destroy(s.confirmer);
+  cl_repeater_destroy(s.repeater);
   cl_log_close(s.log);
   cl_store_close(s.store);
   return status;

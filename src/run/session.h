@@ -5,6 +5,7 @@
 
 #include "clade/run.h"
 #include "query/confirm.h"
+#include "run/repeat.h"
 #include "store/log.h"
 
 struct cl_session_options {
@@ -21,6 +22,8 @@ struct cl_session_options {
   /* Confirm winners in place of searching: no engine decides, and trials of other roles are left alone. */
   const struct cl_confirm_choice *confirm; /* null: search; the two borrow */
   const struct cl_confirm_plan *confirm_plan;
+  const struct cl_repeat_plan *repeat; /* not null: run this again in place of searching; borrows. A replay
+                                          study does so by itself */
 };
 
 /* Run it to its end. Blocks. Fills *ret. */

@@ -18,8 +18,8 @@ struct cl_run_view {
   int64_t began_us, results_at_begin;
   struct cl_value *room; /* an assignment; the space may grow */
   size_t cap_room;
-  const struct cl_confirmer *confirmer; /* null: a search is shown */
-  int64_t *others;                      /* trials that are no part of the search */
+  struct cl_run_aside aside; /* role CL_ROLE_NONE: a search is shown */
+  int64_t *others;           /* trials that are no part of the search */
   size_t n_others, cap_others;
   struct cl_text text, shown; /* shown: values of the slots and of the best, one after the other */
 };
@@ -32,13 +32,17 @@ static bool is_result(const struct cl_study *s, const struct cl_trial *t) {
   return t != NULL && cl_state_is_result(cl_study_head(s), &t->head);
 }
 
+static bool is_aside(const struct cl_run_view *v) {
+  return v->aside.role != CL_ROLE_NONE;
+}
+
 static bool is_other(const struct cl_trial *t) {
-  return t->head.role == CL_ROLE_CONFIRM || t->head.role == CL_ROLE_ASSESS;
+  return t->head.role == CL_ROLE_CONFIRM || t->head.role == CL_ROLE_ASSESS || t->head.role == CL_ROLE_REPLAY;
 }
 
 /* Does this run tell of it? */
 static bool is_shown(const struct cl_run_view *v, const struct cl_trial *t) {
-  return v->confirmer != NULL ? t->head.role == CL_ROLE_CONFIRM : !is_other(t);
+  return is_aside(v) ? t->head.role == v->aside.role : !is_other(t);
 }
 
 static bool add_other(struct cl_run_view *v, const struct cl_trial *t) {
@@ -51,19 +55,19 @@ static bool add_other(struct cl_run_view *v, const struct cl_trial *t) {
 /* Trials in this state that this run tells of. */
 static int64_t count(const struct cl_run_view *v, int state) {
   const struct cl_study *s = study_of(v);
-  int64_t others = 0, confirming = 0;
+  int64_t others = 0, shown = 0;
   for (size_t i = 0; i < v->n_others; i++) {
     const struct cl_head *h = &cl_study_trial(s, v->others[i])->head;
     others += h->state == state;
-    confirming += h->state == state && h->role == CL_ROLE_CONFIRM;
+    shown += h->state == state && h->role == v->aside.role;
   }
-  return v->confirmer != NULL ? confirming : cl_study_count(s, state) - others;
+  return is_aside(v) ? shown : cl_study_count(s, state) - others;
 }
 
 static int64_t count_results(const struct cl_run_view *v) {
   static const int states[] = {CL_COMPLETE, CL_PRUNED, CL_FAILED, CL_DIVERGED, CL_INFEASIBLE};
   int64_t sum = 0;
-  if (v->confirmer != NULL) return cl_confirmer_ended(v->confirmer);
+  if (is_aside(v)) return v->aside.ended(v->aside.ctx);
   for (size_t i = 0; i < sizeof states / sizeof *states; i++) sum += count(v, states[i]);
   return sum;
 }
@@ -90,7 +94,7 @@ static void write_values(struct cl_run_view *v, const struct cl_trial *t, bool b
 }
 
 static int64_t count_planned(const struct cl_run_view *v) {
-  return v->confirmer != NULL ? cl_confirmer_planned(v->confirmer) : cl_study_head(study_of(v))->budget;
+  return is_aside(v) ? v->aside.planned(v->aside.ctx) : cl_study_head(study_of(v))->budget;
 }
 
 static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
@@ -103,7 +107,7 @@ static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
       .state = cl_state_name(t->head.state),
       .value = t->value,
       .elapsed_s = t->started_ms < 0 ? NAN : (double)(cl_log_now_ms(v->log) - t->started_ms) / 1000,
-      .is_best = v->confirmer == NULL && cl_study_best(s) == t->number,
+      .is_best = !is_aside(v) && cl_study_best(s) == t->number,
       .results = count_results(v),
       .trials = count_planned(v),
       .values = cl_text_get(&v->text)};
@@ -166,8 +170,8 @@ void cl_run_view_destroy(struct cl_run_view *v) {
   cl_free(v);
 }
 
-void cl_run_view_confirm(struct cl_run_view *v, const struct cl_confirmer *confirmer) {
-  v->confirmer = confirmer;
+void cl_run_view_show_aside(struct cl_run_view *v, const struct cl_run_aside *aside) {
+  v->aside = *aside;
   v->results_at_begin = count_results(v);
 }
 
@@ -176,8 +180,8 @@ void cl_run_view_begin(const struct cl_run_view *v, int slots) {
   const struct cl_space *space = cl_study_space(s);
   if (v->callbacks.begin == NULL) return;
   struct cl_text lines = {0};
-  if (v->confirmer != NULL) cl_confirmer_describe(v->confirmer, &lines);
-  for (int i = 0; i < space->n && v->confirmer == NULL; i++) {
+  if (is_aside(v)) v->aside.describe(v->aside.ctx, &lines);
+  for (int i = 0; i < space->n && !is_aside(v); i++) {
     if (i > 0) cl_text_add(&lines, "\n");
     cl_space_describe(&space->items[i], space, &lines);
   }
@@ -276,9 +280,9 @@ static const char *reason_name(int reason) {
 }
 
 static const char *reason_of(const struct cl_run_view *v) {
-  if (v->confirmer == NULL) return reason_name(cl_study_reason(study_of(v)));
-  if (cl_confirmer_is_hopeless(v->confirmer)) return "failures";
-  return cl_confirmer_is_over(v->confirmer) ? "budget" : "";
+  if (!is_aside(v)) return reason_name(cl_study_reason(study_of(v)));
+  if (v->aside.is_hopeless(v->aside.ctx)) return "failures";
+  return v->aside.is_over(v->aside.ctx) ? "budget" : "";
 }
 
 static int64_t last_failed(const struct cl_run_view *v) {

@@ -4,7 +4,7 @@
 #define CL_RUN_VIEW_H
 
 #include "clade/run.h"
-#include "run/confirm.h"
+#include "run/aside.h"
 #include "store/log.h"
 #include "worker/worker.h"
 
@@ -16,9 +16,9 @@ int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *cal
                        struct cl_run_view **ret, struct cl_err *e);
 void cl_run_view_destroy(struct cl_run_view *v); /* null is allowed */
 
-/* Tell of the confirm trials only, and nothing of the search (keeps the confirmer; null: of the search).
- * Without it confirm trials and assessments are left out. */
-void cl_run_view_confirm(struct cl_run_view *v, const struct cl_confirmer *confirmer);
+/* Tell of the trials of that role only, and nothing of the search (keeps what it points to). Without it the
+ * trials of confirmations, assessments and replays are left out. */
+void cl_run_view_show_aside(struct cl_run_view *v, const struct cl_run_aside *aside);
 
 void cl_run_view_begin(const struct cl_run_view *v, int slots);
 void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool deciding);

@@ -1,0 +1,225 @@
+/* clade replay SCHEDULE: train with the values of a schedule again */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/engine_options.h"
+#include "cli/failures.h"
+#include "cli/live.h"
+#include "cli/rows.h"
+#include "view/number.h"
+#include "view/safe.h"
+#include "view/table.h"
+
+struct options {
+  const char *spec, *name;
+  bool again;
+  struct cl_cli_integer seeds, seed;
+  struct cl_cli_engine_options engine;
+};
+
+/* For people. */
+
+static void add_value(struct cl_view_table *t, double x) {
+  if (isnan(x))
+    cl_view_table_add_blank(t);
+  else
+    cl_view_table_add_number(t, x, CL_TONE_PLAIN);
+}
+
+static void write_table(struct cl_cli *cli, const struct clade_replay_outcome *o) {
+  struct cl_view_table table = {0};
+  cl_view_table_add_column(&table, "trial", 0, CL_VIEW_AUTO);
+  cl_view_table_add_column(&table, "seed", 1, CL_VIEW_AUTO);
+  cl_view_table_add_column(&table, "state", 1, CL_VIEW_AUTO);
+  cl_view_table_add_column(&table, o->metric, 0, CL_VIEW_AUTO);
+  for (size_t i = 0; i < o->n_runs; i++) {
+    cl_view_table_add_number(&table, (double)o->runs[i].trial, CL_TONE_PLAIN);
+    cl_view_table_add_number(&table, (double)o->runs[i].seed, CL_TONE_PLAIN);
+    cl_view_table_add_text(&table, o->runs[i].state, CL_TONE_PLAIN);
+    add_value(&table, o->runs[i].value);
+  }
+  cl_view_table_write(&table, &cli->out, &cli->text);
+  cl_view_table_done(&table);
+}
+
+static void write_verdict(struct cl_cli *cli, const struct clade_replay_outcome *o) {
+  struct clade_text *t = &cli->text;
+  char a[CL_VIEW_NUMBER_MAX], b[CL_VIEW_NUMBER_MAX];
+  cl_view_tone_begin(t, &cli->out, CL_TONE_STRONG);
+  if (o->scores.n == 0)
+    clade_text_add(t, "no run has come to a score");
+  else
+    clade_text_format(t, "the schedule gives %s", cl_view_short(o->scores.mean, 6, a));
+  cl_view_tone_end(t, &cli->out, CL_TONE_STRONG);
+  if (o->scores.n > 1)
+    clade_text_format(t, " %s %s (95 %%)", cli->out.utf8 ? "±" : "+-",
+                      cl_view_short((o->scores.hi - o->scores.lo) / 2, 2, b));
+  if (o->scores.n > 0)
+    clade_text_format(t, ", %s%" PRId64 " run%s %s", o->scores.n > 1 ? "the mean of " : "from ", o->scores.n,
+                      o->scores.n == 1 ? "" : "s",
+                      o->fresh ? "on fresh seeds" : "with the seed of the trial that it began with");
+  clade_text_add_char(t, '\n');
+  if (isnan(o->own)) return;
+  clade_text_add(t, "its own score was ");
+  clade_text_add(t, cl_view_short(o->own, 6, a));
+  clade_text_add(t, " (");
+  cl_view_add_safe(t, o->study, &cli->out);
+  clade_text_format(t, "/%" PRId64 ")\n", o->trial);
+}
+
+/* For programs. */
+
+static void add_number(struct clade_text *t, const char *key, double x) {
+  clade_text_format(t, ", \"%s\": ", key);
+  if (isnan(x))
+    clade_text_add(t, "null");
+  else
+    clade_text_add_json_number(t, x);
+}
+
+static void write_json(struct clade_text *t, const struct clade_replay_outcome *o, const char *name) {
+  clade_text_add(t, "{\"replay\": ");
+  clade_text_add_json(t, name);
+  clade_text_add(t, ", \"study\": ");
+  if (o->study == NULL)
+    clade_text_add(t, "null");
+  else
+    clade_text_add_json(t, o->study);
+  if (o->trial == 0)
+    clade_text_add(t, ", \"trial\": null");
+  else
+    clade_text_format(t, ", \"trial\": %" PRId64, o->trial);
+  add_number(t, "own", o->own);
+  clade_text_format(t, ", \"fresh\": %s, \"n\": %" PRId64, o->fresh ? "true" : "false", o->scores.n);
+  add_number(t, "mean", o->scores.mean);
+  add_number(t, "sd", o->scores.sd);
+  clade_text_add(t, ", \"interval\": ");
+  if (o->scores.n > 1) {
+    clade_text_add_char(t, '[');
+    clade_text_add_json_number(t, o->scores.lo);
+    clade_text_add(t, ", ");
+    clade_text_add_json_number(t, o->scores.hi);
+    clade_text_add_char(t, ']');
+  } else
+    clade_text_add(t, "null");
+  clade_text_add(t, ", \"runs\": [");
+  for (size_t i = 0; i < o->n_runs; i++) {
+    const struct clade_replay_run *r = &o->runs[i];
+    clade_text_format(t, "%s{\"trial\": %" PRId64 ", \"seed\": %" PRId64 ", \"state\": \"%s\"",
+                      i > 0 ? ", " : "", r->trial, r->seed, r->state);
+    add_number(t, "value", r->value);
+    clade_text_add_char(t, '}');
+  }
+  clade_text_add(t, "]}\n");
+}
+
+static int show(struct cl_cli *cli, const struct clade_run_result *r) {
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  struct clade_replay_outcome *o = NULL;
+  struct cl_err e = {0};
+  int status = clade_store_open(r->store, &store, &e);
+  if (status == 0) status = clade_reader_open(store, r->study, &reader, &e);
+  if (status == 0) status = clade_replay_read(reader, &o, &e);
+  if (status == 0 && cli->json) write_json(&cli->text, o, r->study);
+  if (status == 0 && !cli->json) {
+    write_table(cli, o);
+    write_verdict(cli, o);
+  }
+  clade_replay_free(o);
+  clade_reader_close(reader);
+  clade_store_close(store);
+  return status < 0 ? cl_cli_fail(cli, &e) : CL_EXIT_DONE;
+}
+
+/* Doing it. */
+
+static int replay(struct cl_cli *cli, const struct options *o, const struct clade_replay_options *what) {
+  struct cl_cli_gpus gpus;
+  struct cl_cli_live live;
+  struct clade_run_result result = {.reason = ""};
+  struct cl_err e = {0};
+  int status = cl_cli_gpus_make(cli, &o->engine.gpus, &gpus);
+  if (status != 0) return status;
+  struct clade_run_options run = {.store = cli->store_typed,
+                                  .spec = o->spec,
+                                  .name = o->name,
+                                  .again = o->again,
+                                  .parallel = (int)o->engine.slots.value,
+                                  .has_seed = o->seed.given,
+                                  .seed = o->seed.value,
+                                  .sync_full = o->engine.sync != NULL && strcmp(o->engine.sync, "full") == 0,
+                                  .n_gpus = gpus.n,
+                                  .gpus = gpus.names,
+                                  .grace_s = o->engine.grace.value};
+  cl_cli_live_init(&live, cli);
+  struct clade_run_callbacks callbacks = cl_cli_live_callbacks(&live);
+  status = clade_replay(&run, what, &callbacks, &result, &e);
+  cl_cli_live_end(&live);
+  if (status == 0) cl_cli_explain_failures(&live, &result);
+  cl_cli_live_done(&live);
+  cl_cli_gpus_done(&gpus);
+  if (status < 0) return cl_cli_fail(cli, &e);
+  status = show(cli, &result);
+  if (status != 0) return status;
+  if (strcmp(result.reason, "failures") == 0) return CL_EXIT_FAILED;
+  if (result.signal == 0 || result.reason[0] != '\0') return CL_EXIT_DONE;
+  cl_cli_note(cli, "interrupted: clade resume %s goes on with it", result.study);
+  return 128 + result.signal;
+}
+
+static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
+  (void)rest;
+  const struct options *o = options;
+  int noun = cl_cli_skip_noun(argc, argv, false);
+  if (argc <= noun)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "say which schedule to replay: a file, or STUDY/TRIAL");
+  struct clade_replay_options what = {.schedule = argv[noun], .seeds = o->seeds.value};
+  return replay(cli, o, &what);
+}
+
+#define AT(member) offsetof(struct options, member)
+static const struct cl_cli_option options[] = {
+    {CL_OPTION_INTEGER, 'n', "seeds", AT(seeds), "N",
+     "so many runs on fresh seeds (without it: one, with the seed of the schedule's first trial)", NULL, 1,
+     1e6},
+    {CL_OPTION_TEXT, '\0', "spec", AT(spec), "SPEC",
+     "program and space from this file (without it: those of the study that the schedule comes from)"},
+    {CL_OPTION_TEXT, '\0', "name", AT(name), "NAME", "of the new study (STUDY-replay)"},
+    {CL_OPTION_FLAG, '\0', "again", AT(again), NULL, "the name is taken: NAME-2, NAME-3 …"},
+    {CL_OPTION_INTEGER, '\0', "seed", AT(seed), "SEED", "of the new study: its fresh seeds follow from it",
+     NULL, -9e18, 9e18},
+    {CL_OPTION_INTEGER, 'p', "parallel", AT(engine.slots), "N", "how many at the same time (as the study)",
+     NULL, 1, CL_CLI_SLOTS_MAX},
+    CL_CLI_ENGINE_OPTIONS(struct options, engine),
+    {CL_OPTION_END}};
+
+static const struct cl_cli_example examples[] = {
+    {"clade replay s.yaml --seeds 5", "Five runs with the values of s.yaml, each with a seed of its own."},
+    {"clade replay mnist-pbt", "The schedule of the best member, from its root and with its seed."},
+    {"clade replay pbt_policy_00003.txt --spec mnist.yaml --seeds 3", "A schedule that Ray Tune has found."},
+    {0}};
+
+extern const struct cl_cli_command cl_command_replay;
+const struct cl_cli_command cl_command_replay = {
+    .name = "replay",
+    .summary = "train with a schedule again: the same values at the same steps",
+    .usage = "[OPTION...] SCHEDULE",
+    .description =
+        "Makes a study whose trials begin with the schedule's first values and change them when the report of each step is "
+        "answered; no search and no scheduler takes part. SCHEDULE is a file that clade schedule --export wrote (or "
+        "pbt_policy_….txt of Ray Tune), or a trial: STUDY (its best one), STUDY/7.\n\n"
+        "Without --seeds there is one run with the seed of the schedule's first trial: of a deterministic trainer it comes to "
+        "exactly what the member had. With --seeds N each run has a seed of its own, and the mean is what the schedule is "
+        "worth: the member's own score was chosen for being high.\n\n"
+        "Steps are counted in the trainer's own unit. Interrupted, clade resume goes on with the new study.\n\n"
+        "Exit status: 0 done, 1 could not go on (the first runs all failed), 2 usage or a schedule that does not fit, 3 no such "
+        "study or trial, 130 or 143 interrupted.",
+    .options = options,
+    .options_size = sizeof(struct options),
+    .examples = examples,
+    .n_most = 2,
+    .run = run,
+};
