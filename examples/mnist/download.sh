@@ -4,15 +4,15 @@
 #   download.sh ADDRESS [DIRECTORY]
 #
 # ADDRESS is where a mirror keeps the files under their original names: https://…, file://… or a directory. It
-# may also stand in CLADE_MNIST_URL. DIRECTORY defaults to CLADE_MNIST, else to `data` in the working directory.
+# may also stand in MNIST_URL. DIRECTORY defaults to MNIST_DATA, else to `data` in the working directory.
 # The sums are of the uncompressed files, because mirrors compress them differently. What is there and right is
 # not fetched again. Exit status: 0 all four files are there and right, 1 not, 2 usage.
 set -eu
 
-address=${1:-${CLADE_MNIST_URL:-}}
-directory=${2:-${CLADE_MNIST:-data}}
+address=${1:-${MNIST_URL:-}}
+directory=${2:-${MNIST_DATA:-data}}
 if [ -z "$address" ] || [ $# -gt 2 ]; then
-  echo "usage: download.sh ADDRESS [DIRECTORY] (or set CLADE_MNIST_URL)" >&2
+  echo "usage: download.sh ADDRESS [DIRECTORY] (or set MNIST_URL)" >&2
   exit 2
 fi
 

@@ -9,11 +9,11 @@
 static const struct net_option options[] = {
     {"width", "10", "channels of the first layer, 1 to 64; the others grow with it"},
     {"reports_per_epoch", "2", "2 = a report every half epoch"},
-    {"data", "", "directory of the idx files [$CLADE_MNIST, else data beside the program]"},
+    {"data", "", "directory of the idx files [$MNIST_DATA, else data beside the program]"},
     {0}};
 
 static char *find_data(void) {
-  const char *directory = getenv("CLADE_MNIST");
+  const char *directory = getenv("MNIST_DATA");
   return directory != NULL && directory[0] != '\0' ? cl_copy_text(directory) : net_beside_program("data");
 }
 

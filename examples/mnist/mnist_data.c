@@ -11,7 +11,7 @@
 #define PATH_SIZE 4096
 
 static int find_file(const char *directory, const char *name, char *ret, struct cl_err *e) {
-  static const char *const endings[] = {".gz", ""};
+  static const char *const endings[] = {"", ".gz"}; /* uncompressed they are read ten times faster */
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
     int n = snprintf(ret, PATH_SIZE, "%s/%s%s", directory, name, endings[i]);
     if (n < 0 || n >= PATH_SIZE)
@@ -20,7 +20,7 @@ static int find_file(const char *directory, const char *name, char *ret, struct 
   }
   return CL_FAIL(e, CLADE_ENOTFOUND,
                  "there is no %s.gz in '%s': fetch the data with examples/mnist/download.sh, or name their "
-                 "directory by --data or CLADE_MNIST",
+                 "directory by --data or MNIST_DATA",
                  name, directory);
 }
 

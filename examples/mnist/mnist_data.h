@@ -1,4 +1,4 @@
-/* The MNIST data set as a directory of the original files, compressed (.gz) or not. */
+/* The MNIST data set as a directory of the original files, uncompressed or not (.gz). */
 #ifndef MNIST_DATA_H
 #define MNIST_DATA_H
 

@@ -200,8 +200,9 @@ def test_help_lists_every_option_once(_directory):
 
 
 def test_every_name_in_a_spec_is_an_option_of_its_program(_directory):
-    for name, spec in (('digits', 'digits.yaml'), ('digits', 'digits-dgd.yaml'), ('digits', 'digits-pbt.yaml'), ('digits', 'digits-epbt.yaml'),
-                       ('digits', 'digits-loss.yaml'), ('mnist', 'mnist.yaml'), ('mnist', 'mnist-epbt.yaml')):
+    for name, spec in (('digits', 'digits.yaml'), ('digits', 'digits-dgd.yaml'), ('digits', 'digits-pbt.yaml'), ('digits', 'digits-random.yaml'), ('digits', 'digits-epbt.yaml'),
+                       ('digits', 'digits-loss.yaml'), ('mnist', 'mnist.yaml'), ('mnist', 'mnist-epbt.yaml'),
+                       ('mnist', 'mnist-pbt.yaml'), ('mnist', 'mnist-best.yaml'), ('mnist', 'mnist-random.yaml')):
         known = run(BUILD / f'examples/{name}/{name}', '--help').stdout
         text = (BUILD / f'examples/{name}/{spec}').read_text()
         names = re.findall(r'name: &(\w+)', text)
@@ -333,14 +334,14 @@ def test_mnist_reads_the_directory_it_is_given(directory):
     reports = reports_of(result.stdout)
     assert [report['step'] for report in reports] == [half / 2 for half in range(1, 13)]
     assert reports[-1]['train_loss'] < 0.7 * reports[0]['train_loss'], reports
-    assert run(program, *values, CLADE_MNIST=directory).stdout == result.stdout
+    assert run(program, *values, MNIST_DATA=directory).stdout == result.stdout
     os.unlink(os.path.join(directory, 't10k-labels-idx1-ubyte.gz'))
-    final = run(program, *values, CLADE_MNIST=directory, CLADE_FINAL='1')
+    final = run(program, *values, MNIST_DATA=directory, CLADE_FINAL='1')
     assert final.returncode == 2 and 'there is no t10k-labels-idx1-ubyte.gz' in final.stderr
 
 
 def test_mnist_without_data_says_how_to_get_them(directory):
-    result = run(BUILD / 'examples/mnist/mnist', CLADE_MNIST=directory)
+    result = run(BUILD / 'examples/mnist/mnist', MNIST_DATA=directory)
     assert result.returncode == 2 and 'examples/mnist/download.sh' in result.stderr
 
 
@@ -367,7 +368,7 @@ def test_download_takes_the_real_files_from_where_they_are(directory):
     mirror = os.path.join(shared, 'data/mnist')
     if not os.path.isdir(mirror):
         raise tap.Skip('there is no data/mnist in $CLADE_SHARED or ../shared')
-    result = download(CLADE_MNIST_URL=mirror, CLADE_MNIST=directory)
+    result = download(MNIST_URL=mirror, MNIST_DATA=directory)
     assert result.returncode == 0 and result.stdout.count('fetched') == 4, result
     assert download(mirror, directory).stdout.count('here already') == 4
     assert len(os.listdir(directory)) == 4
