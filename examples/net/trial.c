@@ -332,6 +332,26 @@ static int load_state(void *ctx, const char *directory) {
   return status;
 }
 
+/* The state as regions of memory: no file is written or read where it is handed over. A member that teaches
+ * has more to do when its state is saved, so it goes the way of directories. */
+static int register_state(struct trial *t) {
+  struct net_training *training = &t->training;
+  size_t array = net_n_parameters(t->net) * sizeof(real);
+  if (t->teaches) return 0;
+  CL_TRY(clade_trainer_state(t->clade, "parameters", net_parameters(t->net), array));
+  CL_TRY(clade_trainer_state(t->clade, "velocities", net_velocities(t->net), array));
+  CL_TRY(clade_trainer_state(t->clade, "place", &training->place, sizeof training->place));
+  CL_TRY(clade_trainer_state(t->clade, "loss sum", &training->loss_sum, sizeof training->loss_sum));
+  return clade_trainer_state(t->clade, "loss count", &training->loss_count, sizeof training->loss_count);
+}
+
+/* The counters of another network's state without its parameters would be a lie. */
+static void check_loaded(struct trial *t) {
+  if (!clade_trainer_loaded(t->clade, NULL) || clade_trainer_loaded(t->clade, "parameters")) return;
+  t->training.place = (struct net_place){0};
+  (void)net_training_take_loss(&t->training);
+}
+
 /* The library knows best with which status to exit: without a worker, for example, "run me again". */
 static int library_failure(const struct trial *t, int status, struct failure *f) {
   f->exit_status = clade_trainer_exit_status(t->clade);
@@ -388,7 +408,9 @@ static int run_trial(struct trial *t, struct failure *f) {
   CL_TRY(net_training_init(&t->training, t->net, MAX_BATCH, &t->data.training, seeds, &f->error));
   f->exit_status = 1;
   CL_TRY(make_teachers(t, &f->error));
-  int status = clade_trainer_start(t->clade);
+  int status = register_state(t);
+  if (status == 0) status = clade_trainer_start(t->clade);
+  if (status == 1) check_loaded(t);
   if (status == 0 || status == 1) CL_TRY(run_epochs(t, f));
   if (status >= 0) status = clade_trainer_done(t->clade);
   return status < 0 ? library_failure(t, status, f) : 0;

@@ -107,13 +107,16 @@ bool cl_buffers_may_grow(const struct cl_worker *w, int64_t bytes) {
   return sum <= CL_BUFFERS_SMALL_BYTES || all->n < count_members(w) + w->n_all + 2;
 }
 
+/* What a machine does not notice is not worth a line. */
 static void tell_bill(struct cl_worker *w, int64_t bytes) {
   struct cl_buffers *all = all_of(w);
-  if (all->told) return;
+  bool small = bytes <= CL_BUFFERS_SMALL_BYTES / (w->slots + 2);
+  if (all->told || small) return;
   all->told = true;
   cl_worker_say(w, 0,
-                "states are handed over in memory: %.4g MiB for each member and each slot, and twice more",
-                (double)bytes / 1048576);
+                "states are handed over in memory: %.4g MiB for each member, %d times more for slots and "
+                "spares; when memory is short, states go into directories",
+                (double)bytes / 1048576, w->slots + 2);
 }
 
 void cl_buffers_expect(struct cl_worker *w, int64_t bytes) {

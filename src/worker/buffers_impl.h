@@ -47,6 +47,7 @@ struct cl_buffer *cl_buffers_add(struct cl_worker *w, char *path, int fd, int64_
 bool cl_buffers_rename(struct cl_buffer *b, const char *name); /* within the worker's directory */
 
 /* buffers_make.c */
+bool cl_buffers_make_pages(int fd, int64_t bytes); /* of a new file of shared memory */
 struct cl_buffer *cl_buffers_make(struct cl_worker *w,
                                   int64_t bytes);                /* here and now; null: no memory for it */
 void cl_buffers_make_behind(struct cl_worker *w, int64_t bytes); /* in a thread */

@@ -51,18 +51,22 @@ int cl_buffers_directory(struct cl_worker *w) {
   return -1;
 }
 
-/* All pages of fd; a failure leaves nothing. */
-static bool make_pages(int fd, int64_t bytes) {
+/* Reserved pages are zeroed only when they are met, so that they are met here. */
+bool cl_buffers_make_pages(int fd, int64_t bytes) {
   int status;
   do status = posix_fallocate(fd, 0, (off_t)bytes);
   while (status == EINTR);
-  return status == 0;
+  if (status != 0) return false;
+  void *memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+  if (memory == MAP_FAILED) return false;
+  (void)munmap(memory, (size_t)bytes);
+  return true;
 }
 
 static int make_named(const char *path, int64_t bytes) {
   int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return -1;
-  bool made = make_pages(fd, bytes);
+  bool made = cl_buffers_make_pages(fd, bytes);
   (void)close(fd);
   if (!made) (void)unlink(path);
   return made ? 0 : -1;
@@ -72,7 +76,7 @@ static int make_named(const char *path, int64_t bytes) {
 static int make_unnamed(int64_t bytes) {
   int fd = memfd_create("clade-regions", MFD_CLOEXEC);
   if (fd < 0) return -1;
-  if (make_pages(fd, bytes)) return fd;
+  if (cl_buffers_make_pages(fd, bytes)) return fd;
   (void)close(fd);
   return -1;
 }

@@ -182,6 +182,9 @@ static int limit_time(struct cl_attempt *a, int64_t now, struct cl_err *e) {
 
 static void limit_memory(struct cl_attempt *a, int64_t bytes) {
   int64_t bound = cl_study_settings(a->worker->study)->memory_bytes;
+  if (a->session != NULL &&
+      a->session->bytes > 0) /* buffers are the worker's, however often they are mapped */
+    bytes -= cl_process_shared_bytes(a->pid);
   a->resident_bytes = bytes;
   if (bytes <= bound || a->limit[0] != '\0') return;
   (void)snprintf(a->limit, sizeof a->limit, "\"limit\":\"memory\",\"resident\":%lld,\"bound\":%lld",

@@ -25,6 +25,9 @@ void cl_process_signal_group(pid_t pid, int64_t start, int signal);
  * pass over /proc. */
 int cl_process_group_memory(const pid_t *groups, int n, int64_t *ret, struct cl_err *e);
 
+/* Of a process's resident bytes, those of shared memory (RssShmem); 0 when there is no such process. */
+int64_t cl_process_shared_bytes(pid_t pid);
+
 /* A descriptor that becomes readable when the process ends; -1 when it has ended already. CLADE_EIO, with the
  * remedy, when descriptors have run out. */
 int cl_process_watch(pid_t pid, int64_t start, int *ret_fd, struct cl_err *e);
