@@ -151,6 +151,21 @@ int cl_space_perturb(const struct cl_space *s, uint64_t seed, uint64_t trial, ui
                      const double *factors, int n_factors, double resample, const struct cl_value *values,
                      struct cl_value *ret, double *ret_factors);
 
+/* How one hyperparameter is perturbed: with probability `resample` a fresh draw, else the step below. */
+struct cl_perturbation {
+  double resample;
+  const double *factors; /* one of them multiplies it; {1}: it stays */
+  int n_factors;         /* >= 1 */
+  double noise; /* > 0: instead, a normal step of this standard deviation is added, in its own unit, without
+                   its fraction where the hyperparameter is whole, and clipped to the range. Numbers only */
+};
+
+/* As cl_space_perturb, each hyperparameter in its own way: ways[i] of the i-th one. ret_steps (n): the step
+ * that noise has made, 0 for none (ret_factors is 1 there). */
+int cl_space_perturb_each(const struct cl_space *s, uint64_t seed, uint64_t trial, uint32_t generation,
+                          const struct cl_perturbation *const *ways, const struct cl_value *values,
+                          struct cl_value *ret, double *ret_factors, double *ret_steps);
+
 /* Identity of a configuration: active values of searched, not freshly drawn hyperparameters. */
 bool cl_space_equal(const struct cl_space *s, const struct cl_value *a, const struct cl_value *b);
 uint64_t cl_space_hash(const struct cl_space *s, const struct cl_value *values);

@@ -38,23 +38,32 @@ enum { BLOCKS_PER_ATTEMPT = 2 };
 struct explorer {
   uint64_t seed, trial;
   uint32_t generation, attempt;
-  const double *factors;
-  int n_factors;
-  double resample;
+  const struct cl_perturbation *const *ways; /* null: `way` for all */
+  struct cl_perturbation way;
 };
 
-static struct cl_value explore_one(const struct explorer *x, const struct cl_hyperparameter *h,
-                                   struct cl_value old, double *ret_factor) {
+/* Whole numbers lose the fraction of the step, towards zero. */
+static struct cl_value add_noise(const struct cl_hyperparameter *h, struct cl_value old, double step,
+                                 double *ret_step) {
+  assert(cl_space_is_number(h));
+  *ret_step = h->domain == CL_INTEGER ? trunc(step) : step;
+  return *ret_step == 0 ? old : cl_map_snap(h, cl_value_number(old) + *ret_step);
+}
+
+static struct cl_value explore_one(const struct explorer *x, int i, const struct cl_hyperparameter *h,
+                                   struct cl_value old, double *ret_factor, double *ret_step) {
+  const struct cl_perturbation *way = x->ways == NULL ? &x->way : x->ways[i];
   struct cl_rng r =
       cl_rng_stream(x->seed, CL_RNG_EXPLORE, x->trial, (uint32_t)h->id + 65536u * x->generation);
   r.counter[0] = BLOCKS_PER_ATTEMPT * x->attempt;
   double chance = cl_rng_uniform(&r), fresh = cl_rng_uniform(&r);
-  size_t pick = (size_t)cl_rng_below(&r, (uint64_t)x->n_factors);
-  if (!cl_space_allows(h, old) || chance < x->resample) {
+  size_t pick = (size_t)cl_rng_below(&r, (uint64_t)way->n_factors);
+  if (!cl_space_allows(h, old) || chance < way->resample) {
     *ret_factor = NAN;
     return cl_space_decode_one(h, fresh);
   }
-  *ret_factor = x->factors[pick];
+  if (way->noise > 0) return add_noise(h, old, way->noise * cl_rng_normal(&r), ret_step);
+  *ret_factor = way->factors[pick];
   return cl_space_perturb_one(h, old, *ret_factor);
 }
 
@@ -65,33 +74,48 @@ static bool is_explored(const struct cl_hyperparameter *h, struct cl_value old) 
 }
 
 static void explore_all(const struct explorer *x, const struct cl_space *s, const struct cl_value *values,
-                        struct cl_value *ret, double *ret_factors) {
+                        struct cl_value *ret, double *ret_factors, double *ret_steps) {
   for (int i = 0; i < s->n; i++) {
     const struct cl_hyperparameter *h = &s->items[i];
-    double factor = 1;
+    double factor = 1, step = 0;
     ret[i] = (struct cl_value){0};
     if (cl_space_is_active(s, i, ret)) {
       if (is_explored(h, values[i]))
-        ret[i] = explore_one(x, h, values[i], &factor);
+        ret[i] = explore_one(x, i, h, values[i], &factor, &step);
       else
         ret[i] = h->domain == CL_CONSTANT ? h->values[0] : values[i];
     }
     if (ret_factors != NULL) ret_factors[i] = factor;
+    if (ret_steps != NULL) ret_steps[i] = step;
   }
 }
 
-int cl_space_perturb(const struct cl_space *s, uint64_t seed, uint64_t trial, uint32_t generation,
-                     const double *factors, int n_factors, double resample, const struct cl_value *values,
-                     struct cl_value *ret, double *ret_factors) {
-  assert(generation < 65536 && n_factors >= 1 && ret != values);
-  struct explorer x = {seed, trial, generation, 0, factors, n_factors, resample};
-  for (; x.attempt < CL_REDRAWS_MAX; x.attempt++) {
-    explore_all(&x, s, values, ret, ret_factors);
+static int explore(struct explorer *x, const struct cl_space *s, const struct cl_value *values,
+                   struct cl_value *ret, double *ret_factors, double *ret_steps) {
+  assert(x->generation < 65536 && ret != values);
+  for (; x->attempt < CL_REDRAWS_MAX; x->attempt++) {
+    explore_all(x, s, values, ret, ret_factors, ret_steps);
     if (cl_space_constraints_hold(s, ret, NULL)) return 0;
   }
   for (int i = 0; i < s->n; i++) {
     ret[i] = values[i];
     if (ret_factors != NULL) ret_factors[i] = 1;
+    if (ret_steps != NULL) ret_steps[i] = 0;
   }
   return CLADE_EMPTY;
+}
+
+int cl_space_perturb(const struct cl_space *s, uint64_t seed, uint64_t trial, uint32_t generation,
+                     const double *factors, int n_factors, double resample, const struct cl_value *values,
+                     struct cl_value *ret, double *ret_factors) {
+  assert(n_factors >= 1);
+  struct explorer x = {seed, trial, generation, 0, NULL, {resample, factors, n_factors, 0}};
+  return explore(&x, s, values, ret, ret_factors, NULL);
+}
+
+int cl_space_perturb_each(const struct cl_space *s, uint64_t seed, uint64_t trial, uint32_t generation,
+                          const struct cl_perturbation *const *ways, const struct cl_value *values,
+                          struct cl_value *ret, double *ret_factors, double *ret_steps) {
+  struct explorer x = {.seed = seed, .trial = trial, .generation = generation, .ways = ways};
+  return explore(&x, s, values, ret, ret_factors, ret_steps);
 }

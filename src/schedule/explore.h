@@ -15,21 +15,36 @@ enum cl_explore_rule { CL_EXPLORE_BOTH = 1, CL_EXPLORE_PERTURB, CL_EXPLORE_RESAM
   {"resample_probability", "float", 0, 1, "0.25", "how often a value is drawn afresh instead", NULL}
 /* clang-format on */
 
+/* For methods that let single hyperparameters be explored in ways of their own: call cl_explore_each. */
+/* clang-format off */
+#define CL_EXPLORE_EACH_OPTION \
+  {"each", "object", 0, 0, "{}", "explore of single hyperparameters: keep, perturb, resample, both, or " \
+   "{explore, factors, resample_probability, noise}", NULL}
+/* clang-format on */
+
 struct cl_explore {
   enum cl_explore_rule rule;
   double factors[CL_OPTION_LIST_MAX], resample;
   int n_factors;
+  struct cl_explore_of *of; /* single ones; private */
+  size_t n_of;
   /* Of the last exploration, in the order of the space. */
   struct cl_value
       *values;            /* the result: legal and complete; texts borrow from the evaluation and the space */
   struct cl_value *donor; /* what was taken over, by today's space */
   struct cl_value *own;   /* what the member had */
   double *used;           /* the factor, NaN for a fresh draw, 1 for untouched */
+  double *steps;          /* of added noise, 0 = none; `used` is 1 then */
+  const struct cl_perturbation **ways;
   size_t cap;
 };
 
 void cl_explore_init(struct cl_explore *x,
                      const struct cl_options *o); /* a zeroed struct; CL_EXPLORE_OPTIONS */
+/* Read the option `each` too. CLADE_ESPEC: an unknown hyperparameter, a key that there is not, noise on a
+ * list. CLADE_ENOMEM. Both times *x is done with cl_explore_done. */
+int cl_explore_each(struct cl_explore *x, const struct cl_options *o, const struct cl_space *space,
+                    struct cl_err *e);
 void cl_explore_done(struct cl_explore *x);
 
 /* Fill donor and own, settled by today's space, and make room for values and used: for methods that find
@@ -44,7 +59,7 @@ void cl_explore_keep_held(struct cl_explore *x, const struct cl_study *s, const 
 int cl_explore_values(struct cl_explore *x, const struct cl_study *s, const struct cl_trial *t,
                       const struct cl_evaluation *from, uint32_t draw, struct cl_err *e);
 
-/* Into the args of a ruling: `, "explore": {"rule": …, per id the factor or "redraw"}`. */
+/* Into the args of a ruling: `, "explore": {"rule": …, per id the factor, "redraw" or {"noise": step}}`. */
 void cl_explore_describe(const struct cl_explore *x, const struct cl_space *space, struct cl_text *args);
 
 #endif

@@ -41,19 +41,23 @@ static int judge_pbt(struct cl_rulings *r, size_t member, const struct cl_evalua
 }
 
 static int pbt_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
+  struct cl_explore explore = {0};
   CL_TRY(cl_rulings_check(settings, o, e));
-  return cl_exploit_check(o, e);
+  CL_TRY(cl_exploit_check(o, e));
+  cl_explore_init(&explore, o);
+  int status = cl_explore_each(&explore, o, &settings->space, e);
+  cl_explore_done(&explore);
+  return status;
 }
 
 static int pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *e) {
   struct pbt *s = st;
-  (void)e;
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_pbt;
   s->exploit = cl_exploit_from(&env->options);
   s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);
   cl_explore_init(&s->explore, &env->options);
-  return 0;
+  return cl_explore_each(&s->explore, &env->options, &env->settings->space, e);
 }
 
 static bool pbt_curves(const struct cl_options *o) {
@@ -68,7 +72,7 @@ static void pbt_done(void *st) {
 }
 
 static const struct cl_option pbt_options[] = {
-    CL_RULING_OPTIONS, CL_EXPLOIT_OPTIONS, CL_EXPLORE_OPTIONS, {0}};
+    CL_RULING_OPTIONS, CL_EXPLOIT_OPTIONS, CL_EXPLORE_OPTIONS, CL_EXPLORE_EACH_OPTION, {0}};
 
 const struct cl_scheduler_ops cl_pbt_schedule = {
     .abi = sizeof(struct cl_scheduler_ops),
