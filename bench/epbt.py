@@ -3,7 +3,8 @@ fixed values. Usage: epbt.py CLADE DIGITS DIGITS_TEST [--seeds A-B]
 
 Every arm has as many members, updates and initial values of learning rate and momentum as the others, and is seeded alike; the
 winner is chosen by validation accuracy, then measured once on the test part. A seed chooses the images, their wrong labels, the
-initial weights and the initial values. Seeds 1-5 served to choose what stands in SETUP and ARMS; results are of others.
+initial weights and the initial values. Seeds 1-5 served to choose SETUP and the options of ARMS (four sets each for PBT and for EPBT);
+results are of others.
 """
 import argparse
 import json
@@ -27,10 +28,10 @@ INVARIANT = 'constraints: ["taylor_loss(loss_0, loss_1, loss_2, loss_3, loss_4, 
 DISTIL = '  - {name: distil, range: [0.0, 0.9], tuned_value: 0.3}\n'
 
 GENERATIONS = f'interval: {SETUP["interval"]}, generations: {SETUP["epochs"] // SETUP["interval"]}'
-EPBT = f'{{method: epbt, {GENERATIONS}}}'
+EPBT = f'{{method: epbt, redraws: 20, {GENERATIONS}}}'
 ARMS = {  # hyperparameters, further lines of the spec, loss, schedule
     'fixed': (PLAIN, '', 'likelihood', f'{{method: epbt, elites: {SETUP["members"]}, {GENERATIONS}}}'),  # nobody is replaced
-    'PBT': (PLAIN, '', 'likelihood', f'{{method: pbt, sync: true, interval: {SETUP["interval"]}, stop: {SETUP["epochs"]}}}'),
+    'PBT': (PLAIN, '', 'likelihood', f'{{method: pbt, quantile: 0.34, sync: true, interval: {SETUP["interval"]}, stop: {SETUP["epochs"]}}}'),
     'EPBT, likelihood': (PLAIN, '', 'likelihood', EPBT),
     'EPBT': (PLAIN + LOSS, INVARIANT, 'taylor', EPBT),
     'EPBT, distil': (PLAIN + LOSS + DISTIL, INVARIANT, 'taylor', EPBT),

@@ -263,7 +263,7 @@ static int parse_sum(struct parser *p, int *ret);
 
 /* taylor_loss(a, b, …), nine numbers. */
 static int parse_loss(struct parser *p, int *ret) {
-  int arguments[LOSS_ARGUMENTS], first = 0;
+  int arguments[LOSS_ARGUMENTS] = {0}, first = 0;
   if (++p->depth > DEPTH_MAX) return complain(p, "fewer than 100 signs and parentheses");
   for (int i = 0; i < LOSS_ARGUMENTS; i++) {
     if (i > 0 && !take_sign(p, ','))

@@ -23,6 +23,7 @@ static uint8_t place_of(struct cl_behaviour *b, const struct cl_study *study, in
   assert(id >= 1 && id <= CL_METRICS_MAX);
   if (b->place[id] != UNMET) return b->place[id];
   const char *name = cl_study_metric_name(study, id);
+  assert(b->prefix != NULL && b->d < CL_METRICS_MAX);
   bool is = name != NULL && strncmp(name, b->prefix, strlen(b->prefix)) == 0;
   return b->place[id] = is ? (uint8_t)(FIRST_PLACE + b->d++) : (uint8_t)NO_BEHAVIOUR;
 }

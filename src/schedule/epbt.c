@@ -58,6 +58,7 @@ static void recall_parents(struct epbt *s) {
     if (rank != CL_NO_RANK) g->parents[n++] = (uint32_t)rank;
   }
   g->n_parents = n;
+  assert(g->n_parents <= g->n);
 }
 
 static int select_by_novelty(struct epbt *s, struct cl_err *e) {
@@ -78,6 +79,7 @@ static int select_by_novelty(struct epbt *s, struct cl_err *e) {
     for (size_t i = 0; i < n; i++) ranks[i] = g->parents[order[i]];
     memcpy(g->parents, ranks, n * sizeof *ranks);
     g->n_parents = candidates > parents ? parents : n;
+    assert(g->n_parents >= 2 && g->n_parents <= n);
   }
   cl_free(order);
   cl_free(x);
@@ -209,6 +211,7 @@ static int descend(struct epbt *s, size_t member, size_t number, const struct cl
                           .couple = (uint32_t)couple,
                           .swap = s->swap};
   take.infeasible = !breed(s, t, &b);
+  assert(take.infeasible || cl_space_constraints_hold(cl_study_space(study), s->room.values, NULL));
   take.values = s->room.values;
   take.with = second->trial == take.state->trial ? 0 : second->trial;
   CL_TRY(cl_ruling_take_over(&s->rulings, "descendant", member, own, view, &take, ret, e));
@@ -334,6 +337,7 @@ static int epbt_init(void *st, const struct cl_schedule_env *env, struct cl_err 
   s->rulings.members.sync = true;
   s->rulings.members.ordered =
       false; /* the barrier orders, and streams are named by generation and descendant */
+  assert(s->rulings.members.interval > 0);
   s->generations = (int32_t)cl_options_number(o, "generations");
   if (s->generations > 0) s->rulings.stop = s->generations * s->rulings.members.interval;
   s->elites = cl_options_number(o, "elites");

@@ -45,6 +45,7 @@ int cl_generation_begin(struct cl_generation *g, const struct cl_population *p, 
 /* The better of two different parents: they are ranks, so the lower one. */
 static uint32_t fight(const struct cl_generation *g, size_t descendant, uint64_t seed) {
   struct cl_rng r = cl_rng_stream(seed, CL_RNG_EXPLOIT, (uint64_t)descendant + 1, (uint32_t)g->rung);
+  assert(g->n_parents >= 1);
   if (g->n_parents == 1) return g->parents[0];
   size_t a = (size_t)cl_rng_below(&r, g->n_parents), b = (size_t)cl_rng_below(&r, g->n_parents - 1);
   b += b >= a;
@@ -63,6 +64,7 @@ void cl_generation_plan(struct cl_generation *g, const struct cl_population *p, 
     g->place[rank] = (int32_t)g->n_descendants;
     g->chosen[g->n_descendants] = fight(g, g->n_descendants, seed);
     g->n_descendants++;
+    assert(g->n_descendants <= g->n && g->chosen[g->n_descendants - 1] < g->n);
   }
 }
 

@@ -47,6 +47,7 @@ static int read_single(struct cl_mutations *m, const char *name, const json_t *g
     return CL_FAIL(e, CLADE_ESPEC, "schedule: mutation of %s must be options, like {sd: 0.2}", name);
   CL_TRY(cl_options_check(&o, e));
   struct cl_mutation_of *at = &m->of[m->n++];
+  assert(i < space->n);
   *at = (struct cl_mutation_of){space->items[i].id, m->all};
   read_mutation(&o, false, &at->how);
   return 0;
@@ -105,6 +106,7 @@ static struct cl_value step_normally(const struct cl_hyperparameter *h, const st
 static struct cl_value multiply(const struct cl_hyperparameter *h, const struct cl_mutation *m,
                                 struct cl_value v, double normal, double *ret_step) {
   if (!is_number(h) || m->sd == 0) return v;
+  assert(isfinite(cl_value_number(v)));
   *ret_step = 1 + m->sd * normal;
   if (h->zero > 0 && cl_value_number(v) == 0) return v;
   double x = cl_value_number(v) * *ret_step;
@@ -113,6 +115,7 @@ static struct cl_value multiply(const struct cl_hyperparameter *h, const struct 
 
 struct cl_value cl_gene_mutate(const struct cl_hyperparameter *h, const struct cl_mutation *m,
                                struct cl_value v, struct cl_rng *rng, double *ret_step) {
+  assert(m->sd >= 0 && m->reset >= 0 && m->reset <= 1 && m->choice >= 0 && m->choice <= 1);
   double normal = cl_rng_normal(rng), fresh = cl_rng_uniform(rng), chance = cl_rng_uniform(rng);
   *ret_step = CL_GENE_SAME;
   if (chance < m->reset && h->tuned.kind != CL_ABSENT && cl_space_allows(h, h->tuned)) {
@@ -137,6 +140,7 @@ static struct cl_rng mutation_stream(const struct cl_breeding *b, int id) {
 }
 
 static bool takes_other(const struct cl_breeding *b, int id) {
+  assert(id >= 1 && id <= 65535 && b->swap >= 0 && b->swap <= 1);
   struct cl_rng r = cl_rng_stream(b->seed, CL_RNG_GA, (uint64_t)b->couple + 1,
                                   (uint32_t)id + 65536u * (b->generation & 0xffff));
   return cl_rng_uniform(&r) < b->swap;

@@ -18,6 +18,7 @@ static double clean(double x) {
 
 static double distance(const double *a, const double *b, size_t d) {
   double sum = 0;
+  assert(d > 0);
   for (size_t i = 0; i < d; i++) {
     double x = clean(a[i]) - clean(b[i]);
     sum += x * x;
@@ -74,6 +75,7 @@ int cl_novelty_order(const struct cl_novelty *x, const double *behaviour, size_t
   for (size_t i = 0; i < n; i++) ret_order[i] = (uint32_t)i;
   if (candidates <= parents || x->multiplier <= 1) return 0;
   size_t q = candidates - 1, end = parents - 1; /* without the best one */
+  assert(end >= 1 && end < q && q < n);
   double *between = cl_alloc_array(q * q + q, sizeof *between);
   if (between == NULL) return CL_FAIL_NOMEM(e);
   double *sums = between + q * q;

@@ -60,8 +60,9 @@ def test_the_public_example_runs_three_generations(directory):
 
 
 def test_losses_evolve_and_the_best_teaches(directory):
-    trials, events = run(directory, 'digits-loss.yaml', [('population: 8, interval: 5, generations: 8', 'population: 6, interval: 1, generations: 4'),
-                                                        ('"--epochs", "40"', '"--epochs", "4"')])
+    trials, events = run(directory, 'digits-loss.yaml', [('population: 12, interval: 4, generations: 12, redraws: 20',
+                                                          'population: 6, interval: 1, generations: 4'),
+                                                        ('"--epochs", "48"', '"--epochs", "4"')])
     assert len(trials) == 6, trials
     infeasible = set()
     for event in events:  # what must not be trained is not started before it has other values
