@@ -36,7 +36,8 @@ ARMS = {  # hyperparameters, further lines of the spec, loss, schedule
     'EPBT': (PLAIN + LOSS, INVARIANT, 'taylor', EPBT),
     'EPBT, distil': (PLAIN + LOSS + DISTIL, INVARIANT, 'taylor', EPBT),
 }
-PAIRS = [('EPBT', 'PBT'), ('PBT', 'fixed'), ('EPBT', 'fixed'), ('EPBT', 'EPBT, likelihood'), ('EPBT, distil', 'EPBT')]
+PAIRS = [('EPBT', 'PBT'), ('PBT', 'fixed'), ('EPBT', 'fixed'), ('EPBT', 'EPBT, likelihood'), ('EPBT, distil', 'EPBT'),
+         ('EPBT, distil', 'PBT')]
 
 SPEC = """study: s
 program: [{digits}, --epochs, "{epochs}", --limit, "{limit}", --label_noise, "{noise}", --data_seed, "{seed}", --width, "{width}",
