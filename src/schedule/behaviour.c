@@ -19,12 +19,14 @@ void cl_behaviour_done(struct cl_behaviour *b) {
   *b = (struct cl_behaviour){0};
 }
 
-static uint8_t place_of(struct cl_behaviour *b, const struct cl_study *study, int id) {
+static uint8_t place_of(struct cl_behaviour *b, const struct cl_study *study, const struct cl_metric *m) {
+  int id = m->id;
   assert(id >= 1 && id <= CL_METRICS_MAX);
   if (b->place[id] != UNMET) return b->place[id];
-  const char *name = cl_study_metric_name(study, id);
+  const char *name = m->name != NULL ? m->name : cl_study_metric_name(study, id);
+  if (name == NULL) return NO_BEHAVIOUR; /* not known yet */
   assert(b->prefix != NULL && b->d < CL_METRICS_MAX);
-  bool is = name != NULL && strncmp(name, b->prefix, strlen(b->prefix)) == 0;
+  bool is = strncmp(name, b->prefix, strlen(b->prefix)) == 0;
   return b->place[id] = is ? (uint8_t)(FIRST_PLACE + b->d++) : (uint8_t)NO_BEHAVIOUR;
 }
 
@@ -54,13 +56,13 @@ int cl_behaviour_apply(struct cl_behaviour *b, const struct cl_study *study, siz
                        const struct cl_event *reported, struct cl_err *e) {
   const struct cl_metric_list *list = &reported->u.reported.metrics;
   assert(reported->kind == CL_EVENT_REPORTED && !reported->late);
-  for (int i = 0; i < list->n; i++) (void)place_of(b, study, list->items[i].id);
+  for (int i = 0; i < list->n; i++) (void)place_of(b, study, &list->items[i]);
   if (b->d == 0) return 0;
   CL_TRY(make_members(b, member + 1, e));
   struct cl_behaviour_vector *v = &b->of[member];
   CL_TRY(make_vector(v, b->d, e));
   for (int i = 0; i < list->n; i++) {
-    uint8_t place = place_of(b, study, list->items[i].id);
+    uint8_t place = place_of(b, study, &list->items[i]);
     if (place >= FIRST_PLACE) v->x[place - FIRST_PLACE] = list->items[i].value;
   }
   return 0;
