@@ -35,7 +35,8 @@ static void add_command(const struct cl_cli *cli, struct clade_text *t, const ch
   clade_text_add(t, end);
   if (r->store[0] == '\0' || is_usual_store(r->store)) return;
   clade_text_add(t, " --store ");
-  cl_cli_add_word(t, cli->store_typed != NULL ? cli->store_typed : r->store);
+  bool hidden = strcmp(r->store, r->store_shown) != 0;
+  cl_cli_add_word(t, cli->store_typed != NULL && !hidden ? cli->store_typed : r->store_shown);
 }
 
 /* "47 complete, 3 failed" */

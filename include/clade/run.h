@@ -98,7 +98,8 @@ struct clade_run_options {
 
 struct clade_run_result {
   char study[256];
-  char store[4096]; /* address; "" when nothing was stored (`once`) */
+  char store[4096];       /* address; "" when nothing was stored (`once`) */
+  char store_shown[4096]; /* the same for people: without its password */
   const char *
       reason; /* why it is over: "budget", "exhausted", "target", "failures", "human"; "" if it is not over */
   int signal; /* interrupted by this signal; 0 = not */
@@ -120,7 +121,7 @@ CLADE_API int clade_run(const struct clade_run_options *options, const struct cl
 
 /* What clade_run would do. */
 struct clade_plan {
-  const char *study, *store, *cwd; /* store: its address */
+  const char *study, *store, *cwd; /* store: its address, without a password */
   const char *method, *schedule;   /* schedule: null = none */
   const char *metric, *goal;       /* "loss", "minimize"; of the first objective; null with `once` */
   int64_t trials;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "schedule/scheduler.h"
 #include "search/searcher.h"
+#include "store/store.h"
 
 char *cl_working_directory(void) {
   char path[PATH_MAX];
@@ -58,6 +59,30 @@ static int check_methods(struct cl_plan *p, struct cl_err *e) {
   return 0;
 }
 
+/* The text that is kept has no password of the store: whoever may read a study need not be its owner. */
+static int hide_password(char **text, const char *store, struct cl_err *e) {
+  struct cl_text t = {0};
+  char *shown = store == NULL ? NULL : cl_store_show(store);
+  const char *at = store == NULL || *text == NULL ? NULL : strstr(*text, store), *rest = *text;
+  if (store != NULL && shown == NULL) return CL_FAIL_NOMEM(e);
+  if (at == NULL || strcmp(shown, store) == 0) {
+    cl_free(shown);
+    return 0;
+  }
+  for (; at != NULL; at = strstr(rest, store)) {
+    cl_text_add_bytes(&t, rest, (size_t)(at - rest));
+    cl_text_add(&t, shown);
+    rest = at + strlen(store);
+  }
+  cl_text_add(&t, rest);
+  cl_free(shown);
+  char *hidden = cl_text_take(&t);
+  if (hidden == NULL) return CL_FAIL_NOMEM(e);
+  cl_free(*text);
+  *text = hidden;
+  return 0;
+}
+
 int cl_plan_make(const struct clade_run_options *options, const struct cl_plan_how *how, struct cl_plan *ret,
                  struct cl_err *e) {
   static const struct cl_plan_how usual = {0};
@@ -91,6 +116,7 @@ int cl_plan_make(const struct clade_run_options *options, const struct cl_plan_h
   }
   CL_TRY(read_spec(options, how, ret, e));
   CL_TRY(cl_spec_resolve(ret->spec, &o, &ret->result, e));
+  CL_TRY(hide_password(&ret->result.spec, ret->result.store, e));
   CL_TRY(cl_settings_parse(ret->result.settings, &ret->settings, e));
   CL_TRY(check_methods(ret, e));
   ret->store = cl_store_choose(options->store, ret->result.store, ret->here);

@@ -6,6 +6,7 @@
 #include "run/plan.h"
 #include "run/run.h"
 #include "spec/words.h"
+#include "store/store.h"
 
 struct preview {
   struct clade_plan plan; /* first: the caller holds its address */
@@ -56,7 +57,9 @@ static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e)
   struct clade_plan *to = &p->plan;
   const json_t *schedule = json_object_get(s->schedule, "method");
   to->study = cl_arena_text(a, s->study);
-  to->store = cl_arena_text(a, from->store);
+  char *store = cl_store_show(from->store);
+  to->store = cl_arena_text(a, store);
+  cl_free(store);
   to->cwd = cl_arena_text(a, s->cwd);
   to->method = cl_arena_text(a, s->method);
   to->schedule = cl_arena_text(a, json_string_value(schedule));

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/store.h"
 
 enum {
   DIFF_MAX = 64 << 20, /* bytes of uncommitted changes that are hashed */
@@ -90,13 +91,19 @@ static void write_cpu(json_t *node) {
   cl_free(text);
 }
 
+/* A word of a command; it may be the address of a store. */
+static void add_word(json_t *words, const char *word) {
+  char *shown = cl_store_show(word);
+  (void)json_array_append_new(words, shown == NULL ? NULL : json_string(shown));
+  cl_free(shown);
+}
+
 static void write_command(json_t *node) {
   char *text = NULL;
   size_t n = 0;
   if (cl_file_read("/proc/self/cmdline", 1 << 20, &text, &n, NULL) < 0) return;
   json_t *words = json_array();
-  for (size_t i = 0; i < n; i += strlen(text + i) + 1)
-    (void)json_array_append_new(words, json_string(text + i));
+  for (size_t i = 0; i < n; i += strlen(text + i) + 1) add_word(words, text + i);
   (void)json_object_set_new(node, "command", words);
   cl_free(text);
 }
@@ -117,7 +124,7 @@ int cl_provenance_write(const char *cwd, int n_program, const char *const *progr
   write_cpu(node);
   (void)json_object_set_new(node, "cwd", json_string(cwd));
   write_command(node);
-  for (int i = 0; i < n_program; i++) (void)json_array_append_new(words, json_string(program[i]));
+  for (int i = 0; i < n_program; i++) add_word(words, program[i]);
   (void)json_object_set_new(node, "program", words);
   if (write_files(node, cwd, n_program, program) != 0) {
     json_decref(node);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <uv.h>
 
 #include "base/alloc.h"
@@ -16,7 +17,7 @@
 #include "schedule/scheduler.h"
 #include "worker/worker.h"
 
-enum { TICK_MS = 100, FILES_LEAST = 45 };
+enum { TICK_MS = 100, FILES_LEAST = 45, NAP_MS = 10, SILENCE_MS = 1000, PATIENCE_MS = 600000 };
 
 struct session {
   const struct cl_session_options *options;
@@ -37,7 +38,12 @@ struct session {
   struct cl_run_view *view;
   int signal, n_signals; /* the first one; how many came */
   int slots;             /* as `parallel` of the settings was when the worker was last told */
-  struct cl_err failure; /* of a loop callback */
+  bool look, woken;      /* the next turn follows the log; the watch is stopped until then */
+  /* While the store's server does not answer: */
+  bool may_idle, idling;   /* the loop may go on inside of a call of the store; it does */
+  int64_t silent_since_us; /* 0 = it answers */
+  int signals_before;      /* as many had come by then */
+  bool told_silence, is_over;
 };
 
 static void say(struct session *s, enum clade_note_kind kind, const char *sentence) {
@@ -58,11 +64,8 @@ static void say_worker(void *ctx, int64_t trial, const char *text) {
   say(ctx, CLADE_NOTE_WARNING, line);
 }
 
-/* The loop's callbacks: they only note what happened and follow the log; the turn below does the rest. */
-
-static void follow(struct session *s) {
-  if (s->failure.code == 0) (void)cl_log_follow(s->log, NULL, &s->failure);
-}
+/* The loop's callbacks only note what happened, and never use the store: they are also called while a call of
+ * it waits for its server. The turn below does the rest. */
 
 static bool decides(const struct session *s) {
   return s->engine == NULL || cl_engine_is_decider(s->engine);
@@ -70,13 +73,13 @@ static bool decides(const struct session *s) {
 
 static void on_tick(uv_timer_t *timer) {
   struct session *s = timer->data;
-  follow(s);
+  s->look = true;
   cl_run_view_progress(s->view, s->worker, decides(s));
 }
 
 static void on_look_again(uv_timer_t *timer) {
   struct session *s = timer->data;
-  follow(s);
+  s->look = true;
   if (!s->look_again_once) return;
   s->look_again_once = false;
   (void)uv_timer_start(timer, on_look_again, 2, 0);
@@ -87,8 +90,8 @@ static void on_watch(uv_poll_t *poll, int status, int events) {
   struct session *s = poll->data;
   (void)status;
   (void)events;
-  cl_store_watch_drain(s->store);
-  follow(s);
+  s->look = s->woken = true;
+  (void)uv_poll_stop(poll);
   s->look_again_once = true;
   (void)uv_timer_start(&s->look_again, on_look_again, 1, 0);
 }
@@ -96,11 +99,48 @@ static void on_watch(uv_poll_t *poll, int status, int events) {
 static void on_signal(uv_signal_t *handle, int signum) {
   struct session *s = handle->data;
   if (s->n_signals++ == 0) s->signal = signum;
+  if (s->idling) {
+    say(s, CLADE_NOTE_INFO,
+        "this engine ends without the store; running trials go on, and `clade resume` takes them over");
+    return;
+  }
   bool kill = s->n_signals > 1;
   cl_worker_shutdown(s->worker, kill ? CL_SHUTDOWN_KILL : CL_SHUTDOWN_ASK, signum);
   say(s, CLADE_NOTE_INFO,
       kill ? "stopping now: running trials are killed; `clade resume` starts them again"
            : "stopping: running trials are asked to save and end (again: they are killed)");
+}
+
+/* The store's server does not answer: trainers may connect, outputs are noticed and signals come, but nothing
+ * is recorded or decided. Not 0: a signal has come, or the session is over. */
+static int on_idle(void *ctx, int ms) {
+  struct session *s = ctx;
+  int64_t now = cl_clock_monotonic_us(), until = now + ms * INT64_C(1000);
+  if (s->silent_since_us == 0) {
+    s->silent_since_us = now;
+    s->signals_before = s->n_signals;
+  }
+  if (!s->told_silence && now - s->silent_since_us > SILENCE_MS * 1000) {
+    s->told_silence = true;
+    say(s, CLADE_NOTE_WARNING,
+        "the store does not answer: trials run on, and what they report waits until it does (Ctrl-C ends this "
+        "engine, not the trials)");
+  }
+  for (; now < until && !s->is_over; now = cl_clock_monotonic_us()) {
+    const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
+    s->idling = true;
+    if (s->may_idle) (void)uv_run(&s->loop, UV_RUN_NOWAIT);
+    s->idling = false;
+    if (s->n_signals > s->signals_before) return 1;
+    (void)nanosleep(&nap, NULL);
+  }
+  return s->is_over || s->n_signals > s->signals_before;
+}
+
+static void note_answer(struct session *s) {
+  if (s->told_silence) say(s, CLADE_NOTE_INFO, "the store answers again");
+  s->silent_since_us = 0;
+  s->told_silence = false;
 }
 
 /* Is the engine that holds the lease dead? Its worker's lock is free then. Holders look like "worker-3". */
@@ -242,7 +282,10 @@ static int start_aside(struct session *s, struct cl_err *e) {
 
 static int start(struct session *s, struct cl_err *e) {
   struct cl_store_options store = {.mode = CL_STORE_WRITE,
-                                   .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
+                                   .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL,
+                                   .reconnect_ms = PATIENCE_MS,
+                                   .idle = on_idle,
+                                   .ctx = s};
   CL_TRY(check_files(s, e));
   CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
   CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));
@@ -275,15 +318,44 @@ static int decide(struct session *s, struct cl_err *e) {
   return cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e);
 }
 
+static int look(struct session *s, struct cl_err *e) {
+  if (s->woken) {
+    cl_store_watch_drain(s->store);
+    (void)uv_poll_start(&s->watch, UV_READABLE, on_watch);
+  }
+  s->woken = false;
+  if (!s->look) return 0;
+  s->look = false;
+  return cl_log_follow(s->log, NULL, e);
+}
+
+/* Where the loop may go on inside of a call of the store: the worker's own turn is no such place. */
+static int open_turn(struct session *s, struct cl_err *e) {
+  CL_TRY(look(s, e));
+  CL_TRY(follow_slots(s, e));
+  return s->n_signals == 0 ? decide(s, e) : 0;
+}
+
+static int idly(struct session *s, int (*act)(struct session *s, struct cl_err *e), struct cl_err *e) {
+  assert(!s->may_idle);
+  s->may_idle = true;
+  int status = act(s, e);
+  s->may_idle = false;
+  return status;
+}
+
+static int commit(struct session *s, struct cl_err *e) {
+  return cl_log_commit(s->log, e);
+}
+
 /* Until nothing more is put: what was committed may call for the next decision or claim at once. */
 static int turn(struct session *s, struct cl_err *e) {
   for (bool more = true; more;) {
-    CL_TRY(follow_slots(s, e));
-    if (s->n_signals == 0) CL_TRY(decide(s, e));
+    CL_TRY(idly(s, open_turn, e));
     CL_TRY(cl_worker_turn(s->worker, e));
     more = cl_log_has_put(s->log);
-    CL_TRY(cl_log_commit(s->log, e));
-    if (s->failure.code != 0) return CL_FAIL(e, s->failure.code, "%s", s->failure.text);
+    CL_TRY(idly(s, commit, e));
+    note_answer(s);
   }
   return 0;
 }
@@ -325,13 +397,19 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   struct session s = {.options = options};
   int status = start(&s, e);
   if (status == 0) status = run_loop(&s, e);
+  s.is_over = true;
+  if (status < 0 && s.silent_since_us > 0 && s.n_signals > s.signals_before)
+    status = 0; /* as was asked for */
   if (s.view != NULL && s.worker != NULL && (s.engine != NULL || s.aside.role != CL_ROLE_NONE))
     cl_run_view_progress(s.view, s.worker, decides(&s));
   cl_worker_destroy(s.worker);
   cl_engine_destroy(s.engine);
   close_loop(&s);
   if (s.view != NULL) cl_run_view_result(s.view, ret);
+  char *shown = cl_store_show(options->address);
   (void)snprintf(ret->store, sizeof ret->store, "%s", options->address);
+  (void)snprintf(ret->store_shown, sizeof ret->store_shown, "%s", shown == NULL ? "" : shown);
+  cl_free(shown);
   ret->signal = s.signal;
   cl_run_view_destroy(s.view);
   cl_follower_destroy(s.follower);

@@ -5,29 +5,6 @@
 #include "base/alloc.h"
 #include "store/postgres_impl.h"
 
-/* The address for people: what stands between the user's name and the @, and after password=, is nobody's
- * business. */
-char *cl_postgres_show(const char *address) {
-  struct cl_text t = {0};
-  const char *host = strstr(address, "://"), *at = host == NULL ? NULL : strchr(host + 3, '@');
-  const char *path = host == NULL ? NULL : strchr(host + 3, '/');
-  const char *colon = at == NULL ? NULL : memchr(host + 3, ':', (size_t)(at - host - 3));
-  const char *rest = address;
-  if (colon != NULL && (path == NULL || at < path)) {
-    cl_text_add_bytes(&t, address, (size_t)(colon - address));
-    cl_text_add(&t, ":***");
-    rest = at;
-  }
-  const char *password = strstr(rest, "password=");
-  if (password != NULL) {
-    cl_text_add_bytes(&t, rest, (size_t)(password - rest) + 9);
-    cl_text_add(&t, "***");
-    rest = password + strcspn(password, "&");
-  }
-  cl_text_add(&t, rest);
-  return cl_text_take(&t);
-}
-
 static int check_address(struct cl_postgres *s, struct cl_err *e) {
   char *why = NULL;
   PQconninfoOption *options = s->pq.PQconninfoParse(s->address, &why);
@@ -35,8 +12,10 @@ static int check_address(struct cl_postgres *s, struct cl_err *e) {
     s->pq.PQconninfoFree(options);
     return 0;
   }
+  /* libpq quotes the part that it does not understand, which may be the password */
+  bool tells = why == NULL || strcmp(s->address, s->shown) == 0;
   char text[300];
-  (void)snprintf(text, sizeof text, "%s", why == NULL ? "out of memory" : why);
+  (void)snprintf(text, sizeof text, "%s", why == NULL ? "out of memory" : tells ? why : "it cannot be read");
   text[strcspn(text, "\n")] = '\0';
   s->pq.PQfreemem(why);
   return CL_FAIL(e, CLADE_EINVAL,
@@ -73,7 +52,7 @@ static int postgres_open(void *state, const char *path, const struct cl_store_op
   s->watch_fd = s->wake_fd = -1;
   cl_lay_out(s->layouts);
   s->address = cl_copy_text(path);
-  s->shown = cl_postgres_show(path);
+  s->shown = cl_store_show(path);
   int status = s->address == NULL || s->shown == NULL ? CL_FAIL_NOMEM(e) : cl_libpq_load(&s->pq, e);
   if (status == 0) status = check_address(s, e);
   if (status == 0) status = cl_postgres_connect(s, false, e);

@@ -35,7 +35,9 @@
 
 /* libpq, loaded when the first store is opened: it would cost every command its start-up time. */
 #define CL_LIBPQ_MAP(X) \
-  X(PQconnectdbParams) \
+  X(PQconnectStartParams) \
+  X(PQconnectPoll) \
+  X(PQisBusy) \
   X(PQconninfoParse) \
   X(PQconninfoFree) \
   X(PQfreemem) \

@@ -1,6 +1,8 @@
 /* The connection: making it, sending statements in pipeline mode, reading their answers, losing it. */
 #include <assert.h>
 #include <endian.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,7 +13,11 @@
 
 enum { OID_BOOL = 16, OID_INT8 = 20, OID_TEXT = 25, OID_JSON = 114, OID_FLOAT8 = 701, OID_INT8_ARRAY = 1016 };
 enum { SENT_DROPPED, SENT_KEPT, SENT_MARK };
-enum { FIRST_PAUSE_MS = 20, LAST_PAUSE_MS = 1000, STARTING_MS = 10000 };
+enum { FIRST_PAUSE_MS = 20, LAST_PAUSE_MS = 1000, STARTING_MS = 10000, CONNECT_MS = 10000 };
+enum {
+  PROMPT_MS = 100,
+  IDLE_MS = 10
+}; /* an answer is waited for; then others have their turn, for so long each time */
 
 /* Errors of a statement. */
 
@@ -129,17 +135,60 @@ static void ignore_notice(void *ctx, const char *message) {
   (void)ctx, (void)message;
 }
 
+/* Waiting. */
+
+static void sleep_ms(int64_t ms) {
+  struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+  (void)nanosleep(&t, NULL);
+}
+
+/* Let time pass; CLADE_EIO when nobody wants to wait any longer. */
+static int rest(const struct cl_postgres *s, int64_t ms, struct cl_err *e) {
+  assert(ms >= 0 && ms <= LAST_PAUSE_MS * 2);
+  if (s->options.idle == NULL) {
+    sleep_ms(ms);
+    return 0;
+  }
+  if (s->options.idle(s->options.ctx, (int)ms) == 0) return 0;
+  return CL_FAIL(e, CLADE_EIO, "the store %s did not answer, and was not waited for any longer", s->shown);
+}
+
+/* Until the socket is ready for `events`, or says that it is broken. deadline_us 0: however long that takes.
+ */
+static int wait_for(const struct cl_postgres *s, short events, int64_t deadline_us, struct cl_err *e) {
+  for (int wait_ms = PROMPT_MS;; wait_ms = s->options.idle == NULL ? PROMPT_MS : 0) {
+    struct pollfd p = {s->pq.PQsocket(s->conn), events, 0};
+    int n = poll(&p, 1, wait_ms);
+    if (n > 0 || (n < 0 && errno != EINTR)) return 0; /* libpq will tell what is wrong */
+    if (deadline_us > 0 && cl_clock_monotonic_us() > deadline_us)
+      return CL_FAIL(e, CLADE_ECLOSED, "cannot use the store %s: nobody answers there; look at host and port",
+                     s->shown);
+    if (s->options.idle != NULL) CL_TRY(rest(s, IDLE_MS, e));
+  }
+}
+
+static int await_connection(struct cl_postgres *s, struct cl_err *e) {
+  int64_t deadline_us = cl_clock_monotonic_us() + INT64_C(1000) * CONNECT_MS;
+  PostgresPollingStatusType now =
+      s->pq.PQstatus(s->conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (now == PGRES_POLLING_READING || now == PGRES_POLLING_WRITING) {
+    CL_TRY(wait_for(s, now == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_us, e));
+    now = s->pq.PQconnectPoll(s->conn);
+  }
+  return s->pq.PQstatus(s->conn) == CONNECTION_OK ? 0 : fail_connect(s, e);
+}
+
 static int connect_once(struct cl_postgres *s, struct cl_err *e) {
   /* What stands before dbname may be overridden by the address, what stands behind may not. GSS would ask a
    * network service for a ticket first. */
-  static const char *const keys[] = {
-      "gssencmode",       "connect_timeout",  "keepalives_idle", "keepalives_interval", "keepalives_count",
-      "tcp_user_timeout", "application_name", "dbname",          "client_encoding",     NULL};
-  const char *const values[] = {"disable", "10", "20", "5", "3", "30000", "clade", s->address, "UTF8", NULL};
+  static const char *const keys[] = {"gssencmode",       "keepalives_idle",  "keepalives_interval",
+                                     "keepalives_count", "tcp_user_timeout", "application_name",
+                                     "dbname",           "client_encoding",  NULL};
+  const char *const values[] = {"disable", "20", "5", "3", "30000", "clade", s->address, "UTF8", NULL};
   assert(s->conn == NULL && s->n_sent == 0);
-  s->conn = s->pq.PQconnectdbParams(keys, values, 1);
-  if (s->pq.PQstatus(s->conn) != CONNECTION_OK) {
-    int status = fail_connect(s, e);
+  s->conn = s->pq.PQconnectStartParams(keys, values, 1);
+  int status = s->conn == NULL ? fail_connect(s, e) : await_connection(s, e);
+  if (status < 0) {
     s->pq.PQfinish(s->conn);
     s->conn = NULL;
     return status;
@@ -182,14 +231,10 @@ static int set_up(struct cl_postgres *s, struct cl_err *e) {
   return 0;
 }
 
-static void sleep_ms(int64_t ms) {
-  struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-  (void)nanosleep(&t, NULL);
-}
-
 int cl_postgres_connect(struct cl_postgres *s, bool wait, struct cl_err *e) {
   int64_t began = cl_clock_monotonic_us(), pause_ms = FIRST_PAUSE_MS;
   int64_t patience_ms = wait ? s->options.reconnect_ms : STARTING_MS;
+  if (wait) CL_TRY(rest(s, 0, e));
   for (;;) {
     struct cl_err why = {0};
     int status = connect_once(s, &why);
@@ -201,7 +246,7 @@ int cl_postgres_connect(struct cl_postgres *s, bool wait, struct cl_err *e) {
     bool again = status == CLADE_ECLOSED && (wait || (up && strstr(why.text, "No such file") == NULL));
     if (!again || cl_clock_monotonic_us() - began > patience_ms * 1000)
       return CL_FAIL(e, status == CLADE_ECLOSED ? CLADE_EIO : status, "%s", why.text);
-    sleep_ms(pause_ms);
+    CL_TRY(rest(s, pause_ms, e));
     if (pause_ms < LAST_PAUSE_MS) pause_ms += pause_ms / 2;
   }
 }
@@ -407,7 +452,17 @@ int cl_postgres_mark(struct cl_postgres *s, struct cl_err *e) {
 
 /* Collecting. */
 
+/* Without anybody who could do something else meanwhile, libpq waits as well. */
+static int await_answer(struct cl_postgres *s, struct cl_err *e) {
+  while (s->options.idle != NULL && s->pq.PQisBusy(s->conn) != 0) {
+    if (wait_for(s, POLLIN, 0, NULL) < 0) return cl_postgres_lose(s, "it was not waited for any longer", e);
+    if (s->pq.PQconsumeInput(s->conn) != 1) return lose_now(s, e);
+  }
+  return 0;
+}
+
 static int collect_one(struct cl_postgres *s, uint8_t what, struct cl_err *e) {
+  CL_TRY(await_answer(s, e));
   PGresult *r = s->pq.PQgetResult(s->conn);
   if (r == NULL) return lose_now(s, e);
   ExecStatusType kind = s->pq.PQresultStatus(r);

@@ -22,6 +22,31 @@ static void check_ops(const struct cl_store_ops *ops) {
   (void)ops;
 }
 
+/* What stands between the user's name and the last @ before the path, and after password=, is nobody's
+ * business. */
+char *cl_store_show(const char *address) {
+  struct cl_text t = {0};
+  const char *rest = address, *authority = strstr(address, "://");
+  if (authority != NULL) {
+    authority += 3;
+    size_t n = strcspn(authority, "/?"), user = strcspn(authority, ":@");
+    const char *at = memrchr(authority, '@', n);
+    if (at != NULL && authority + user < at && authority[user] == ':') {
+      cl_text_add_bytes(&t, address, (size_t)(authority - address) + user);
+      cl_text_add(&t, ":***");
+      rest = at;
+    }
+  }
+  const char *password = authority == NULL ? NULL : strstr(rest, "password=");
+  for (; password != NULL; password = strstr(rest, "password=")) {
+    cl_text_add_bytes(&t, rest, (size_t)(password - rest) + 9);
+    cl_text_add(&t, "***");
+    rest = password + 9 + strcspn(password + 9, "&");
+  }
+  cl_text_add(&t, rest);
+  return cl_text_take(&t);
+}
+
 int cl_store_open_ops(const struct cl_store_ops *ops, const char *path,
                       const struct cl_store_options *options, struct cl_store **ret, struct cl_err *e) {
   check_ops(ops);
@@ -32,7 +57,7 @@ int cl_store_open_ops(const struct cl_store_ops *ops, const char *path,
   s->options = *options;
   if (s->options.lock_timeout_ms <= 0) s->options.lock_timeout_ms = 30000;
   if (s->options.reconnect_ms <= 0) s->options.reconnect_ms = 60000;
-  s->address = ops == &cl_store_postgres ? cl_postgres_show(path) : cl_copy_text(path);
+  s->address = cl_store_show(path);
   s->state = cl_alloc(ops->state_size);
   if (s->address == NULL || s->state == NULL) {
     status = CL_FAIL_NOMEM(e);

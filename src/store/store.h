@@ -28,6 +28,11 @@ struct cl_store_options {
   enum cl_sync sync;   /* what a power cut may take: normal = the newest events, full = nothing */
   int lock_timeout_ms; /* how long to wait for another writer; 0 = 30 000 */
   int reconnect_ms;    /* how long to look for a server that has gone; 0 = 60 000 */
+  /* Called again and again while a server does not answer, each time to let some `ms` pass: whoever has a
+   * loop lets it go on. It must not use this handle. Not 0: the server is waited for no longer, CLADE_EIO.
+   * Null: the thread sleeps. */
+  int (*idle)(void *ctx, int ms);
+  void *ctx;
 };
 
 /* Open. `address` borrows. Gives *ret; close with cl_store_close.
@@ -38,7 +43,11 @@ int cl_store_open(const char *address, const struct cl_store_options *options, s
                   struct cl_err *e);
 void cl_store_close(struct cl_store *s);                /* null is allowed */
 const char *cl_store_address(const struct cl_store *s); /* without a password */
-const char *cl_store_kind(const struct cl_store *s);    /* "sqlite", "postgresql", "memory" */
+
+/* A copy of an address for people, or of a word of a command that may be one: *** stands for its password.
+ * Gives; free with cl_free. Null: no memory. */
+char *cl_store_show(const char *address);
+const char *cl_store_kind(const struct cl_store *s); /* "sqlite", "postgresql", "memory" */
 
 struct cl_study_row {
   int64_t id; /* of the study in this store: 1, 2, … in order of creation, never reused */

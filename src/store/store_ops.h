@@ -93,9 +93,6 @@ extern const struct cl_store_ops cl_store_memory;
 extern const struct cl_store_ops cl_store_sqlite;
 extern const struct cl_store_ops cl_store_postgres;
 
-/* The address of a PostgreSQL server without its password. Gives; free with cl_free. */
-char *cl_postgres_show(const char *address);
-
 struct cl_store {
   const struct cl_store_ops *ops;
   void *state;
