@@ -20,7 +20,8 @@ static int keep_args(struct cl_decision *d, struct cl_err *e) {
 
 static bool needs_attention(const struct cl_head *h) {
   bool diverged = h->state == CL_RUNNING && (h->flags & CL_FLAG_DIVERGED);
-  return diverged || h->state == CL_FAILED || h->state == CL_LOST || h->state == CL_PREEMPTED;
+  return diverged || cl_head_failed_to_load(h) || h->state == CL_FAILED || h->state == CL_LOST ||
+         h->state == CL_PREEMPTED;
 }
 
 void cl_attention_done(struct cl_attention *a) {
@@ -75,13 +76,25 @@ static int compare_numbers(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* A non-finite objective stops the trial (no scheduler of this version exploits); failed, lost and preempted
- * ones are tried again or given up. */
+/* What it was to load is gone, or cannot be read. */
+static int decide_missing(const struct cl_trial *t, struct cl_decision *ret, struct cl_err *e) {
+  int64_t change = t->head.load > 0 ? t->head.load : -t->head.load;
+  cl_text_format(&ret->args, "{\"change\": %lld, \"snapshot\": %lld}", (long long)change,
+                 (long long)cl_trial_donor(t));
+  ret->ev = (struct cl_event){.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+  ret->ev.u.voided.change = change;
+  return keep_args(ret, e);
+}
+
+/* An exploit whose state could not be loaded is voided, before anything else. A non-finite objective stops
+ * the trial; failed, lost and preempted ones are tried again or given up. */
 static int decide_trial(const struct cl_study *s, const struct cl_trial *t, struct cl_decision *ret,
                         struct cl_err *e) {
   assert(ret->args.length == 0);
   if (!needs_attention(&t->head)) return CLADE_EMPTY;
-  int status = t->head.state == CL_RUNNING ? decide_diverged(s, t, ret, e) : decide_retry(s, t, ret, e);
+  int status = cl_head_failed_to_load(&t->head) ? decide_missing(t, ret, e)
+               : t->head.state == CL_RUNNING    ? decide_diverged(s, t, ret, e)
+                                                : decide_retry(s, t, ret, e);
   ret->ev.subject = t->number;
   ret->ev.seen = t->head.version;
   return status;

@@ -1,5 +1,6 @@
-/* What follows from a study's state by itself, whoever notices: a diverged trial is stopped, a failed, lost
- * or preempted one is tried again or given up, a study with nothing left to do is finished.
+/* What follows from a study's state by itself, whoever notices: an exploit whose state could not be loaded is
+ * voided, a diverged trial is stopped, a failed, lost or preempted one is tried again or given up, a study
+ * with nothing left to do is finished.
  *
  * Pure functions of the replica. The engine carries them out while it holds the lease; a process that asks
  * and tells needs no lease for them, like a person: a decision that two have taken is appended once.

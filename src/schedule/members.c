@@ -80,6 +80,8 @@ static bool is_idle(int state) {
 
 static int leave(struct cl_members *m, uint32_t i, struct cl_err *e) {
   const struct cl_member *a = &m->items[i];
+  m->n_loading -= a->loading;
+  m->n_voided -= a->voided;
   if (a->state == CL_MEMBER_TRAINS) return count_at(m, a->rung, -1, e);
   if (a->state == CL_MEMBER_HELD) take_out(m, m->held, &m->n_held, i);
   if (is_idle(a->state)) take_out(m, m->idle, &m->n_idle, i);
@@ -88,6 +90,8 @@ static int leave(struct cl_members *m, uint32_t i, struct cl_err *e) {
 
 static int enter(struct cl_members *m, uint32_t i, struct cl_err *e) {
   const struct cl_member *a = &m->items[i];
+  m->n_loading += a->loading;
+  m->n_voided += a->voided;
   if (a->state == CL_MEMBER_TRAINS) return count_training(m, i, e);
   if (a->state == CL_MEMBER_HELD) put_in(m, m->held, &m->n_held, i);
   if (is_idle(a->state)) put_in(m, m->idle, &m->n_idle, i);
@@ -96,14 +100,39 @@ static int enter(struct cl_members *m, uint32_t i, struct cl_err *e) {
 
 /* What a trial's head says about its member. */
 
+static bool is_running_or_will(const struct cl_study_head *s, const struct cl_head *h) {
+  return h->state == CL_WAITING || h->state == CL_RUNNING || cl_head_may_retry(s, h);
+}
+
+/* A load that may still turn out to fail. */
+static bool is_loading(const struct cl_members *m, const struct cl_head *h) {
+  return h->load != 0 && is_running_or_will(cl_study_head(m->env->study), h);
+}
+
+static bool is_voided(const struct cl_head *h, const struct cl_member *a) {
+  return (h->flags & CL_FLAG_VOIDED) && a->again && (h->state == CL_WAITING || h->state == CL_RUNNING);
+}
+
 static bool is_held(const struct cl_head *h) {
   return h->step >= h->until && h->load == 0 && !(h->flags & (CL_FLAG_PREEMPTING | CL_ATTEMPT_DONE));
+}
+
+static bool is_banned(const struct cl_members *m, int64_t snapshot) {
+  for (size_t i = m->n_banned; i > 0; i--)
+    if (m->banned[i - 1] == snapshot) return true;
+  return false;
 }
 
 /* Its own state at this very step; 0 if that was not saved. */
 static int64_t snapshot_at(const struct cl_study *s, const struct cl_trial *t) {
   const struct cl_snapshot *n = cl_study_snapshot(s, cl_trial_resume_from(s, t));
   return n != NULL && n->usable && n->trial == t->number && n->step == t->head.step ? n->position : 0;
+}
+
+/* The same, to give to others. */
+static int64_t gift_at(const struct cl_members *m, const struct cl_trial *t) {
+  int64_t snapshot = snapshot_at(m->env->study, t);
+  return is_banned(m, snapshot) ? 0 : snapshot;
 }
 
 /* Its process went before the question was answered. It is answered before another one starts from there. */
@@ -114,6 +143,7 @@ static bool is_adrift(const struct cl_members *m, const struct cl_head *h, const
 static int state_of(const struct cl_members *m, const struct cl_member *a, const struct cl_trial *t) {
   const struct cl_head *h = &t->head;
   bool gone = !(h->flags & CL_ATTEMPT_OPEN) && cl_state_is_result(cl_study_head(m->env->study), h);
+  if (is_voided(h, a)) return a->was_dead ? CL_MEMBER_DEAD : CL_MEMBER_PAUSED;
   switch (h->state) {
   case CL_RUNNING: return is_held(h) ? CL_MEMBER_HELD : CL_MEMBER_TRAINS;
   case CL_PAUSED: return a->by_person ? CL_MEMBER_OUT : CL_MEMBER_PAUSED;
@@ -149,7 +179,7 @@ struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t memb
                                 .step = t->head.step,
                                 .score = scored ? sign * t->value : -INFINITY,
                                 .report = t->record,
-                                .snapshot = scored ? snapshot_at(m->env->study, t) : 0,
+                                .snapshot = scored ? gift_at(m, t) : 0,
                                 .n_recent = n,
                                 .recent = recent};
 }
@@ -194,7 +224,7 @@ static bool is_evaluated(const struct cl_members *m, uint32_t i, const struct cl
   if (v == NULL || v->rung != a->asks || v->given_up || a->state == CL_MEMBER_DEAD) return false;
   const struct cl_snapshot *n = cl_study_snapshot(m->env->study, v->snapshot);
   return (n != NULL && n->usable) ||
-         (v->report == t->record && v->step == t->head.step && snapshot_at(m->env->study, t) == 0);
+         (v->report == t->record && v->step == t->head.step && gift_at(m, t) == 0);
 }
 
 static int look(struct cl_members *m, uint32_t i, struct cl_err *e) {
@@ -204,6 +234,12 @@ static int look(struct cl_members *m, uint32_t i, struct cl_err *e) {
   bool dies = state == CL_MEMBER_DEAD && before != CL_MEMBER_DEAD;
   bool asks = state == CL_MEMBER_HELD || state == CL_MEMBER_PAUSED;
   CL_TRY(leave(m, i, e));
+  a->voided = is_voided(&t->head, a);
+  a->loading = is_loading(m, &t->head);
+  if (a->voided) { /* as it was judged */
+    asks = dies = false;
+    a->asks = a->before_rung;
+  }
   if (asks) a->asks = cl_members_rung(m, t->head.step);
   if (dies) a->asks = a->rung + 1;
   a->state = (uint8_t)state;
@@ -252,9 +288,55 @@ static void hear_scores(struct cl_members *m, size_t member, const struct cl_eve
     const struct cl_snapshot *from = cl_study_snapshot(s, ev->u.started.from);
     cl_recent_cut(&m->recent, member, from == NULL ? -INFINITY : from->step);
   } else if (ev->kind == CL_EVENT_VOIDED) { /* its own state again, as it was judged */
-    const struct cl_evaluation *v = cl_population_of(&m->population, m->items[member].asks, member);
+    const struct cl_evaluation *v = cl_population_of(&m->population, m->items[member].rung, member);
     if (v != NULL) cl_recent_replace(&m->recent, member, v->recent, v->n_recent, v->step);
   }
+}
+
+/* Snapshots that were given and are gone. */
+
+static void ban_in_tables(struct cl_members *m, int64_t snapshot) {
+  const struct cl_snapshot *n = cl_study_snapshot(m->env->study, snapshot);
+  int owner = n == NULL ? -1 : cl_members_find(m, n->trial);
+  if (owner < 0) return;
+  struct cl_evaluation *pending = m->items[owner].pending;
+  cl_population_ban(&m->population, (size_t)owner, snapshot);
+  if (pending != NULL && pending->snapshot == snapshot) pending->snapshot = 0;
+}
+
+static int ban(struct cl_members *m, int64_t snapshot, struct cl_err *e) {
+  if (snapshot == 0 || is_banned(m, snapshot)) return 0;
+  if (cl_grow(&m->banned, &m->cap_banned, m->n_banned + 1, sizeof *m->banned) < 0) return CL_FAIL_NOMEM(e);
+  m->banned[m->n_banned++] = snapshot;
+  ban_in_tables(m, snapshot);
+  return 0;
+}
+
+static int take_back(struct cl_members *m, uint32_t i, const struct cl_event *ev, struct cl_err *e) {
+  struct cl_member *a = &m->items[i];
+  json_t *args = ev->args == NULL ? NULL : json_loads(ev->args, 0, NULL);
+  int64_t snapshot = json_integer_value(json_object_get(args, "snapshot"));
+  json_decref(args);
+  CL_TRY(ban(m, snapshot, e));
+  if (a->exploit == 0 || a->exploit != ev->u.voided.change) return 0;
+  cl_population_restore(&m->population, i);
+  if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
+  a->rung = a->before_rung;
+  a->revivals = a->before_revivals;
+  a->exploit = 0;
+  a->again = true;
+  return a->state == CL_MEMBER_TRAINS ? count_training(m, i, e) : 0;
+}
+
+/* What an event says about exploits and their sources, before its member is looked at. */
+static int hear_sources(struct cl_members *m, uint32_t i, const struct cl_event *ev, struct cl_err *e) {
+  struct cl_member *a = &m->items[i];
+  if (ev->kind == CL_EVENT_DELETED) ban_in_tables(m, ev->u.deleted.snapshot);
+  if (ev->kind == CL_EVENT_EXPLOITED) {
+    a->exploit = cl_members_is_ruling(ev) ? ev->position : 0;
+    a->again = false;
+  }
+  return ev->kind == CL_EVENT_VOIDED ? take_back(m, i, ev, e) : 0;
 }
 
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e) {
@@ -266,6 +348,7 @@ int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_
   int i = cl_members_find(m, ev->subject);
   if (i < 0) return 0;
   struct cl_member *a = &m->items[i];
+  CL_TRY(hear_sources(m, (uint32_t)i, ev, e));
   hear_scores(m, (size_t)i, ev);
   if (ev->kind == CL_EVENT_PAUSED) a->by_person = !cl_members_is_ruling(ev);
   bool ruled = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
@@ -324,6 +407,7 @@ static bool is_first(const struct cl_members *m, uint32_t i) {
 static bool may_judge(struct cl_members *m, const struct cl_schedule_room *room, uint32_t i) {
   const struct cl_member *a = &m->items[i];
   if (!m->sync && !m->ordered) return true;
+  if (m->ordered && m->n_loading > 0) return false; /* it may ask again, by the tables of its first time */
   int32_t lowest = lowest_training(m);
   int32_t first = m->n_held > 0 ? m->items[m->held[0]].asks : INT32_MAX;
   if (m->n_idle > 0 && m->items[m->idle[0]].asks < first) first = m->items[m->idle[0]].asks;
@@ -344,6 +428,10 @@ bool cl_members_waits(const struct cl_members *m) {
   return false;
 }
 
+static bool takes_slot(const struct cl_member *a) {
+  return is_idle(a->state) && !a->voided;
+}
+
 /* Slots that decisions on their way will free or take. */
 static void count_flying(struct cl_members *m) {
   size_t kept = 0;
@@ -355,7 +443,7 @@ static void count_flying(struct cl_members *m) {
     if (!is_flying(m, i)) continue;
     m->flying[kept++] = i;
     m->lent += m->items[i].lends;
-    m->taken += is_idle(m->items[i].state);
+    m->taken += takes_slot(&m->items[i]);
   }
   m->n_flying = kept;
 }
@@ -364,7 +452,7 @@ static void count_flying(struct cl_members *m) {
 static int64_t count_behind(const struct cl_members *m, int32_t rung, int64_t enough) {
   int64_t n = 0;
   for (size_t k = 0; k < m->n_idle && n < enough && m->items[m->idle[k]].asks < rung; k++)
-    n += !m->items[m->idle[k]].skipped;
+    n += !m->items[m->idle[k]].skipped && !m->items[m->idle[k]].voided;
   return n;
 }
 
@@ -382,7 +470,8 @@ static int choose(struct cl_members *m, uint32_t i, bool lend, size_t *ret, bool
 static bool is_held_up(struct cl_members *m, const struct cl_schedule_room *room) {
   if (m->n_idle == 0) return false;
   uint32_t first = m->idle[0];
-  return !m->items[first].skipped && !is_flying(m, first) && may_judge(m, room, first);
+  const struct cl_member *a = &m->items[first];
+  return !a->skipped && !a->voided && !is_flying(m, first) && may_judge(m, room, first);
 }
 
 int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, size_t *ret, bool *ret_lend,
@@ -401,9 +490,10 @@ int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, s
     if (lends || judges) return choose(m, i, lends, ret, ret_lend, e);
     if (needless >= 0 && m->n_idle == 0) break; /* those that have come further do not ask before it */
   }
-  for (size_t k = 0; k < m->n_idle && slots > room->unproposed; k++) {
+  bool is_free = slots > room->unproposed;
+  for (size_t k = 0; k < m->n_idle && (is_free || m->n_voided > 0); k++) {
     uint32_t i = m->idle[k];
-    if (!is_flying(m, i) && !m->items[i].skipped && may_judge(m, room, i))
+    if ((is_free || m->items[i].voided) && !is_flying(m, i) && !m->items[i].skipped && may_judge(m, room, i))
       return choose(m, i, false, ret, ret_lend, e);
   }
   return CLADE_EMPTY;
@@ -426,7 +516,7 @@ int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct c
   a->put = cl_study_trial(m->env->study, a->trial)->head.version;
   a->lends = lends;
   m->lent += lends;
-  m->taken += is_idle(a->state);
+  m->taken += takes_slot(a);
   return 0;
 }
 
@@ -444,6 +534,9 @@ int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t
     cl_recent_replace(&m->recent, member, NULL, 0, 0);
   else
     cl_recent_replace(&m->recent, member, v->recent, v->n_recent, v->step);
+  a->before_rung = a->rung;
+  a->before_revivals = a->revivals;
+  a->was_dead = was_dead;
   cl_population_retire(&m->population, member);
   drop_pending(a);
   CL_TRY(leave(m, (uint32_t)member, e));
@@ -459,12 +552,21 @@ static int32_t least(int32_t a, int32_t b) {
   return a < b ? a : b;
 }
 
+/* Members whose load may fail ask again where they were judged. */
+static int32_t lowest_loading(const struct cl_members *m) {
+  int32_t rung = INT32_MAX;
+  for (size_t i = 0; i < m->n && m->n_loading > 0; i++)
+    if (m->items[i].loading) rung = least(rung, m->items[i].before_rung);
+  return rung;
+}
+
 void cl_members_forget(struct cl_members *m) {
   if (m->n_flying > 0) return; /* a ruling that is on its way names a table */
   int32_t rung = lowest_training(m);
   if (m->n_held > 0) rung = least(rung, m->items[m->held[0]].asks);
   if (m->n_idle > 0) rung = least(rung, m->items[m->idle[0]].asks);
-  if (rung != INT32_MAX) cl_population_forget(&m->population, rung - 1);
+  if (rung == INT32_MAX || rung - 1 <= m->population.base) return;
+  cl_population_forget(&m->population, least(rung, lowest_loading(m)) - 1);
 }
 
 void cl_members_done(struct cl_members *m) {
@@ -478,4 +580,5 @@ void cl_members_done(struct cl_members *m) {
   cl_free(m->touched);
   cl_free(m->at);
   cl_free(m->flying);
+  cl_free(m->banned);
 }

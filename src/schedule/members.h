@@ -5,6 +5,11 @@
  * that are held come first; a free slot goes to the member that has come least far. When slots are few, a
  * held member lends its slot to one that is behind (a pause), and is judged when its turn comes: by the table
  * of its own rung, which does not change for that.
+ *
+ * A state that was given may turn out to be gone or unreadable: then the exploit is voided, its snapshot is
+ * given to nobody any more, and the member asks again, for the rung that it had asked for, with the
+ * evaluation that it had. In ordered mode nobody is judged while a load is under way, so that this is decided
+ * by the same tables as the first time.
  */
 #ifndef CL_MEMBERS_H
 #define CL_MEMBERS_H
@@ -33,6 +38,13 @@ struct cl_member {
   bool by_person;                /* paused by one */
   bool lends;                    /* the decision that is on its way is a pause */
   bool skipped;                  /* dead, and nobody to take over from */
+  bool loading;                  /* it is to begin with a state that it has not acknowledged */
+  bool voided;                   /* it asks again: what it was to begin with is gone. It has a slot */
+  bool again;                    /* it was voided, and the head says whether it has been decided again */
+  bool was_dead;                 /* when it last took over a state; and … */
+  uint8_t before_revivals;
+  int32_t before_rung;
+  int64_t exploit; /* … the event that says so, 0 = none that can be voided */
 };
 
 struct cl_members {
@@ -48,7 +60,9 @@ struct cl_members {
   uint32_t *held, *idle; /* members by (rung asked for, member) */
   uint32_t *touched;     /* members that an event was about */
   uint32_t *flying;      /* members with a decision that is on its way */
-  size_t n_held, n_idle, n_touched, n_flying, n_skipped;
+  size_t n_held, n_idle, n_touched, n_flying, n_skipped, n_loading, n_voided;
+  int64_t *banned; /* snapshots that could not be loaded */
+  size_t n_banned, cap_banned;
   size_t cap_held, cap_idle, cap_touched, cap_flying;
   int32_t *at; /* how many living members stand at each rung, from the lowest of them on … */
   size_t cap_at;

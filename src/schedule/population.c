@@ -197,7 +197,21 @@ const struct cl_evaluation *cl_population_of(const struct cl_population *p, int3
 
 void cl_population_retire(struct cl_population *p, size_t member) {
   for (size_t i = 0; i < p->n_rungs; i++)
-    if (p->rungs[i].of[member] != NULL) p->rungs[i].of[member]->given_up = true;
+    if (p->rungs[i].of[member] != NULL) p->rungs[i].of[member]->given_up++;
+}
+
+void cl_population_restore(struct cl_population *p, size_t member) {
+  for (size_t i = 0; i < p->n_rungs; i++) {
+    struct cl_evaluation *v = p->rungs[i].of[member];
+    if (v != NULL && v->given_up > 0) v->given_up--;
+  }
+}
+
+void cl_population_ban(struct cl_population *p, size_t member, int64_t snapshot) {
+  assert(member < p->n && snapshot != 0);
+  for (size_t i = 0; i < p->n_rungs; i++)
+    if (p->rungs[i].of[member] != NULL && p->rungs[i].of[member]->snapshot == snapshot)
+      p->rungs[i].of[member]->snapshot = 0;
 }
 
 void cl_population_forget(struct cl_population *p, int32_t rung) {

@@ -17,7 +17,8 @@ struct cl_evaluation {
   double score;     /* larger is better; -inf: not finite, or no score at all */
   int64_t report;   /* position of the report, 0 = none */
   int64_t snapshot; /* position of the state, 0 = it was not saved */
-  bool given_up;    /* the member trains another state now: it only counts as what it once scored */
+  int given_up; /* how often the member has taken over another state since, voided ones not counted: from the
+                   first on it only counts as what it once scored */
   int n, n_recent;
   const double *recent;        /* the last scores up to this one, oldest first, for rules that look at them */
   struct cl_assigned values[]; /* in force when it was reported; texts in the same block */
@@ -61,6 +62,10 @@ const struct cl_evaluation *cl_population_of(const struct cl_population *p, int3
 
 /* The member takes over another state: what it has earned so far is given up. Cost O(rungs). */
 void cl_population_retire(struct cl_population *p, size_t member);
+/* It could not: the last retirement is taken back. */
+void cl_population_restore(struct cl_population *p, size_t member);
+/* A snapshot of the member's cannot be given to anybody any more. Cost O(rungs). */
+void cl_population_ban(struct cl_population *p, size_t member, int64_t snapshot);
 
 /* No decision will look below `rung` any more. */
 void cl_population_forget(struct cl_population *p, int32_t rung);

@@ -109,13 +109,13 @@ static int stop(struct cl_rulings *r, size_t member, const struct cl_evaluation 
   return cl_ruling_end(r, ret, e);
 }
 
-/* A trial that has lost its process cannot be continued, but what it will be asked next can be set. */
+/* A trial without a process cannot be continued, but what it will be asked next can be set. */
 void cl_ruling_keep(struct cl_rulings *r, const char *rule, size_t member, const struct cl_evaluation *own,
                     const struct cl_exploit_view *view, struct cl_event *ret) {
   const struct cl_member *a = &r->members.items[member];
   int state = cl_study_trial(r->env->study, a->trial)->head.state;
-  bool gone = state == CL_LOST || state == CL_PREEMPTED;
-  assert(a->state != CL_MEMBER_DEAD);
+  bool gone = state == CL_LOST || state == CL_PREEMPTED || state == CL_WAITING;
+  assert(a->state != CL_MEMBER_DEAD || a->voided);
   about(r, member, gone ? CL_EVENT_SET : CL_EVENT_CONTINUED, r->cause, ret);
   if (gone) {
     ret->u.set.until = cl_ruling_until(r, a->asks);
@@ -166,6 +166,15 @@ static int judge(struct cl_rulings *r, size_t member, struct cl_event *ret, stru
   return over ? stop(r, member, own, ret, e) : r->judge(r, member, own, ret, e);
 }
 
+/* It was dead, what it was to take over is gone, and nobody else has anything: it has its slot, so it begins
+ * with what it has. */
+static int begin_anew(struct cl_rulings *r, size_t member, struct cl_event *ret, struct cl_err *e) {
+  const struct cl_member *a = &r->members.items[member];
+  const struct cl_evaluation *own = cl_population_of(&r->members.population, a->asks, member);
+  cl_ruling_keep(r, "nobody", member, own, NULL, ret);
+  return cl_ruling_end(r, ret, e);
+}
+
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
   struct cl_rulings *r = st;
   for (;;) {
@@ -175,6 +184,7 @@ int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_eve
     if (status == CLADE_EMPTY && room->unproposed == 0) cl_members_forget(&r->members);
     if (status != 0) return status;
     status = lends ? lend(r, member, ret, e) : judge(r, member, ret, e);
+    if (status == CLADE_EMPTY && r->members.items[member].voided) status = begin_anew(r, member, ret, e);
     if (status < 0) return status;
     if (status == 0) return cl_members_decided(&r->members, member, lends, e);
     assert(cl_ruling_is_dead(r, member));

@@ -128,6 +128,14 @@ void cl_attempt_note(struct cl_attempt *a, const struct cl_event *ev) {
   }
   if (ev->kind == CL_EVENT_SET || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_VOIDED)
     a->changed = ev->position;
+  if (ev->kind == CL_EVENT_VOIDED) { /* its report waits again */
+    a->released = 0;
+    a->missing_put = false;
+  }
+  if (ev->kind == CL_EVENT_LOADED && own) {
+    a->damaged = ev->u.loaded.error != NULL && !a->missing_put;
+    a->failed = ev->u.loaded.error != NULL ? ev->u.loaded.change : 0;
+  }
   if (ev->kind == CL_EVENT_CHECKPOINT_ASKED) a->asked = ev->position;
   if (ev->kind == CL_EVENT_REPORTED && own) a->report = ev->position;
   if (own && (ev->kind == CL_EVENT_SAVED || ev->kind == CL_EVENT_LOADED)) note_state(a, ev);

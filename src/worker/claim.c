@@ -267,6 +267,9 @@ static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e
   struct cl_attempt *a = NULL;
   struct cl_err cause = {0};
   struct cl_attempt_owner owner = {w->host, w->boot, w->number, 0};
+  bool gone = false;
+  CL_TRY(cl_worker_check_source(w, t, &gone, e));
+  if (gone) return 0;
   CL_TRY(cl_attempts_add(w, t->number, t->head.attempt + 1, &a, e));
   cl_trial_values(w->study, t, w->values);
   a->fixed = owner.fixed = cl_attempt_fixed(cl_study_space(w->study), w->values);
@@ -304,6 +307,7 @@ static bool is_claimable(const struct cl_worker *w, const struct cl_trial *t) {
   bool counted = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
   if (w->options.roles != 0 && !(w->options.roles & 1u << t->head.role)) return false;
   if (counted && !cl_study_head(w->study)->open) return false;
+  if ((t->head.flags & CL_FLAG_VOIDED) && cl_study_settings(w->study)->schedule != NULL) return false;
   if ((t->head.flags & CL_ATTEMPT_OPEN) || cl_attempts_find(w, t->number, t->head.attempt + 1) != NULL)
     return false;
   return is_within_reach(w, t);

@@ -174,7 +174,7 @@ static int find_state(struct cl_session *s, const struct cl_snapshot *from, char
 
 static bool wants_save(const struct cl_session *s) {
   const struct cl_attempt *a = s->attempt;
-  return can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !(a->saved_step == s->step);
+  return can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !(a->saved_step == s->step) && !a->damaged;
 }
 
 /* Answers. */
@@ -250,15 +250,28 @@ static enum cl_message_way way_of(const struct cl_snapshot *n) {
 
 static void put_gone(struct cl_session *s, const struct cl_snapshot *from);
 
+/* A trainer that cannot load what it is to load ends, and the trial's next attempt begins from the snapshot.
+ */
+static void begin_again(struct cl_session *s) {
+  struct cl_err e;
+  s->held = true; /* until it is PREEMPTING */
+  if (cl_life_preempt(s->attempt, 0, &e) < 0) no_memory(s, &e);
+}
+
 static void answer_load(struct cl_session *s, const struct cl_snapshot *from) {
   struct cl_err e;
   char *path = NULL;
+  bool gone = false;
   struct cl_message m = {
       .type = CL_MESSAGE_LOAD, .change = cl_attempt_trial(s->attempt)->head.load, .way = way_of(from)};
-  int status = find_state(s, from, &path, &e);
+  int status = cl_snapshot_look(s->worker, from, &gone, &e);
+  if (gone) {
+    put_gone(s, from);
+    return;
+  }
+  if (status == 0) status = find_state(s, from, &path, &e);
   if (status == CLADE_EMPTY) {
     s->held = true; /* another worker's memory: until its copy is written */
-    if (!cl_buffers_may_come(s->worker, from)) put_gone(s, from);
     return;
   }
   m.path = path;
@@ -278,8 +291,9 @@ static bool must_wait(const struct cl_session *s, const struct cl_trial *t) {
 }
 
 /* A state was to be loaded and could not: the exploit is voided, and decided again. */
-static bool has_failed_load(const struct cl_trial *t) {
-  return t->head.load != 0 && t->head.source == 0;
+static bool has_failed_load(const struct cl_session *s, const struct cl_trial *t) {
+  bool decides = cl_study_settings(s->worker->study)->schedule != NULL;
+  return cl_head_failed_to_load(&t->head) || ((t->head.flags & CL_FLAG_VOIDED) && decides);
 }
 
 /* Does the trial's assignment have values that its process can take up? Those of change class `restart` need
@@ -291,20 +305,12 @@ static bool fits_process(struct cl_session *s) {
   return s->attempt->fixed == 0 || s->attempt->fixed == fixed;
 }
 
-/* A trainer that cannot load what it is to load ends, and the trial's next attempt begins from the snapshot.
- */
-static void begin_again(struct cl_session *s) {
-  struct cl_err e;
-  s->held = true; /* until it is PREEMPTING */
-  if (cl_life_preempt(s->attempt, 0, &e) < 0) no_memory(s, &e);
-}
-
 static void answer_running(struct cl_session *s, const struct cl_trial *t) {
   struct cl_attempt *a = s->attempt;
   const struct cl_snapshot *load = pending_load(s);
   if ((t->head.flags & CL_FLAG_PREEMPTING) || a->urge != CL_URGE_NONE) {
     answer_end(s, CL_MESSAGE_STOP, load == NULL); /* else another state is to replace its own */
-  } else if (a->preempting_put || has_failed_load(t)) {
+  } else if (a->preempting_put || has_failed_load(s, t)) {
     s->held = true;
   } else if (load != NULL && load->path != NULL) {
     if (can(s, CL_MESSAGE_CAN_LOAD) && fits_process(s))
@@ -319,6 +325,8 @@ static void answer_running(struct cl_session *s, const struct cl_trial *t) {
     if (a->asked == 0) answer_running(s, t);
   } else if (must_wait(s, t)) {
     s->held = true;
+  } else if (a->damaged) {
+    begin_again(s);
   } else {
     answer_go(s);
   }
@@ -801,7 +809,8 @@ static void hear_saved(struct cl_session *s, const struct cl_message *m) {
 
 /* loaded, done. */
 
-/* What it was to load cannot be had any more: it could not be loaded, without its being asked. */
+/* What it was to load cannot be had any more: it could not be loaded, without its being asked. So the process
+ * stays as it is, until that is decided about. */
 static void told_gone(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
   (void)ev;
@@ -812,12 +821,18 @@ static void told_gone(void *ctx, const struct cl_event *ev, const struct cl_appe
 static void put_gone(struct cl_session *s, const struct cl_snapshot *from) {
   struct cl_event ev = {.kind = CL_EVENT_LOADED};
   struct cl_err e;
+  s->held = true;
+  if (s->attempt->missing_put) return;
   ev.u.loaded.change = cl_attempt_trial(s->attempt)->head.load;
   ev.u.loaded.snapshot = from->position;
   ev.u.loaded.error =
-      "the state was in the memory of a worker that is gone, and no copy of it had been written";
-  cl_worker_say(s->worker, s->trial, "a state could not be loaded: %s", ev.u.loaded.error);
-  if (check(s, &ev, &e) == 0) put_or_fail(s, &ev, told_gone);
+      from->way == CL_WAY_DIRECTORY
+          ? "the state is gone"
+          : "the state was in the memory of a worker that is gone, and no copy of it had been written";
+  if (check(s, &ev, &e) < 0) return;
+  s->attempt->missing_put = true;
+  put_or_fail(s, &ev, told_gone);
+  if (cl_snapshot_put_gone(s->worker, s->trial, from, &e) < 0) no_memory(s, &e);
 }
 
 static void told_loaded(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
@@ -840,7 +855,8 @@ static void hear_loaded(struct cl_session *s, const struct cl_message *m) {
   }
   const struct cl_trial *t = cl_attempt_trial(a);
   bool of_start = m->change == a->started && a->from != 0;
-  if (!of_start && m->change != t->head.load && m->change != a->changed) {
+  bool again = m->error != NULL && m->change == a->failed; /* told before, and perhaps voided since */
+  if (!of_start && !again && m->change != t->head.load && m->change != a->changed) {
     cl_talk_error(s, false, "change", NULL, "no load belongs to the change %lld", (long long)m->change);
     return;
   }

@@ -6,7 +6,7 @@
  *   finish.c     drains the output, records the end         recover.c  judges what other workers left
  *   server.c     the socket and its connections             talk.c     questions and answers
  *   publish.c    makes a saved state durable                computed.c the objective that is computed
- *   leftover.c   states that nobody has taken               tags.c     tags in a file
+ *   leftover.c   states that nobody has taken               missing.c  states that are gone
  *   tags.c       what a trainer wrote about itself
  *   buffers.c    memory for states of regions          buffers_make.c, _copy.c, _inherit.c   its parts
  *
@@ -68,6 +68,9 @@ struct cl_attempt {
   uint64_t fixed;        /* cl_attempt_fixed of the values that its process has; 0 = unknown */
   int loads;             /* exploits it has loaded: a step may come again, its state needs another name */
   bool loaded;           /* the snapshot of its start */
+  bool damaged;          /* a load has failed in the process: it trains no more from what it has */
+  bool missing_put;      /* that the state it was to load is gone was recorded without asking it */
+  int64_t failed;        /* change of the last load that failed, 0 = none */
   bool kill;             /* the decision that stopped it wants no waiting for a report */
   bool patient;          /* a person ended it: a program that does not listen has the grace before SIGTERM */
   bool stopping_put, preempting_put, computed_put, tags_put;
@@ -284,6 +287,16 @@ int cl_attempt_publish_late(struct cl_attempt *a, bool *ret_busy, struct cl_err 
 void cl_attempt_forget_late(struct cl_attempt *a); /* it goes: what is being published is left as it is */
 /* Its end is recorded: remove the states that no event refers to. */
 void cl_attempt_collect(struct cl_attempt *a);
+
+/* missing.c */
+/* Is a state gone that was saved on this host, or in memory that nobody has (null: no)? CLADE_ENOMEM. */
+int cl_snapshot_look(const struct cl_worker *w, const struct cl_snapshot *n, bool *ret_gone,
+                     struct cl_err *e);
+/* Put that it is: `trial` was to go on from it. */
+int cl_snapshot_put_gone(struct cl_worker *w, int64_t trial, const struct cl_snapshot *n, struct cl_err *e);
+/* Is what a waiting trial would start from gone? Then that is put, or said when nothing can be done: it is
+ * not to be started now. */
+int cl_worker_check_source(struct cl_worker *w, const struct cl_trial *t, bool *ret_gone, struct cl_err *e);
 
 /* computed.c */
 /* Mean over all counting reports of the first metric of the last stage (origins A13). CLADE_EMPTY without

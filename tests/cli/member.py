@@ -1,5 +1,6 @@
 """A member of a population whose state is one number: theta grows by the hyperparameter x at every step. A saved state says
-whose it is and what it scored; what is loaded is written down in loads.txt of the trial's directory. member.py STEPS"""
+whose it is and what it scored; what is loaded is written down in loads.txt of the trial's directory. States of others that
+are rotten, by their trial and step, cannot be loaded. member.py STEPS [ROTTEN-OF-TEN]"""
 import json
 import os
 import sys
@@ -16,7 +17,12 @@ def save(directory):
 
 def load(directory):
     with open(os.path.join(directory, 'state.json'), encoding='utf-8') as file:
-        state.update(json.load(file))
+        found = json.load(file)
+    others = found['trial'] != int(os.environ['CLADE_TRIAL'])
+    if others and (found['trial'] * 7 + int(found['step']) * 3) % 10 < int((sys.argv + ['0', '0'])[2]):
+        state['theta'] = -1000.0  # half of it has been replaced
+        raise RuntimeError('this state is rotten')
+    state.update(found)
     with open(os.path.join(os.environ['CLADE_DIR'], 'loads.txt'), 'a', encoding='utf-8') as file:
         print(state['trial'], state['step'], repr(state['theta']), file=file)
 

@@ -3,6 +3,7 @@ survive kill -9. CLADE_EXE is the program, CLADE_CLIENT the directory of clade.p
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ CLADE = os.environ['CLADE_EXE']
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
 SPEC = """
 study: theta
-program: ["{python}", "{member}", "{steps}"]
+program: ["{python}", "{member}", "{steps}", "{rotten}"]
 metric: {{name: theta, goal: maximize}}
 hyperparameters:
   - name: &x
@@ -33,9 +34,10 @@ def clade(directory, *words):
                           env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
 
 
-def write_spec(directory, n, parallel, steps, more=''):
+def write_spec(directory, n, parallel, steps, more='', rotten=0, rest=''):
     with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
-        file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more))
+        file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more,
+                               rotten=rotten) + rest)
 
 
 def events(directory):
@@ -109,6 +111,73 @@ def test_population_goes_on_after_kill_9(directory):
     assert [row['state'] for row in rows(directory)] == ['COMPLETE'] * 5
     assert max(e['trial'] for e in of_kind(log, 'proposed')) == 5
     check_loads(directory, log, 5)
+    assert clade(directory, 'check', 'theta').returncode == 0
+
+
+def check_voids(log):
+    """Every load that failed is voided, and its snapshot not given to anybody who knew; how many."""
+    gone = {}
+    for e in log:
+        if e['event'] == 'exploited':
+            assert not e['snapshot'] in gone or e['as_of'] < gone[e['snapshot']], (e, gone)
+        if e['event'] == 'voided':
+            assert e['why'] == 'missing' and e['args']['change'] == e['change'], e
+            gone[e['args']['snapshot']] = e['position']
+    exploited = {e['position'] for e in of_kind(log, 'exploited')}
+    failed = [e for e in of_kind(log, 'loaded') if e.get('error') and e['change'] in exploited]
+    assert {e['change'] for e in failed} <= {e['change'] for e in of_kind(log, 'voided')}
+    return len(gone)
+
+
+def test_a_state_that_cannot_be_loaded_is_voided_and_decided_again(directory):
+    write_spec(directory, 6, 3, 14, rotten=5)
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
+    assert 'this state is rotten' in result.stderr, result.stderr
+    log = events(directory)
+    assert check_voids(log) >= 1
+    assert any(e['step'] == 14 and e['metrics'][0][2] > 0 for e in of_kind(log, 'reported'))
+    assert not [e for e in of_kind(log, 'reported') if e['metrics'][0][2] < 0]  # nobody trains on from half a state
+    check_loads(directory, log, 6)
+    assert clade(directory, 'check', 'theta').returncode == 0
+
+
+def test_ordered_mode_decides_again_alike(directory):
+    """With another number of slots (so held members or paused ones) and other timing: the same decisions."""
+    said = []
+    for slots in ('1', '4'):
+        os.makedirs(os.path.join(directory, slots))
+        write_spec(os.path.join(directory, slots), 4, 2, 8, rotten=5, rest='ordered: true\n')
+        result = clade(os.path.join(directory, slots), 'run', 'theta.yaml', '--parallel', slots)
+        assert result.returncode == 0 and '4 complete' in result.stdout, (result.stdout, result.stderr)
+        log = events(os.path.join(directory, slots))
+        owners = {e['position']: (e['trial'], e['step']) for e in of_kind(log, 'saved')}
+        assert check_voids(log) >= 1
+        said.append(sorted((e['trial'], owners[e['snapshot']], str(e['values'])) for e in of_kind(log, 'exploited')))
+    assert said[0] == said[1], said
+
+
+def test_states_that_are_deleted_by_hand_are_missed_and_not_given(directory):
+    write_spec(directory, 6, 2, 16)
+    process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+    study, taken = os.path.join(directory, 'clade.db.d', 'theta'), 0
+    for turn in range(2000):
+        if process.poll() is not None:
+            break
+        for trial in os.listdir(study) if os.path.isdir(study) else ():
+            states = os.path.join(study, trial, 'checkpoints')
+            for name in os.listdir(states) if os.path.isdir(states) else ():
+                if not name.endswith('.new') and taken < 8 and (turn + taken) % 3 == 0:
+                    shutil.rmtree(os.path.join(states, name), ignore_errors=True)
+                    taken += 1
+        time.sleep(0.05)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and '6 complete' in output, (output, errors)
+    log = events(directory)
+    assert taken == 8 and [e for e in of_kind(log, 'deleted') if e['why'] == 'missing'] and 'is gone' in errors, errors
+    check_voids(log)
+    check_loads(directory, log, 6)
     assert clade(directory, 'check', 'theta').returncode == 0
 
 

@@ -120,6 +120,7 @@ void simulator_begin(struct simulator *s) {
   s->held = cl_alloc_array(members, sizeof *s->held);
   s->open = cl_alloc_array(members, sizeof *s->open);
   s->newest_saved = cl_alloc_array(members, sizeof *s->newest_saved);
+  s->damaged = cl_alloc_array(members, sizeof *s->damaged);
   assert_int_equal(
       cl_store_open("memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &s->store, &e), 0);
   struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
@@ -143,6 +144,7 @@ void simulator_end(struct simulator *s) {
   cl_free(s->held);
   cl_free(s->open);
   cl_free(s->newest_saved);
+  cl_free(s->damaged);
   cl_free(s->saved);
 }
 
@@ -186,6 +188,20 @@ static void load(struct simulator *s, const struct cl_trial *t, int64_t snapshot
   fail_msg("snapshot %lld was never saved", (long long)snapshot);
 }
 
+static bool is_unreadable(const struct simulator *s, int64_t snapshot) {
+  const struct cl_snapshot *n = cl_study_snapshot(simulator_study(s), snapshot);
+  return n != NULL && s->unreadable != NULL && s->unreadable(s, n);
+}
+
+static void fail_to_load(struct simulator *s, const struct cl_trial *t, int64_t change) {
+  struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = t->number, .attempt = t->head.attempt};
+  ev.u.loaded.change = change;
+  ev.u.loaded.snapshot = t->head.source;
+  ev.u.loaded.error = "not a state";
+  s->damaged[t->number] = true;
+  put(s, ev);
+}
+
 static void report(struct simulator *s, const struct cl_trial *t, bool diverges) {
   struct cl_value values[SPACE_MAX];
   assert_true(cl_study_space(simulator_study(s))->n <= SPACE_MAX);
@@ -206,11 +222,18 @@ static void train(struct simulator *s, const struct cl_trial *t) {
   enum trouble trouble =
       s->script == NULL ? NO_TROUBLE : s->script(s, t->number, t->head.attempt, s->step[t->number]);
   struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = t->number, .attempt = t->head.attempt};
-  if (cl_head_wants_load(&t->head)) {
+  if (t->head.load != 0 && is_unreadable(s, t->head.source)) {
+    fail_to_load(s, t, t->head.load > 0 ? t->head.load : t->head.version);
+  } else if (cl_head_failed_to_load(&t->head) || (t->head.flags & CL_FLAG_VOIDED)) {
+    return; /* held */
+  } else if (cl_head_wants_load(&t->head)) {
     load(s, t, t->head.source);
+    s->damaged[t->number] = false;
     ev.u.loaded.change = t->head.load;
     ev.u.loaded.snapshot = t->head.source;
     put(s, ev);
+  } else if (s->damaged[t->number]) {
+    end_attempt(s, t, 75);
   } else if (trouble == CRASHES) {
     end_attempt(s, t, 1);
   } else if (trouble == IS_PREEMPTED) {
@@ -241,6 +264,7 @@ static void claim(struct simulator *s, const struct cl_trial *t) {
   load(s, t, ev.u.started.from);
   s->held[t->number] = 0;
   s->open[s->n_open++] = t->number;
+  s->damaged[t->number] = false;
   put(s, ev);
 }
 
@@ -263,7 +287,7 @@ static void act(struct simulator *s) {
   for (int64_t i = cl_study_first_waiting(study); i != 0 && running < s->slots;
        i = cl_study_next_waiting(study, i)) {
     const struct cl_trial *t = cl_study_trial(study, i);
-    if (t->head.flags & CL_ATTEMPT_OPEN) continue;
+    if (t->head.flags & (CL_ATTEMPT_OPEN | CL_FLAG_VOIDED)) continue;
     claim(s, t);
     running++;
   }

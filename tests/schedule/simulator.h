@@ -23,6 +23,8 @@ struct simulator {
   double (*gain)(const struct simulator *s, const struct cl_value *values, double step, double theta);
   /* The trouble of a trial at a step; null: none. */
   enum trouble (*script)(const struct simulator *s, int64_t trial, int attempt, double step);
+  /* Can nobody load this state? Null: all can. */
+  bool (*unreadable)(const struct simulator *s, const struct cl_snapshot *n);
   /* Does it take part in this turn? Null: always. */
   bool (*moves)(const struct simulator *s, int64_t trial, int turn);
 
@@ -37,6 +39,7 @@ struct simulator {
   int64_t *open;        /* trials with a process */
   int n_open;
   int64_t *newest_saved; /* of each trial, from 1; 0 = none */
+  bool *damaged;         /* whether a load has left the process in no state at all */
   size_t n_saved, cap_saved;
   struct simulator_saved *saved;
 };

@@ -182,6 +182,96 @@ static enum trouble misfortune(const struct simulator *s, int64_t trial, int att
   return h % 37 == 0 ? IS_LOST : NO_TROUBLE;
 }
 
+/* With few states to take over from it would else diverge from the same one for ever. */
+static enum trouble passing_misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
+  enum trouble t = misfortune(s, trial, attempt, step);
+  return t == DIVERGES && s->turns % 2 == 0 ? NO_TROUBLE : t;
+}
+
+/* By what it is, not by its position: the same states in every order of events. */
+static bool is_rotten(const struct simulator *s, const struct cl_snapshot *n) {
+  return cl_mix64((uint64_t)(s->seed * 31 + n->trial * 1009 + (int64_t)(n->step * 8))) % 5 < 3;
+}
+
+struct given {
+  int64_t gone[4000], since[4000];
+  int n_failed, n_voided;
+};
+
+static int check_gift(void *ctx, const struct cl_event *ev) {
+  struct given *g = ctx;
+  if (ev->kind == CL_EVENT_EXPLOITED)
+    for (int i = 0; i < g->n_voided; i++)
+      assert_true(ev->u.exploited.snapshot != g->gone[i] || ev->as_of < g->since[i]);
+  g->n_failed += ev->kind == CL_EVENT_LOADED && ev->u.loaded.error != NULL;
+  if (ev->kind != CL_EVENT_VOIDED) return 0;
+  long long change = 0, snapshot = 0;
+  assert_int_equal(ev->cause, CL_CAUSE_MISSING);
+  assert_int_equal(sscanf(ev->args, "{\"change\": %lld, \"snapshot\": %lld}", &change, &snapshot), 2);
+  assert_true(change == ev->u.voided.change && snapshot > 0);
+  g->gone[g->n_voided] = snapshot;
+  g->since[g->n_voided++] = ev->position;
+  return 0;
+}
+
+static int check_gifts(const struct simulator *s) {
+  static struct given g;
+  g = (struct given){0};
+  assert_int_equal(cl_store_read(s->store, s->id, &(struct cl_read){0}, check_gift, &g, NULL), 0);
+  assert_true(g.n_voided <= g.n_failed); /* one that died before it was told has tried it twice */
+  return g.n_voided;
+}
+
+static void states_that_cannot_be_loaded_are_given_once(void **state) {
+  (void)state;
+  for (int slots = 1; slots <= 12; slots += 3) {
+    for (int seed = 1; seed <= 5; seed++) {
+      struct simulator s = {.slots = slots,
+                            .trials = 12,
+                            .steps = 16,
+                            .seed = seed,
+                            .schedule = seed % 2 ? PBT "}" : PBT ", \"sync\": true}",
+                            .script = passing_misfortune,
+                            .unreadable = is_rotten};
+      simulator_begin(&s);
+      for (int i = 0; simulator_turn(&s); i++)
+        if (seed > 3 && i % 11 == 8) simulator_crash(&s);
+      simulator_run(&s);
+      assert_int_equal(cl_study_count(simulator_study(&s), CL_COMPLETE), 12);
+      assert_true(check_gifts(&s) >= 3);
+      simulator_end(&s);
+    }
+  }
+}
+
+/* Held members, paused ones, with and without crashes: the same decisions. */
+static void ordered_mode_decides_again_alike(void **state) {
+  (void)state;
+  static double first[4000][2], again[4000][2];
+  int n = 0, m = 0;
+  for (int slots = 1; slots <= 9; slots += 2) {
+    struct simulator s = {.slots = slots,
+                          .trials = 7,
+                          .steps = 16,
+                          .seed = 8,
+                          .schedule = PBT "}",
+                          .more = ", \"ordered\": true, \"lag\": 7",
+                          .moves = slots > 1 ? dawdles : NULL,
+                          .unreadable = is_rotten};
+    simulator_begin(&s);
+    for (int i = 0; simulator_turn(&s); i++)
+      if (slots == 5 && i % 9 == 8) simulator_crash(&s);
+    simulator_run(&s);
+    all_complete(&s);
+    assert_true(check_gifts(&s) >= 3);
+    list_decisions(&s, slots == 1 ? first : again, slots == 1 ? &n : &m);
+    assert_true(n >= 7);
+    if (slots > 1) assert_int_equal(m, n);
+    if (slots > 1) assert_memory_equal(first, again, sizeof first[0] * (size_t)n);
+    simulator_end(&s);
+  }
+}
+
 static void failed_and_diverged_members_are_replaced(void **state) {
   (void)state;
   for (int seed = 1; seed <= 6; seed++) {
@@ -260,6 +350,8 @@ int main(void) {
       cmocka_unit_test(population_goes_on_after_a_crash_at_any_turn),
       cmocka_unit_test(member_that_always_fails_is_given_up),
       cmocka_unit_test(lag_that_holds_members_back_is_refused),
+      cmocka_unit_test(states_that_cannot_be_loaded_are_given_once),
+      cmocka_unit_test(ordered_mode_decides_again_alike),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -454,14 +454,70 @@ static void a_failed_load_waits_to_be_decided_again(void **state) {
   ev.u.voided.change = change;
   (void)world_decide(&w, 1, ev);
   assert_true(client_is_silent(&w, &c)); /* it asks again, at the same report */
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"no such directory\"}", (long long)change);
+  assert_has(client_hear(&w, &c), "one is open at a time");
+  end(&w, &c);
+}
+
+/* A load that has failed may have replaced half of the process's state. */
+static void after_a_failed_load_another_state_is_loaded(void **state) {
+  (void)state;
+  for (int goes_on = 0; goes_on < 2; goes_on++) {
+    struct world w;
+    struct client c;
+    begin(&w, &c, "save load");
+    int64_t own = save_first(&w, &c), change = exploit(&w, own);
+    assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+    client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"not mine\"}", (long long)change);
+    assert_true(client_is_silent(&w, &c));
+    struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+    ev.u.voided.change = change;
+    (void)world_decide(&w, 1, ev);
+    if (goes_on) { /* its own: in a new process */
+      ev = (struct cl_event){.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
+      ev.u.continued.until = CL_NO_STEP;
+      ev.u.continued.report = world_trial(&w, 1)->record;
+      (void)world_decide(&w, 1, ev);
+      assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}");
+      assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);
+      assert_int_equal(cl_trial_resume_from(w.s, world_trial(&w, 1)), own);
+    } else {
+      int64_t second = exploit(&w, own);
+      const char *line = client_hear(&w, &c); /* it had the values of the first one, all of them */
+      assert_has(line, "{\"type\":\"load\"");
+      client_send(&c, "{\"type\":\"loaded\",\"change\":%lld}", (long long)second);
+      assert_has(client_hear(&w, &c), "{\"type\":\"go\"");
+      assert_string_equal(report(&w, &c, 3, 6, 0.5), go);
+    }
+    end(&w, &c);
+  }
+}
+
+/* Deleted by hand: nobody is asked to load it. */
+static void a_state_that_is_gone_is_not_given_to_a_process(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  int64_t snapshot = save_first(&w, &c);
+  char *path = cl_attempt_path(w.s, 0, 0, cl_study_snapshot(w.s, snapshot)->path);
+  assert_int_equal(cl_dir_remove(path, NULL), 0);
+  cl_free(path);
+  int64_t change = exploit(&w, snapshot);
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":2,\"step\":5,\"metrics\":{\"loss\":0.75}}");
+  assert_true(client_is_silent(&w, &c));
+  assert_int_equal(world_count(&w, 1, CL_EVENT_LOADED), 1);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_DELETED), 1);
+  assert_false(cl_study_snapshot(w.s, snapshot)->usable);
+  assert_has(cl_text_get(&w.said), "is gone");
+  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+  ev.u.voided.change = change;
+  (void)world_decide(&w, 1, ev);
   ev = (struct cl_event){.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
   ev.u.continued.until = CL_NO_STEP;
   ev.u.continued.report = world_trial(&w, 1)->record;
   (void)world_decide(&w, 1, ev);
-  const char *line = client_hear(&w, &c); /* it was told the values of the exploit, all of them */
-  assert_has(line, "{\"type\":\"go\"");
-  assert_has(line, "\"values\":{\"lr\":2.385}");
-  assert_string_equal(report(&w, &c, 3, 6, 0.5), go);
+  assert_has(client_hear(&w, &c), "{\"type\":\"go\""); /* with what it has: nothing has touched that */
   end(&w, &c);
 }
 
@@ -998,6 +1054,8 @@ int main(int argc, char **argv) {
                                      TEST(an_exploit_is_loaded_by_a_running_trainer),
                                      TEST(a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own),
                                      TEST(a_failed_load_waits_to_be_decided_again),
+                                     TEST(after_a_failed_load_another_state_is_loaded),
+                                     TEST(a_state_that_is_gone_is_not_given_to_a_process),
                                      TEST(a_failed_load_waits_over_a_reconnection),
                                      TEST(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
                                      TEST(a_value_that_needs_a_new_process_gets_one),
