@@ -10,7 +10,7 @@
 
 struct options {
   bool history;
-  const char *write;
+  const char *write, *checkpoint;
 };
 
 static void add_json_interval(struct clade_text *t, double lo, double hi) {
@@ -38,7 +38,23 @@ static void add_json_confirmed(struct clade_text *t, const struct clade_confirme
   clade_text_add_char(t, '}');
 }
 
-static void write_json(struct clade_text *t, const struct clade_best *b) {
+/* The state that was handed out, if one was. */
+struct handed {
+  const char *directory;
+  struct clade_checkpoint state;
+};
+
+static void add_json_checkpoint(struct clade_text *t, const struct handed *h) {
+  clade_text_add(t, ", \"checkpoint\": {\"directory\": ");
+  clade_text_add_json(t, h->directory);
+  clade_text_format(t, ", \"trial\": %" PRId64 ", \"step\": ", h->state.trial);
+  clade_text_add_json_number(t, h->state.step);
+  clade_text_add(t, ", \"score\": ");
+  clade_text_add_json_number(t, h->state.score);
+  clade_text_format(t, ", \"bytes\": %" PRId64 "}", h->state.bytes);
+}
+
+static void write_json(struct clade_text *t, const struct clade_best *b, const struct handed *h) {
   clade_text_format(t, "{\"trial\": %" PRId64 ", \"values\": ", b->trial);
   cl_cli_add_json_values(t, b->values, b->n_values);
   clade_text_add(t, ", \"value\": ");
@@ -52,6 +68,7 @@ static void write_json(struct clade_text *t, const struct clade_best *b) {
     clade_text_add(t, "null");
   clade_text_add(t, ", \"confirmed\": ");
   add_json_confirmed(t, &b->confirmed);
+  if (h->directory != NULL) add_json_checkpoint(t, h);
   clade_text_add(t, "}\n");
 }
 
@@ -155,20 +172,49 @@ static int write_tuned(struct cl_cli *cli, struct clade_reader *reader, int64_t 
   return CL_EXIT_DONE;
 }
 
+static int hand_out(struct cl_cli *cli, struct clade_reader *reader, int64_t trial, const char *directory,
+                    struct handed *ret) {
+  struct cl_err e = {0};
+  if (directory == NULL) return 0;
+  int status = clade_checkpoint_copy(reader, trial, directory, &ret->state, &e);
+  if (status == CLADE_EEXISTS || status == CLADE_EINVAL)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "%s", e.text);
+  if (status < 0) return cl_cli_fail(cli, &e);
+  ret->directory = directory;
+  return 0;
+}
+
+static void write_checkpoint(struct cl_cli *cli, const struct clade_best *b, const struct handed *h) {
+  struct clade_text *t = &cli->text;
+  char step[CL_VIEW_NUMBER_MAX], score[CL_VIEW_NUMBER_MAX];
+  clade_text_add(t, "\ncheckpoint  ");
+  cl_view_add_safe(t, h->directory, &cli->out);
+  clade_text_format(t, ": the state at step %s", cl_view_short(h->state.step, 6, step));
+  if (h->state.trial != b->trial) clade_text_format(t, " of trial %" PRId64, h->state.trial);
+  if (isfinite(h->state.score)) {
+    clade_text_add(t, ", which earned ");
+    cl_view_add_safe(t, b->metric, &cli->out);
+    clade_text_format(t, " %s", cl_view_short(h->state.score, 6, score));
+  }
+  clade_text_add_char(t, '\n');
+}
+
 static int show_best(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
   const struct options *o = options;
   struct clade_best *b = NULL;
   struct cl_err e = {0};
+  struct handed handed = {0};
   int status = CL_EXIT_DONE;
   if (clade_best_read(reader, &b, &e) < 0) return cl_cli_fail(cli, &e);
   if (b->trial == 0)
     status = cl_cli_complain(cli, CL_EXIT_NOTHING,
                              "%s has no best trial yet: none has finished with a finite value",
                              clade_reader_study(reader));
-  else if (cli->json)
-    write_json(&cli->text, b);
   else
-    write_text(cli, b, clade_reader_study(reader));
+    status = hand_out(cli, reader, b->trial, o->checkpoint, &handed);
+  if (status == 0 && cli->json) write_json(&cli->text, b, &handed);
+  if (status == 0 && !cli->json) write_text(cli, b, clade_reader_study(reader));
+  if (status == 0 && !cli->json && handed.directory != NULL) write_checkpoint(cli, b, &handed);
   if (status == 0 && o->write != NULL) status = write_tuned(cli, reader, b->trial, o->write);
   if (status == 0 && o->history && !cli->json) status = write_history(cli, reader, b);
   clade_best_free(b);
@@ -185,12 +231,15 @@ static const struct cl_cli_option options[] = {
      "also draw the best value so far over the trials"},
     {CL_OPTION_TEXT, '\0', "write", offsetof(struct options, write), "SPEC",
      "write its values into a spec file, as tuned values"},
+    {CL_OPTION_TEXT, '\0', "checkpoint", offsetof(struct options, checkpoint), "DIR",
+     "copy its newest saved state into a new directory"},
     {CL_OPTION_END}};
 
 static const struct cl_cli_example examples[] = {
     {"clade best", "The best trial of the latest study."},
     {"clade best mnist --history", "The best of mnist, and how it was found."},
     {"clade best mnist --write mnist.yaml", "Make them the tuned values of mnist.yaml; its comments stay."},
+    {"clade best mnist --checkpoint winner", "Its newest state, copied into the new directory winner."},
     {"clade best mnist --json", "Values, score, estimate and interval for a program."},
     {0}};
 
@@ -204,7 +253,9 @@ const struct cl_cli_command cl_command_best = {
         "one; where configurations were run more than once, their scores are shrunk by the noise between equal runs "
         "(empirical Bayes), and an interval says what is known. Without repeats only the best score can be shown; "
         "clade confirm runs the winners again on fresh seeds.\n\n"
-        "--write changes the lines `tuned_value:` of a spec that have another value, and nothing else.",
+        "--write changes the lines `tuned_value:` of a spec that have another value, and nothing else.\n\n"
+        "--checkpoint copies the newest state that the trial has saved, and says at which step it was saved and what it had "
+        "scored there. The directory must not exist; it appears when it is whole and the same as what was saved.",
     .options = options,
     .options_size = sizeof(struct options),
     .examples = examples,

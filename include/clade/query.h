@@ -319,6 +319,19 @@ CLADE_API void clade_best_free(struct clade_best *best); /* null is allowed */
 CLADE_API int clade_best_write(struct clade_reader *r, int64_t trial, const char *path, int *ret_changed,
                                struct cl_err *e);
 
+/* A copy of a trial's newest saved state, the one that it would go on from. */
+struct clade_checkpoint {
+  int64_t trial; /* that saved it: a clone that has not saved itself has its donor's */
+  double step;
+  double score; /* the first objective as last reported up to it; NaN = nothing was reported */
+  int64_t bytes;
+};
+/* Into `directory`, which must not exist (CLADE_EEXISTS); it appears when it is whole, synced, and the same
+ * as what was saved, by its hash (else CLADE_ECORRUPT). CLADE_ENOTFOUND: no such trial; CLADE_EIO: it has no
+ * state, or not here; CLADE_EBUSY: it is still only in memory. */
+CLADE_API int clade_checkpoint_copy(struct clade_reader *r, int64_t trial, const char *directory,
+                                    struct clade_checkpoint *ret, struct cl_err *e);
+
 /* Schedules: the values of a training over its steps, from the root of its lineage on. */
 
 struct clade_schedule_change { /* takes effect when the report of its step is answered */

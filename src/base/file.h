@@ -23,6 +23,10 @@ int cl_dir_create(const char *path, struct cl_err *e); /* with its parents; an e
 int cl_dir_remove(const char *path,
                   struct cl_err *e); /* with all that is in it; symbolic links are not followed */
 int cl_dir_sync(const char *path, struct cl_err *e);
+/* A copy of a directory with all that is in it: files with their modes, symbolic links as links. `to` must
+ * not exist (CLADE_EEXISTS); nothing of it is left on failure. Not synced. CLADE_EIO, CLADE_ELIMIT (nested
+ * deeper than 32), CLADE_ENOMEM. */
+int cl_dir_copy(const char *from, const char *to, struct cl_err *e);
 
 /* An exclusive flock on `path` (created, close-on-exec). CLADE_BUSY when another process holds it and !wait.
  */

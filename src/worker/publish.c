@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/rng.h"
+#include "worker/state.h"
 #include "worker/worker_impl.h"
 
 #define DEPTH_MAX 32
@@ -147,17 +148,21 @@ static int sync_parent(const char *path, struct cl_err *e) {
   return cl_dir_sync(parent, e);
 }
 
-static int publish(const char *from, const char *to, struct cl_published *p) {
+int cl_state_measure(const char *directory, int64_t *ret_bytes, char ret_hash[33], struct cl_err *e) {
   struct walk k = {.hash = {.lanes = {1, 2, 3, 4}}};
+  CL_TRY(take_directory(&k, AT_FDCWD, directory, 0, e));
+  *ret_bytes = k.bytes;
+  hash_end(&k.hash, ret_hash);
+  return 0;
+}
+
+static int publish(const char *from, const char *to, struct cl_published *p) {
   bool was_done = !cl_path_exists(from) && cl_path_exists(to);
-  CL_TRY(take_directory(&k, AT_FDCWD, was_done ? to : from, 0, &p->error));
+  CL_TRY(cl_state_measure(was_done ? to : from, &p->bytes, p->hash, &p->error));
   if (!was_done && rename(from, to) < 0)
     return CL_FAIL_CAUSE(&p->error, CLADE_EIO, errno, "cannot rename '%s' to '%s': %s", from, to,
                          strerror(errno));
-  CL_TRY(sync_parent(to, &p->error));
-  p->bytes = k.bytes;
-  hash_end(&k.hash, p->hash);
-  return 0;
+  return sync_parent(to, &p->error);
 }
 
 void cl_publish_now(const char *from, const char *to, struct cl_published *ret) {
