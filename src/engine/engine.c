@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/collect.h"
 #include "engine/decide.h"
 #include "schedule/scheduler.h"
 #include "search/searcher.h"
@@ -20,10 +21,11 @@ struct cl_engine {
   int64_t seen_moving_ms; /* when the other holder's beat was last seen to move */
   int64_t next_lease_ms;
   struct cl_attention attention;
+  struct cl_collection collection;
   int n_waiting;     /* decisions put and not told yet */
   int n_returning;   /* of these: trials that will wait for a slot again */
   int64_t said_held; /* paused and asked trials that people were told about, when nothing else was left */
-  bool said_study_paused;
+  bool said_study_paused, said_bill;
   struct cl_err failure; /* of a callback; ends the next turn */
 };
 
@@ -35,6 +37,35 @@ static void add_attention(struct cl_engine *g, int64_t number) {
   (void)cl_attention_add(&g->attention, study_of(g), number, &g->failure);
 }
 
+/* How much disk a population takes is known with its first state. */
+static void say_bill(struct cl_engine *g) {
+  const struct cl_study *s = study_of(g);
+  const struct cl_settings *settings = cl_study_settings(s);
+  struct cl_disk disk = cl_study_disk(s);
+  char text[400];
+  double mib = (double)disk.largest / 1048576, bound = (double)settings->disk_bytes / 1048576;
+  int64_t most = 2 * settings->trials + cl_study_slots(s);
+  if (disk.n != 1 || settings->schedule == NULL || g->options.say == NULL || g->said_bill) return;
+  g->said_bill = true;
+  if (bound <= 0)
+    (void)snprintf(
+        text, sizeof text,
+        "a saved state takes %.4g MiB; %lld members keep about two each, and one for each slot: %.4g MiB "
+        "(`limits: {disk: 10G}` would set a bound)",
+        mib, (long long)settings->trials, mib * (double)most);
+  else if (mib * (double)most > bound)
+    (void)snprintf(
+        text, sizeof text,
+        "a saved state takes %.4g MiB; %lld members want about two each, and one for each slot: %.4g MiB, "
+        "but `limits: disk` allows %.4g: states that have no room are not saved, and cannot be taken over",
+        mib, (long long)settings->trials, mib * (double)most, bound);
+  else
+    (void)snprintf(text, sizeof text,
+                   "a saved state takes %.4g MiB; `limits: disk` (%.4g MiB) has room for %.0f", mib, bound,
+                   bound / mib);
+  g->options.say(g->options.ctx, text);
+}
+
 static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_engine *g = ctx;
   if (g->failure.code != 0) return;
@@ -42,7 +73,10 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (cl_searcher_apply(g->searcher, ev, &g->failure) < 0) return;
   if (g->scheduler != NULL) (void)cl_scheduler_apply(g->scheduler, ev, &g->failure);
   if (g->failure.code != 0) return;
-  if (g->deciding && ev->subject > 0) add_attention(g, ev->subject);
+  if (!g->deciding) return;
+  if (ev->kind == CL_EVENT_SAVED) say_bill(g);
+  if (cl_collection_hear(&g->collection, ev, &g->failure) < 0) return;
+  if (ev->subject > 0) add_attention(g, ev->subject);
 }
 
 /* The lease. */
@@ -75,6 +109,7 @@ static int watch_lease(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
   if (status < 0) return status;
   if (status == 0) keep_lease(g, &taken, now_ms);
   /* who begins to decide has not kept a list so far */
+  if (status == 0) CL_TRY(cl_collection_fill(&g->collection, study_of(g), e));
   return status == 0 ? cl_attention_fill(&g->attention, study_of(g), e) : 0;
 }
 
@@ -226,7 +261,9 @@ int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
   if (!g->deciding) return 0;
   CL_TRY(cl_attention_decide(&g->attention, study_of(g), put_attended, g, e));
   CL_TRY(decide_scheduled(g, e));
-  return decide_study(g, e);
+  CL_TRY(decide_study(g, e));
+  if (g->n_waiting > 0) return 0; /* what was just decided may need another state than what was before */
+  return cl_collection_decide(&g->collection, study_of(g), g->scheduler, put, g, e);
 }
 
 bool cl_engine_is_decider(const struct cl_engine *g) {
@@ -309,6 +346,7 @@ void cl_engine_destroy(struct cl_engine *g) {
   cl_scheduler_destroy(g->scheduler);
   cl_searcher_destroy(g->searcher);
   cl_attention_done(&g->attention);
+  cl_collection_done(&g->collection);
   cl_free(g->holder);
   cl_free(g);
 }

@@ -284,6 +284,7 @@ static int read_limits(const struct place *settings, struct cl_settings *s) {
   CL_TRY(read_number(&p, "grace_s", 0, 1e9, "a number of seconds", &s->grace_s));
   CL_TRY(read_number(&p, "reconnect_s", 0, 1e9, "a number of seconds", &s->reconnect_s));
   CL_TRY(read_int(&p, "memory_bytes", 0, INT64_MAX, "a number of bytes", &s->memory_bytes));
+  CL_TRY(read_int(&p, "disk_bytes", 0, INT64_MAX, "a number of bytes", &s->disk_bytes));
   CL_TRY(read_int(&p, "retries", 0, 100, "a whole number in 0…100", &retries));
   CL_TRY(read_int(&p, "max_failures", 0, INT_MAX, "a whole number from 0", &max_failures));
   s->retries = (int)retries;

@@ -20,7 +20,8 @@
  *   ordered?         bool; lag: integer (ordered mode; absent = parallel, or all trials where there is a
  *                    schedule); absent = free mode
  *   repeats?         true when trials repeat the tuned values (hp_tuning: false)
- *   limits           {time_s, memory_bytes, retries, max_failures, grace_s, reconnect_s}, each optional
+ *   limits           {time_s, memory_bytes, disk_bytes, retries, max_failures, grace_s, reconnect_s}, each
+ *                    optional
  *   gpus?            array of strings
  *   replay?          {schedule, hash, fresh, foreign}: trials of role replay follow this schedule
  * (model/timetable.h), each with a seed of its own if `fresh`; nothing is searched history?         array of
@@ -75,6 +76,7 @@ struct cl_settings {
   bool repeats;
   double time_s, grace_s, reconnect_s; /* time_s 0 = no limit */
   int64_t memory_bytes;                /* 0 = no limit */
+  int64_t disk_bytes;                  /* of saved states, 0 = no limit */
   int retries, max_failures;
 };
 

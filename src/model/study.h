@@ -103,6 +103,8 @@ int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t)
 /* The snapshot (position, of any trial) that its state came from when it was last exploited, else proposed;
  * 0. */
 int64_t cl_trial_donor(const struct cl_trial *t);
+/* The snapshot that it goes back to if the load that is under way fails: 0 without one. */
+int64_t cl_trial_fallback(const struct cl_trial *t);
 /* Is hyperparameter `index` held by a person in this trial? */
 bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index);
 
@@ -114,6 +116,15 @@ const struct cl_snapshot *cl_study_find_snapshot(const struct cl_study *s, int64
 const struct cl_snapshot *cl_study_copy(const struct cl_study *s, const struct cl_snapshot *n);
 size_t cl_study_snapshots(const struct cl_study *s);
 const struct cl_snapshot *cl_study_nth_snapshot(const struct cl_study *s, size_t i); /* by position, 0… */
+/* The snapshot of regions that a durable copy was made of; null for anything else. */
+const struct cl_snapshot *cl_study_original(const struct cl_study *s, const struct cl_snapshot *copy);
+/* States on disk (checkpoint directories and durable copies) that are not deleted: their bytes, those of the
+ * largest there ever was, and how many. */
+struct cl_disk {
+  int64_t bytes, largest, n;
+};
+struct cl_disk cl_study_disk(const struct cl_study *s);
+bool cl_snapshot_is_durable(const struct cl_snapshot *n);
 int cl_study_workers(const struct cl_study *s); /* number of the last worker */
 const struct cl_worker_info *cl_study_worker(const struct cl_study *s, int worker); /* 1…; null if unknown */
 int cl_study_slots(const struct cl_study *s);                /* of the living workers */

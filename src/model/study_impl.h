@@ -72,6 +72,7 @@ struct cl_study {
 
   struct cl_snapshot *snapshots; /* ascending positions */
   size_t n_snapshots, cap_snapshots;
+  struct cl_disk disk;
   struct cl_worker_info *workers;
   size_t n_workers, cap_workers;
   char **metrics; /* by id - 1 */

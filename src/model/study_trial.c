@@ -202,6 +202,19 @@ const struct cl_snapshot *cl_study_snapshot(const struct cl_study *s, int64_t po
   return find_snapshot(s, position);
 }
 
+struct cl_disk cl_study_disk(const struct cl_study *s) {
+  return s->disk;
+}
+
+const struct cl_snapshot *cl_study_original(const struct cl_study *s, const struct cl_snapshot *copy) {
+  if (copy->way != CL_WAY_COPY || copy->path == NULL) return NULL;
+  for (const struct cl_snapshot *n = copy; n-- > s->snapshots;)
+    if (n->trial == copy->trial && n->way == CL_WAY_REGION && n->path != NULL &&
+        strcmp(n->path, copy->path) == 0)
+      return n;
+  return NULL;
+}
+
 const struct cl_snapshot *cl_study_find_snapshot(const struct cl_study *s, int64_t trial, const char *path) {
   for (size_t i = s->n_snapshots; i > 0; i--) {
     const struct cl_snapshot *n = &s->snapshots[i - 1];
@@ -238,12 +251,24 @@ static void move_pin(struct cl_study *s, int64_t from, int64_t to) {
   assert(old == NULL || old->pins >= 0);
 }
 
+static bool is_durable(enum cl_way way) {
+  return way == CL_WAY_DIRECTORY || way == CL_WAY_COPY;
+}
+
+bool cl_snapshot_is_durable(const struct cl_snapshot *n) {
+  return is_durable(n->way);
+}
+
 static int delete_snapshot(struct cl_study *s, const struct cl_event *ev, struct cl_err *e) {
   struct cl_snapshot *n = find_snapshot(s, ev->u.deleted.snapshot);
   if (n == NULL) return 0;
   if (n->pins > 0)
     return CL_FAIL(e, CLADE_ECORRUPT, "event %lld ('%s') does not fit the log: snapshot %lld is pinned",
                    (long long)ev->position, cl_kind_name(ev->kind), (long long)n->position);
+  if (n->usable && is_durable(n->way)) {
+    s->disk.bytes -= n->bytes;
+    s->disk.n--;
+  }
   n->usable = false;
   return 0;
 }
@@ -300,6 +325,11 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
   if ((ev->u.saved.path != NULL && n->path == NULL) || (ev->u.saved.hash != NULL && n->hash == NULL) ||
       (ev->u.saved.host != NULL && n->host == NULL))
     return CL_FAIL_NOMEM(e);
+  if (is_durable(n->way)) {
+    s->disk.bytes += n->bytes;
+    s->disk.n++;
+    if (n->bytes > s->disk.largest) s->disk.largest = n->bytes;
+  }
   if (!is_newest_state(s, t, ev)) return 0;
   struct cl_trial_more *m = NULL;
   CL_TRY(more_of(t, &m, e));
@@ -314,6 +344,10 @@ static int64_t last_own_snapshot(const struct cl_study *s, int64_t trial) {
     if (n->trial == trial && n->usable && !n->late && is_state(n->way)) return n->position;
   }
   return 0;
+}
+
+int64_t cl_trial_fallback(const struct cl_trial *t) {
+  return t->head.load == 0 || t->more == NULL ? 0 : t->more->before_snapshot;
 }
 
 int64_t cl_trial_donor(const struct cl_trial *t) {

@@ -381,4 +381,5 @@ const struct cl_scheduler_ops cl_epbt_schedule = {
     .curves = epbt_curves,
     .asks = cl_rulings_asks,
     .again = cl_rulings_again,
+    .keeps = cl_rulings_keeps,
     .done = epbt_done};

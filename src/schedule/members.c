@@ -569,6 +569,20 @@ void cl_members_forget(struct cl_members *m) {
   cl_population_forget(&m->population, least(rung, lowest_loading(m)) - 1);
 }
 
+int cl_members_keep(const struct cl_members *m, int (*visit)(void *ctx, int64_t snapshot), void *ctx) {
+  const struct cl_population *p = &m->population;
+  for (int32_t rung = p->base; rung < p->base + (int32_t)p->n_rungs; rung++) {
+    for (size_t rank = 0; rank < cl_population_count(p, rung); rank++) {
+      const struct cl_evaluation *v = cl_population_at(p, rung, rank, NULL);
+      if (v->snapshot != 0) CL_TRY(visit(ctx, v->snapshot));
+    }
+  }
+  for (size_t i = 0; i < m->n; i++)
+    if (m->items[i].pending != NULL && m->items[i].pending->snapshot != 0)
+      CL_TRY(visit(ctx, m->items[i].pending->snapshot));
+  return 0;
+}
+
 void cl_members_done(struct cl_members *m) {
   cl_population_done(&m->population);
   cl_recent_done(&m->recent);

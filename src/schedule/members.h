@@ -120,6 +120,10 @@ int cl_members_recall(struct cl_members *m, size_t member, struct cl_evaluation 
 int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t came_to, bool was_dead,
                      struct cl_err *e);
 
+/* Visit the states that may still be given: of the evaluations in the tables (a generation also gives those
+ * that their members have given up), and of those whose turn has not come. */
+int cl_members_keep(const struct cl_members *m, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
+
 /* Tables that no decision will look at any more are dropped. */
 void cl_members_forget(struct cl_members *m);
 

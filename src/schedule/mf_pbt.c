@@ -214,4 +214,5 @@ const struct cl_scheduler_ops cl_mf_pbt_schedule = {
     .first = cl_rulings_first,
     .asks = cl_rulings_asks,
     .again = cl_rulings_again,
+    .keeps = cl_rulings_keeps,
     .done = mf_pbt_done};

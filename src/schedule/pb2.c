@@ -247,6 +247,7 @@ const struct cl_scheduler_ops cl_pb2_schedule = {
     .curves = pb2_curves,
     .asks = cl_rulings_asks,
     .again = cl_rulings_again,
+    .keeps = cl_rulings_keeps,
     .done = pb2_done};
 
 const struct cl_scheduler_ops cl_pb2_mix_schedule = {
@@ -265,4 +266,5 @@ const struct cl_scheduler_ops cl_pb2_mix_schedule = {
     .curves = pb2_curves,
     .asks = cl_rulings_asks,
     .again = cl_rulings_again,
+    .keeps = cl_rulings_keeps,
     .done = pb2_done};

@@ -90,4 +90,5 @@ const struct cl_scheduler_ops cl_pbt_schedule = {
     .curves = pbt_curves,
     .asks = cl_rulings_asks,
     .again = cl_rulings_again,
+    .keeps = cl_rulings_keeps,
     .done = pbt_done};

@@ -206,6 +206,11 @@ int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e) {
   return cl_members_asks(&r->members, trial, e);
 }
 
+int cl_rulings_keeps(void *st, int (*visit)(void *ctx, int64_t snapshot), void *ctx) {
+  struct cl_rulings *r = st;
+  return cl_members_keep(&r->members, visit, ctx);
+}
+
 /* Earlier rulings. */
 
 static double number_of(const json_t *args, const char *key, double otherwise) {

@@ -88,6 +88,7 @@ int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e);
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);
 int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e);
 int cl_rulings_again(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e);
+int cl_rulings_keeps(void *st, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
 
 /* For judges. The number of rulings so far names the streams of the next one: rng of purpose, member. */
 struct cl_rng cl_ruling_stream(const struct cl_rulings *r, enum cl_purpose purpose, size_t member);

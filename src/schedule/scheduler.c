@@ -147,3 +147,8 @@ int cl_scheduler_again(struct cl_scheduler *s, const struct cl_event *recorded, 
 int cl_scheduler_asks(struct cl_scheduler *s, int64_t trial, struct cl_err *e) {
   return s->state == NULL ? 0 : s->ops->asks(s->state, trial, e);
 }
+
+int cl_scheduler_keeps(struct cl_scheduler *s, int (*visit)(void *ctx, int64_t snapshot), void *ctx) {
+  if (s->state == NULL) return 0;
+  return s->ops->keeps == NULL ? CLADE_BUSY : s->ops->keeps(s->state, visit, ctx);
+}

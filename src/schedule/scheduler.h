@@ -51,6 +51,8 @@ struct cl_scheduler_ops {
   /* See cl_scheduler_again. Null: it cannot say. */
   int (*again)(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e);
   void (*done)(void *st);
+  /* See cl_scheduler_keeps. Null: nothing of its members is ever removed. */
+  int (*keeps)(void *st, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
 };
 
 const struct cl_scheduler_ops *const *cl_schedulers(void);          /* ended by null */
@@ -98,5 +100,9 @@ int cl_scheduler_again(struct cl_scheduler *s, const struct cl_event *recorded, 
 /* 1: the scheduler will decide about this trial, which has no process; do not retry it before. 0: it will
  * not. CLADE_ENOMEM. */
 int cl_scheduler_asks(struct cl_scheduler *s, int64_t trial, struct cl_err *e);
+
+/* Every snapshot that it may still hand out, some perhaps twice. A negative status of `visit` ends it and is
+ * returned; CLADE_BUSY: it cannot say, so all are to be kept. Cost O(members * rungs that are compared). */
+int cl_scheduler_keeps(struct cl_scheduler *s, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
 
 #endif

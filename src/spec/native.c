@@ -31,7 +31,7 @@ static const struct cl_key top[] = {
     {"target", "local, or the name of a launcher such as slurm"},
     {"gpus", "a list, as in `gpus: [0, 1]`"},
     {"history", "a list of studies of the same store, as in `history: [mnist-1]`"},
-    {"limits", "a mapping, as in `limits: {time: 2h, memory: 4G, retries: 1}`"},
+    {"limits", "a mapping, as in `limits: {time: 2h, memory: 4G, disk: 50G, retries: 1}`"},
     {"trainer", "a mapping or a list that your program reads"},
     {NULL, NULL},
 };
@@ -47,6 +47,7 @@ static const struct cl_key metric_keys[] = {
 static const struct cl_key limit_keys[] = {
     {"time", "a duration, as in 90s, 15m, 2h, 1h30m or 1d"},
     {"memory", "a size, as in 512M or 4G"},
+    {"disk", "a size, as in 500M or 10GB: of all saved states together"},
     {"retries", "a whole number from 0 to 100"},
     {"max_failures", "a whole number from 0 (never give up)"},
     {"grace", "a duration, as in 10s"},
@@ -131,6 +132,15 @@ static int read_duration(struct cl_draft *d, const struct cl_node *map, const ch
   return cl_read_duration(text, ret) ? 0 : cl_read_wrong(&d->r, node, key, wanted, e);
 }
 
+static int read_size(struct cl_draft *d, const struct cl_node *map, const char *key, int64_t *ret,
+                     struct cl_err *e) {
+  const struct cl_node *node = cl_node_find(map, key);
+  const char *text = NULL, *wanted = cl_read_expects(limit_keys, key);
+  if (node == NULL) return 0;
+  CL_TRY(cl_read_text(&d->r, node, key, wanted, &text, e));
+  return cl_read_size(text, ret) ? 0 : cl_read_wrong(&d->r, node, key, wanted, e);
+}
+
 static int read_limits(struct cl_draft *d, const struct cl_node *node, struct cl_err *e) {
   const struct cl_node *map = cl_node_resolve(node);
   if (map == NULL || map->kind != CL_MAPPING)
@@ -139,13 +149,9 @@ static int read_limits(struct cl_draft *d, const struct cl_node *node, struct cl
   CL_TRY(read_duration(d, map, "time", &d->time_s, e));
   CL_TRY(read_duration(d, map, "grace", &d->grace_s, e));
   CL_TRY(read_duration(d, map, "reconnect", &d->reconnect_s, e));
-  const struct cl_node *memory = cl_node_find(map, "memory"), *retries = cl_node_find(map, "retries"),
-                       *failures = cl_node_find(map, "max_failures");
-  const char *text = NULL, *wanted = cl_read_expects(limit_keys, "memory");
-  if (memory != NULL) {
-    CL_TRY(cl_read_text(&d->r, memory, "memory", wanted, &text, e));
-    if (!cl_read_size(text, &d->memory_bytes)) return cl_read_wrong(&d->r, memory, "memory", wanted, e);
-  }
+  CL_TRY(read_size(d, map, "memory", &d->memory_bytes, e));
+  CL_TRY(read_size(d, map, "disk", &d->disk_bytes, e));
+  const struct cl_node *retries = cl_node_find(map, "retries"), *failures = cl_node_find(map, "max_failures");
   if (retries != NULL)
     CL_TRY(cl_read_int(&d->r, retries, "retries", cl_read_expects(limit_keys, "retries"), 0, RETRIES_MAX,
                        &d->retries, e));

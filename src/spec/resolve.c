@@ -380,6 +380,7 @@ static json_t *limits_json(const struct cl_draft *d) {
   int failed = 0;
   if (d->time_s > 0) failed |= set(o, "time_s", json_real(d->time_s));
   if (d->memory_bytes > 0) failed |= set(o, "memory_bytes", json_integer(d->memory_bytes));
+  if (d->disk_bytes > 0) failed |= set(o, "disk_bytes", json_integer(d->disk_bytes));
   if (d->retries >= 0) failed |= set(o, "retries", json_integer(d->retries));
   if (d->max_failures >= 0) failed |= set(o, "max_failures", json_integer(d->max_failures));
   if (d->grace_s > 0) failed |= set(o, "grace_s", json_real(d->grace_s));

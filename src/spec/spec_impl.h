@@ -80,9 +80,9 @@ struct cl_draft {
   json_t *objectives, *search, *schedule, *gpus, *history; /* own references, or null */
   int64_t trials, parallel, lag, seed;                     /* 0 = not said (seed: has_seed) */
   bool has_seed, ordered, repeats, once, launched, tensorboard;
-  double time_s, grace_s, reconnect_s;         /* 0 = not said */
-  int64_t memory_bytes, retries, max_failures; /* 0, -1, -1 = not said */
-  const char *dump;                            /* from the arena, or null */
+  double time_s, grace_s, reconnect_s;                     /* 0 = not said */
+  int64_t memory_bytes, disk_bytes, retries, max_failures; /* 0, 0, -1, -1 = not said */
+  const char *dump;                                        /* from the arena, or null */
 };
 
 int cl_draft_native(struct cl_draft *d, struct cl_err *e);  /* native.c; also for a command line */

@@ -175,5 +175,5 @@ int cl_worker_recover(struct cl_worker *w, struct cl_err *e) {
     if (dead[t->head.worker] && cl_attempts_find(w, i, t->head.attempt) == NULL) status = judge(w, t, e);
   }
   cl_free(dead);
-  return status;
+  return status < 0 ? status : cl_worker_unlink_all(w, e);
 }

@@ -174,7 +174,8 @@ static int find_state(struct cl_session *s, const struct cl_snapshot *from, char
 
 static bool wants_save(const struct cl_session *s) {
   const struct cl_attempt *a = s->attempt;
-  return can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !(a->saved_step == s->step) && !a->damaged;
+  bool wants = can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !(a->saved_step == s->step) && !a->damaged;
+  return wants && cl_worker_has_room(s->worker, s);
 }
 
 /* Answers. */
@@ -218,9 +219,12 @@ static void answer_save(struct cl_session *s) {
 static int announce(struct cl_session *s, struct cl_message *m, char **ret_path, struct cl_err *e) {
   double until = cl_attempt_trial(s->attempt)->head.until;
   if (!isfinite(until) || !can(s, CL_MESSAGE_CAN_SAVE) || (s->report != 0 && s->step >= until)) return 0;
+  if (!cl_worker_has_room(s->worker, s)) return 0;
   m->has_save_at = true;
   m->save_at = until;
-  return choose_place(s, until, m, ret_path, e);
+  CL_TRY(choose_place(s, until, m, ret_path, e));
+  s->expects = *ret_path != NULL;
+  return 0;
 }
 
 static void answer_go(struct cl_session *s) {
@@ -229,6 +233,7 @@ static void answer_go(struct cl_session *s) {
   char *path = NULL;
   int status = give_values(s, s->may_differ ? CHANGED : CHANGED_LIVE, &m, &e);
   s->may_differ = false;
+  s->expects = false;
   if (status == 0) status = announce(s, &m, &path, &e);
   if (m.n_values > 0) m.change = s->attempt->changed;
   if (status < 0)
@@ -701,6 +706,8 @@ static bool was_lent(const struct cl_session *s, const char *path) {
 }
 
 static void hear_report(struct cl_session *s, const struct cl_message *m, const char *line, size_t n) {
+  s->expects =
+      s->expects && m->path == NULL && !(m->step >= cl_study_trial(s->worker->study, s->trial)->head.until);
   struct cl_metric room[CL_METRICS_MAX];
   struct cl_event ev;
   struct cl_err e;

@@ -88,6 +88,10 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (ev->kind == CL_EVENT_UPDATED && renew_rules(w, &e) < 0) cl_worker_fail(w, &e);
   if (ev->subject == 0) return;
   cl_buffers_note(w, ev);
+  if (ev->kind == CL_EVENT_DELETED && cl_worker_unlink(w, ev->u.deleted.snapshot) < 0) {
+    (void)CL_FAIL_NOMEM(&e);
+    cl_worker_fail(w, &e);
+  }
   for (struct cl_attempt *a = cl_attempts_first(w, ev->subject); a != NULL; a = a->next)
     if (a->trial == ev->subject) cl_attempt_note(a, ev);
   if (ev->kind == CL_EVENT_STARTED && ev->u.started.worker == w->number &&
@@ -347,10 +351,14 @@ static void free_worker(struct cl_worker *w) {
   cl_free(w);
 }
 
+void cl_worker_let_go(struct cl_worker *w) {
+  if (--w->n_handles == 0 && w->destroying) free_worker(w);
+}
+
 static void on_handle_closed(uv_handle_t *handle) {
   struct cl_worker *w = handle->data;
   cl_free(handle);
-  if (--w->n_handles == 0 && w->destroying) free_worker(w);
+  cl_worker_let_go(w);
 }
 
 static void close_handle(struct cl_worker *w, void *handle) {

@@ -7,6 +7,7 @@
  *   server.c     the socket and its connections             talk.c     questions and answers
  *   publish.c    makes a saved state durable                computed.c the objective that is computed
  *   leftover.c   states that nobody has taken               missing.c  states that are gone
+ *   removal.c    states that were deleted                   budget.c   whether one more has room
  *   tags.c       what a trainer wrote about itself
  *   buffers.c    memory for states of regions          buffers_make.c, _copy.c, _inherit.c   its parts
  *
@@ -121,9 +122,10 @@ struct cl_session {
   unsigned can;
   int64_t bytes; /* of a buffer for its regions; 0 = it has registered none */
 
-  bool open;   /* a question waits for its answer */
-  bool held;   /* … until a decision */
-  bool saving; /* a state is being written or published */
+  bool open;    /* a question waits for its answer */
+  bool held;    /* … until a decision */
+  bool saving;  /* a state is being written or published */
+  bool expects; /* it was told where to save when it comes to a step */
   enum cl_message_type question;
   int64_t ordinal, report; /* of the last report; its position, 0 = none */
   double step;
@@ -184,6 +186,8 @@ struct cl_worker {
     int32_t attempt;
   } * strays; /* attempts started in this worker's name that it does not have */
   size_t n_strays, cap_strays;
+  int64_t removing; /* bytes of states that are deleted in the log, and not removed yet */
+  bool said_full;   /* that the disk budget is used up */
   struct cl_err failure;
 };
 
@@ -193,6 +197,7 @@ void cl_worker_say(struct cl_worker *w, int64_t trial, const char *format, ...)
 void cl_worker_fail(struct cl_worker *w, const struct cl_err *e); /* keeps the first failure */
 void cl_worker_hurry(struct cl_worker *w);                        /* come back without waiting */
 double cl_worker_grace(const struct cl_worker *w);
+void cl_worker_let_go(struct cl_worker *w); /* one of its handles less, of which each keeps it in memory */
 int cl_worker_room(struct cl_worker *w, struct cl_err *e); /* w->values and w->pairs fit the space */
 /* Put about a trial: `by` and, for decisions, `as_of` and `seen` are filled in. */
 int cl_worker_put(struct cl_worker *w, struct cl_event *ev, cl_log_told *told, void *ctx, struct cl_err *e);
@@ -297,6 +302,16 @@ int cl_snapshot_put_gone(struct cl_worker *w, int64_t trial, const struct cl_sna
 /* Is what a waiting trial would start from gone? Then that is put, or said when nothing can be done: it is
  * not to be started now. */
 int cl_worker_check_source(struct cl_worker *w, const struct cl_trial *t, bool *ret_gone, struct cl_err *e);
+
+/* removal.c */
+/* A snapshot was deleted in the log: remove its files, if they are of this host. CLADE_ENOMEM. */
+int cl_worker_unlink(struct cl_worker *w, int64_t snapshot);
+/* All that were, and are still there. Cost O(snapshots), a look at the disk for each deleted one. */
+int cl_worker_unlink_all(struct cl_worker *w, struct cl_err *e);
+
+/* budget.c */
+/* Does the disk budget allow one more state, for this session? Says once when it does not. */
+bool cl_worker_has_room(struct cl_worker *w, const struct cl_session *s);
 
 /* computed.c */
 /* Mean over all counting reports of the first metric of the last stage (origins A13). CLADE_EMPTY without

@@ -1,6 +1,6 @@
 """A member of a population whose state is one number: theta grows by the hyperparameter x at every step. A saved state says
 whose it is and what it scored; what is loaded is written down in loads.txt of the trial's directory. States of others that
-are rotten, by their trial and step, cannot be loaded. member.py STEPS [ROTTEN-OF-TEN]"""
+are rotten, by their trial and step, cannot be loaded. member.py STEPS [ROTTEN-OF-TEN [PADDING]]"""
 import json
 import os
 import sys
@@ -13,6 +13,10 @@ state = {'theta': 0.0, 'step': 0, 'trial': int(os.environ.get('CLADE_TRIAL', 0))
 def save(directory):
     with open(os.path.join(directory, 'state.json'), 'w', encoding='utf-8') as file:
         json.dump({**state, 'trial': int(os.environ['CLADE_TRIAL'])}, file)
+    padding = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    if padding > 0:
+        with open(os.path.join(directory, 'padding'), 'wb') as file:
+            file.write(bytes(padding))
 
 
 def load(directory):

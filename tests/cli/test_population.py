@@ -17,7 +17,7 @@ CLADE = os.environ['CLADE_EXE']
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
 SPEC = """
 study: theta
-program: ["{python}", "{member}", "{steps}", "{rotten}"]
+program: ["{python}", "{member}", "{steps}", "{rotten}", "{padding}"]
 metric: {{name: theta, goal: maximize}}
 hyperparameters:
   - name: &x
@@ -34,10 +34,10 @@ def clade(directory, *words):
                           env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
 
 
-def write_spec(directory, n, parallel, steps, more='', rotten=0, rest=''):
+def write_spec(directory, n, parallel, steps, more='', rotten=0, rest='', padding=0):
     with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
         file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more,
-                               rotten=rotten) + rest)
+                               rotten=rotten, padding=padding) + rest)
 
 
 def events(directory):
@@ -181,6 +181,121 @@ def test_states_that_are_deleted_by_hand_are_missed_and_not_given(directory):
     assert clade(directory, 'check', 'theta').returncode == 0
 
 
+def states_on_disk(directory):
+    study = os.path.join(directory, 'clade.db.d', 'theta')
+    trials = [t for t in os.listdir(study) if t.isdigit()]
+    return {f'{t}/checkpoints/{name}' for t in trials if os.path.isdir(os.path.join(study, t, 'checkpoints'))
+            for name in os.listdir(os.path.join(study, t, 'checkpoints'))}
+
+
+def check_disk(directory, log):
+    """On the disk is what was saved and not deleted; nothing that was given or begun from was deleted before."""
+    gone = {}
+    for e in log:
+        if e['event'] == 'deleted':
+            gone[e['snapshot']] = e['position']
+        used = e.get('snapshot') if e['event'] in ('exploited', 'loaded') else e.get('from') if e['event'] == 'started' else None
+        assert used not in gone, (e, gone)
+    left = {e['path'] for e in of_kind(log, 'saved') if e['position'] not in gone}
+    assert states_on_disk(directory) == left, (states_on_disk(directory), left)
+    return len(left)
+
+
+def test_states_that_nobody_needs_are_removed(directory):
+    write_spec(directory, 5, 2, 40)
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '5 complete' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory)
+    check_loads(directory, log, 5)
+    saved, left = len(of_kind(log, 'saved')), check_disk(directory, log)
+    assert saved >= 60 and left == 5, (saved, left)  # the last one of each
+    most, n = 0, 0
+    for e in log:
+        n += (e['event'] == 'saved') - (e['event'] == 'deleted')
+        most = max(most, n)
+    assert most <= 25, most
+    assert all(e['args']['which'] == 'disk' for e in of_kind(log, 'deleted')), of_kind(log, 'deleted')[0]
+    assert clade(directory, 'check', 'theta').returncode == 0
+
+
+def test_best_hands_out_the_winners_state(directory):
+    write_spec(directory, 4, 2, 8)
+    assert clade(directory, 'run', 'theta.yaml').returncode == 0
+    best = json.loads(clade(directory, 'best', 'theta', '--json').stdout)
+    assert 'checkpoint' not in best
+    told = json.loads(clade(directory, 'best', 'theta', '--checkpoint', 'winner', '--json').stdout)['checkpoint']
+    with open(os.path.join(directory, 'winner', 'state.json'), encoding='utf-8') as file:
+        state = json.load(file)
+    assert told['step'] == state['step'] and told['score'] == state['theta'] and told['directory'] == 'winner', (told, state)
+    assert told['trial'] == state['trial'] and told['bytes'] == os.path.getsize(os.path.join(directory, 'winner', 'state.json'))
+    assert not os.path.exists(os.path.join(directory, 'winner.part'))
+    text = clade(directory, 'best', 'theta', '--checkpoint', 'again')
+    assert text.returncode == 0 and re.search(r'checkpoint  again: the state at step \d+.*, which earned theta \d', text.stdout), text
+    taken = clade(directory, 'best', 'theta', '--checkpoint', 'winner')
+    assert taken.returncode == 2 and "'winner' exists already" in taken.stderr and taken.stdout == '', taken
+    paths = [e['path'] for e in of_kind(events(directory), 'saved') if e['trial'] == told['trial'] and e['step'] == told['step']]
+    source = os.path.join(directory, 'clade.db.d', 'theta', paths[-1])
+    with open(os.path.join(source, 'state.json'), 'a', encoding='utf-8') as file:
+        file.write(' ')
+    changed = clade(directory, 'best', 'theta', '--checkpoint', 'third')
+    assert changed.returncode == 1 and 'somebody has changed it' in changed.stderr, changed
+    assert not os.path.exists(os.path.join(directory, 'third')) and not os.path.exists(os.path.join(directory, 'third.part'))
+    shutil.rmtree(source)
+    gone = clade(directory, 'best', 'theta', '--checkpoint', 'third')
+    assert gone.returncode == 1 and 'is not here' in gone.stderr, gone
+
+
+def test_disk_stays_within_its_budget_and_one_state(directory):
+    """Each state has about 64 KiB; measured from outside, and in the log."""
+    for bound, enough in ((32, True), (6, False)):
+        place = os.path.join(directory, str(bound))
+        os.makedirs(place)
+        write_spec(place, 6, 2, 24, rest=f'limits: {{disk: {bound * 66}K}}\n', padding=65536)
+        process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+        most = 0
+        for turn in range(2000):
+            if process.poll() is not None:
+                break
+            most = max(most, len([s for s in (states_on_disk(place) if turn > 10 else ()) if not s.endswith('.new')]))
+            time.sleep(0.03)
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0 and '6 complete' in output, (output, errors)
+        assert 'a saved state takes 0.06' in errors and ('is used up' in errors) != enough, errors
+        log, used, peak = events(place), 0, 0
+        sizes = {e['position']: e['bytes'] for e in of_kind(log, 'saved')}
+        for e in log:
+            used += e['bytes'] if e['event'] == 'saved' else -sizes[e['snapshot']] if e['event'] == 'deleted' else 0
+            peak = max(peak, used)
+        size = max(sizes.values())
+        assert peak <= bound * 66 * 1024 + size and most <= bound + 1, (peak / size, most, bound)
+        assert enough or peak > (bound - 2) * size, (peak / size, bound)
+        check_disk(place, log)
+        check_loads(place, log, 6)
+
+
+def test_what_was_deleted_is_removed_after_a_kill(directory):
+    """Deleted in the log, and the engine dies before the files are gone: the next one removes them."""
+    write_spec(directory, 5, 2, 40)
+    process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+    for turn in range(600):
+        time.sleep(0.05)
+        if process.poll() is not None or (turn > 20 and of_kind(events(directory), 'deleted')):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    gone = [e['snapshot'] for e in of_kind(events(directory), 'deleted')]
+    paths = {e['position']: e['path'] for e in of_kind(events(directory), 'saved')}
+    for snapshot in gone:  # as if it had died earlier
+        os.makedirs(os.path.join(directory, 'clade.db.d', 'theta', paths[snapshot], 'weights'), exist_ok=True)
+    result = clade(directory, 'resume', 'theta')
+    assert gone and result.returncode == 0, (gone, result.stderr)
+    log = events(directory)
+    check_loads(directory, log, 5)
+    assert check_disk(directory, log) == 5
+
+
 def test_what_does_not_make_a_population_is_refused(directory):
     for more, words in ((', quantile: 0.7', 'quantile must be a share up to 0.5'), (', intervall: 2', 'did you mean interval'),
                         (', factors: [0]', 'factors'), (', exploit: gamble', 'exploit')):
@@ -191,4 +306,6 @@ def test_what_does_not_make_a_population_is_refused(directory):
     assert clade(directory, 'run', 'theta.yaml').returncode == 2
 
 
+if len(sys.argv) > 1:
+    tap.run({name: globals()[name] for name in sys.argv[1:]})
 tap.run(globals())
