@@ -12,27 +12,39 @@ import tap  # noqa: E402
 CLADE, DIGITS = (pathlib.Path(path).resolve() for path in sys.argv[1:3])
 
 
-def run(directory, spec, changes=()):
-    """Run an example's spec, with texts of it replaced; returns trials and events."""
+def environment():
+    return {key: value for key, value in os.environ.items() if not key.startswith('CLADE_')}
+
+
+def clade(directory, *words):
+    done = subprocess.run([str(CLADE), *words], cwd=directory, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=100, check=False)
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    return done.stdout
+
+
+def prepare(directory, spec, changes=()):
+    """Write an example's spec, with texts of it replaced."""
     text = (DIGITS.parent / spec).read_text()
     for old, new in [('"./digits"', json.dumps(str(DIGITS))), *changes]:
         assert old in text, old
         text = text.replace(old, new)
+    os.makedirs(directory, exist_ok=True)
     pathlib.Path(directory, spec).write_text(text)
-    env = {key: value for key, value in os.environ.items() if not key.startswith('CLADE_')}
 
-    def clade(*words):
-        done = subprocess.run([str(CLADE), *words], cwd=directory, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=100, check=False)
-        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
-        return done.stdout
 
-    clade('run', spec)
-    study = re.search(r'^study: (.*)$', text, re.MULTILINE)[1]
-    events = [json.loads(line) for line in clade('log', study, '--all', '--json').splitlines()]
+def results(directory):
+    """Trials and events of the latest study."""
+    events = [json.loads(line) for line in clade(directory, 'log', '--all', '--json').splitlines()]
     for event in events:
         event['args'] = json.loads(event.get('args') or '{}')
-    return json.loads(clade('list', 'trials', study, '--json')), events
+    return json.loads(clade(directory, 'list', 'trials', '--json')), events
+
+
+def run(directory, spec, changes=()):
+    prepare(directory, spec, changes)
+    clade(directory, 'run', spec)
+    return results(directory)
 
 
 def generations_of(events):
@@ -59,10 +71,12 @@ def test_the_public_example_runs_three_generations(directory):
     assert all(event['args']['parents'][0] == event['args']['donor'] for event in first.values()), first
 
 
+SMALL = [('population: 12, interval: 4, generations: 12, redraws: 20', 'population: 6, interval: 1, generations: 4'),
+         ('"--epochs", "48"', '"--epochs", "4"')]
+
+
 def test_losses_evolve_and_the_best_teaches(directory):
-    trials, events = run(directory, 'digits-loss.yaml', [('population: 12, interval: 4, generations: 12, redraws: 20',
-                                                          'population: 6, interval: 1, generations: 4'),
-                                                        ('"--epochs", "48"', '"--epochs", "4"')])
+    trials, events = run(directory, 'digits-loss.yaml', SMALL)
     assert len(trials) == 6, trials
     infeasible = set()
     for event in events:  # what must not be trained is not started before it has other values
@@ -72,6 +86,33 @@ def test_losses_evolve_and_the_best_teaches(directory):
     assert sorted(generations_of(events)) == [1, 2, 3], events
     names = sorted(os.listdir(os.path.join(directory, 'clade.db.d/digits-loss/teachers')))
     assert {name.split('-')[0] for name in names} == {'1', '2', '3', '4'}, names
+
+
+def kill_at(directory, position, *words):
+    """Start clade, and kill -9 it when the log has come to that position (or it has ended before)."""
+    with subprocess.Popen([str(CLADE), *words], cwd=directory, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as engine:
+        for _ in range(3000):
+            done = subprocess.run([str(CLADE), 'log', '--last', '1', '--json'], cwd=directory, env=environment(), capture_output=True,
+                                  text=True, check=False)
+            if engine.poll() is not None or (done.returncode == 0 and json.loads(done.stdout or '{}').get('position', 0) >= position):
+                break
+        engine.kill()
+
+
+def summary(trials):
+    return [(trial['trial'], trial['state'], trial['values'], trial['metrics'].get('val_accuracy')) for trial in trials]
+
+
+def test_killed_engines_change_neither_descendants_nor_teachers(directory):
+    whole, broken = os.path.join(directory, 'whole'), os.path.join(directory, 'broken')
+    trials, events = run(whole, 'digits-loss.yaml', SMALL)
+    prepare(broken, 'digits-loss.yaml', SMALL)
+    kill_at(broken, len(events) // 3, 'run', 'digits-loss.yaml')
+    kill_at(broken, 2 * len(events) // 3, 'resume', 'digits-loss')
+    clade(broken, 'resume', 'digits-loss')
+    again, more = results(broken)
+    assert len(more) >= len(events) and summary(again) == summary(trials), (again, trials)
 
 
 if __name__ == '__main__':
