@@ -429,6 +429,20 @@ def test_pytorch_takes_live_values_and_resumes_exactly(directory):
     assert len(second.reports) == 2 and metrics_of(first) + metrics_of(second) == metrics_of(whole)
 
 
+def test_pytorch_members_take_over_from_each_other(directory):
+    python, path = find_torch()
+    clade = [BUILD / 'apps/cli/clade', '--store', os.path.join(directory, 'clade.db')]
+    program = json.dumps([python, str(EXAMPLES / 'pytorch/train.py'), '--epochs', '4'])
+    result = run(*clade, 'run', EXAMPLES / 'pytorch/pytorch-pbt.yaml', '--set', f'program={program}', '--set', 'schedule.population=4',
+                 '--set', 'schedule.interval=1', '--set', 'schedule.end=4', '--set', 'schedule.quantile=1', '--minimize', 'val_loss', cwd=directory,
+                 PYTHONPATH=path)  # the stub's accuracy is always the same
+    assert result.returncode == 0 and '4 complete' in result.stdout, (result.stdout, result.stderr)
+    trials = json.loads(run(*clade, 'list', 'trials', 'pytorch-pbt', '--json').stdout)
+    parents = [trial['parent'] for trial in trials if trial['parent'] is not None]
+    assert [trial['state'] for trial in trials] == ['COMPLETE'] * 4 and parents, trials
+    assert 'takes over snapshot' in run(*clade, 'log', 'pytorch-pbt').stdout
+
+
 # --- the others ----------------------------------------------------------------------------------------------
 
 def test_the_shell_script_prints_a_report_per_step(_directory):

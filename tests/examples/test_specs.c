@@ -30,6 +30,7 @@ static const struct {
     {"mnist/mnist-best.yaml", "val_accuracy", CL_MAXIMIZE, 2},
     {"mnist/mnist-random.yaml", "val_accuracy", CL_MAXIMIZE, 2},
     {"pytorch/pytorch.yaml", "val_accuracy", CL_MAXIMIZE, 4},
+    {"pytorch/pytorch-pbt.yaml", "val_accuracy", CL_MAXIMIZE, 3},
     {"quadratic/quadratic.yaml", "loss", CL_MINIMIZE, 2},
     {"sh/sh.yaml", "loss", CL_MINIMIZE, 2},
 };
