@@ -6,13 +6,26 @@
 
 #include "base/alloc.h"
 
+int cl_members_change_interval(struct cl_members *m, int32_t rung, double interval, struct cl_err *e) {
+  const struct cl_era era = {rung, cl_members_step(m, rung), interval};
+  assert(rung >= 0 && interval > 0 && (m->n_eras == 0 || rung >= m->eras[m->n_eras - 1].rung));
+  if (cl_grow(&m->eras, &m->cap_eras, m->n_eras + 1, sizeof *m->eras) < 0) return CL_FAIL_NOMEM(e);
+  m->eras[m->n_eras++] = era;
+  return 0;
+}
+
 double cl_members_step(const struct cl_members *m, int32_t rung) {
+  for (size_t i = m->n_eras; i-- > 0;)
+    if (rung >= m->eras[i].rung) return m->eras[i].step + m->eras[i].interval * (rung - m->eras[i].rung);
   return m->interval * rung;
 }
 
 /* Steps are sums of fractions: 0.1 ten times is not quite 1. */
 int32_t cl_members_rung(const struct cl_members *m, double step) {
-  double rung = floor(step / m->interval * (1 + 1e-12) + 1e-9);
+  struct cl_era era = {0, 0, m->interval};
+  for (size_t i = 0; i < m->n_eras; i++)
+    if (step >= m->eras[i].step * (1 - 1e-12)) era = m->eras[i];
+  double rung = era.rung + floor((step - era.step) / era.interval * (1 + 1e-12) + 1e-9);
   return rung < 1 ? 1 : rung > INT32_MAX / 2 ? INT32_MAX / 2 : (int32_t)rung;
 }
 
@@ -418,6 +431,34 @@ static bool may_judge(struct cl_members *m, const struct cl_schedule_room *room,
   return lowest >= a->asks || (lowest == a->asks - 1 && !one_is_before(m, i, a->asks));
 }
 
+static int show(struct cl_members *m, uint32_t i, struct cl_err *e) {
+  struct cl_evaluation *v = m->items[i].pending;
+  m->items[i].pending = NULL;
+  return v == NULL ? 0 : publish(m, i, v, e);
+}
+
+/* All have come: each is judged by the whole table of the rung. */
+static int show_rung(struct cl_members *m, int32_t rung, struct cl_err *e) {
+  for (uint32_t i = 0; i < m->n; i++) {
+    const struct cl_evaluation *v = m->items[i].pending;
+    if (v != NULL && v->rung == rung && m->items[i].state != CL_MEMBER_TRAINS) CL_TRY(show(m, i, e));
+  }
+  return 0;
+}
+
+int cl_members_barrier(struct cl_members *m, const struct cl_schedule_room *room, int32_t *ret,
+                       struct cl_err *e) {
+  assert(m->sync);
+  *ret = 0;
+  CL_TRY(look_at_touched(m, e));
+  int32_t first = m->n_held > 0 ? m->items[m->held[0]].asks : INT32_MAX;
+  if (m->n_idle > 0 && m->items[m->idle[0]].asks < first) first = m->items[m->idle[0]].asks;
+  if (first == INT32_MAX || room->unproposed > 0 || lowest_training(m) < first) return 0;
+  CL_TRY(show_rung(m, first, e));
+  *ret = first;
+  return 0;
+}
+
 static bool is_flying(const struct cl_members *m, uint32_t i) {
   return m->items[i].put == cl_study_trial(m->env->study, m->items[i].trial)->head.version;
 }
@@ -595,4 +636,5 @@ void cl_members_done(struct cl_members *m) {
   cl_free(m->at);
   cl_free(m->flying);
   cl_free(m->banned);
+  cl_free(m->eras);
 }

@@ -47,9 +47,17 @@ struct cl_member {
   int64_t exploit; /* … the event that says so, 0 = none that can be voided */
 };
 
+/* From this rung on, which stands at `step`, rungs are `interval` apart. */
+struct cl_era {
+  int32_t rung;
+  double step, interval;
+};
+
 struct cl_members {
   const struct cl_schedule_env *env; /* keeps */
   double interval;
+  struct cl_era *eras; /* of methods that change the interval; none: it holds from step 0 on */
+  size_t n_eras, cap_eras;
   bool sync, ordered;
   struct cl_population population;
   struct cl_recent recent; /* of larger = better scores; most = 0 unless the method sets it */
@@ -89,6 +97,8 @@ bool cl_members_is_ruling(const struct cl_event *ev);
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e);
 
 /* Step of a rung; the rung that a step has reached. */
+/* From `rung` on, which is not below the last change, the interval is another one. CLADE_ENOMEM. */
+int cl_members_change_interval(struct cl_members *m, int32_t rung, double interval, struct cl_err *e);
 double cl_members_step(const struct cl_members *m, int32_t rung);
 int32_t cl_members_rung(const struct cl_members *m, double step);
 
@@ -106,6 +116,11 @@ bool cl_members_waits(const struct cl_members *m);
 /* For audits: make `trial`'s member ready to be ruled, whoever's turn it is; `lends`: its evaluation stays
  * where it is. CLADE_EMPTY: it does not ask. CLADE_ENOMEM. */
 int cl_members_call(struct cl_members *m, int64_t trial, bool lends, size_t *ret, struct cl_err *e);
+
+/* The rung at which all are judged together, when the last one has come there; 0: some have not, or nobody
+ * asks. Their evaluations are in the table then. Sync only. CLADE_ENOMEM. */
+int cl_members_barrier(struct cl_members *m, const struct cl_schedule_room *room, int32_t *ret,
+                       struct cl_err *e);
 
 /* 1: it stands without a slot and will be decided about; 0: it will not. CLADE_ENOMEM. */
 int cl_members_asks(struct cl_members *m, int64_t trial, struct cl_err *e);

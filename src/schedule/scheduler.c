@@ -22,6 +22,7 @@ static const struct cl_scheduler_ops *const schedulers[] = {
   &cl_pb2_schedule,
   &cl_pb2_mix_schedule,
   &cl_mf_pbt_schedule,
+  &cl_ipbt_schedule,
   NULL};
 /* clang-format on */
 

@@ -1,0 +1,274 @@
+/* IPBT in simulated studies: when it begins anew, with which interval, and what a trainer is told. */
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "schedule/scheduler.h"
+#include "simulator.h"
+
+#define IPBT "{\"method\": \"ipbt\", \"interval\": 1, \"end\": 120"
+
+struct story {
+  int restarts, begun, modelled, drawn, exploits, ordinary;
+  double step[20], interval[20];
+  int fresh[20], shrunk[20], kept[20];
+  double counter[64]; /* by trial: the value of ipbt_restarts */
+  int n;
+  struct item {
+    int64_t member;
+    int rung;
+    double x;
+  } items[4000];
+};
+
+static double number_in(const json_t *object, const char *key) {
+  return json_number_value(json_object_get(object, key));
+}
+
+static void hear_exploit(struct story *s, const struct cl_event *ev) {
+  json_t *args = json_loads(ev->args, 0, NULL);
+  const char *weights = json_string_value(json_object_get(args, "weights"));
+  const struct cl_assigned_list *values = &ev->u.exploited.values;
+  assert_true(s->n < 4000);
+  s->items[s->n].member = ev->subject;
+  s->items[s->n].rung = (int)number_in(args, "rung");
+  s->items[s->n++].x = values->items[0].value.as.real;
+  s->exploits++;
+  if (weights != NULL) {
+    const char *how = json_string_value(json_object_get(args, "values"));
+    assert_int_equal((int)number_in(args, "restart"), s->restarts);
+    s->begun++;
+    s->modelled += strcmp(how, "model") == 0;
+    s->drawn += strcmp(how, "drawn") == 0;
+    s->fresh[s->restarts] += strcmp(weights, "fresh") == 0;
+    s->shrunk[s->restarts] += strcmp(weights, "shrunk") == 0;
+    s->kept[s->restarts] += strcmp(weights, "kept") == 0;
+  }
+  if (values->n == 3) {
+    double counter = (double)values->items[1].value.as.integer, share = values->items[2].value.as.real;
+    int64_t donor = (int64_t)number_in(args, "donor");
+    if (weights == NULL) assert_float_equal(counter, s->counter[donor], 0); /* goes with the state */
+    if (weights != NULL && s->counter[ev->subject] >= 0) assert_true(counter != s->counter[ev->subject]);
+    if (weights != NULL) assert_true(share == (strcmp(weights, "fresh") == 0 ? 0 : 0.2));
+    s->counter[ev->subject] = counter;
+  }
+  json_decref(args);
+}
+
+static int hear(void *ctx, const struct cl_event *ev) {
+  struct story *s = ctx;
+  if (ev->kind == CL_EVENT_CHOSEN) {
+    json_t *what = json_loads(ev->u.chosen.what, 0, NULL);
+    assert_string_equal(ev->u.chosen.method, "ipbt");
+    assert_int_equal((int)number_in(what, "restart"), ++s->restarts);
+    assert_true(s->restarts < 20);
+    s->step[s->restarts] = number_in(what, "step");
+    s->interval[s->restarts] = number_in(what, "interval");
+    json_decref(what);
+  }
+  if (ev->kind == CL_EVENT_PROPOSED && ev->u.proposed.values.n == 3)
+    s->counter[ev->subject] = (double)ev->u.proposed.values.items[1].value.as.integer;
+  if (ev->kind == CL_EVENT_EXPLOITED) hear_exploit(s, ev);
+  return 0;
+}
+
+static void listen(const struct simulator *s, struct story *ret) {
+  *ret = (struct story){0};
+  assert_int_equal(cl_store_read(s->store, s->id, &(struct cl_read){0}, hear, ret, NULL), 0);
+}
+
+static void all_complete(const struct simulator *s) {
+  assert_int_equal(cl_study_trials(simulator_study(s)), s->trials);
+  assert_int_equal(cl_study_count(simulator_study(s), CL_COMPLETE), s->trials);
+}
+
+/* Comes to rest at 20. */
+static double saturates(const struct simulator *s, const struct cl_value *values, double step, double theta) {
+  (void)s;
+  (void)step;
+  return 0.3 * values[0].as.real * (20 - theta);
+}
+
+static void a_stalled_population_begins_anew_with_a_longer_interval(void **state) {
+  (void)state;
+  static struct story story;
+  struct simulator s = {
+      .slots = 6, .trials = 6, .steps = 120, .seed = 2, .schedule = IPBT "}", .gain = saturates};
+  simulator_begin(&s);
+  simulator_run(&s);
+  all_complete(&s);
+  listen(&s, &story);
+  assert_true(story.restarts >= 2);
+  double before = 1;
+  for (int k = 1; k <= story.restarts; k++) {
+    assert_float_equal(story.interval[k], before * 2, 1e-12);
+    assert_true(story.step[k] + 2 * story.interval[k] <= 120);
+    assert_true(k == 1 || story.step[k] > story.step[k - 1]);
+    assert_int_equal(story.kept[k], 6); /* nobody told the trainer */
+    before = story.interval[k];
+  }
+  assert_int_equal(story.begun, 6 * story.restarts);
+  assert_true(story.modelled >= story.restarts && story.drawn >= 3 * story.restarts);
+  simulator_end(&s);
+}
+
+static double rises(const struct simulator *s, const struct cl_value *values, double step, double theta) {
+  (void)s;
+  (void)theta;
+  return step * (1 + values[0].as.real);
+}
+
+static void what_still_rises_is_left_alone(void **state) {
+  (void)state;
+  static struct story story;
+  struct simulator s = {.slots = 6, .trials = 6, .steps = 40, .seed = 2, .gain = rises};
+  s.schedule = "{\"method\": \"ipbt\", \"interval\": 1, \"end\": 40}";
+  simulator_begin(&s);
+  simulator_run(&s);
+  all_complete(&s);
+  listen(&s, &story);
+  assert_int_equal(story.restarts, 0);
+  assert_true(story.exploits > 10);
+  simulator_end(&s);
+}
+
+static const char told[] =
+    "{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0, \"hi\": 1.0},"
+    " {\"id\": 2, \"name\": \"ipbt_restarts\", \"domain\": \"int\", \"scale\": \"linear\", \"lo\": 0, \"hi\": 9},"
+    " {\"id\": 3, \"name\": \"ipbt_shrink\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0, \"hi\": 1.0}";
+
+static void trainers_are_told_by_two_hyperparameters(void **state) {
+  (void)state;
+  static struct story story;
+  struct simulator s = {.slots = 3,
+                        .trials = 6,
+                        .steps = 120,
+                        .seed = 2,
+                        .schedule = IPBT "}",
+                        .gain = saturates,
+                        .space = told};
+  simulator_begin(&s);
+  simulator_run(&s);
+  all_complete(&s);
+  listen(&s, &story);
+  assert_true(story.restarts >= 2);
+  for (int k = 1; k <= story.restarts; k++) {
+    assert_int_equal(story.fresh[k], 3);
+    assert_int_equal(story.shrunk[k], 3);
+  }
+  simulator_end(&s);
+}
+
+static int compare_items(const void *a, const void *b) {
+  const struct item *x = a, *y = b;
+  return x->rung != y->rung ? x->rung - y->rung : (int)(x->member - y->member);
+}
+
+static bool dawdles(const struct simulator *s, int64_t trial, int turn) {
+  return (uint64_t)(trial * 7919 + turn * 104729 + s->slots) % 3 != 0;
+}
+
+static void ordered_mode_depends_neither_on_timing_nor_on_crashes(void **state) {
+  (void)state;
+  static struct story first, again;
+  for (int slots = 1; slots <= 7; slots += 3) {
+    struct simulator s = {.slots = slots, .trials = 5, .steps = 60, .seed = 6, .gain = saturates};
+    struct story *story = slots == 1 ? &first : &again;
+    s.schedule = "{\"method\": \"ipbt\", \"interval\": 1, \"end\": 60}";
+    s.more = ", \"ordered\": true, \"lag\": 5";
+    s.moves = slots > 1 ? dawdles : NULL;
+    simulator_begin(&s);
+    for (int i = 0; simulator_turn(&s); i++)
+      if (slots == 4 && i % 9 == 8) simulator_crash(&s);
+    simulator_run(&s);
+    all_complete(&s);
+    listen(&s, story);
+    qsort(story->items, (size_t)story->n, sizeof story->items[0], compare_items);
+    assert_true(story->restarts >= 1);
+    if (slots > 1) {
+      assert_int_equal(again.restarts, first.restarts);
+      assert_memory_equal(again.step, first.step, sizeof first.step);
+      assert_int_equal(again.n, first.n);
+      for (int i = 0; i < first.n; i++) assert_float_equal(first.items[i].x, again.items[i].x, 0);
+    }
+    simulator_end(&s);
+  }
+}
+
+static enum trouble misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
+  uint64_t h = cl_mix64((uint64_t)(s->seed * 1000003 + trial * 977 + attempt * 31 + (int64_t)(step * 8)));
+  if (h % 53 == 0) return CRASHES;
+  if (h % 59 == 0) return DIVERGES;
+  if (h % 61 == 0) return IS_PREEMPTED;
+  return h % 67 == 0 ? IS_LOST : NO_TROUBLE;
+}
+
+static void failed_and_diverged_members_are_replaced(void **state) {
+  (void)state;
+  static struct story story;
+  int restarts = 0;
+  for (int seed = 1; seed <= 6; seed++) {
+    struct simulator s = {.slots = 2 + seed, .trials = 8, .steps = 60, .seed = seed, .gain = saturates};
+    s.schedule = "{\"method\": \"ipbt\", \"interval\": 1, \"end\": 60}";
+    s.script = misfortune;
+    simulator_begin(&s);
+    simulator_run(&s);
+    all_complete(&s);
+    listen(&s, &story);
+    restarts += story.restarts;
+    simulator_end(&s);
+  }
+  assert_true(restarts >= 6);
+}
+
+static void a_spec_that_cannot_be_is_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *schedule, *space, *says;
+  } cases[] = {
+      {"{\"method\": \"ipbt\"}", NULL, "give end"},
+      {IPBT ", \"sync\": false}", NULL, "leave out sync"},
+      {IPBT "}", "{\"id\": 1, \"name\": \"ipbt_shrink\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}",
+       "only one"},
+  };
+  for (int i = 0; i < 3; i++) {
+    char text[900];
+    struct cl_settings *settings;
+    struct cl_err e = {0};
+    (void)snprintf(
+        text, sizeof text,
+        "{\"study\": \"s\", \"origin\": \"api\", \"cwd\": \"/tmp\", \"trials\": 4, \"parallel\": 1,"
+        " \"objectives\": [{\"name\": \"m\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+        " \"hyperparameters\": [%s], \"search\": {\"method\": \"random\"}, \"schedule\": %s}",
+        cases[i].space == NULL
+            ? "{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}"
+            : cases[i].space,
+        cases[i].schedule);
+    int status = cl_settings_parse(text, &settings, &e);
+    if (status < 0) print_message("# %s\n", e.text);
+    assert_int_equal(status, 0);
+    assert_int_equal(cl_schedule_check(settings, &e), CLADE_ESPEC);
+    assert_non_null(strstr(e.text, cases[i].says));
+    cl_settings_destroy(settings);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_stalled_population_begins_anew_with_a_longer_interval),
+      cmocka_unit_test(what_still_rises_is_left_alone),
+      cmocka_unit_test(trainers_are_told_by_two_hyperparameters),
+      cmocka_unit_test(ordered_mode_depends_neither_on_timing_nor_on_crashes),
+      cmocka_unit_test(failed_and_diverged_members_are_replaced),
+      cmocka_unit_test(a_spec_that_cannot_be_is_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
