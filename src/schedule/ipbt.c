@@ -207,6 +207,12 @@ static int ipbt_next(void *st, const struct cl_schedule_room *room, struct cl_ev
   return status != CLADE_EMPTY ? status : cl_rulings_next(st, room, ret, e);
 }
 
+static int ipbt_again(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e) {
+  const struct cl_schedule_room room = {0};
+  if (recorded->kind == CL_EVENT_CHOSEN) return look_for_stall(st, &room, ret, e);
+  return cl_rulings_again(st, recorded, ret, e);
+}
+
 /* Is the member in the first half of a random order of all? One order per era and question. */
 static int is_in_half(struct ipbt *s, size_t member, uint32_t question, bool *ret, struct cl_err *e) {
   size_t n = s->rulings.members.n;
@@ -353,6 +359,7 @@ static int restart(struct ipbt *s, size_t member, const struct cl_evaluation *ow
   cl_explore_keep_held(x, study, t);
   take.values = x->values;
   CL_TRY(cl_ruling_take_over(r, "restart", member, own, NULL, &take, ret, e));
+  if (take.donor == member) ret->cause = CL_CAUSE_EXPLORE; /* its own state, other values */
   describe_restart(s, told, fresh, &view);
   return cl_ruling_end(r, ret, e);
 }
@@ -489,4 +496,5 @@ const struct cl_scheduler_ops cl_ipbt_schedule = {
     .first = cl_rulings_first,
     .curves = ipbt_curves,
     .asks = cl_rulings_asks,
+    .again = ipbt_again,
     .done = ipbt_done};

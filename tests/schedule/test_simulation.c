@@ -33,6 +33,7 @@ static const struct peculiar {
   bool waits; /* for all members, whatever `sync` says: who dies after the last generation is not replaced */
   int patience; /* turns that a report may wait, 0 = 2: methods that rule one after the other */
 } peculiar[] = {{"epbt", .options = "", .waits = true},
+                {"ipbt", .options = ", \"end\": 100", .most = 32, .waits = true},
                 {"mf_pbt", .options = ", \"sub_populations\": 2, \"frequencies\": [1, 2]", .waits = true},
                 {"pb2", .options = "", .most = 32, .patience = 96},
                 {"pb2_mix", .options = "", .most = 32, .patience = 96},
