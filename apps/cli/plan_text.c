@@ -52,6 +52,9 @@ static void add_search(struct cl_cli *cli, const struct clade_plan *plan) {
   clade_text_format(t, ", %d at a time; %s ", plan->parallel, plan->goal);
   cl_view_add_safe(t, plan->metric, &cli->out);
   clade_text_add_char(t, '\n');
+  if (plan->schedule == NULL) return;
+  begin_line(cli, "schedule");
+  add_safe_line(cli, plan->options, strlen(plan->options));
 }
 
 void cl_cli_add_plan(struct cl_cli *cli, const struct clade_plan *plan) {

@@ -123,6 +123,7 @@ CLADE_API int clade_run(const struct clade_run_options *options, const struct cl
 struct clade_plan {
   const char *study, *store, *cwd; /* store: its address, without a password */
   const char *method, *schedule;   /* schedule: null = none */
+  const char *options;             /* of the schedule, with their values; "" = none */
   const char *metric, *goal;       /* "loss", "minimize"; of the first objective; null with `once` */
   int64_t trials;
   int parallel;

@@ -155,6 +155,27 @@ const char *cl_options_word(const struct cl_options *a, const char *option) {
   return word != NULL ? word : o->standard;
 }
 
+void cl_options_write(const struct cl_options *a, const char *option, struct cl_text *ret) {
+  const struct cl_option *o = find_option(a, option);
+  assert(o != NULL);
+  const json_t *node = given(a, o);
+  if (node == NULL || json_is_null(node)) {
+    cl_text_add(ret, o->standard);
+  } else if (json_is_string(node)) {
+    cl_text_add(ret, json_string_value(node));
+  } else if (json_is_number(node)) {
+    cl_text_add_number(ret, json_number_value(node));
+  } else if (json_is_array(node)) {
+    for (size_t i = 0; i < json_array_size(node); i++) {
+      cl_text_add(ret, i == 0 ? "[" : ", ");
+      cl_text_add_number(ret, json_number_value(json_array_get(node, i)));
+    }
+    cl_text_add(ret, "]");
+  } else {
+    cl_text_add(ret, json_is_boolean(node) ? (json_is_true(node) ? "true" : "false") : "{…}");
+  }
+}
+
 bool cl_options_has(const struct cl_options *a, const char *option) {
   const struct cl_option *o = find_option(a, option);
   assert(o != NULL);

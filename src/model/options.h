@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/text.h"
 
 struct cl_option {
   const char *name;
@@ -38,7 +39,9 @@ int cl_options_numbers(const struct cl_options *o, const char *option, double re
 /* Null if it is not given. Borrows. */
 const json_t *cl_options_object(const struct cl_options *o, const char *option);
 const char *cl_options_word(const struct cl_options *o,
-                            const char *option);                     /* static or borrowed from given */
+                            const char *option); /* static or borrowed from given */
+/* As text, for people: what is given, else the default. Adds to *ret. */
+void cl_options_write(const struct cl_options *o, const char *option, struct cl_text *ret);
 bool cl_options_has(const struct cl_options *o, const char *option); /* given, and not null */
 
 #endif

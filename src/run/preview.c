@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "run/plan.h"
 #include "run/run.h"
+#include "schedule/scheduler.h"
 #include "spec/words.h"
 #include "store/store.h"
 
@@ -26,6 +27,12 @@ static const char *describe_space(struct preview *p, const struct cl_space *spac
     if (i > 0) cl_text_add_char(&t, '\n');
     cl_space_describe(&space->items[i], space, &t);
   }
+  return keep_text(p, &t);
+}
+
+static const char *describe_schedule(struct preview *p, const struct cl_settings *s) {
+  struct cl_text t = {0};
+  cl_schedule_describe(s, &t);
   return keep_text(p, &t);
 }
 
@@ -63,6 +70,7 @@ static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e)
   to->cwd = cl_arena_text(a, s->cwd);
   to->method = cl_arena_text(a, s->method);
   to->schedule = cl_arena_text(a, json_string_value(schedule));
+  to->options = describe_schedule(p, s);
   to->metric = cl_arena_text(a, s->objectives[0].name);
   to->goal = s->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";
   to->trials = s->trials;
@@ -72,7 +80,8 @@ static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e)
   to->n_constraints = s->space.n_constraints;
   to->space = describe_space(p, &s->space);
   to->settings = cl_arena_text(a, from->result.settings);
-  if (to->study == NULL || to->store == NULL || to->space == NULL || to->settings == NULL)
+  if (to->study == NULL || to->store == NULL || to->space == NULL || to->options == NULL ||
+      to->settings == NULL)
     return CL_FAIL_NOMEM(e);
   return s->n_program > 0 ? write_command(p, s, e) : 0;
 }

@@ -65,6 +65,19 @@ int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e) {
   return ops->check(settings, &options, e);
 }
 
+void cl_schedule_describe(const struct cl_settings *settings, struct cl_text *ret) {
+  const struct cl_scheduler_ops *ops = ops_of(settings);
+  if (ops == NULL) return;
+  struct cl_options options = options_of(ops, settings);
+  bool first = true;
+  for (const struct cl_option *o = ops->options; o->name != NULL; o++) {
+    if (strcmp(o->name, "population") == 0) continue; /* every trial is a member */
+    cl_text_format(ret, "%s%s ", first ? "" : ", ", o->name);
+    cl_options_write(&options, o->name, ret);
+    first = false;
+  }
+}
+
 bool cl_schedule_exploits(const struct cl_settings *settings) {
   const struct cl_scheduler_ops *ops = ops_of(settings);
   return ops != NULL && (ops->capabilities & CL_SCHEDULE_EXPLOITS);

@@ -12,6 +12,7 @@
 #ifndef CL_SCHEDULER_H
 #define CL_SCHEDULER_H
 
+#include "base/text.h"
 #include "model/options.h"
 #include "model/study.h"
 
@@ -60,6 +61,10 @@ const struct cl_scheduler_ops *cl_scheduler_find(const char *name); /* null if u
 
 /* Check method and options of settings->schedule (null: fine). CLADE_ESPEC naming what is wrong. */
 int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e);
+
+/* All options of the study's method with their values, for people: "interval 2, burn_in 0, …"; nothing
+ * without a schedule. What is not given and means the number of trials is left out. */
+void cl_schedule_describe(const struct cl_settings *settings, struct cl_text *ret);
 
 /* Does the study's scheduler replace dead members? False without a schedule. */
 bool cl_schedule_exploits(const struct cl_settings *settings);
