@@ -37,8 +37,8 @@ static const struct cl_option each_options[] = {
 
 static const char *word_of(const struct cl_explore *x, const struct cl_options *o) {
   if (cl_options_has(o, "explore")) return cl_options_word(o, "explore");
-  return cl_options_has(o, "noise") && !cl_options_has(o, "resample_probability") ? "perturb"
-                                                                                  : words[x->rule];
+  if (cl_options_has(o, "resample_probability")) return "both";
+  return cl_options_has(o, "noise") ? "perturb" : words[x->rule];
 }
 
 static int read_of(struct cl_explore *x, const struct cl_hyperparameter *h, const struct cl_options *o,

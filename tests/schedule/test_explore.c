@@ -148,7 +148,7 @@ static void others_are_explored_as_the_rest(void **state) {
     changed += strcmp(w.explore.values[3].as.text, "adam") != 0;
   }
   assert_in_range(up, 70, 130);
-  assert_int_equal(changed, 0); /* explore: perturb, also for it: it never draws afresh */
+  assert_in_range(changed, 70, 130); /* drawn afresh, it is the same one half of the time */
   end(&w);
 }
 
