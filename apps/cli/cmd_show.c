@@ -46,9 +46,9 @@ static int run(struct cl_cli *cli, const void *options, int argc, const char **a
 
 static const struct cl_cli_option options[] = {
     {CL_OPTION_FLAG, '\0', "why", offsetof(struct cl_cli_show_options, why), NULL,
-     "why a trial has its values: the method and the numbers it used"},
+     "why a trial has its values: the method and the numbers it used; what a scheduler decided about it"},
     {CL_OPTION_FLAG, '\0', "verify", offsetof(struct cl_cli_show_options, verify), NULL,
-     "the same, and recompute the decision from the log; exit status 1 when it differs"},
+     "the same, and recompute the decisions from the log; exit status 1 when one differs"},
     {CL_OPTION_FLAG, '\0', "reports", offsetof(struct cl_cli_show_options, reports), NULL,
      "also every report"},
     {CL_OPTION_END}};

@@ -1,5 +1,7 @@
 /* clade show STUDY/TRIAL --why */
 #include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "cli/pairs.h"
@@ -19,6 +21,34 @@ static void add_lines(struct cl_cli *cli, const char *lines) {
     lines += n + (lines[n] == '\n');
   }
   clade_text_done(&line);
+}
+
+/* One ruling: "at step 6: takes over …", and indented below why. */
+static void write_ruling(struct cl_cli *cli, const struct clade_ruling *r, bool verify) {
+  clade_text_add(&cli->text, "\n");
+  if (isnan(r->step))
+    clade_text_add(&cli->text, "before its first report: ");
+  else
+    clade_text_format(&cli->text, "at step %g: ", r->step);
+  cl_view_add_safe(&cli->text, r->what, &cli->out);
+  clade_text_format(&cli->text, "\n  event %" PRId64 ", knowing the log up to event %" PRId64 "\n",
+                    r->position, r->as_of);
+  add_lines(cli, r->explanation);
+  if (!verify) return;
+  if (r->verified)
+    clade_text_add(&cli->text, "  verified\n");
+  else
+    add_lines(cli, r->difference);
+}
+
+static void write_rulings(struct cl_cli *cli, const struct clade_reason *r, bool verify) {
+  if (r->n_rulings == 0) return;
+  clade_text_add_char(&cli->text, '\n');
+  cl_view_tone_begin(&cli->text, &cli->out, CL_TONE_STRONG);
+  clade_text_add(&cli->text, "rulings of the scheduler");
+  cl_view_tone_end(&cli->text, &cli->out, CL_TONE_STRONG);
+  clade_text_add_char(&cli->text, '\n');
+  for (size_t i = 0; i < r->n_rulings; i++) write_ruling(cli, &r->rulings[i], verify);
 }
 
 static void write_text(struct cl_cli *cli, const struct clade_reason *r, const char *study, int64_t trial,
@@ -41,12 +71,41 @@ static void write_text(struct cl_cli *cli, const struct clade_reason *r, const c
     clade_text_add_char(&cli->text, '\n');
     add_lines(cli, r->explanation);
   }
-  if (!verify) return;
-  clade_text_add_char(&cli->text, '\n');
-  if (r->verified)
-    clade_text_add(&cli->text, "verified: asked again with the same log, the method gives the same\n");
-  else
-    add_lines(cli, r->difference);
+  if (verify) {
+    clade_text_add_char(&cli->text, '\n');
+    if (r->verified)
+      clade_text_add(&cli->text, "verified: asked again with the same log, the method gives the same\n");
+    else
+      add_lines(cli, r->difference);
+  }
+  write_rulings(cli, r, verify);
+}
+
+static void add_verified(struct clade_text *t, bool verify, bool verified, const char *difference) {
+  const char *word = !verify ? "null" : verified ? "true" : "false";
+  clade_text_format(t, ", \"verified\": %s, \"difference\": ", word);
+  clade_text_add_json(t, difference);
+}
+
+static void add_rulings(struct clade_text *t, const struct clade_reason *r, bool verify) {
+  clade_text_add(t, ", \"rulings\": [");
+  for (size_t i = 0; i < r->n_rulings; i++) {
+    const struct clade_ruling *u = &r->rulings[i];
+    clade_text_format(t,
+                      "%s{\"position\": %" PRId64 ", \"as_of\": %" PRId64 ", \"step\": ", i > 0 ? ", " : "",
+                      u->position, u->as_of);
+    if (isnan(u->step))
+      clade_text_add(t, "null");
+    else
+      clade_text_add_json_number(t, u->step);
+    clade_text_add(t, ", \"what\": ");
+    clade_text_add_json(t, u->what);
+    clade_text_format(t, ", \"numbers\": %s, \"explanation\": ", u->args == NULL ? "null" : u->args);
+    clade_text_add_json(t, u->explanation);
+    add_verified(t, verify, u->verified, u->difference);
+    clade_text_add(t, "}");
+  }
+  clade_text_add(t, "]");
 }
 
 static void write_json(struct clade_text *t, const struct clade_reason *r, int64_t trial, bool verify) {
@@ -57,11 +116,8 @@ static void write_json(struct clade_text *t, const struct clade_reason *r, int64
   clade_text_add_json(t, r->values);
   clade_text_format(t, ", \"numbers\": %s, \"explanation\": ", r->args == NULL ? "null" : r->args);
   clade_text_add_json(t, r->explanation);
-  clade_text_format(t, ", \"verified\": %s, \"difference\": ",
-                    !verify       ? "null"
-                    : r->verified ? "true"
-                                  : "false");
-  clade_text_add_json(t, r->difference);
+  add_verified(t, verify, r->verified, r->difference);
+  add_rulings(t, r, verify);
   clade_text_add(t, "}");
 }
 
@@ -74,7 +130,9 @@ int cl_cli_show_reason(struct cl_cli *cli, const struct cl_cli_show_options *o, 
     write_json(&cli->text, r, trial, o->verify);
   else
     write_text(cli, r, clade_reader_study(reader), trial, o->verify);
-  int status = o->verify && !r->verified ? CL_EXIT_FAILED : CL_EXIT_DONE;
+  bool same = r->verified;
+  for (size_t i = 0; i < r->n_rulings; i++) same = same && r->rulings[i].verified;
+  int status = o->verify && !same ? CL_EXIT_FAILED : CL_EXIT_DONE;
   clade_reason_free(r);
   return status;
 }

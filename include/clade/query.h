@@ -268,7 +268,18 @@ CLADE_API int clade_trial_read(struct clade_reader *r, int64_t trial, struct cla
                                struct cl_err *e);
 CLADE_API void clade_trial_free(struct clade_trial_info *info); /* null is allowed */
 
-/* Why a trial has the values it was proposed with. */
+/* A decision of the scheduler about a trial. */
+struct clade_ruling {
+  int64_t position, as_of; /* of the decision; up to where the log was known to it */
+  double step;             /* at which the trial asked, NaN = never reported */
+  const char *what;        /* what became of it: "takes over snapshot 20: lr=0.01 …" */
+  const char *explanation; /* lines: rule, rank, own and donor's score, draw, what became of each value */
+  const char *args;        /* the same numbers as a JSON object, or null */
+  bool verified;           /* recomputing was asked for, and gave the same */
+  const char *difference;  /* lines: recomputing gave something else, or was not possible; else null */
+};
+
+/* Why a trial has the values it was proposed with, and what a scheduler decided about it. */
 struct clade_reason {
   const char *cause;       /* in words: "search (dgd)", "startup", "a person" */
   int64_t position, as_of; /* of the decision; up to where the log was known to it */
@@ -278,9 +289,11 @@ struct clade_reason {
   const char *args;        /* the same numbers as a JSON object, or null */
   bool verified;           /* recomputing was asked for, and gave the same */
   const char *difference; /* lines: recomputing gave something else, or was not possible; else null */
+  size_t n_rulings;       /* of the scheduler, in their order */
+  const struct clade_ruling *rulings;
 };
-/* `verify`: fold the log up to `as_of`, ask the method again, compare. Cost then O(log). CLADE_ENOTFOUND.
- * Gives *ret; free with clade_reason_free. */
+/* `verify`: fold the log up to `as_of`, ask the method again, compare; the scheduler too. Cost then O(log).
+ * CLADE_ENOTFOUND. Gives *ret; free with clade_reason_free. */
 CLADE_API int clade_reason_read(struct clade_reader *r, int64_t trial, bool verify, struct clade_reason **ret,
                                 struct cl_err *e);
 CLADE_API void clade_reason_free(struct clade_reason *reason); /* null is allowed */

@@ -1,4 +1,4 @@
-/* All about a trial, and why it has its values. */
+/* All about a trial. */
 #include <math.h>
 #include <string.h>
 
@@ -6,9 +6,7 @@
 #include "base/alloc.h"
 #include "query/sentence.h"
 #include "query/story.h"
-#include "query/verify.h"
 #include "run/provenance.h"
-#include "search/searcher.h"
 
 struct result {
   struct clade_trial_info info; /* first: a pointer to it is one to the whole */
@@ -233,84 +231,5 @@ int clade_trial_read(struct clade_reader *reader, int64_t trial, struct clade_tr
     *ret = &f.r->info;
   else if (f.r != NULL)
     clade_trial_free(&f.r->info);
-  return status < 0 ? status : 0;
-}
-
-/* Why. */
-
-struct why {
-  struct clade_reason reason; /* first */
-  struct cl_arena arena;
-};
-
-void clade_reason_free(struct clade_reason *reason) {
-  struct why *w = (struct why *)reason;
-  if (w == NULL) return;
-  cl_arena_done(&w->arena);
-  cl_free(w);
-}
-
-static int keep_written(struct cl_arena *a, struct cl_text *text, const char **ret, struct cl_err *e) {
-  int status = text->failed ? CL_FAIL_NOMEM(e) : cl_api_keep_text(a, cl_text_get(text), ret, e);
-  cl_text_done(text);
-  return status;
-}
-
-static int fill_reason(struct why *w, const struct cl_event *ev, const struct cl_study *study,
-                       struct cl_err *e) {
-  struct clade_reason *r = &w->reason;
-  struct cl_text text = {0};
-  r->position = ev->position;
-  r->as_of = ev->as_of;
-  r->by = ev->by;
-  if (ev->kind == CL_EVENT_IMPORTED)
-    cl_text_format(&text, "imported from %s", ev->u.imported.origin);
-  else if (ev->cause == CL_CAUSE_NONE)
-    cl_text_add(&text, cl_role_name(ev->u.proposed.role));
-  else
-    cl_cause_write(ev, &text);
-  CL_TRY(keep_written(&w->arena, &text, &r->cause, e));
-  bool proposed = ev->kind == CL_EVENT_PROPOSED;
-  cl_assigned_write(proposed ? &ev->u.proposed.values : &ev->u.imported.values, study, &text);
-  CL_TRY(keep_written(&w->arena, &text, &r->values, e));
-  bool forked = proposed && ev->u.proposed.role == CL_ROLE_FORKED;
-  if (forked && ev->u.proposed.of != 0)
-    cl_text_format(&text, "the values of trial %lld%s\n", (long long)ev->u.proposed.of,
-                   ev->u.proposed.has_seed ? ", and its seed" : "");
-  if (proposed && !forked) CL_TRY(cl_searcher_explain(ev, study, &text, e));
-  CL_TRY(keep_written(&w->arena, &text, &r->explanation, e));
-  return cl_api_keep_text(&w->arena, ev->args, &r->args, e);
-}
-
-static int fill_audit(struct why *w, struct cl_reader *r, const struct cl_event *ev, struct cl_err *e) {
-  struct cl_text text = {0};
-  int status = cl_verify_proposal(r, ev, &text, e);
-  if (status < 0) {
-    cl_text_done(&text);
-    return status;
-  }
-  w->reason.verified = text.length == 0;
-  return text.length == 0 ? 0 : keep_written(&w->arena, &text, &w->reason.difference, e);
-}
-
-int clade_reason_read(struct clade_reader *reader, int64_t trial, bool verify, struct clade_reason **ret,
-                      struct cl_err *e) {
-  if (trial < 1)
-    return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
-  struct cl_story story = {0};
-  const struct cl_study *study = NULL;
-  CL_TRY(cl_story_read(reader->reader, trial, &story, e));
-  struct why *w = cl_alloc(sizeof *w);
-  int status = w == NULL ? CL_FAIL_NOMEM(e) : 0;
-  if (status >= 0) status = cl_reader_need(reader->reader, trial, trial, &study, e);
-  if (status >= 0 && story.birth == NULL)
-    status = CL_FAIL(e, CLADE_ECORRUPT, "the log does not say where trial %lld came from", (long long)trial);
-  if (status >= 0) status = fill_reason(w, story.birth, study, e);
-  if (status >= 0 && verify) status = fill_audit(w, reader->reader, story.birth, e);
-  cl_story_done(&story);
-  if (status >= 0)
-    *ret = &w->reason;
-  else if (w != NULL)
-    clade_reason_free(&w->reason);
   return status < 0 ? status : 0;
 }

@@ -1,5 +1,6 @@
 #include "query/verify.h"
 
+#include "schedule/scheduler.h"
 #include "search/searcher.h"
 
 int cl_verify_proposal(struct cl_reader *r, const struct cl_event *ev, struct cl_text *ret,
@@ -24,5 +25,51 @@ int cl_verify_proposal(struct cl_reader *r, const struct cl_event *ev, struct cl
   }
   if (status < 0) status = CL_FAIL(e, why.code, "%s", why.text);
   cl_log_close(log);
+  return status;
+}
+
+/* Rulings: the log is folded, and where it stands as a ruling saw it, that one is asked for again. */
+
+struct audit {
+  struct cl_study *study;
+  struct cl_scheduler *scheduler;
+  struct cl_event *const *rulings;
+  size_t n, next;
+  struct cl_text *ret;
+  struct cl_err *e;
+};
+
+static int ask_again(struct audit *a, int64_t position) {
+  for (; a->next < a->n && a->rulings[a->next]->as_of <= position; a->next++) {
+    struct cl_text *ret = &a->ret[a->next];
+    struct cl_err why = {0};
+    int status = a->rulings[a->next]->as_of < position
+                     ? CL_FAIL(&why, CLADE_EUNSUPPORTED, "the decision does not say what it knew")
+                     : cl_scheduler_verify(a->scheduler, a->rulings[a->next], ret, &why);
+    if (status == CLADE_EUNSUPPORTED)
+      cl_text_format(ret, "there is nothing to recompute: %s\n", why.text);
+    else if (status < 0)
+      return CL_FAIL(a->e, why.code, "%s", why.text);
+  }
+  return 0;
+}
+
+static int audit_event(void *ctx, const struct cl_event *ev) {
+  struct audit *a = ctx;
+  CL_TRY(cl_study_apply(a->study, ev, a->e));
+  CL_TRY(cl_scheduler_apply(a->scheduler, ev, a->e));
+  return ask_again(a, ev->position);
+}
+
+int cl_verify_rulings(struct cl_reader *r, struct cl_event *const *rulings, size_t n, struct cl_text *ret,
+                      struct cl_err *e) {
+  struct audit a = {.rulings = rulings, .n = n, .ret = ret, .e = e};
+  if (n == 0) return 0;
+  const struct cl_read all = {.until = rulings[n - 1]->as_of};
+  CL_TRY(cl_study_create(&a.study, e));
+  int status = cl_scheduler_create(a.study, &a.scheduler, e);
+  if (status == 0) status = cl_store_read(cl_reader_store(r), cl_reader_id(r), &all, audit_event, &a, e);
+  cl_scheduler_destroy(a.scheduler);
+  cl_study_destroy(a.study);
   return status;
 }

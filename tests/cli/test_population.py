@@ -71,6 +71,18 @@ def check_loads(directory, log, n):
             assert (snapshot['trial'], snapshot['step'], theta) in loads, (trial, snapshot, theta, loads)
 
 
+def check_again(directory, n):
+    """Every ruling, recomputed from the log, is the same."""
+    rulings = []
+    for trial in range(1, n + 1):
+        result = clade(directory, 'show', f'theta/{trial}', '--verify', '--json')
+        found = json.loads(result.stdout)
+        assert all(r['verified'] for r in found['rulings']), [r['difference'] for r in found['rulings']]
+        assert result.returncode == 0, (result.stdout, result.stderr)
+        rulings += found['rulings']
+    return rulings
+
+
 def test_low_members_take_over_states_and_values(directory):
     write_spec(directory, 6, 3, 12)
     result = clade(directory, 'run', 'theta.yaml')
@@ -82,6 +94,13 @@ def test_low_members_take_over_states_and_values(directory):
         args = e['args']
         assert args['rule'] == 'truncation' and args['score'] > args['own'] and 0 <= e['values']['1'] <= 1, e
     check_loads(directory, log, 6)
+    rulings = check_again(directory, 6)
+    assert len([r for r in rulings if r['what'].startswith('takes over')]) == len(exploits)
+    e = exploits[0]
+    text = clade(directory, 'show', f"theta/{e['trial']}", '--why', '--verify').stdout
+    assert f"takes over snapshot {e['snapshot']}: x=" in text and f"trial {e['args']['donor']} had {e['args']['score']:.17g}"[:20] in text, text
+    assert re.search(r'truncation: rank \d of \d in the table of rung \d; it had [\d.]+ at step \d', text), text
+    assert re.search(r'\n  x was multiplied by (1\.2|0\.8)\n  verified\n', text), text
     text = clade(directory, 'log', 'theta', '--all').stdout
     assert re.search(r'takes over snapshot \d+, because of exploit \(truncation: rank \d of \d, at step', text), text
 
@@ -94,6 +113,7 @@ def test_slots_are_lent_when_the_population_is_larger(directory):
     assert len(of_kind(log, 'paused')) >= 7
     assert all(row['state'] == 'COMPLETE' for row in rows(directory))
     check_loads(directory, log, 7)
+    assert any('lends its slot' in r['explanation'] for r in check_again(directory, 7))
 
 
 def test_population_goes_on_after_kill_9(directory):
@@ -111,6 +131,7 @@ def test_population_goes_on_after_kill_9(directory):
     assert [row['state'] for row in rows(directory)] == ['COMPLETE'] * 5
     assert max(e['trial'] for e in of_kind(log, 'proposed')) == 5
     check_loads(directory, log, 5)
+    check_again(directory, 5)
     assert clade(directory, 'check', 'theta').returncode == 0
 
 

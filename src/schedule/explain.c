@@ -1,0 +1,200 @@
+/* Rulings in words, and compared with what is decided again. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "schedule/scheduler.h"
+
+static double number_of(const json_t *args, const char *key) {
+  const json_t *node = json_object_get(args, key);
+  return json_is_number(node) ? json_number_value(node) : NAN;
+}
+
+static int64_t whole_of(const json_t *args, const char *key) {
+  return (int64_t)json_integer_value(json_object_get(args, key));
+}
+
+static void add_number(struct cl_text *ret, const char *before, double x) {
+  if (isnan(x)) return;
+  cl_text_add(ret, before);
+  cl_text_add_number(ret, x);
+}
+
+bool cl_scheduler_is_ruling(const struct cl_event *ev) {
+  bool rules = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED ||
+               ev->kind == CL_EVENT_PAUSED || ev->kind == CL_EVENT_SET;
+  bool by_method =
+      ev->cause == CL_CAUSE_EXPLOIT || ev->cause == CL_CAUSE_EXPLORE || ev->cause == CL_CAUSE_GENERATION;
+  return (rules && by_method) || (ev->kind == CL_EVENT_STOPPED && ev->cause == CL_CAUSE_STOP_RULE);
+}
+
+/* Who was looked at, and how it stood. */
+static void explain_rank(const json_t *args, const char *rule, struct cl_text *ret) {
+  cl_text_format(ret, "%s: ", rule);
+  if (json_is_true(json_object_get(args, "dead")))
+    cl_text_add(ret, "it had failed or diverged, and takes any state that can be had");
+  else if (json_object_get(args, "rank") == NULL)
+    cl_text_add(ret, "too few members have come so far to compare it with");
+  else
+    cl_text_format(ret, "rank %lld of %lld in the table of rung %lld", (long long)whole_of(args, "rank"),
+                   (long long)whole_of(args, "of"), (long long)whole_of(args, "at"));
+  add_number(ret, "; it had ", number_of(args, "own"));
+  add_number(ret, " at step ", number_of(args, "step"));
+  cl_text_add_char(ret, '\n');
+}
+
+static void explain_choice(const json_t *args, struct cl_text *ret) {
+  int64_t donor = whole_of(args, "donor"), against = whole_of(args, "against");
+  if (donor != 0) {
+    cl_text_format(ret, "trial %lld had", (long long)donor);
+    add_number(ret, " ", number_of(args, "score"));
+    cl_text_format(ret, " at rung %lld\n", (long long)whole_of(args, "donor_rung"));
+  } else if (against != 0) {
+    cl_text_format(ret, "compared with trial %lld, which did not win\n", (long long)against);
+  }
+  if (!isnan(number_of(args, "draw"))) {
+    cl_text_add(ret, donor != 0 ? "it was picked by the draw" : "that one was picked by the draw");
+    add_number(ret, " ", number_of(args, "draw"));
+    cl_text_add_char(ret, '\n');
+  }
+  if (!isnan(number_of(args, "p"))) {
+    add_number(ret, "Welch's test of the last scores: t = ", number_of(args, "t"));
+    add_number(ret, ", df = ", number_of(args, "df"));
+    add_number(ret, ", p = ", number_of(args, "p"));
+    cl_text_add_char(ret, '\n');
+  }
+  int64_t close = whole_of(args, "close");
+  if (close > 0)
+    cl_text_format(ret, "%lld better one%s passed over: the lead may be noise\n", (long long)close,
+                   close == 1 ? " was" : "s were");
+}
+
+static const char *name_of(const char *id, const struct cl_study *study) {
+  int i = study == NULL ? -1 : cl_space_find_id(cl_study_space(study), (int)strtol(id, NULL, 10));
+  return i < 0 ? id : cl_study_space(study)->items[i].name;
+}
+
+static void explain_one(const json_t *what, const char *name, const char *verb, struct cl_text *ret) {
+  const char *word = json_string_value(what);
+  const json_t *noise = json_object_get(what, "noise");
+  cl_text_add(ret, name);
+  if (word != NULL)
+    cl_text_add(ret, strcmp(word, "redraw") == 0 ? " was drawn afresh" : " went back to its default");
+  else
+    cl_text_format(ret, " was %s ", noise != NULL ? "moved by noise of" : verb);
+  if (word == NULL) cl_text_add_number(ret, json_number_value(noise != NULL ? noise : what));
+}
+
+/* Per id what became of a value. */
+static void explain_values(const json_t *changes, const char *verb, const struct cl_study *study,
+                           struct cl_text *ret) {
+  const char *separator = "";
+  /* jansson's iterators want a mutable object, and leave it alone */
+  json_t *all = (json_t *)(uintptr_t)changes;
+  for (void *it = json_object_iter(all); it != NULL; it = json_object_iter_next(all, it)) {
+    const char *id = json_object_iter_key(it);
+    if (id[0] < '0' || id[0] > '9') continue; /* the rule */
+    cl_text_add(ret, separator);
+    explain_one(json_object_iter_value(it), name_of(id, study), verb, ret);
+    separator = ", ";
+  }
+  if (separator[0] != '\0') cl_text_add_char(ret, '\n');
+}
+
+static void explain_parents(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
+  const json_t *parents = json_object_get(args, "parents"), *mask = json_object_get(args, "mask");
+  if (json_array_size(parents) != 2) return;
+  cl_text_format(ret, "crossed with trial %lld", (long long)json_integer_value(json_array_get(parents, 1)));
+  for (size_t i = 0; i < json_array_size(mask); i++) {
+    char id[24];
+    (void)snprintf(id, sizeof id, "%lld", (long long)json_integer_value(json_array_get(mask, i)));
+    cl_text_format(ret, "%s %s", i == 0 ? ", which gave" : ",", name_of(id, study));
+  }
+  cl_text_add_char(ret, '\n');
+  explain_values(json_object_get(args, "mutation"), "mutated by", study, ret);
+}
+
+static void explain(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
+  const char *rule = json_string_value(json_object_get(args, "rule"));
+  if (rule == NULL) rule = "?";
+  if (strcmp(rule, "turn") == 0) {
+    cl_text_add(ret, "it lends its slot: others have come less far\n");
+    return;
+  }
+  if (strcmp(rule, "stop") == 0) {
+    add_number(ret, "it has come to step ", number_of(args, "value"));
+    add_number(ret, ", members are stopped at ", number_of(args, "bound"));
+    cl_text_add_char(ret, '\n');
+    return;
+  }
+  explain_rank(args, rule, ret);
+  explain_choice(args, ret);
+  explain_values(json_object_get(args, "explore"), "multiplied by", study, ret);
+  explain_parents(args, study, ret);
+}
+
+int cl_scheduler_explain(const struct cl_event *recorded, const struct cl_study *study, struct cl_text *ret,
+                         struct cl_err *e) {
+  json_t *args = json_loads(recorded->args == NULL ? "{}" : recorded->args, 0, NULL);
+  if (!json_is_object(args)) {
+    json_decref(args);
+    return CL_FAIL(e, CLADE_ECORRUPT, "the args of a ruling are no JSON object");
+  }
+  explain(args, study, ret);
+  json_decref(args);
+  return ret->failed ? CL_FAIL_NOMEM(e) : 0;
+}
+
+/* Again. */
+
+static bool same_args(const char *a, const char *b) {
+  json_t *x = json_loads(a == NULL ? "{}" : a, 0, NULL), *y = json_loads(b == NULL ? "{}" : b, 0, NULL);
+  bool same = x != NULL && y != NULL && json_equal(x, y);
+  json_decref(x);
+  json_decref(y);
+  return same;
+}
+
+static bool same_values(const struct cl_assigned_list *a, const struct cl_assigned_list *b) {
+  if (a->n != b->n) return false;
+  for (int i = 0; i < a->n; i++)
+    if (a->items[i].id != b->items[i].id || !cl_value_equal(a->items[i].value, b->items[i].value))
+      return false;
+  return true;
+}
+
+static bool compare(const struct cl_event *recorded, const struct cl_event *again, struct cl_text *ret) {
+  bool kinds = recorded->kind == again->kind && recorded->cause == again->cause, same = kinds;
+  if (!kinds)
+    cl_text_format(ret, "decision: recorded %s, recomputed %s\n", cl_kind_name(recorded->kind),
+                   cl_kind_name(again->kind));
+  if (kinds && recorded->kind == CL_EVENT_EXPLOITED) {
+    if (recorded->u.exploited.snapshot != again->u.exploited.snapshot) {
+      same = false;
+      cl_text_format(ret, "state: recorded snapshot %lld, recomputed %lld\n",
+                     (long long)recorded->u.exploited.snapshot, (long long)again->u.exploited.snapshot);
+    }
+    if (!same_values(&recorded->u.exploited.values, &again->u.exploited.values)) {
+      same = false;
+      cl_text_add(ret, "values: recomputed ones differ\n");
+    }
+  }
+  if (same_args(recorded->args, again->args)) return same;
+  cl_text_format(ret, "cause: recorded %s, recomputed %s\n", recorded->args == NULL ? "{}" : recorded->args,
+                 again->args == NULL ? "{}" : again->args);
+  return false;
+}
+
+int cl_scheduler_verify(struct cl_scheduler *s, const struct cl_event *recorded, struct cl_text *ret,
+                        struct cl_err *e) {
+  struct cl_event again = {0};
+  int status = cl_scheduler_again(s, recorded, &again, e);
+  if (status < 0) return status;
+  if (status == CLADE_EMPTY)
+    cl_text_add(ret, "recomputed: the trial would not have asked\n");
+  else
+    (void)compare(recorded, &again, ret);
+  return ret->failed ? CL_FAIL_NOMEM(e) : 0;
+}
