@@ -36,11 +36,14 @@ static size_t rank_of_place(const struct cl_ranked *table, int group, size_t pla
 /* The migrant for the place-th of those that may take one: each before it has taken the best that was left,
  * if that was better. */
 static size_t find_migrant(const struct cl_ranked *table, size_t n, size_t first, size_t place, int group) {
-  size_t migrant = next_giver(table, n, 0, group, false);
+  size_t migrant = next_giver(table, n, 0, group, false), rank = rank_of_place(table, group, first);
   for (size_t k = first; migrant < n; k++) {
-    bool better = table[migrant].score > table[rank_of_place(table, group, k)].score;
+    assert(rank < n);
+    bool better = table[migrant].score > table[rank].score;
     if (k == place) return better ? migrant : n;
     if (better) migrant = next_giver(table, n, migrant + 1, group, false);
+    do rank++;
+    while (rank < n && table[rank].group != group);
   }
   return n;
 }

@@ -268,8 +268,25 @@ static void claim(struct simulator *s, const struct cl_trial *t) {
   put(s, ev);
 }
 
+/* As a collector does: by what is on the disk, not by who might want it. */
+static void remove_states(struct simulator *s) {
+  const struct cl_study *study = simulator_study(s);
+  for (size_t i = 0; i < cl_study_snapshots(study); i++) {
+    const struct cl_snapshot *n = cl_study_nth_snapshot(study, i);
+    if (!n->usable || n->pins > 0 || !s->removes(s, n, s->turns)) continue;
+    struct cl_event ev = {.kind = CL_EVENT_DELETED,
+                          .subject = n->trial,
+                          .seen = cl_study_trial(study, n->trial)->head.version,
+                          .as_of = cl_log_position(s->log),
+                          .cause = CL_CAUSE_BUDGET};
+    ev.u.deleted.snapshot = n->position;
+    put(s, ev);
+  }
+}
+
 static void act(struct simulator *s) {
   const struct cl_study *study = simulator_study(s);
+  if (s->removes != NULL) remove_states(s);
   int running = 0, n = s->n_open;
   s->n_open = 0;
   for (int k = 0; k < n; k++) {

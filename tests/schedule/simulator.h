@@ -28,6 +28,9 @@ struct simulator {
   /* Does it take part in this turn? Null: always. */
   bool (*moves)(const struct simulator *s, int64_t trial, int turn);
 
+  /* Is this state, which nobody is about to begin from, removed in this turn? Null: none ever. */
+  bool (*removes)(const struct simulator *s, const struct cl_snapshot *n, int turn);
+
   struct cl_store *store;
   int64_t id;
   struct cl_log *log;

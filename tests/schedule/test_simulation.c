@@ -266,6 +266,38 @@ static void simulate(const struct cl_scheduler_ops *ops, const struct mode *mode
   simulator_end(&s);
 }
 
+/* Older states of everybody, and now and then the newest one. */
+static bool is_cleaned(const struct simulator *s, const struct cl_snapshot *n, int turn) {
+  const struct cl_head *h = &cl_study_trial(simulator_study(s), n->trial)->head;
+  uint64_t draw = cl_mix64((uint64_t)(n->position * 7919 + turn));
+  return h->step > n->step ? draw % 4 == 0 : draw % 97 == 0;
+}
+
+static void states_that_were_removed_are_not_taken_over(void **state) {
+  (void)state;
+  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
+    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+    for (int sync = 0; sync <= (has_option(ops, "sync") ? 1 : 0); sync++) {
+      const struct mode mode = {sync ? ", \"sync\": true" : "", "", true};
+      struct simulator s = {.slots = 8,
+                            .trials = 24,
+                            .steps = 8,
+                            .seed = 5,
+                            .script = misfortune_before_the_end,
+                            .moves = dawdles,
+                            .removes = is_cleaned};
+      begin(&s, ops, &mode);
+      simulator_run(&s);
+      check_members(&s);
+      struct history h = read_history(&s);
+      struct tally tally = check_history(&h);
+      assert_true(tally.exploits > 4);
+      free_history(&h);
+      simulator_end(&s);
+    }
+  }
+}
+
 #define ORDERED ", \"ordered\": true"
 
 static void members_are_many_and_no_rule_is_broken(void **state) {
@@ -359,6 +391,7 @@ static void ordered_mode_does_not_depend_on_timing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(members_are_many_and_no_rule_is_broken),
+      cmocka_unit_test(states_that_were_removed_are_not_taken_over),
       cmocka_unit_test(rulings_of_ordered_mode_are_the_same_when_asked_again),
       cmocka_unit_test(ordered_mode_does_not_depend_on_timing),
   };
