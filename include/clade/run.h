@@ -148,8 +148,7 @@ CLADE_API int clade_run_once(const struct clade_run_options *options,
                              const struct clade_run_callbacks *callbacks, int *ret_status, struct cl_err *e);
 
 /* A commented first spec for a program: options of a Python program's argparse become hyperparameters with
- * guessed ranges. Gives *ret; free with clade_free. CLADE_ENOTFOUND, CLADE_EIO, CLADE_ELIMIT, CLADE_ENOMEM.
- */
+ * guessed ranges. Gives *ret; free with clade_free. CLADE_ENOTFOUND, CLADE_EIO, CLADE_ENOMEM. */
 CLADE_API int clade_spec_init(const char *program, char **ret, struct cl_err *e);
 
 struct clade_resume_options {

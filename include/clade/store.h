@@ -61,6 +61,7 @@ CLADE_API int clade_server_start(const char *dir, int port, const char *listen, 
                                  struct cl_err *e);
 /* Stop it and wait for its end; 0 also when it did not run. CLADE_ENOTFOUND: none is there. */
 CLADE_API int clade_server_stop(const char *dir, struct cl_err *e);
+/* What is there, and whether it runs; `made` is false where none is. */
 CLADE_API int clade_server_look(const char *dir, struct clade_server *ret, struct cl_err *e);
 
 #ifdef __cplusplus

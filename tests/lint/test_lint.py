@@ -161,6 +161,24 @@ def test_errors_finds_a_page_that_says_something_else(directory):
     finds(root, 'errors.py', 'src/store/seed.c:6', 'has no entry')
 
 
+def test_statuses_finds_one_that_no_test_brings_about(directory):
+    root = house(directory)
+    put(root, 'tools/statuses.txt', '# nothing yet\n')
+    put(root, 'include/clade/seed.h', '/* n, or CLADE_ELIMIT when it is too large,\n * CLADE_EINVAL below 0. */\n'
+        'CLADE_API int clade_seed(int n,\n                         struct cl_err *e);\n')
+    test = 'static void large_seeds_are_refused(void **state) {\n  assert_int_equal(clade_seed(2386, NULL), CLADE_ELIMIT);\n}\n'
+    put(root, 'tests/base/test_seed.c', test)
+    status, said = lint(root, 'statuses.py')
+    assert status == 1 and said == 'include/clade/seed.h: no test brings about clade_seed -> CLADE_EINVAL\n', said
+    put(root, 'tools/statuses.txt', 'clade_seed EINVAL - nobody would\n')
+    content(root, 'statuses.py')
+    put(root, 'tests/base/test_seed.c', test.replace('ELIMIT', 'EINVAL'))
+    finds(root, 'statuses.py', 'tools/statuses.txt:1', 'has a test')
+    finds(root, 'statuses.py', 'include/clade/seed.h', 'CLADE_ELIMIT')
+    put(root, 'tools/statuses.txt', 'clade_seed ELIMIT tests/base/other.py\n')
+    finds(root, 'statuses.py', 'tools/statuses.txt:1', 'is not named in')
+
+
 def test_packages_finds_a_dependency_that_setup_does_not_install(directory):
     root = house(directory)
     content(root, 'packages.py')

@@ -9,6 +9,7 @@ rules=(
   "banned    banned.py    functions this house does not call"
   "packages  packages.py  every dependency is installed by ./dev setup"
   "errors    errors.py    docs/errors.md says what the program says"
+  "statuses  statuses.py  a test for every status of the public headers"
   "shell     shell.sh     shellcheck"
   "format    format.sh    clang-format"
   "clang     clang.py     compiles with clang, warnings are errors"
