@@ -1,5 +1,6 @@
-/* A file of any bytes is imported as a study: it is refused with a sentence, and then nothing of it is left in the
- * store; or the store agrees with its log, and what is exported again is what an import of that exports.
+/* A file of any bytes is imported as a study: it is refused with a sentence, and then nothing of it is left
+ * in the store; or the store agrees with its log, and what is exported again is what an import of that
+ * exports.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -53,7 +54,8 @@ static void pass_through(const char *bytes, size_t n, struct cl_text *ret) {
   int status = cl_store_import(s, "fuzzed.jsonl", give, &from, &study, &e);
   require(cl_store_studies(s, count, &studies, NULL) == 0);
   require(studies == (status == 0));
-  require(status == 0 || (e.text[0] != '\0' && status != CLADE_ENOMEM && cl_text_is_utf8(e.text, strlen(e.text))));
+  require(status == 0 ||
+          (e.text[0] != '\0' && status != CLADE_ENOMEM && cl_text_is_utf8(e.text, strlen(e.text))));
   if (status == 0) {
     require(cl_store_check(s, study, NULL) == 0);
     require(cl_store_export(s, study, take, ret, NULL, NULL) == 0 && !ret->failed);
