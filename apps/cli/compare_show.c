@@ -131,6 +131,10 @@ static int decimals_of(const struct clade_comparison *r) {
       double sd = k == 0 ? r->methods[m].sd : sqrt(r->methods[m].paired.variance);
       if (sd > 0) least = fmin(least, sd);
     }
+  for (size_t i = 0; i < r->n_seeds * r->n_methods && !isfinite(least); i++) {
+    double apart = fabs(r->cells[i].value - r->cells[i - i % r->n_methods].value);
+    if (apart > 0) least = fmin(least, apart); /* of a single pair */
+  }
   if (isfinite(least)) cl_view_range_add(&range, least);
   return cl_view_decimals(&range);
 }
