@@ -63,7 +63,7 @@ def check_loads(directory, log, n):
     for trial in range(1, n + 1):
         path = os.path.join(directory, 'clade.db.d', 'theta', str(trial), 'loads.txt')
         lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
-        loads = [tuple(map(float, line.split())) for line in lines]
+        loads = [tuple(map(float, line.split()[:3])) for line in lines]
         wanted = [saved[e['snapshot']] for e in of_kind(log, 'loaded') if e['trial'] == trial and not e.get('error')]
         assert len(wanted) <= len(loads), (trial, wanted, loads)
         for snapshot in wanted:

@@ -1,0 +1,196 @@
+"""kill -9 of engines (their workers with them) and of members at random instants, in ordered mode: a population ends with the
+decisions of an undisturbed one, nobody ever loads a state other than the one that was ranked, by the hash of its contents, and
+the disk keeps to its budget and one state.
+
+clones.py CLADE CLIENT [KILLS]: studies with seeds of their own, one after the other, until so many kills have been spread over
+them. CLADE_THOROUGH=1 makes it 200."""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TESTS, 'cli'))
+from terminal import variables
+
+CLADE, CLIENT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+KILLS = 200 if os.environ.get('CLADE_THOROUGH') == '1' else int(sys.argv[3]) if len(sys.argv) > 3 else 200
+MEMBER = os.path.join(TESTS, 'cli', 'member.py')
+MEMBERS, STEPS, BUDGET, PADDING = 5, 16, 40, 8192
+SPEC = f"""
+study: theta
+program: ["{sys.executable}", "{MEMBER}", "{STEPS}", "0", "{PADDING}", "0.02"]
+metric: {{name: theta, goal: maximize}}
+hyperparameters:
+  - name: &x
+      range: [0.0, 1.0]
+search: {{method: random}}
+schedule: {{method: pbt, population: {MEMBERS}, interval: 2}}
+parallel: 3
+ordered: true
+limits: {{retries: 100, max_failures: 0, reconnect: 60, disk: {BUDGET * (PADDING + 200) // 1024}K}}
+"""
+ENVIRONMENT = variables(PYTHONPATH=CLIENT)
+
+
+def run(directory, *words):
+    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
+                          env=ENVIRONMENT)
+
+
+def start(directory, *words):
+    return subprocess.Popen([CLADE, *words], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=open(os.path.join(directory, 'errors.txt'), 'a', encoding='utf-8'), env=ENVIRONMENT)
+
+
+def events(directory):
+    result = run(directory, 'log', 'theta', '--all', '--json')
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
+
+
+def of_kind(log, name):
+    return [e for e in log if e['event'] == name]
+
+
+def begin(directory, seed):
+    with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
+        file.write(SPEC + f'seed: {seed}\n')
+    return start(directory, 'run', 'theta.yaml')
+
+
+def states(directory):
+    """The states that are whole, on disk: their bytes."""
+    study, sizes = os.path.join(directory, 'clade.db.d', 'theta'), []
+    for trial in range(1, MEMBERS + 1):
+        place = os.path.join(study, str(trial), 'checkpoints')
+        for name in os.listdir(place) if os.path.isdir(place) else ():
+            try:
+                files = [os.stat(os.path.join(place, name, f)).st_size for f in os.listdir(os.path.join(place, name))]
+            except OSError:
+                continue  # it goes just now
+            if not name.endswith('.new'):
+                sizes.append(sum(files))
+    return sizes
+
+
+def kill_member(directory, chance):
+    """One of this study's own, by what its process says that it is."""
+    trials = list(range(1, MEMBERS + 1))
+    chance.shuffle(trials)
+    for trial in trials:
+        try:
+            with open(os.path.join(directory, 'clade.db.d', 'theta', str(trial), 'pid'), encoding='utf-8') as file:
+                pid = int(file.read())
+            with open(f'/proc/{pid}/environ', 'rb') as file:
+                mine = f'CLADE_DIR={directory}/'.encode() in file.read()
+            if mine:
+                os.kill(pid, signal.SIGKILL)
+                return True
+        except (OSError, ValueError):
+            continue
+    return False
+
+
+def disturb(directory, seed, most):
+    """Run a study, with up to `most` kills; how many there were, and the most that was on disk."""
+    chance, kills, peak, deadline = random.Random(seed), 0, 0, time.monotonic() + 200
+    process = begin(directory, seed)
+    while process.poll() is None:
+        assert time.monotonic() < deadline, 'the study does not come to its end'
+        for _ in range(chance.randrange(1, 12)):
+            time.sleep(0.02)
+            peak = max(peak, sum(states(directory)))
+        if kills >= most:
+            continue
+        if chance.random() < 0.5:
+            kills += kill_member(directory, chance)
+        elif os.path.isdir(os.path.join(directory, 'clade.db.d', 'theta', '1')):
+            process.kill()
+            process.wait()
+            kills += 1
+            process = start(directory, 'resume', 'theta')
+    with open(os.path.join(directory, 'errors.txt'), encoding='utf-8') as file:
+        assert process.returncode == 0, file.read()
+    return kills, peak
+
+
+def decisions(log):
+    """What was decided about whom: no positions, which depend on timing."""
+    owners = {e['position']: (e['trial'], e['step']) for e in of_kind(log, 'saved')}
+    rulings = [e for e in log if e['event'] in ('exploited', 'continued', 'set') and e['why'] == 'exploit']
+    said = [(e['trial'], e['args']['rung'], owners.get(e.get('snapshot')), str(e.get('values')) if e['event'] == 'exploited' else '',
+             e['args'].get('own')) for e in rulings]
+    return sorted(said, key=str)
+
+
+def check_loads(directory, log):
+    """Every load that was acknowledged is of the snapshot that was decided on, and its contents are those that were saved; and
+    no load at all is of anything that was not saved and ranked at that step."""
+    saved = {e['position']: e for e in of_kind(log, 'saved')}
+    score = {(e['trial'], e['attempt'], e['step']): e['metrics'][0][2] for e in of_kind(log, 'reported')}
+    known = {(e['trial'], e['hash']) for e in saved.values()}
+    n = 0
+    for trial in range(1, MEMBERS + 1):
+        path = os.path.join(directory, 'clade.db.d', 'theta', str(trial), 'loads.txt')
+        lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
+        loads = {(int(a), float(b), float(c), d) for a, b, c, d in (line.split() for line in lines)}
+        for owner, _, _, found in loads:
+            assert (owner, found) in known, (trial, owner, found)
+        for e in of_kind(log, 'loaded'):
+            if e['trial'] != trial or e.get('error'):
+                continue
+            s = saved[e['snapshot']]
+            theta = score[(s['trial'], s['attempt'], s['step'])]
+            assert (s['trial'], s['step'], theta, s['hash']) in loads, (trial, s, theta, loads)
+            n += 1
+    return n
+
+
+def check_disk(log, peak):
+    sizes = {e['position']: e['bytes'] for e in of_kind(log, 'saved')}
+    used, most, bound = 0, 0, BUDGET * (PADDING + 200) // 1024 * 1024
+    for e in log:
+        used += e['bytes'] if e['event'] == 'saved' else -sizes[e['snapshot']] if e['event'] == 'deleted' else 0
+        most = max(most, used)
+    assert max(most, peak) <= bound + max(sizes.values()), (most, peak, bound)
+    return most
+
+
+def play(seed, most):
+    directory = os.path.realpath(tempfile.mkdtemp(prefix='clade-clones-'))
+    try:
+        calm, wild = os.path.join(directory, 'calm'), os.path.join(directory, 'wild')
+        os.makedirs(calm)
+        os.makedirs(wild)
+        disturb(calm, seed, 0)
+        kills, peak = disturb(wild, seed, most)
+        log = events(wild)
+        loads = check_loads(wild, log)
+        disk = check_disk(log, peak)
+        wanted, found = decisions(events(calm)), decisions(log)
+        assert wanted == found, [d for d in wanted + found if (d in wanted) != (d in found)]
+        check = run(wild, 'check', 'theta')
+        assert check.returncode == 0, check.stderr
+        print(f'# seed {seed}: {kills} kills, {len(found)} decisions, {loads} loads, at most {disk} bytes of states', flush=True)
+        return kills
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    done = seed = 0
+    while done < KILLS:
+        seed += 1
+        assert seed <= KILLS, 'the studies end before anything is killed'
+        done += play(seed, min(KILLS - done, 12))
+    print(f'1..1\nok 1 - {done} kills change no decision, no state and no budget')
+
+
+main()
