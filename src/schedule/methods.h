@@ -5,6 +5,7 @@
 #include "schedule/scheduler.h"
 
 extern const struct cl_scheduler_ops cl_epbt_schedule;
+extern const struct cl_scheduler_ops cl_fire_schedule;
 extern const struct cl_scheduler_ops cl_ipbt_schedule;
 extern const struct cl_scheduler_ops cl_mf_pbt_schedule;
 extern const struct cl_scheduler_ops cl_pb2_schedule;

@@ -23,6 +23,7 @@ static const struct cl_scheduler_ops *const schedulers[] = {
   &cl_pb2_mix_schedule,
   &cl_mf_pbt_schedule,
   &cl_ipbt_schedule,
+  &cl_fire_schedule,
   NULL};
 /* clang-format on */
 

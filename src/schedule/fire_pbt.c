@@ -1,0 +1,540 @@
+/* FIRE-PBT (Dalibard & Jaderberg 2021, arXiv 2109.13800): faster improvement rate PBT. Plain PBT is greedy:
+ * what pays at once wins. Here a second sub-population is ranked by how fast its states improve when they are
+ * trained with the values of the first one; evaluators find that out, and what they come to goes over to the
+ * first when it is surely better.
+ *
+ * Members in the order of their numbers: the first sub-population (PBT by score; it gives the final model),
+ * the second (PBT by fitness), the evaluators. An evaluator takes the state of the member of the second one
+ * that has waited longest, and the values of the best member of the first that has not just changed: its
+ * child. Its scores from there on are the curve of that state. Curves are smoothed and compared where both
+ * have been (math/curve.h).
+ *
+ * We differ: two sub-populations; all are judged together, at equal steps; ages count intervals; a curve
+ * begins where its member last took over a state. After a third-party implementation where the paper is
+ * silent. Curves follow from the rulings in the log: member, own score, donor.
+ */
+#include <assert.h>
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "math/curve.h"
+#include "schedule/explore.h"
+#include "schedule/methods.h"
+#include "schedule/ruling.h"
+
+enum { POINTS_MAX = 200, NOBODY = -1 };
+
+#define CERTAIN 0.01 /* p below it: a lead is no chance */
+
+struct curve {
+  double *y, *smooth; /* smooth: of the first n_smooth points */
+  size_t n, n_smooth, cap, cap_smooth;
+};
+
+struct fire_member {
+  struct curve curve;      /* own scores since its last takeover, the one it began with first */
+  struct curve evaluation; /* second sub-population: what an evaluator made of its state */
+  int parent, child;       /* evaluators: whose state and whose values; NOBODY: free */
+  uint32_t parent_life, child_life;
+  uint32_t life;  /* takeovers so far: a member that has another state is another one */
+  int32_t waited; /* second: rung at which it was last evaluated, or took over */
+  int32_t ruled;  /* rung of its last ruling: the curve has its score there */
+};
+
+struct fire {
+  struct cl_rulings rulings;
+  struct cl_explore explore;
+  struct cl_numerics numerics;
+  size_t n_first, n_second;
+  double quantile;
+  int age_max; /* of an evaluation, in intervals */
+  struct fire_member *items;
+  size_t n, cap;
+  double *room; /* what a part is ranked by, by member */
+  size_t cap_room;
+};
+
+enum role { FIRST = 1, SECOND, EVALUATOR };
+
+static enum role role_of(const struct fire *s, size_t member) {
+  return member < s->n_first ? FIRST : member < s->n_first + s->n_second ? SECOND : EVALUATOR;
+}
+
+static const char *role_name(enum role r) {
+  return r == FIRST ? "first" : r == SECOND ? "second" : "evaluator";
+}
+
+/* Curves. */
+
+static int add_point(struct curve *c, double y, struct cl_err *e) {
+  if (!isfinite(y)) return 0;
+  if (c->n == POINTS_MAX) {
+    memmove(c->y, c->y + 1, (POINTS_MAX - 1) * sizeof *c->y);
+    c->n--;
+  }
+  if (cl_grow(&c->y, &c->cap, c->n + 1, sizeof *c->y) < 0) return CL_FAIL_NOMEM(e);
+  c->y[c->n++] = y;
+  c->n_smooth = 0;
+  return 0;
+}
+
+static int begin_curve(struct curve *c, double y, struct cl_err *e) {
+  c->n = c->n_smooth = 0;
+  return add_point(c, y, e);
+}
+
+static int copy_curve(struct curve *to, const struct curve *from, struct cl_err *e) {
+  if (cl_grow(&to->y, &to->cap, from->n + 1, sizeof *to->y) < 0) return CL_FAIL_NOMEM(e);
+  if (from->n > 0) memcpy(to->y, from->y, from->n * sizeof *to->y);
+  to->n = from->n;
+  to->n_smooth = 0;
+  return 0;
+}
+
+static int smooth(const struct fire *s, struct curve *c, struct cl_err *e) {
+  if (c->n == 0 || c->n_smooth == c->n) return 0;
+  if (cl_grow(&c->smooth, &c->cap_smooth, c->n, sizeof *c->smooth) < 0) return CL_FAIL_NOMEM(e);
+  CL_TRY(cl_curve_smooth(&s->numerics, c->y, c->n, c->smooth, e));
+  c->n_smooth = c->n;
+  return 0;
+}
+
+static void free_curve(struct curve *c) {
+  cl_free(c->y);
+  cl_free(c->smooth);
+}
+
+/* A member's curve, smoothed, with its score at the rung that is being judged, which only the table has until
+ * the member is ruled. */
+static int curve_now(const struct fire *s, size_t member, int32_t rung, struct curve *ret, struct cl_err *e) {
+  const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, member);
+  CL_TRY(copy_curve(ret, &s->items[member].curve, e));
+  if (v != NULL && s->items[member].ruled < rung) CL_TRY(add_point(ret, v->score, e));
+  return smooth(s, ret, e);
+}
+
+/* Events. */
+
+static int reach(struct fire *s, struct cl_err *e) {
+  size_t n = s->rulings.members.n;
+  if (cl_grow(&s->items, &s->cap, n, sizeof *s->items) < 0) return CL_FAIL_NOMEM(e);
+  for (; s->n < n; s->n++) s->items[s->n] = (struct fire_member){.parent = NOBODY, .child = NOBODY};
+  return 0;
+}
+
+static bool is_evaluating(const struct fire *s, const struct fire_member *a) {
+  return a->parent != NOBODY && s->items[a->parent].life == a->parent_life &&
+         s->items[a->child].life == a->child_life;
+}
+
+/* What the evaluator has found out about its state, if that member still has it. */
+static int end_evaluation(struct fire *s, struct fire_member *a, int32_t rung, struct cl_err *e) {
+  struct fire_member *parent = a->parent == NOBODY ? NULL : &s->items[a->parent];
+  if (parent != NULL && parent->life == a->parent_life) {
+    CL_TRY(copy_curve(&parent->evaluation, &a->curve, e));
+    parent->waited = rung;
+  }
+  a->parent = a->child = NOBODY;
+  return 0;
+}
+
+static double number_of(const json_t *args, const char *key) {
+  const json_t *node = json_object_get(args, key);
+  return json_is_number(node) ? json_number_value(node) : NAN;
+}
+
+static int begin_evaluation(struct fire *s, struct fire_member *a, const struct cl_event *ev, int donor) {
+  int child = cl_members_find(&s->rulings.members, ev->u.exploited.with);
+  if (donor < 0 || child < 0) return 0;
+  a->parent = donor;
+  a->child = child;
+  a->parent_life = s->items[donor].life;
+  a->child_life = s->items[child].life;
+  return 0;
+}
+
+static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev, const json_t *args,
+                       struct cl_err *e) {
+  double sign = cl_objective_sign(&s->rulings.env->settings->objectives[0]);
+  struct fire_member *a = &s->items[member];
+  enum role role = role_of(s, member);
+  int32_t rung = (int32_t)number_of(args, "rung");
+  a->ruled = rung;
+  CL_TRY(add_point(&a->curve, sign * number_of(args, "own"), e));
+  bool goes_on = ev->kind != CL_EVENT_EXPLOITED && json_object_get(args, "parent") != NULL;
+  if (role == EVALUATOR && !goes_on) CL_TRY(end_evaluation(s, a, rung, e));
+  if (ev->kind != CL_EVENT_EXPLOITED) return 0;
+  a->life++;
+  a->waited = rung;
+  a->evaluation.n = a->evaluation.n_smooth = 0;
+  CL_TRY(begin_curve(&a->curve, sign * number_of(args, "score"), e));
+  if (role != EVALUATOR || ev->u.exploited.with == 0) return 0;
+  return begin_evaluation(s, a, ev, cl_members_find(&s->rulings.members, (int64_t)number_of(args, "donor")));
+}
+
+static int fire_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
+  struct fire *s = st;
+  CL_TRY(cl_rulings_apply(st, ev, e));
+  CL_TRY(reach(s, e));
+  int member = cl_members_find(&s->rulings.members, ev->subject);
+  bool rules = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
+  if (member < 0 || !rules || !cl_members_is_ruling(ev) || ev->args == NULL) return 0;
+  json_t *args = json_loads(ev->args, 0, NULL);
+  int status = json_is_object(args) ? hear_ruling(s, (size_t)member, ev, args, e) : 0;
+  json_decref(args);
+  return status;
+}
+
+/* Whom to take over from. */
+
+static bool gives(const struct fire *s, const struct cl_evaluation *v) {
+  if (v == NULL || !isfinite(v->score)) return false;
+  const struct cl_snapshot *state = cl_study_snapshot(s->rulings.env->study, v->snapshot);
+  return state != NULL && state->usable;
+}
+
+/* For a member whose state is gone: the best of its own part, else of all, in the furthest table that has
+ * one. */
+static const struct cl_evaluation *rescue(const struct fire *s, size_t member, int32_t rung,
+                                          size_t *ret_donor) {
+  const struct cl_population *p = &s->rulings.members.population;
+  const struct cl_evaluation *found = NULL;
+  for (; rung >= 1 && rung >= p->base && found == NULL; rung--) {
+    for (size_t i = 0; i < cl_population_count(p, rung); i++) {
+      size_t donor;
+      const struct cl_evaluation *v = cl_population_at(p, rung, i, &donor);
+      bool own = role_of(s, donor) == role_of(s, member);
+      if (!gives(s, v) || (found != NULL && !own)) continue;
+      found = v;
+      *ret_donor = donor;
+      if (own) break;
+    }
+  }
+  return found;
+}
+
+/* Truncation by values[member] (NaN: not ranked) within from … from + n - 1: null, or the state of one of the
+ * best. */
+static const struct cl_evaluation *truncate(struct fire *s, size_t member, int32_t rung, size_t from,
+                                            size_t n, const double *values, struct cl_exploit_view *view,
+                                            size_t *ret_donor) {
+  const struct cl_population *p = &s->rulings.members.population;
+  struct cl_rng r = cl_ruling_stream(&s->rulings, CL_RNG_EXPLOIT, member);
+  size_t ranked = 0, above = 0, able = 0;
+  if (isnan(values[member])) return NULL;
+  for (size_t i = from; i < from + n; i++) {
+    if (isnan(values[i])) continue;
+    ranked++;
+    above += values[i] > values[member] || (values[i] == values[member] && i < member);
+  }
+  size_t cut = (size_t)ceil(s->quantile * (double)ranked - 1e-9);
+  if (cut > ranked / 2) cut = ranked / 2;
+  view->rung = rung;
+  view->rank = above + 1;
+  view->of = ranked;
+  if (above + cut < ranked) return NULL;
+  bool picks = false;
+  for (size_t target = 0;;) { /* first counts those that can give, then takes the one that was drawn */
+    size_t seen = 0;
+    for (size_t i = from; i < from + n; i++) {
+      size_t rank = 0;
+      for (size_t k = from; k < from + n; k++)
+        rank += values[k] > values[i] || (values[k] == values[i] && k < i);
+      const struct cl_evaluation *v = cl_population_of(p, rung, i);
+      if (isnan(values[i]) || rank >= cut || !(values[i] > values[member]) || !gives(s, v)) continue;
+      if (picks && seen == target) {
+        *ret_donor = i;
+        return v;
+      }
+      seen++;
+    }
+    if (picks || seen == 0) return NULL;
+    able = seen;
+    view->draw = cl_rng_uniform(&r);
+    target = (size_t)(view->draw * (double)able);
+    picks = true;
+  }
+}
+
+static int rank_first(struct fire *s, int32_t rung) {
+  for (size_t i = 0; i < s->n_first; i++) {
+    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
+    s->room[i] = v == NULL ? NAN : v->score;
+  }
+  return 0;
+}
+
+/* Fitness: the sum of leads over the others that have been evaluated. */
+static int rank_second(struct fire *s, struct cl_err *e) {
+  size_t to = s->n_first + s->n_second;
+  for (size_t i = s->n_first; i < to; i++) CL_TRY(smooth(s, &s->items[i].evaluation, e));
+  for (size_t i = s->n_first; i < to; i++) {
+    const struct curve *own = &s->items[i].evaluation;
+    s->room[i] = own->n == 0 ? NAN : 0;
+    for (size_t k = s->n_first; k < to && own->n > 0; k++) {
+      const struct curve *other = &s->items[k].evaluation;
+      if (k != i && other->n > 0) s->room[i] += cl_curve_lead(own->smooth, own->n, other->smooth, other->n);
+    }
+  }
+  return 0;
+}
+
+/* Evaluations. */
+
+enum outcome { GOES_ON, STOPS, SUCCEEDS };
+
+/* Of an evaluator against its child, as both stand at this rung. */
+static int judge_evaluation(struct fire *s, size_t evaluator, int32_t rung, enum outcome *ret,
+                            struct cl_err *e) {
+  const struct fire_member *a = &s->items[evaluator];
+  struct curve own = {0}, child = {0};
+  *ret = STOPS;
+  if (!is_evaluating(s, a)) return 0;
+  int status = curve_now(s, evaluator, rung, &own, e);
+  if (status == 0) status = curve_now(s, (size_t)a->child, rung, &child, e);
+  if (status == 0) {
+    size_t from_own, from_child,
+        n = cl_curve_overlap(own.smooth, own.n, child.smooth, child.n, &from_own, &from_child);
+    double age = (double)own.n - 1, p = cl_curve_test(own.smooth, own.n, child.smooth, child.n);
+    bool hopeless = n == 0 ? age >= s->age_max : p > CERTAIN + fmax(0, 1 - age / s->age_max);
+    bool leads = cl_curve_lead(own.smooth, own.n, child.smooth, child.n) > 0 && p < CERTAIN;
+    *ret = leads ? SUCCEEDS : hopeless ? STOPS : GOES_ON;
+  }
+  free_curve(&own);
+  free_curve(&child);
+  return status;
+}
+
+/* The evaluator that has surely come further than this member of the first part; the one with the best score.
+ */
+static int find_success(struct fire *s, size_t member, int32_t rung, size_t *ret_donor,
+                        const struct cl_evaluation **ret, struct cl_err *e) {
+  *ret = NULL;
+  for (size_t i = s->n_first + s->n_second; i < s->n; i++) {
+    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
+    enum outcome outcome;
+    if (s->items[i].child != (int)member || s->items[i].ruled >= rung || !gives(s, v)) continue;
+    CL_TRY(judge_evaluation(s, i, rung, &outcome, e));
+    if (outcome != SUCCEEDS || (*ret != NULL && v->score <= (*ret)->score)) continue;
+    *ret = v;
+    *ret_donor = i;
+  }
+  return 0;
+}
+
+/* The best of the first part that has not just taken over a state; if all have, the best. */
+static const struct cl_evaluation *find_child(const struct fire *s, int32_t rung, size_t *ret_child) {
+  const struct cl_evaluation *best = NULL;
+  bool best_settled = false;
+  for (size_t i = 0; i < s->n_first && i < s->n; i++) {
+    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
+    const struct fire_member *a = &s->items[i];
+    bool settled = a->curve.n + (a->ruled < rung) >= 2;
+    if (v == NULL || !isfinite(v->score) || (best_settled && !settled)) continue;
+    if (best != NULL && settled == best_settled && v->score <= best->score) continue;
+    best = v;
+    best_settled = settled;
+    *ret_child = i;
+  }
+  return best;
+}
+
+/* The member of the second part that has waited longest, and is not being evaluated. */
+static const struct cl_evaluation *find_parent(const struct fire *s, size_t evaluator, int32_t rung,
+                                               size_t *ret) {
+  const struct cl_evaluation *found = NULL;
+  for (size_t i = s->n_first; i < s->n_first + s->n_second && i < s->n; i++) {
+    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
+    bool taken = false;
+    for (size_t k = s->n_first + s->n_second; k < s->n; k++)
+      taken = taken || (k != evaluator && s->items[k].parent == (int)i && is_evaluating(s, &s->items[k]));
+    if (taken || !gives(s, v) || (found != NULL && s->items[i].waited >= s->items[*ret].waited)) continue;
+    found = v;
+    *ret = i;
+  }
+  return found;
+}
+
+/* Rulings. */
+
+static int end(struct fire *s, size_t member, struct cl_event *ret, struct cl_err *e) {
+  cl_text_format(&s->rulings.args, ", \"role\": \"%s\"", role_name(role_of(s, member)));
+  return cl_ruling_end(&s->rulings, ret, e);
+}
+
+static int take_over(struct fire *s, const char *rule, size_t member, const struct cl_evaluation *own,
+                     const struct cl_exploit_view *view, const struct cl_takeover *take, struct cl_event *ret,
+                     struct cl_err *e) {
+  const struct cl_study *study = s->rulings.env->study;
+  const struct cl_member *a = &s->rulings.members.items[member];
+  const struct cl_trial *t = cl_study_trial(study, a->trial);
+  struct cl_takeover taken = *take;
+  CL_TRY(cl_explore_values(&s->explore, study, t, take->state, a->rulings, e));
+  taken.values = s->explore.values;
+  CL_TRY(cl_ruling_take_over(&s->rulings, rule, member, own, view, &taken, ret, e));
+  cl_explore_describe(&s->explore, cl_study_space(study), &s->rulings.args);
+  return end(s, member, ret, e);
+}
+
+/* Another's state, and values as they are: of the member itself, or of `from`. */
+static int take_state(struct fire *s, const char *rule, size_t member, const struct cl_evaluation *own,
+                      const struct cl_evaluation *from, const struct cl_takeover *take, struct cl_event *ret,
+                      struct cl_err *e) {
+  const struct cl_study *study = s->rulings.env->study;
+  const struct cl_trial *t = cl_study_trial(study, s->rulings.members.items[member].trial);
+  struct cl_explore *x = &s->explore;
+  struct cl_takeover taken = *take;
+  CL_TRY(cl_explore_begin(x, study, t, from == NULL ? take->state : from, e));
+  for (int i = 0; i < cl_study_space(study)->n; i++) {
+    x->values[i] = from == NULL ? x->own[i] : x->donor[i];
+    x->used[i] = 1;
+  }
+  cl_explore_keep_held(x, study, t);
+  taken.values = x->values;
+  CL_TRY(cl_ruling_take_over(&s->rulings, rule, member, own, NULL, &taken, ret, e));
+  return end(s, member, ret, e);
+}
+
+static int keep(struct fire *s, const char *rule, size_t member, const struct cl_evaluation *own,
+                const struct cl_exploit_view *view, struct cl_event *ret, struct cl_err *e) {
+  const struct fire_member *a = &s->items[member];
+  if (cl_ruling_is_dead(&s->rulings, member)) return CLADE_EMPTY;
+  cl_ruling_keep(&s->rulings, rule, member, own, view, ret);
+  if (strcmp(rule, "evaluates") == 0)
+    cl_text_format(&s->rulings.args, ", \"parent\": %d, \"child\": %d", a->parent + 1, a->child + 1);
+  return end(s, member, ret, e);
+}
+
+static int judge_part(struct fire *s, size_t member, const struct cl_evaluation *own, struct cl_event *ret,
+                      struct cl_err *e) {
+  int32_t rung = s->rulings.members.items[member].asks;
+  bool first = role_of(s, member) == FIRST;
+  struct cl_exploit_view view = {.draw = NAN, .opponent = CL_NO_RANK};
+  struct cl_takeover take = {0};
+  if (first && isfinite(own->score)) {
+    CL_TRY(find_success(s, member, rung, &take.donor, &take.state, e));
+    if (take.state != NULL) return take_state(s, "success", member, own, NULL, &take, ret, e);
+  }
+  CL_TRY(first ? rank_first(s, rung) : rank_second(s, e));
+  if (isfinite(own->score))
+    take.state = truncate(s, member, rung, first ? 0 : s->n_first, first ? s->n_first : s->n_second, s->room,
+                          &view, &take.donor);
+  else
+    take.state = rescue(s, member, rung, &take.donor);
+  if (take.state == NULL) return keep(s, first ? "score" : "fitness", member, own, &view, ret, e);
+  return take_over(s, first ? "score" : "fitness", member, own, &view, &take, ret, e);
+}
+
+static int judge_evaluator(struct fire *s, size_t member, const struct cl_evaluation *own,
+                           struct cl_event *ret, struct cl_err *e) {
+  int32_t rung = s->rulings.members.items[member].asks;
+  struct cl_takeover take = {0};
+  size_t child = 0;
+  enum outcome outcome = STOPS;
+  if (isfinite(own->score)) CL_TRY(judge_evaluation(s, member, rung, &outcome, e));
+  if (outcome != STOPS) return keep(s, "evaluates", member, own, NULL, ret, e);
+  take.state = find_parent(s, member, rung, &take.donor);
+  const struct cl_evaluation *values = find_child(s, rung, &child);
+  if (take.state != NULL && values != NULL) {
+    take.with = s->rulings.members.items[child].trial;
+    return take_state(s, "evaluate", member, own, values, &take, ret, e);
+  }
+  if (isfinite(own->score)) return keep(s, "idle", member, own, NULL, ret, e);
+  take.state = rescue(s, member, rung, &take.donor);
+  return take.state == NULL ? keep(s, "idle", member, own, NULL, ret, e)
+                            : take_state(s, "idle", member, own, take.state, &take, ret, e);
+}
+
+static int judge_fire(struct cl_rulings *r, size_t member, const struct cl_evaluation *own,
+                      struct cl_event *ret, struct cl_err *e) {
+  struct fire *s = (struct fire *)r;
+  if (cl_grow(&s->room, &s->cap_room, s->n + 1, sizeof *s->room) < 0) return CL_FAIL_NOMEM(e);
+  return role_of(s, member) == EVALUATOR ? judge_evaluator(s, member, own, ret, e)
+                                         : judge_part(s, member, own, ret, e);
+}
+
+/* Rulings of a rung build on those before it: who took over has no curve any more. */
+static int fire_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
+  struct fire *s = st;
+  return cl_members_waits(&s->rulings.members) ? CLADE_EMPTY : cl_rulings_next(st, room, ret, e);
+}
+
+/* Making. */
+
+static int fire_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
+  struct cl_numerics numerics = {0};
+  CL_TRY(cl_rulings_check(settings, o, e));
+  if (cl_options_number(o, "sync") == 0)
+    return CL_FAIL(e, CLADE_ESPEC, "schedule: fire_pbt judges all members together: leave out sync: false");
+  if (settings->trials < 6)
+    return CL_FAIL(
+        e, CLADE_ESPEC,
+        "schedule: fire_pbt divides its members into two parts and evaluators: %lld are too few, at least 6",
+        (long long)settings->trials);
+  if (cl_options_number(o, "evaluators") > (double)(settings->trials - 4))
+    return CL_FAIL(e, CLADE_ESPEC,
+                   "schedule: of %lld members %g cannot be evaluators: four must remain, at most %lld can",
+                   (long long)settings->trials, cl_options_number(o, "evaluators"),
+                   (long long)settings->trials - 4);
+  return cl_numerics_load(&numerics, e);
+}
+
+static int fire_init(void *st, const struct cl_schedule_env *env, struct cl_err *e) {
+  struct fire *s = st;
+  const struct cl_options *o = &env->options;
+  size_t n = (size_t)env->settings->trials, evaluators = (size_t)cl_options_number(o, "evaluators");
+  cl_rulings_init(&s->rulings, env);
+  s->rulings.judge = judge_fire;
+  if (evaluators == 0) evaluators = (n + 2) / 4;
+  s->n_first = (n - evaluators + 1) / 2;
+  s->n_second = n - evaluators - s->n_first;
+  s->quantile = cl_options_number(o, "quantile");
+  s->age_max = (int)cl_options_number(o, "max_evaluation");
+  s->explore.rule = CL_EXPLORE_BOTH;
+  s->explore.n_factors = cl_options_numbers(o, "factors", s->explore.factors);
+  s->explore.resample = cl_options_number(o, "resample_probability");
+  return cl_numerics_load(&s->numerics, e);
+}
+
+static void fire_done(void *st) {
+  struct fire *s = st;
+  for (size_t i = 0; i < s->n; i++) {
+    free_curve(&s->items[i].curve);
+    free_curve(&s->items[i].evaluation);
+  }
+  cl_free(s->items);
+  cl_free(s->room);
+  cl_explore_done(&s->explore);
+  cl_rulings_done(&s->rulings);
+}
+
+static const struct cl_option fire_options[] = {
+    CL_RULING_OPTIONS_WITH("true"),
+    {"evaluators", "int", 0, 1e6, "0", "members that evaluate the second part; 0 = a quarter", NULL},
+    {"quantile", "float", 1e-6, 0.5, "0.34", "share of a part that takes over, and that gives",
+     "quantile_fraction"},
+    {"max_evaluation", "int", 1, POINTS_MAX - 1, "10",
+     "intervals after which an evaluation that leads nowhere ends", NULL},
+    {"factors", "floats", 1e-6, 1e6, "[2, 0.5]", "one of them multiplies a value", "perturbation_factors"},
+    {"resample_probability", "float", 0, 1, "0.25", "how often a value is drawn afresh instead", NULL},
+    {0}};
+
+const struct cl_scheduler_ops cl_fire_schedule = {
+    .abi = sizeof(struct cl_scheduler_ops),
+    .name = "fire_pbt",
+    .summary =
+        "faster improvement rate: a second part is ranked by how fast its states improve, by evaluators",
+    .source = "Dalibard & Jaderberg 2021, arXiv 2109.13800",
+    .capabilities = CL_SCHEDULE_EXPLOITS,
+    .options = fire_options,
+    .state_size = sizeof(struct fire),
+    .check = fire_check,
+    .init = fire_init,
+    .apply = fire_apply,
+    .next = fire_next,
+    .first = cl_rulings_first,
+    .asks = cl_rulings_asks,
+    .again = cl_rulings_again,
+    .done = fire_done};
