@@ -55,9 +55,8 @@ T95 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.
        2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045]
 
 
-def tested(options, directory, event, seed):
+def tested(options, state, seed):
     """Test accuracy of a saved state."""
-    state = pathlib.Path(directory, 'clade.db.d/s', event['data']['path'])
     done = subprocess.run([options.digits_test, pathlib.Path(options.digits).parent / 'digits.csv.gz', str(SETUP['width']),
                            str(SETUP['limit']), str(seed), state], capture_output=True, text=True, check=True)
     return float(done.stdout)
@@ -78,9 +77,10 @@ def run_arm(options, arm, seed):
         trials = [t for t in json.loads(clade('list', 'trials', 's', '--json')) if t['state'] in ('PRUNED', 'COMPLETE')]
         events = [json.loads(line) for line in clade('log', 's', '--all', '--json').splitlines()]
         best = max(trials, key=lambda t: (t['metrics']['val_accuracy'], -t['trial']))
-        saved = [e for e in events if e['event'] == 'saved' and e['trial'] == best['trial'] and e['data']['step'] == SETUP['epochs']]
+        text = clade('best', 's', '--checkpoint', 'winner')
+        assert f's/{best["trial"]} ' in text and f'the state at step {SETUP["epochs"]},' in text, text
         infeasible = sum(bool(e['data'].get('infeasible')) for e in events if e['event'] == 'exploited')
-        return best['metrics']['val_accuracy'], tested(options, directory, saved[-1], seed), infeasible
+        return best['metrics']['val_accuracy'], tested(options, pathlib.Path(directory, 'winner'), seed), infeasible
 
 
 def interval(differences):
