@@ -96,11 +96,18 @@ static const struct cl_rows_ops trial_ops = {need, cell, tagged, usual};
 
 /* Selecting. */
 
+/* A trial that took a state over, and has reported nothing since, stands where that state was saved. */
+static double step_of(const struct cl_study *s, const struct cl_trial *t) {
+  if (!isnan(t->head.step) || t->head.attempt == 0) return t->head.step;
+  const struct cl_snapshot *from = cl_study_snapshot(s, cl_trial_resume_from(s, t));
+  return from == NULL ? t->head.step : from->step;
+}
+
 static int add_row(struct trials *l, int64_t number, struct cl_err *e) {
   const struct cl_trial *t = cl_study_trial(l->study, number);
   if (t == NULL) return 0;
   if (cl_grow(&l->rows, &l->capacity, l->n + 1, sizeof *l->rows) < 0) return CL_FAIL_NOMEM(e);
-  l->rows[l->n++] = (struct cl_trial_row){.trial = t, .step = t->head.step};
+  l->rows[l->n++] = (struct cl_trial_row){.trial = t, .step = step_of(l->study, t)};
   return 0;
 }
 

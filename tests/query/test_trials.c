@@ -207,14 +207,14 @@ static void tell_exploit(const char *name, bool loads, bool reports_after) {
 
 static void a_state_that_was_taken_over_shows_its_value_and_nothing_of_the_one_given_up(void **state) {
   (void)state;
-  static const char *const columns[] = {"trial", "state", "acc", "loss"};
-  struct cl_list_options o = {.n_columns = 4, .columns = columns, .sort = "acc"};
-  tell_exploit("loads", true, false);
-  assert_string_equal(rows("loads", o), "1 COMPLETE 0.983 0.0625|2 COMPLETE 0.983 -");
+  static const char *const columns[] = {"trial", "state", "acc", "loss", "step"};
+  struct cl_list_options o = {.n_columns = 5, .columns = columns, .sort = "acc"};
+  tell_exploit("loads", true, false); /* its step is that of the state */
+  assert_string_equal(rows("loads", o), "1 COMPLETE 0.983 0.0625 1.0|2 COMPLETE 0.983 - 1.0");
   tell_exploit("starts", false, false);
-  assert_string_equal(rows("starts", o), "1 COMPLETE 0.983 0.0625|2 COMPLETE 0.983 -");
+  assert_string_equal(rows("starts", o), "1 COMPLETE 0.983 0.0625 1.0|2 COMPLETE 0.983 - 1.0");
   tell_exploit("reports", true, true);
-  assert_string_equal(rows("reports", o), "2 COMPLETE 0.25 -|1 COMPLETE 0.983 0.0625");
+  assert_string_equal(rows("reports", o), "2 COMPLETE 0.25 - 2.0|1 COMPLETE 0.983 0.0625 1.0");
 }
 
 static void many_such_rows_are_read_in_one_pass(void **state) {
