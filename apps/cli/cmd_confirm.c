@@ -290,6 +290,8 @@ const struct cl_cli_command cl_command_confirm = {
         "The best score of a search is too good: it was chosen for being high. This runs the best configurations again, on seeds "
         "that had no part in the choice, and shows what was claimed, the mean that can be expected, its interval, and how much "
         "was luck. STUDY/3,7 confirms the configurations of these trials.\n\n"
+        "Where a scheduler changes values while trials train, each run follows the schedule of the trial that it confirms (clade "
+        "schedule); the values shown are those at its end.\n\n"
         "The runs are trials of the study with the role confirm. They do not count against its budget, and no search method "
         "sees them. Three runs of each come first, then those that may be the best; interrupted, the same command goes on. "
         "With --total fewer runs are shared out, most to the best ones; the means of the others are then less certain.\n\n"

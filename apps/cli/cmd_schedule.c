@@ -141,7 +141,6 @@ static void write_sparks(struct cl_cli *cli, const struct clade_schedule *s, str
   if (!cli->out.utf8 || end <= 0) return;
   for (size_t i = 0; i < shown->n; i++)
     width = strlen(shown->names[i]) > width ? strlen(shown->names[i]) : width;
-  clade_text_add_char(&cli->text, '\n');
   for (size_t i = 0; i < shown->n; i++)
     if (sample(s, shown, i, end, x)) write_spark(cli, shown->names[i], width, x);
 }
@@ -185,10 +184,12 @@ static void write_constants(struct cl_cli *cli, const struct clade_schedule *s, 
     n++;
   }
   if (n > 0 && s->n_changes > 0) clade_text_add(&cli->text, "the same throughout\n\n");
-  if (n > 0)
-    cl_cli_pairs_write(cli, &pairs);
-  else
+  if (n == 0) {
     cl_view_table_done(&pairs.table);
+    return;
+  }
+  cl_cli_pairs_write(cli, &pairs);
+  if (s->n_changes > 0) clade_text_add_char(&cli->text, '\n');
 }
 
 static void warn_of_losses(struct cl_cli *cli, const struct clade_schedule *s) {

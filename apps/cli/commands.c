@@ -19,6 +19,7 @@ extern const struct cl_cli_command cl_command_best;
 extern const struct cl_cli_command cl_command_view;
 extern const struct cl_cli_command cl_command_eval;
 extern const struct cl_cli_command cl_command_confirm;
+extern const struct cl_cli_command cl_command_lineage;
 extern const struct cl_cli_command cl_command_schedule;
 extern const struct cl_cli_command cl_command_compare;
 extern const struct cl_cli_command cl_command_replay;
@@ -59,6 +60,7 @@ static const struct cl_cli_command *const commands[] = {
   &cl_command_view,
   &cl_command_eval,
   &cl_command_confirm,
+  &cl_command_lineage,
   &cl_command_schedule,
   &cl_command_compare,
   &cl_command_replay,

@@ -388,6 +388,33 @@ enum clade_schedule_form { CLADE_SCHEDULE_YAML = 1, CLADE_SCHEDULE_JSON, CLADE_S
 CLADE_API int clade_schedule_write(const struct clade_schedule *s, enum clade_schedule_form form,
                                    struct clade_text *ret, struct cl_err *e);
 
+/* Lineage: who came from whom. A branch is what one trial trained from a moment at which it took over a state
+ * (or began from nothing) until it took over the next. */
+struct clade_branch {
+  int64_t trial;
+  int64_t parent;    /* number of the branch that its state came from, from 1; 0 = it began from nothing */
+  double from, to;   /* steps: of that state, NaN = from nothing; last one reported, NaN = none */
+  const char *cause; /* of the decision that brought state and values: "search", "exploit" … */
+  bool present;      /* the trial's present state is on it */
+  bool best;         /* it leads to the best trial's present state, or is its */
+  double value;      /* of the trial, where it is present; else NaN */
+  size_t n_values, n_changed;
+  const struct clade_named_value *values;  /* active ones, that it began with */
+  const struct clade_named_value *changed; /* those of them that differ from where its state was saved … */
+  const struct clade_named_value *before;  /* … and what they were there, in the same order */
+};
+struct clade_lineage {
+  const char *metric, *unit; /* unit of the steps; null = not said */
+  int64_t best_trial;        /* 0 = none yet */
+  size_t n;
+  const struct clade_branch *branches; /* in the order in which they began: parents first */
+};
+/* Of all trials (trial 0), or the branches that lead to one. Cost O(events). CLADE_ENOTFOUND; CLADE_EINVAL:
+ * the trial was never started. Gives *ret; free with clade_lineage_free. */
+CLADE_API int clade_lineage_read(struct clade_reader *r, int64_t trial, struct clade_lineage **ret,
+                                 struct cl_err *e);
+CLADE_API void clade_lineage_free(struct clade_lineage *l); /* null is allowed */
+
 /* What a replay study has come to. */
 struct clade_replay_run {
   int64_t trial, seed;

@@ -262,6 +262,7 @@ static int fill(const struct cl_timetable *t, const struct cl_space *space, size
 int cl_course_make(const struct cl_timetable *t, const struct cl_space *space, struct cl_course *ret,
                    struct cl_err *e) {
   struct cl_course c = {.n = space->n, .entries = t->n_changes + 1};
+  assert(space->n >= 0 && (t->n_changes == 0 || t->changes != NULL));
   size_t n = (size_t)space->n;
   double *steps = cl_arena_array(&c.arena, c.entries, sizeof *steps);
   struct cl_value *values = cl_arena_array(&c.arena, c.entries * n + 1, sizeof *values);

@@ -57,18 +57,26 @@ static int choose_trials(const struct cl_study *s, const struct cl_confirm_choic
 
 /* Looking. */
 
+static void count_run(const struct cl_study *s, const struct cl_trial *t, struct cl_confirm_row *row) {
+  if (t->head.role != CL_ROLE_CONFIRM) return;
+  if (cl_trial_is_scored(t))
+    cl_moments_add(&row->runs, t->value);
+  else if (cl_state_is_result(cl_study_head(s), &t->head))
+    row->failed++;
+  else
+    row->pending++;
+}
+
+/* Where values change while trials train, a run has those of its trial at the end alone. */
 static void count_runs(const struct cl_study *s, struct cl_confirm_row *row) {
+  bool scheduled = cl_study_settings(s)->schedule != NULL;
   row->runs = (struct cl_moments){0};
   row->failed = row->pending = 0;
-  for (int64_t i = row->first; i != 0; i = cl_study_next_repeat(s, i)) {
+  for (int64_t i = row->first; i != 0 && !scheduled; i = cl_study_next_repeat(s, i))
+    count_run(s, cl_study_trial(s, i), row);
+  for (int64_t i = 1; i <= cl_study_trials(s) && scheduled; i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
-    if (t->head.role != CL_ROLE_CONFIRM) continue;
-    if (cl_trial_is_scored(t))
-      cl_moments_add(&row->runs, t->value);
-    else if (cl_state_is_result(cl_study_head(s), &t->head))
-      row->failed++;
-    else
-      row->pending++;
+    if (t != NULL && (int64_t)t->of == row->trial) count_run(s, t, row);
   }
   row->fresh = cl_confirmation_of(&row->runs);
 }

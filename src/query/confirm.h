@@ -3,7 +3,8 @@
  * The score that made a configuration win is too good: it was chosen for being high. Trials of role confirm
  * run it again with seeds that had no part in the choice; their mean is unbiased. They are hidden from every
  * policy and do not count against the budget. The choice of what to confirm looks at searched trials only, so
- * it stays the same while confirming goes on.
+ * it stays the same while confirming goes on. Where a scheduler changes values, a run follows the schedule of
+ * the trial that made the claim, and counts for that trial.
  */
 #ifndef CL_CONFIRM_H
 #define CL_CONFIRM_H

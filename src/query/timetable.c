@@ -72,6 +72,7 @@ static int read_leg(struct cl_reader *r, const struct point *end, struct cl_leg 
 static int walk_back(struct cl_reader *r, int64_t trial, struct cl_lineage *l, size_t *cap,
                      struct cl_err *e) {
   struct point end = {.trial = trial, .step = NAN};
+  assert(trial >= 1);
   for (;;) {
     if (cl_grow(&l->legs, cap, l->n + 1, sizeof *l->legs) < 0) return CL_FAIL_NOMEM(e);
     struct cl_leg *leg = &l->legs[l->n];
@@ -188,6 +189,7 @@ static int begin_leg(struct folding *f, const struct cl_leg *leg, const struct c
 
 static int fold_changes(struct folding *f, const struct cl_leg *leg, const struct cl_story *s,
                         const struct cl_story_begin *b) {
+  assert(b->as_of >= b->position && b->reports <= s->n_reports);
   for (size_t i = 0; i < s->n_changes; i++) {
     const struct cl_story_change *c = &s->changes[i];
     if (c->position <= b->as_of || c->loads) continue;
@@ -215,6 +217,7 @@ static int fold_leg(struct folding *f, struct cl_reader *r, const struct cl_leg 
 static int fold(struct cl_reader *r, const struct cl_lineage *l, int64_t trial, struct cl_timetable *t,
                 struct cl_err *e) {
   int64_t root = l->legs[0].trial;
+  assert(l->n >= 1 && l->legs[0].snapshot == 0 && l->legs[l->n - 1].trial == trial);
   const struct cl_study *s = NULL;
   CL_TRY(cl_reader_need(r, 0, 0, &s, e)); /* of all trials: it stays while the stories are read */
   const struct cl_settings *settings = cl_study_settings(s);
@@ -233,7 +236,8 @@ static int fold(struct cl_reader *r, const struct cl_lineage *l, int64_t trial, 
   for (size_t i = 0; status == 0 && i < l->n; i++) status = fold_leg(&f, r, &l->legs[i]);
   struct cl_timetable_change *kept = cl_arena_array(&t->arena, t->n_changes + 1, sizeof *kept);
   if (status == 0 && kept == NULL) status = CL_FAIL_NOMEM(e);
-  if (status == 0 && t->n_changes > 0) memcpy(kept, f.changes, t->n_changes * sizeof *kept);
+  assert(t->n_changes == 0 || f.changes != NULL);
+  if (status == 0 && f.changes != NULL) memcpy(kept, f.changes, t->n_changes * sizeof *kept);
   t->changes = kept;
   cl_free(f.changes);
   return status;

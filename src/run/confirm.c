@@ -6,11 +6,18 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "engine/decide.h"
+#include "run/follow.h"
+
+struct schedule {
+  struct cl_timetable table;
+  struct cl_course course;
+};
 
 struct cl_confirmer {
   struct cl_log *log;
   struct cl_confirm_plan plan;
   struct cl_confirm_row *rows;
+  struct schedule *schedules; /* of each row; null: values do not change while trials train */
   size_t n;
   bool exhausted; /* nothing more to propose */
   struct cl_attention attention;
@@ -56,11 +63,15 @@ static int put(void *ctx, struct cl_event *ev, struct cl_err *e) {
   return 0;
 }
 
-/* The configuration of the row, its drawn values fresh. */
-static void draw_values(const struct cl_study *s, const struct cl_confirm_row *row, int64_t number,
+/* The configuration of the row, or what its schedule begins with; drawn values fresh. */
+static void draw_values(const struct cl_confirmer *c, const struct cl_confirm_row *row, int64_t number,
                         struct cl_value *room, struct cl_value *ret) {
+  const struct cl_study *s = study_of(c);
   const struct cl_space *space = cl_study_space(s);
-  cl_trial_values(s, cl_study_trial(s, row->trial), room);
+  if (c->schedules != NULL)
+    memcpy(room, cl_course_values(&c->schedules[row - c->rows].course, 0), (size_t)space->n * sizeof *room);
+  else
+    cl_trial_values(s, cl_study_trial(s, row->trial), room);
   cl_space_settle(space, room, NULL);
   for (int i = 0; i < space->n; i++)
     if (space->items[i].drawn) room[i] = (struct cl_value){0};
@@ -76,7 +87,8 @@ static int put_proposal(struct cl_confirmer *c, const struct cl_confirm_row *row
   int64_t before = 0;
   for (int i = 0; i < space->n; i++)
     if (values[i].kind != CL_ABSENT) assigned[n++] = (struct cl_assigned){space->items[i].id, values[i]};
-  for (int64_t i = row->first; i != 0; i = cl_study_next_repeat(s, i)) before++;
+  before = c->schedules != NULL ? row->runs.n + row->failed + row->pending + 1 : before;
+  for (int64_t i = row->first; i != 0 && c->schedules == NULL; i = cl_study_next_repeat(s, i)) before++;
   (void)snprintf(args, sizeof args, "{\"configuration\": %lld, \"n\": %lld}", (long long)row->trial,
                  (long long)c->plan.repeats);
   struct cl_event ev = {
@@ -97,7 +109,7 @@ static int propose(struct cl_confirmer *c, const struct cl_confirm_row *row, str
   struct cl_assigned *assigned = cl_alloc_array(n, sizeof *assigned);
   int status = values == NULL || assigned == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0) {
-    draw_values(s, row, number, values + n, values);
+    draw_values(c, row, number, values + n, values);
     status = put_proposal(c, row, number, values, assigned, e);
   }
   cl_free(values);
@@ -203,15 +215,20 @@ static int check_plan(const struct cl_confirm_plan *plan, struct cl_err *e) {
                        (long long)plan->total);
 }
 
+/* Each row has completed, so its schedule stays as it is. */
+static int read_schedules(struct cl_confirmer *c, struct cl_err *e) {
+  if (cl_study_settings(study_of(c))->schedule == NULL) return 0;
+  c->schedules = cl_alloc_array(c->n, sizeof *c->schedules);
+  if (c->schedules == NULL) return CL_FAIL_NOMEM(e);
+  for (size_t i = 0; i < c->n; i++)
+    CL_TRY(cl_schedule_to_follow(c->log, CL_ROLE_CONFIRM, c->rows[i].trial, &c->schedules[i].table,
+                                 &c->schedules[i].course, e));
+  return 0;
+}
+
 int cl_confirmer_create(struct cl_log *log, const struct cl_confirm_choice *choice,
                         const struct cl_confirm_plan *plan, struct cl_confirmer **ret, struct cl_err *e) {
   CL_TRY(check_plan(plan, e));
-  if (cl_study_settings(cl_log_study(log))->schedule != NULL)
-    return CL_FAIL(
-        e, CLADE_EUNSUPPORTED,
-        "'%s' has a schedule, which changes values while trials train: a run with one set of values cannot confirm "
-        "them. `clade replay %s --seeds 10` trains with the schedule of its winner on fresh seeds",
-        cl_study_name(cl_log_study(log)), cl_study_name(cl_log_study(log)));
   struct cl_confirmer *c = cl_alloc(sizeof *c);
   if (c == NULL) return CL_FAIL_NOMEM(e);
   c->log = log;
@@ -220,6 +237,7 @@ int cl_confirmer_create(struct cl_log *log, const struct cl_confirm_choice *choi
   c->rows = most > CL_CONFIRM_TOP_MAX ? NULL : cl_alloc_array(most, sizeof *c->rows);
   int status = c->rows == NULL && most <= CL_CONFIRM_TOP_MAX ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0) status = cl_confirm_read(study_of(c), choice, c->rows, &c->n, e);
+  if (status == 0) status = read_schedules(c, e);
   for (int64_t i = 1; status == 0 && i <= cl_study_trials(study_of(c)); i++) add_attention(c, i);
   if (status == 0 && c->failure.code != 0) status = CL_FAIL(e, c->failure.code, "%s", c->failure.text);
   if (status == 0) status = cl_log_listen(log, on_event, c, e);
@@ -234,6 +252,11 @@ void cl_confirmer_destroy(struct cl_confirmer *c) {
   if (c == NULL) return;
   cl_log_unlisten(c->log, on_event, c);
   cl_attention_done(&c->attention);
+  for (size_t i = 0; c->schedules != NULL && i < c->n; i++) {
+    cl_course_done(&c->schedules[i].course);
+    cl_timetable_done(&c->schedules[i].table);
+  }
+  cl_free(c->schedules);
   cl_free(c->rows);
   cl_free(c);
 }

@@ -13,8 +13,8 @@
 struct cl_confirmer;
 
 /* `choice` borrows its trials. Listens on the log (keeps it). Gives *ret; free with cl_confirmer_destroy. The
- * errors of cl_confirm_read; CLADE_EINVAL for a plan out of range; CLADE_EUNSUPPORTED for a study with a
- * schedule. */
+ * errors of cl_confirm_read; CLADE_EINVAL for a plan out of range; those of cl_schedule_to_follow in a study
+ * with a schedule: there each run follows that of the trial it confirms. */
 int cl_confirmer_create(struct cl_log *log, const struct cl_confirm_choice *choice,
                         const struct cl_confirm_plan *plan, struct cl_confirmer **ret, struct cl_err *e);
 void cl_confirmer_destroy(struct cl_confirmer *c); /* null is allowed; before the log is closed */

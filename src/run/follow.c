@@ -112,6 +112,7 @@ static int need_route(struct cl_follower *f, const struct cl_trial *t, struct ro
     destroy_route(r);
     return status;
   }
+  assert(r->course.n == cl_study_space(cl_log_study(f->log))->n && r->course.entries >= 1);
   *ret = f->routes[f->n_routes++] = r;
   return 0;
 }
@@ -155,6 +156,7 @@ static int put(struct cl_follower *f, struct walker *w, const struct route *r, s
                struct cl_event *ev, struct cl_err *e) {
   char args[80];
   const struct cl_trial *t = cl_study_trial(cl_log_study(f->log), w->trial);
+  assert(t != NULL && entry < r->course.entries);
   (void)snprintf(args, sizeof args, "{\"schedule\": \"%s\", \"entry\": %zu}", r->hash, entry);
   ev->subject = w->trial;
   ev->seen = t->head.version;
@@ -177,6 +179,8 @@ static struct difference assign(struct cl_follower *f, const struct cl_trial *t,
                                 const struct cl_value *wanted, bool whole, int *ret_n) {
   const struct cl_space *space = cl_study_space(cl_log_study(f->log));
   struct difference d = {0};
+  assert(f->cap_values > (size_t)space->n &&
+         f->cap_assigned > (size_t)space->n); /* cl_follower_turn has made room */
   int n = 0;
   cl_trial_values(cl_log_study(f->log), t, f->values);
   for (int i = 0; i < space->n; i++) {
@@ -204,6 +208,7 @@ static int answer(struct cl_follower *f, struct walker *w, const struct route *r
   const struct cl_value *wanted = cl_course_values(&r->course, entry);
   double until = cl_course_next(&r->course, entry);
   int n = 0;
+  assert(t->head.state == CL_RUNNING && (isnan(until) || until > t->head.step));
   int64_t snapshot = own_snapshot(cl_log_study(f->log), t);
   struct cl_event ev = {.kind = CL_EVENT_SET};
   if (assign(f, t, wanted, false, &n).restarts && snapshot != 0) {
@@ -243,6 +248,7 @@ static bool is_leg(const struct cl_head *h) {
 static int go_on(struct cl_follower *f, struct walker *w, const struct route *r, const struct cl_trial *t,
                  struct cl_err *e) {
   size_t entry = entry_of(f, &r->course, t);
+  assert(is_leg(&t->head));
   struct cl_event ev = {.kind = CL_EVENT_CONTINUED};
   ev.u.continued.until = cl_course_next(&r->course, entry);
   ev.u.continued.report = t->record;
@@ -252,6 +258,7 @@ static int go_on(struct cl_follower *f, struct walker *w, const struct route *r,
 /* A program that cannot be told of a change goes on with the values it has: that is another schedule. */
 static int refuse(struct cl_follower *f, struct walker *w, const struct cl_trial *t, struct cl_err *e) {
   char args[120];
+  assert(t->head.step > t->head.until);
   (void)snprintf(args, sizeof args, "{\"which\": \"schedule\", \"value\": %.17g, \"bound\": %.17g}",
                  t->head.step, t->head.until);
   struct cl_event ev = {.kind = CL_EVENT_STOPPED,
@@ -325,6 +332,7 @@ int cl_follower_turn(struct cl_follower *f, int worker, struct cl_err *e) {
     if (status == 0 && w.put != t->head.version) status = decide(f, &w, r, t, e);
     f->walkers[kept++] = w;
   }
+  assert(kept <= f->n_walkers);
   f->n_walkers = kept;
   return status;
 }

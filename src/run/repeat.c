@@ -40,6 +40,7 @@ static void count(struct cl_repeater *r) {
     r->ended += ended;
     r->failed += ended && t->head.state != CL_COMPLETE && t->head.state != CL_PRUNED;
   }
+  assert(r->failed <= r->ended && r->ended <= r->there);
 }
 
 static void on_event(void *ctx, const struct cl_event *ev) {
@@ -73,6 +74,7 @@ static int put(void *ctx, struct cl_event *ev, struct cl_err *e) {
 static void first_values(const struct cl_repeater *r, int64_t number, struct cl_value *room,
                          struct cl_value *ret) {
   const struct cl_space *space = cl_study_space(study_of(r));
+  assert(r->course.n == space->n);
   memcpy(room, cl_course_values(&r->course, 0), (size_t)space->n * sizeof *room);
   for (int i = 0; r->plan.fresh && i < space->n; i++)
     if (space->items[i].drawn) room[i] = (struct cl_value){0};
@@ -133,6 +135,7 @@ static int finish(struct cl_repeater *r, struct cl_err *e) {
   bool failed = is_hopeless(r);
   (void)snprintf(args, sizeof args, "{\"which\": \"%s\", \"used\": %lld, \"bound\": %lld}",
                  failed ? "max_failures" : "trials", (long long)r->ended, (long long)r->plan.runs);
+  assert(h->open && r->ended == r->there);
   struct cl_event ev = {.kind = CL_EVENT_FINISHED,
                         .seen = h->version,
                         .cause = failed ? CL_CAUSE_LIMIT : CL_CAUSE_BUDGET,

@@ -148,6 +148,7 @@ static int change_settings(struct making *m, json_t *settings, struct cl_err *e)
   static const char *const dropped[] = {"schedule", "enqueue", "ordered", "lag",
                                         "history",  "paused",  "repeats"};
   int64_t runs = m->what->seeds > 0 ? m->what->seeds : 1;
+  assert(m->what->seeds >= 0 && m->what->seeds <= CL_REPLAY_SEEDS_MAX);
   int64_t parallel = json_integer_value(json_object_get(settings, "parallel"));
   if (m->options->parallel > 0) parallel = m->options->parallel;
   for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++) (void)json_object_del(settings, dropped[i]);
@@ -160,6 +161,7 @@ static int change_settings(struct making *m, json_t *settings, struct cl_err *e)
 
 static int make_settings(struct making *m, struct cl_err *e) {
   struct cl_plan *p = &m->plan;
+  assert(p->result.settings != NULL && p->store != NULL);
   struct cl_course course = {0};
   json_t *settings = json_loads(p->result.settings, 0, NULL);
   int status = settings == NULL ? CL_FAIL_NOMEM(e) : change_settings(m, settings, e);
@@ -177,7 +179,12 @@ static int make_settings(struct making *m, struct cl_err *e) {
   return 0;
 }
 
+/* A file, or the name of one that is not there. */
 static bool is_file(const char *text) {
+  static const char *const ends[] = {".yaml", ".yml", ".json", ".txt"};
+  size_t n = strlen(text);
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    if (n > strlen(ends[i]) && strcmp(text + n - strlen(ends[i]), ends[i]) == 0) return true;
   return cl_path_exists(text);
 }
 
@@ -260,6 +267,7 @@ static int choose_assessed(const struct clade_resume_options *engine, int64_t *r
 int cl_assess(const struct clade_resume_options *engine, int64_t trial,
               const struct clade_run_callbacks *callbacks, struct clade_run_result *ret, struct cl_err *e) {
   struct cl_repeat_plan plan = {.role = CL_ROLE_ASSESS, .of = trial};
+  assert(trial >= 0 && engine->study != NULL);
   if (trial == 0) CL_TRY(choose_assessed(engine, &plan.of, e));
   return cl_resume(engine, &(struct cl_aside_plan){.repeat = &plan}, callbacks, ret, e);
 }

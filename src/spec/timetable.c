@@ -149,6 +149,7 @@ static int add_ray_change(json_t *changes, const struct row *row, json_t **now, 
 /* The chain that ends with the last row. */
 static int follow_rows(const struct row *rows, size_t n, const char *name, struct cl_timetable *ret,
                        struct cl_err *e) {
+  assert(n >= 1);
   size_t first = n - 1;
   while (first > 0 && strcmp(rows[first - 1].target, rows[first].clone) == 0) first--;
   json_t *changes = json_array(), *now = json_object(), *initial = NULL, *all = NULL;
@@ -300,6 +301,7 @@ struct columns {
 static void take_values(struct columns *c, const struct cl_timetable_value *values, size_t n) {
   for (size_t i = 0; i < n; i++) {
     size_t at = find_name(c->names, c->n, values[i].name);
+    assert(at <= c->n && values[i].name != NULL);
     if (at == c->n) c->names[c->n++] = values[i].name;
     c->values[at] = values[i].value;
   }

@@ -209,10 +209,23 @@ def test_schedules_that_do_not_fit_are_refused(directory):
     clade(directory, 'assess', 'nothing', status=3)
 
 
-def test_confirm_points_to_replay_where_values_change(directory):
-    write_spec(directory, 4)
+def test_confirm_trains_with_the_schedule_of_the_winner_on_fresh_seeds(directory):
+    write_spec(directory)
     clade(directory, 'run', 'walk.yaml')
-    assert 'clade replay walk --seeds 10' in clade(directory, 'confirm', 'walk', status=1).stderr
+    found = max((schedule(directory, f'walk/{i}') for i in range(1, 6)), key=lambda s: len(s['changes']))
+    member = final(directory, 'walk', found['trial'])
+    rows = json.loads(clade(directory, 'confirm', f'walk/{found["trial"]}', '--repeats', '4', '--json').stdout)
+    assert len(rows) == 1 and rows[0]['n'] == 4 and rows[0]['claimed'] == member['theta'], rows
+    trials = json.loads(clade(directory, 'list', 'trials', 'walk', '--json', '--columns', 'trial,role,of,seed').stdout)
+    runs = [t for t in trials if t['role'] == 'confirm']
+    assert len(runs) == 4 and {t['of'] for t in runs} == {found['trial']} and len({t['seed'] for t in trials}) == 9, trials
+    for run in runs:
+        assert final(directory, 'walk', run['trial'])['seen'] == member['seen'], run
+    mean = sum(final(directory, 'walk', run['trial'])['theta'] for run in runs) / 4
+    assert abs(rows[0]['mean'] - mean) < 1e-12
+    again = json.loads(clade(directory, 'confirm', f'walk/{found["trial"]}', '--repeats', '4', '--json').stdout)
+    assert again == rows
+    clade(directory, 'check', 'walk')
 
 
 tap.run(globals())
