@@ -84,6 +84,7 @@ static int remove_all(struct cl_store *store, struct cl_reader *r, const char *d
   CL_TRY(refuse_running(s, e));
   CL_TRY(free_lease(store, cl_reader_id(r), e));
   CL_TRY(cl_store_delete(store, cl_reader_id(r), e));
+  cl_worker_forget_memory(s);
   return directory[0] != '\0' ? cl_dir_remove(directory, e) : 0;
 }
 

@@ -81,10 +81,10 @@ static void take_directory(struct cl_worker *w, const char *directory) {
 }
 
 /* The directory of a worker's buffers, null when it has none. Gives. */
-static char *read_note(const struct cl_worker *w, int number, char **ret_note) {
+static char *read_note(const struct cl_study *s, int number, char **ret_note) {
   char name[40], *line = NULL;
   (void)snprintf(name, sizeof name, "worker-%d.memory", number);
-  char *note = cl_attempt_path(w->study, 0, 0, name);
+  char *note = cl_attempt_path(s, 0, 0, name);
   if (note != NULL && cl_file_read(note, 4096, &line, NULL, NULL) == 0) {
     line[strcspn(line, "\n")] = '\0';
     if (strncmp(line, OWN, strlen(OWN)) != 0 || strstr(line, "..") != NULL) {
@@ -104,7 +104,7 @@ void cl_buffers_look(struct cl_worker *w) {
 }
 
 int cl_buffers_inherit(struct cl_worker *w, int number, struct cl_err *e) {
-  char *note = NULL, *directory = read_note(w, number, &note);
+  char *note = NULL, *directory = read_note(w->study, number, &note);
   assert(number != w->number);
   if (directory != NULL) take_directory(w, directory);
   if (note != NULL) (void)unlink(note);
@@ -114,6 +114,14 @@ int cl_buffers_inherit(struct cl_worker *w, int number, struct cl_err *e) {
   return failed ? CL_FAIL_NOMEM(e) : 0;
 }
 
+void cl_worker_forget_memory(const struct cl_study *s) {
+  for (int i = 1; i <= cl_study_workers(s); i++) {
+    char *directory = read_note(s, i, NULL);
+    if (directory != NULL) (void)cl_dir_remove(directory, NULL);
+    cl_free(directory);
+  }
+}
+
 static bool is_living(const struct cl_worker *w, int number) {
   const struct cl_worker_info *info = cl_study_worker(w->study, number);
   return number != w->number && info != NULL && info->slots > 0 && !cl_worker_is_dead(w, number);
@@ -121,7 +129,7 @@ static bool is_living(const struct cl_worker *w, int number) {
 
 /* One that lives may have inherited it from the one that has made it. */
 static bool has_file(const struct cl_worker *w, int number, const char *name) {
-  char *directory = read_note(w, number, NULL);
+  char *directory = read_note(w->study, number, NULL);
   char *path = directory == NULL ? NULL : cl_path_join(directory, name);
   bool has = path != NULL && cl_path_exists(path);
   cl_free(directory);
