@@ -722,7 +722,8 @@ static void hear_report(struct cl_session *s, const struct cl_message *m, const 
     return;
   }
   if (was_lent(s, m->path)) {
-    put_note(s, "state not saved", "the memory that it was saved in has gone with its worker");
+    bool repeated = m->ordinal <= cl_attempt_trial(s->attempt)->head.reports;
+    if (!repeated) put_note(s, "state not saved", "the memory that it was saved in has gone with its worker");
     record_report(s, m, NULL);
     return;
   }
@@ -804,7 +805,11 @@ static void hear_saved(struct cl_session *s, const struct cl_message *m) {
     if (keep_published(s, &p, s->step, s->report, rollup_with(s, NULL, 0), told_saved, &e) < 0)
       no_memory(s, &e);
   } else if (m->path != NULL && was_lent(s, m->path)) {
-    go_on_unsaved(s, "the memory that it was saved in has gone with its worker");
+    remember_report(s);
+    if (s->attempt->saved_step == m->step)
+      cl_talk_answer(s); /* told again: it has been kept */
+    else
+      go_on_unsaved(s, "the memory that it was saved in has gone with its worker");
   } else if (m->path == NULL || !is_own_path(s, m->path)) {
     cl_talk_error(s, false, "path", "one that was asked for", "a state was saved that was not asked for");
   } else {

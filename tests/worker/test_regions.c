@@ -193,6 +193,35 @@ static void a_state_is_kept_in_memory_and_copied_behind(void **state) {
   end(&w);
 }
 
+/* The connection is lost before the answer: the report comes again, with a path that has another name by now.
+ */
+static void a_report_that_is_told_again_has_its_state_already(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char path[200], token[CL_TOKEN_SIZE];
+  begin(&w, 1, 2);
+  take_text(say_hello(&w, &c, 1, 1, needed()), "path", path);
+  write_state(path, 3);
+  send_report(&c, 1, 2, path);
+  WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_REGION) != 0);
+  client_close(&c);
+  client_open(&w, &c);
+  world_token(&w, 1, 1, token);
+  client_send(&c,
+              "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"save load regions\","
+              "\"bytes\":%lld,\"reports\":1}",
+              token, (long long)needed());
+  assert_has(client_hear(&w, &c), "\"reports\":1");
+  send_report(&c, 1, 2, path);
+  (void)decide_until(&w, 1, 3);
+  assert_has(client_hear(&w, &c), "{\"type\":\"go\"");
+  assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 0);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
+  client_close(&c);
+  end(&w);
+}
+
 static void who_registers_nothing_saves_into_directories(void **state) {
   (void)state;
   struct world w;
@@ -466,6 +495,7 @@ int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
       TEST(a_state_is_kept_in_memory_and_copied_behind),
+      TEST(a_report_that_is_told_again_has_its_state_already),
       TEST(who_registers_nothing_saves_into_directories),
       TEST(what_no_memory_can_hold_goes_into_a_directory),
       TEST(a_loser_is_given_the_winners_memory_which_nobody_else_gets),
