@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fault/alloc.h"
+#include "trainer/regions.h"
 #include "trainer/report.h"
 #include "trainer/trainer.h"
 
@@ -179,6 +181,61 @@ static void one_report_survives_every_failed_allocation(void **state) {
   }
 }
 
+static int register_both(struct cl_trainer_regions *r, char *first, char *second, struct cl_err *e) {
+  int status = cl_trainer_regions_add(r, "first", first, 5000, e);
+  return status < 0 ? status : cl_trainer_regions_add(r, "second", second, 3, e);
+}
+
+/* Out of the winner's memory into the loser's, by way of a buffer, or of files. */
+static int hand_over(struct cl_trainer_regions *winner, struct cl_trainer_regions *loser, bool in_memory,
+                     struct cl_err *e) {
+  char buffer[160];
+  snprintf(buffer, sizeof buffer, "%s/buffer", directory);
+  int status =
+      in_memory ? cl_trainer_regions_put(winner, buffer, e) : cl_trainer_regions_write(winner, state_path, e);
+  return status < 0 ? status : cl_trainer_regions_take(loser, in_memory ? buffer : state_path, e);
+}
+
+static void regions_arrive_whole_or_not_at_all(void **state) {
+  (void)state;
+  static char from[2][5000], to[2][5000], untouched[5000], buffer[160];
+  for (size_t i = 0; i < sizeof from[0]; i++) from[0][i] = (char)(i * 7 + 1);
+  memcpy(from[1], "xyz", 3);
+  snprintf(buffer, sizeof buffer, "%s/buffer", directory);
+  FILE *file = fopen(buffer, "w");
+  assert_true(file != NULL && ftruncate(fileno(file), 1 << 20) == 0 && fclose(file) == 0);
+  (void)mkdir(state_path, 0777);
+  for (int in_memory = 0; in_memory < 2; in_memory++) {
+    FAULT_LOOP(n) {
+      struct cl_trainer_regions winner = {0}, loser = {0};
+      struct cl_err e = {0};
+      memset(to, 0, sizeof to);
+      int status = register_both(&winner, from[0], from[1], &e);
+      if (status == 0) status = register_both(&loser, to[0], to[1], &e);
+      if (status == 0) status = hand_over(&winner, &loser, in_memory, &e);
+      if (cl_fault_happened()) {
+        assert_int_equal(status, CLADE_ENOMEM);
+        assert_memory_equal(to[0], untouched, sizeof untouched);
+      } else {
+        assert_int_equal(status, 0);
+        assert_memory_equal(to[0], from[0], 5000);
+        assert_memory_equal(to[1], "xyz", 4);
+        assert_int_equal(loser.n_missing, 0);
+      }
+      cl_trainer_regions_done(&winner);
+      cl_trainer_regions_done(&loser);
+    }
+  }
+  unlink(buffer);
+  static const char *const files[] = {"regions", "0-first", "1-second"};
+  for (size_t i = 0; i < 3; i++) {
+    char name[160];
+    snprintf(name, sizeof name, "%s/%s", state_path, files[i]);
+    assert_int_equal(unlink(name), 0);
+  }
+  rmdir(state_path);
+}
+
 int main(void) {
   snprintf(directory, sizeof directory, "/tmp/clade-test-XXXXXX");
   if (mkdtemp(directory) == NULL) return 1;
@@ -186,7 +243,8 @@ int main(void) {
   snprintf(state_path, sizeof state_path, "%s/state", directory);
   if (setenv("CLADE_SOCKET", path, 1) != 0 || setenv("CLADE_TOKEN", "7f3a", 1) != 0) return 1;
   const struct CMUnitTest tests[] = {cmocka_unit_test(no_failed_allocation_is_lost),
-                                     cmocka_unit_test(one_report_survives_every_failed_allocation)};
+                                     cmocka_unit_test(one_report_survives_every_failed_allocation),
+                                     cmocka_unit_test(regions_arrive_whole_or_not_at_all)};
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   unlink(path);
   rmdir(state_path);
