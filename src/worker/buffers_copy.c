@@ -112,7 +112,10 @@ static void told_copy(void *ctx, const struct cl_event *ev, const struct cl_appe
 static int put_copy(struct cl_worker *w, const struct cl_copying *c, struct cl_err *e) {
   const struct cl_snapshot *n = cl_study_snapshot(w->study, c->snapshot);
   struct cl_event ev = {.kind = CL_EVENT_SAVED};
-  if (n == NULL || !n->usable) return 0;
+  if (n == NULL || !n->usable) { /* deleted while it was being written */
+    (void)cl_dir_remove(c->target, NULL);
+    return 0;
+  }
   ev.subject = n->trial;
   ev.attempt = n->attempt;
   ev.u.saved.step = n->step;
@@ -150,9 +153,8 @@ static void after(uv_work_t *work, int status) {
       settle(all, b);
       all->failures = 0;
       if (put_copy(w, c, &e) < 0) cl_worker_fail(w, &e);
-    } else {
-      cl_worker_say(w, b == NULL ? 0 : b->trial, "a state in memory could not be written to disk: %s",
-                    c->result.error.text);
+    } else if (b != NULL) { /* else it was deleted, and its memory may hold another one by now */
+      cl_worker_say(w, b->trial, "a state in memory could not be written to disk: %s", c->result.error.text);
       all->retry_us = cl_clock_monotonic_us() + RETRY_US;
       if (++all->failures >= TRIES_MAX) settle(all, b);
     }

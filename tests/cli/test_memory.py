@@ -1,0 +1,184 @@
+"""Populations whose states are regions of memory, from the command line, with real processes: states go through the memory of
+the engine, from engine to engine by copies, and survive kill -9 of engines and members. CLADE_EXE is the program, CLADE_CLIENT the
+directory of clade.py, CLADE_TEST_KILLS how often it is killed."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+from terminal import variables
+
+CLADE = os.environ['CLADE_EXE']
+MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'memory_member.py')
+SPEC = """
+study: theta
+program: ["{python}", "{member}", "{steps}"]
+metric: {{name: theta, goal: maximize}}
+hyperparameters:
+  - name: &x
+      range: [0.0, 1.0]
+search: {{method: random}}
+schedule: {{method: pbt, population: {n}, interval: 2, explore: perturb{more}}}
+parallel: {parallel}
+seed: 7
+"""
+
+
+def clade(directory, *words):
+    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
+                          env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+
+
+def start(directory, *words):
+    return subprocess.Popen([CLADE, *words], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+
+
+def write_spec(directory, n, parallel, steps, more=''):
+    with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
+        file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more))
+
+
+def events(directory):
+    """Every event as one flat dictionary: its fields, and `event`, `trial`, `args`."""
+    result = clade(directory, 'log', 'theta', '--all', '--json')
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
+
+
+def rows(directory):
+    return json.loads(clade(directory, 'list', 'trials', 'theta', '--all', '--json').stdout)
+
+
+def of_kind(log, name):
+    return [e for e in log if e['event'] == name]
+
+
+def check_loads(directory, log, n):
+    """Every state that a member loaded is the one of the snapshot that was decided on, with the score that was ranked."""
+    saved = {e['position']: e for e in of_kind(log, 'saved')}
+    scores = {(e['trial'], e['attempt'], e['step']): e['metrics'][0][2] for e in of_kind(log, 'reported')}
+    for trial in range(1, n + 1):
+        path = os.path.join(directory, 'clade.db.d', 'theta', str(trial), 'loads.txt')
+        lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
+        loads = [tuple(map(float, line.split())) for line in lines]
+        wanted = [saved[e['snapshot']] for e in of_kind(log, 'loaded') if e['trial'] == trial and not e.get('error')]
+        assert len(wanted) <= len(loads), (trial, wanted, loads)
+        for snapshot in wanted:
+            theta = scores[(snapshot['trial'], snapshot['attempt'], snapshot['step'])]
+            assert (snapshot['trial'], snapshot['step'], theta) in loads, (trial, snapshot, theta, loads)
+
+
+def memory_of(directory):
+    """Directories of buffers that the study's workers say they have."""
+    study = os.path.join(directory, 'clade.db.d', 'theta')
+    notes = [name for name in os.listdir(study) if name.endswith('.memory')]
+    return [open(os.path.join(study, name), encoding='utf-8').read().strip() for name in notes]
+
+
+def test_states_go_through_memory_in_the_same_process(directory):
+    write_spec(directory, 6, 6, 12, ', sync: true')
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory)
+    assert len(of_kind(log, 'exploited')) >= 3
+    assert len(of_kind(log, 'started')) == 6, 'a member was started again'
+    saved = of_kind(log, 'saved')
+    regions = [e for e in saved if e['way'] == 2]
+    assert regions and {e['way'] for e in saved} <= {2, 4}, saved
+    copies = {(e['trial'], e['path']) for e in saved if e['way'] == 4}
+    gone = {e['snapshot'] for e in of_kind(log, 'deleted')}
+    for e in regions:
+        assert (e['trial'], e['path']) in copies or e['position'] in gone, e
+    check_loads(directory, log, 6)
+    assert memory_of(directory) == []
+
+
+def test_slots_are_lent_through_memory_when_the_population_is_larger(directory):
+    write_spec(directory, 7, 2, 8, ', end: 8')
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '7 complete' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory)
+    assert len(of_kind(log, 'paused')) >= 7
+    check_loads(directory, log, 7)
+
+
+def test_two_engines_hand_over_states_by_copies(directory):
+    write_spec(directory, 8, 3, 24)
+    words = [['run', 'theta.yaml'], ['resume', 'theta', '--parallel', '3']]
+    engines = []
+    for command in words:
+        engines.append(start(directory, *command))
+        for _ in range(300):  # until it runs
+            if os.path.exists(os.path.join(directory, 'clade.db.d', 'theta', '1', 'attempt-1')):
+                break
+            time.sleep(0.1)
+    assert [engine.wait(timeout=90) for engine in engines] == [0, 0]
+    log = events(directory)
+    saved = {e['position']: e for e in of_kind(log, 'saved')}
+    assert [e for e in of_kind(log, 'loaded') if e['by'] != saved[e['snapshot']]['by']], 'nothing went across'
+    check_loads(directory, log, 8)
+    assert memory_of(directory) == []
+
+
+def test_a_deleted_study_leaves_no_memory(directory):
+    write_spec(directory, 4, 4, 400)
+    process = start(directory, 'run', 'theta.yaml')
+    study = os.path.join(directory, 'clade.db.d', 'theta')
+    for _ in range(300):
+        if os.path.isdir(study) and memory_of(directory):
+            break
+        time.sleep(0.1)
+    left = memory_of(directory)
+    for _ in range(2):  # the second one kills at once
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+    process.wait(timeout=60)
+    assert left and clade(directory, 'delete', 'theta', '--yes').returncode == 0
+    assert not any(map(os.path.exists, left)), left
+
+
+def kill_a_member(directory, round_):
+    study = os.path.join(directory, 'clade.db.d', 'theta')
+    for name in sorted(os.listdir(study))[round_ % 3:]:
+        try:
+            attempts = sorted(os.listdir(os.path.join(study, name)))
+            last = [a for a in attempts if a.startswith('attempt-')][-1]
+            with open(os.path.join(study, name, last, 'lock'), encoding='utf-8') as file:
+                holder = file.read().splitlines()[1].split()
+            with open('/proc/%s/stat' % holder[0], encoding='utf-8') as file:
+                start = file.read().rsplit(')', 1)[1].split()[19]
+            if start == holder[1]:
+                os.kill(int(holder[0]), signal.SIGKILL)
+                return
+        except (OSError, IndexError):
+            continue
+
+
+def test_population_in_memory_goes_on_after_kill_9_of_engines_and_members(directory):
+    rounds = int(os.environ.get('CLADE_TEST_KILLS', 8))
+    write_spec(directory, 5, 3, 10 * rounds // 4)
+    process = start(directory, 'run', 'theta.yaml')
+    memory = set()
+    for round_ in range(rounds):
+        time.sleep(0.3 + 0.037 * (round_ % 7))
+        if round_ % 2 == 1:
+            kill_a_member(directory, round_)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        memory.update(memory_of(directory))
+        process = start(directory, 'resume', 'theta')
+    assert process.wait(timeout=90) == 0
+    log = events(directory)
+    assert [row['state'] for row in rows(directory)] == ['COMPLETE'] * 5
+    check_loads(directory, log, 5)
+    assert memory and not any(map(os.path.exists, memory)), memory
+    assert clade(directory, 'check', 'theta').returncode == 0
+
+
+tap.run(globals())
