@@ -155,7 +155,8 @@ enum cl_worker_life {
 /* Does worker `number` of the study live, as seen from `host` and `boot` (cl_worker_here)? */
 enum cl_worker_life cl_worker_judge(const struct cl_study *s, int number, const char *host, const char *boot);
 
-/* Remove what workers of the study have left in shared memory: nobody will resume it. None of them may live. */
+/* Remove what workers of the study have left in shared memory: nobody will resume it. None of them may live.
+ */
 void cl_worker_forget_memory(const struct cl_study *s);
 
 /* Workers that have not left and are not dead; those of other hosts are taken for alive. CLADE_EIO. */
