@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +67,7 @@ static int copy_entry(int from, int to, const char *name, int depth, struct cl_e
 
 /* Entries of the open directory `from` into the open directory `to`. */
 static int copy_all(int from, int to, int depth, struct cl_err *e) {
+  assert(from >= 0 && to >= 0 && depth >= 0);
   if (depth > DEPTH_MAX) return CL_FAIL(e, CLADE_ELIMIT, "directories are nested deeper than %d", DEPTH_MAX);
   int own = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = own < 0 ? NULL : fdopendir(own);
@@ -84,6 +86,7 @@ static int copy_all(int from, int to, int depth, struct cl_err *e) {
 }
 
 int cl_dir_copy(const char *from, const char *to, struct cl_err *e) {
+  assert(from != NULL && to != NULL && strcmp(from, to) != 0);
   if (mkdir(to, 0777) < 0)
     return CL_FAIL_CAUSE(e, errno == EEXIST ? CLADE_EEXISTS : CLADE_EIO, errno, "cannot create '%s': %s", to,
                          strerror(errno));

@@ -111,6 +111,7 @@ struct sweep {
 };
 
 static void add_victim(struct sweep *w, const struct cl_snapshot *n) {
+  assert(n->usable && n->pins == 0);
   w->gone[w->n_gone++] = (struct victim){n->trial, n->position};
   if (cl_snapshot_is_durable(n)) w->bytes -= n->bytes;
 }
@@ -128,6 +129,7 @@ static void sweep_needless(struct cl_collection *c, struct sweep *w, const struc
   size_t kept = 0;
   for (size_t i = 0; i < c->n; i++) {
     const struct cl_snapshot *n = cl_study_snapshot(w->s, c->live[i]);
+    assert(n != NULL && n->way != CL_WAY_FORK);
     bool pinned = false;
     if (!n->usable) continue;
     const struct need *why = find_reason(w, needs, n, &pinned);
@@ -144,6 +146,7 @@ static void sweep_needless(struct cl_collection *c, struct sweep *w, const struc
 static size_t find_lowest(const struct cl_study *s, const struct need *ended, size_t n) {
   const struct cl_objective *o = &cl_study_settings(s)->objectives[0];
   size_t lowest = 0;
+  assert(n > 0);
   for (size_t i = 1; i < n; i++)
     if (cl_objective_better(o, cl_study_trial(s, ended[lowest].trial)->value,
                             cl_study_trial(s, ended[i].trial)->value))
@@ -158,7 +161,7 @@ static void sweep_ended(struct sweep *w) {
     const struct cl_snapshot *n = cl_study_snapshot(w->s, w->ended[i].snapshot);
     const struct cl_snapshot *original = cl_study_original(w->s, n);
     add_victim(w, n);
-    if (original != NULL && original->usable) add_victim(w, original);
+    if (original != NULL && original->usable && original->pins == 0) add_victim(w, original);
     w->ended[i] = w->ended[--w->n_ended];
   }
 }
@@ -178,6 +181,7 @@ static int put_victims(const struct sweep *w, int (*put)(void *ctx, struct cl_ev
   if (w->n_gone > 0) qsort(w->gone, w->n_gone, sizeof *w->gone, compare_victims);
   for (size_t i = 0; i < w->n_gone; i++) {
     int64_t trial = w->gone[i].trial;
+    assert(w->gone[i].snapshot > 0);
     bool follows = i > 0 && w->gone[i - 1].trial == trial;
     struct cl_event ev = {.kind = CL_EVENT_DELETED,
                           .subject = trial,

@@ -93,6 +93,7 @@ static bool is_idle(int state) {
 
 static int leave(struct cl_members *m, uint32_t i, struct cl_err *e) {
   const struct cl_member *a = &m->items[i];
+  assert(m->n_loading >= a->loading && m->n_voided >= a->voided);
   m->n_loading -= a->loading;
   m->n_voided -= a->voided;
   if (a->state == CL_MEMBER_TRAINS) return count_at(m, a->rung, -1, e);
@@ -332,6 +333,7 @@ static int take_back(struct cl_members *m, uint32_t i, const struct cl_event *ev
   json_decref(args);
   CL_TRY(ban(m, snapshot, e));
   if (a->exploit == 0 || a->exploit != ev->u.voided.change) return 0;
+  assert(a->before_rung >= 1 && a->rung >= 1);
   cl_population_restore(&m->population, i);
   if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
   a->rung = a->before_rung;

@@ -31,6 +31,7 @@ static void after(uv_work_t *work, int status) {
   struct cl_worker *w = r->worker;
   (void)status;
   w->removing -= r->bytes;
+  assert(r->bytes >= 0 && w->removing >= 0);
   destroy(r);
   cl_worker_let_go(w);
 }
@@ -72,6 +73,7 @@ static bool is_saved_again(const struct cl_worker *w, const struct cl_snapshot *
 
 int cl_worker_unlink(struct cl_worker *w, int64_t snapshot) {
   const struct cl_snapshot *n = cl_study_snapshot(w->study, snapshot);
+  assert(n == NULL || !n->usable);
   if (n == NULL || !is_here(w, n) || is_saved_again(w, n)) return 0;
   struct removal *r = cl_alloc(sizeof *r);
   return r == NULL ? CLADE_ENOMEM : begin(w, r, add(r, w, n));

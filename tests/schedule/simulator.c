@@ -177,7 +177,7 @@ static void load(struct simulator *s, const struct cl_trial *t, int64_t snapshot
   const struct cl_snapshot *n = cl_study_snapshot(simulator_study(s), snapshot);
   s->theta[t->number] = s->step[t->number] = 0;
   if (snapshot == 0) return;
-  assert_non_null(n);
+  assert_true(n != NULL && n->usable); /* collection leaves what may still be loaded */
   for (int64_t i = s->newest_saved[n->trial]; i > 0; i = s->saved[i - 1].before) {
     const struct simulator_saved *v = &s->saved[i - 1];
     if (v->attempt != n->attempt || v->step != n->step || v->theta != n->rollup.last) continue;

@@ -1,0 +1,98 @@
+/* Directories are copied whole, or not at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+struct place {
+  char directory[64], path[3][200];
+};
+
+static char *at(struct place *p, int i, const char *name) {
+  (void)snprintf(p->path[i], sizeof p->path[i], "%s/%s", p->directory, name);
+  return p->path[i];
+}
+
+static void write_text(struct place *p, const char *name, const char *text) {
+  assert_int_equal(cl_file_write(at(p, 0, name), text, strlen(text), false, NULL), 0);
+}
+
+static void assert_text(struct place *p, const char *name, const char *text) {
+  char *found = NULL;
+  assert_int_equal(cl_file_read(at(p, 0, name), 100000, &found, NULL, NULL), 0);
+  assert_string_equal(found, text);
+  cl_free(found);
+}
+
+static struct place begin(void) {
+  struct place p = {.directory = "/tmp/clade-copy-XXXXXX"};
+  assert_non_null(mkdtemp(p.directory));
+  assert_int_equal(cl_dir_create(at(&p, 0, "from/deep/er"), NULL), 0);
+  write_text(&p, "from/weights", "2.385");
+  write_text(&p, "from/deep/er/momentum", "0.375");
+  assert_int_equal(chmod(at(&p, 0, "from/weights"), 0640), 0);
+  assert_int_equal(symlink("weights", at(&p, 0, "from/newest")), 0);
+  return p;
+}
+
+static void end(struct place *p) {
+  assert_int_equal(cl_dir_remove(p->directory, NULL), 0);
+}
+
+static void all_that_is_in_it_is_copied(void **state) {
+  (void)state;
+  struct place p = begin();
+  struct stat st;
+  char target[20];
+  assert_int_equal(cl_dir_copy(at(&p, 0, "from"), at(&p, 1, "to"), NULL), 0);
+  assert_text(&p, "to/weights", "2.385");
+  assert_text(&p, "to/deep/er/momentum", "0.375");
+  assert_int_equal(stat(at(&p, 0, "to/weights"), &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0640);
+  assert_int_equal(readlink(at(&p, 0, "to/newest"), target, sizeof target), 7);
+  assert_memory_equal(target, "weights", 7);
+  end(&p);
+}
+
+static void what_exists_is_not_touched(void **state) {
+  (void)state;
+  struct place p = begin();
+  struct cl_err e = {0};
+  assert_int_equal(cl_dir_create(at(&p, 0, "to"), NULL), 0);
+  write_text(&p, "to/mine", "17");
+  assert_int_equal(cl_dir_copy(at(&p, 0, "from"), at(&p, 1, "to"), &e), CLADE_EEXISTS);
+  assert_text(&p, "to/mine", "17");
+  assert_false(cl_path_exists(at(&p, 0, "to/weights")));
+  end(&p);
+}
+
+static void nothing_is_left_of_a_copy_that_fails(void **state) {
+  (void)state;
+  struct place p = begin();
+  struct cl_err e = {0};
+  assert_int_equal(cl_dir_copy(at(&p, 0, "nowhere"), at(&p, 1, "to"), &e), CLADE_EIO);
+  assert_false(cl_path_exists(at(&p, 0, "to")));
+  char name[200] = "from";
+  for (int i = 0; i < 34; i++) (void)strncat(name, "/d", sizeof name - strlen(name) - 1);
+  assert_int_equal(cl_dir_create(at(&p, 0, name), NULL), 0);
+  assert_int_equal(cl_dir_copy(at(&p, 0, "from"), at(&p, 1, "to"), &e), CLADE_ELIMIT);
+  assert_false(cl_path_exists(at(&p, 0, "to")));
+  end(&p);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(all_that_is_in_it_is_copied),
+                                     cmocka_unit_test(what_exists_is_not_touched),
+                                     cmocka_unit_test(nothing_is_left_of_a_copy_that_fails)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
