@@ -112,13 +112,14 @@ static bool report(struct bench *b, int64_t trial) {
   double step = loads ? cl_study_snapshot(b->study, h->source)->step + 1 : isnan(h->step) ? 1 : h->step + 1;
   double score = (double)(cl_mix64((uint64_t)(trial * 8 + (int64_t)step)) >> 11) * 0x1p-53 + step;
   struct cl_event ev;
-  if ((!loads && h->step >= h->until) || step > RUNGS) return false;
-  if (cl_head_wants_load(h)) {
+  if (!loads && (h->step >= h->until || step > RUNGS)) return false;
+  if (loads) {
     ev = (struct cl_event){.kind = CL_EVENT_LOADED, .subject = trial, .attempt = 1};
     ev.u.loaded.change = h->load;
     ev.u.loaded.snapshot = h->source;
     apply(b, &ev);
   }
+  if (step > RUNGS) return true;
   ev = (struct cl_event){.kind = CL_EVENT_SAVED, .subject = trial, .attempt = 1};
   ev.u.saved.step = step;
   ev.u.saved.way = CL_WAY_DIRECTORY;
