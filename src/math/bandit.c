@@ -194,7 +194,7 @@ static void draw_start(struct search *s, struct cl_rng *r) {
 /* room: 7 rows of d + c with the context. */
 static int search_best(struct search *s, double context, struct cl_rng *r, double *room, double *ret,
                        struct cl_err *e) {
-  size_t width = (size_t)(s->data.points.d + s->bandit->c);
+  size_t width = (size_t)s->data.points.d + (size_t)s->bandit->c;
   double *lo = room, *hi = lo + width, *at = hi + width, *best = at + width, highest = -INFINITY;
   s->x = best + width;
   s->mean = s->x + width;
@@ -249,7 +249,7 @@ int cl_bandit_choose(const struct cl_bandit *b, double time, double context, str
                      struct cl_bandit_view *ret_view, struct cl_err *e) {
   if (b->n < CL_BANDIT_ROWS_MIN) return CLADE_EMPTY;
   struct frame f = {.d = b->d + 1, .c = b->c};
-  size_t n = b->n < CL_BANDIT_ROWS_MAX ? b->n : CL_BANDIT_ROWS_MAX, width = (size_t)(f.d + f.c);
+  size_t n = b->n < CL_BANDIT_ROWS_MAX ? b->n : CL_BANDIT_ROWS_MAX, width = (size_t)f.d + (size_t)f.c;
   size_t rows = n + b->n_pending;
   double *room = cl_alloc_array(rows * (width + 1) + n + 7 * width, sizeof *room);
   if (room == NULL) return CL_FAIL_NOMEM(e);

@@ -76,8 +76,9 @@ bool cl_cholesky(const struct cl_numerics *m, size_t n, double *a, double *diago
   mean /= (double)n;
   if (!isfinite(mean)) return false;
   if (factor(m, n, a)) return true;
-  for (double jitter = 1e-10; jitter < 2e-4; jitter *= 10) {
-    put_back(n, a, diagonal, jitter * mean);
+  double jitter = 1e-10 * mean;
+  for (int k = 0; k < 7; k++, jitter *= 10) { /* up to 1e-4 */
+    put_back(n, a, diagonal, jitter);
     if (factor(m, n, a)) return true;
   }
   return false;

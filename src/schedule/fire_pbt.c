@@ -69,6 +69,7 @@ static const char *role_name(enum role r) {
 /* Curves. */
 
 static int add_point(struct curve *c, double y, struct cl_err *e) {
+  assert(c->n <= POINTS_MAX);
   if (!isfinite(y)) return 0;
   if (c->n == POINTS_MAX) {
     memmove(c->y, c->y + 1, (POINTS_MAX - 1) * sizeof *c->y);
@@ -131,6 +132,7 @@ static bool is_evaluating(const struct fire *s, const struct fire_member *a) {
 
 /* What the evaluator has found out about its state, if that member still has it. */
 static int end_evaluation(struct fire *s, struct fire_member *a, int32_t rung, struct cl_err *e) {
+  assert((a->parent == NOBODY) == (a->child == NOBODY));
   struct fire_member *parent = a->parent == NOBODY ? NULL : &s->items[a->parent];
   if (parent != NULL && parent->life == a->parent_life) {
     CL_TRY(copy_curve(&parent->evaluation, &a->curve, e));
@@ -160,6 +162,7 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   double sign = cl_objective_sign(&s->rulings.env->settings->objectives[0]);
   struct fire_member *a = &s->items[member];
   enum role role = role_of(s, member);
+  assert(member < s->n);
   int32_t rung = (int32_t)number_of(args, "rung");
   a->ruled = rung;
   CL_TRY(add_point(&a->curve, sign * number_of(args, "own"), e));
@@ -223,6 +226,7 @@ static const struct cl_evaluation *truncate(struct fire *s, size_t member, int32
   const struct cl_population *p = &s->rulings.members.population;
   struct cl_rng r = cl_ruling_stream(&s->rulings, CL_RNG_EXPLOIT, member);
   size_t ranked = 0, above = 0, able = 0;
+  assert(member >= from && member < from + n);
   if (isnan(values[member])) return NULL;
   for (size_t i = from; i < from + n; i++) {
     if (isnan(values[i])) continue;
@@ -392,6 +396,7 @@ static int take_state(struct fire *s, const char *rule, size_t member, const str
     x->used[i] = 1;
   }
   cl_explore_keep_held(x, study, t);
+  assert(take->state != NULL && take->state->snapshot != 0);
   taken.values = x->values;
   CL_TRY(cl_ruling_take_over(&s->rulings, rule, member, own, NULL, &taken, ret, e));
   return end(s, member, ret, e);
@@ -450,6 +455,7 @@ static int judge_evaluator(struct fire *s, size_t member, const struct cl_evalua
 static int judge_fire(struct cl_rulings *r, size_t member, const struct cl_evaluation *own,
                       struct cl_event *ret, struct cl_err *e) {
   struct fire *s = (struct fire *)r;
+  assert(s->n == r->members.n);
   if (cl_grow(&s->room, &s->cap_room, s->n + 1, sizeof *s->room) < 0) return CL_FAIL_NOMEM(e);
   return role_of(s, member) == EVALUATOR ? judge_evaluator(s, member, own, ret, e)
                                          : judge_part(s, member, own, ret, e);
@@ -490,6 +496,7 @@ static int fire_init(void *st, const struct cl_schedule_env *env, struct cl_err 
   if (evaluators == 0) evaluators = (n + 2) / 4;
   s->n_first = (n - evaluators + 1) / 2;
   s->n_second = n - evaluators - s->n_first;
+  assert(s->n_first >= 2 && s->n_second >= 2);
   s->quantile = cl_options_number(o, "quantile");
   s->age_max = (int)cl_options_number(o, "max_evaluation");
   s->explore.rule = CL_EXPLORE_BOTH;

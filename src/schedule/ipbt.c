@@ -57,7 +57,7 @@ static bool is_reserved(const struct cl_hyperparameter *h) {
 /* Events. */
 
 static size_t width_of(const struct ipbt *s) {
-  return (size_t)(s->rewards.d + s->rewards.c);
+  return (size_t)s->rewards.d + (size_t)s->rewards.c;
 }
 
 /* Coordinates of values; those of reserved ones say nothing. */
@@ -97,6 +97,7 @@ static double number_of(const json_t *args, const char *key) {
 static int note_best(struct ipbt *s, int32_t rung, double score, struct cl_err *e) {
   if (rung <= s->begun || !isfinite(score)) return 0;
   size_t at = (size_t)(rung - s->begun - 1);
+  assert(s->n_best <= at + 1 || s->best != NULL);
   if (cl_grow(&s->best, &s->cap_best, at + 1, sizeof *s->best) < 0) return CL_FAIL_NOMEM(e);
   while (s->n_best <= at) s->best[s->n_best++] = -INFINITY;
   s->best[at] = fmax(s->best[at], score);
@@ -163,6 +164,7 @@ static bool is_worth_it(const struct ipbt *s, int32_t rung) {
 
 static void write_restart(struct ipbt *s, int32_t rung, int fails, struct cl_event *ret) {
   const struct cl_study_head *h = cl_study_head(s->rulings.env->study);
+  assert(rung > s->begun);
   *ret = (struct cl_event){
       .kind = CL_EVENT_CHOSEN, .seen = h->version, .as_of = h->position, .cause = s->rulings.cause};
   cl_text_clear(&s->what);
@@ -221,6 +223,7 @@ static int is_in_half(struct ipbt *s, size_t member, uint32_t question, bool *re
   if (cl_grow(&s->order, &s->cap_order, n, sizeof *s->order) < 0) return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < n; i++) s->order[i] = (uint32_t)i;
   cl_rng_shuffle(&r, s->order, n);
+  assert(member < n);
   *ret = false;
   for (size_t i = 0; i < n / 2; i++) *ret = *ret || s->order[i] == member;
   return 0;
@@ -339,6 +342,7 @@ static int restart(struct ipbt *s, size_t member, const struct cl_evaluation *ow
   struct cl_bandit_view view = {0};
   struct cl_takeover take = {.state = find_state(s, member, own, &take.donor)};
   bool fresh, drawn;
+  assert(own->rung == s->begun && s->origins.era > 0);
   CL_TRY(is_in_half(s, member, 0, &fresh, e));
   CL_TRY(is_in_half(s, member, 1, &drawn, e));
   if (take.state == NULL && cl_ruling_is_dead(r, member)) return CLADE_EMPTY;

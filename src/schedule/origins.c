@@ -37,6 +37,7 @@ int cl_origins_begin(struct cl_origins *o, size_t member, const double *point, s
 
 void cl_origins_score(struct cl_origins *o, size_t member, double score) {
   if (member >= o->n || !isfinite(score)) return;
+  assert(o->items[member].of < o->n);
   struct cl_origin *from = &o->items[o->items[member].of];
   if (score > from->best) from->best = score;
 }
@@ -64,6 +65,7 @@ int cl_origins_restart(struct cl_origins *o, struct cl_err *e) {
 
 void cl_origins_score_last(struct cl_origins *o, size_t member, double score) {
   if (member >= o->n || o->n_past < o->n || !isfinite(score)) return;
+  assert(o->items[member].of_last < o->n);
   struct cl_tried *row = &o->past[o->n_past - o->n + o->items[member].of_last];
   if (score > row->reward) row->reward = score; /* NaN stays */
 }

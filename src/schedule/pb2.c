@@ -41,7 +41,7 @@ static bool is_given(const struct pb2 *s, const struct cl_trial *t, int i) {
 
 static int fix(struct pb2 *s, const struct cl_trial *t, struct cl_err *e) {
   const struct cl_rewards *w = &s->rewards;
-  size_t width = (size_t)(w->d + w->c);
+  size_t width = (size_t)w->d + (size_t)w->c;
   if (cl_grow(&s->point, &s->cap_point, width + 1, sizeof *s->point) < 0 ||
       cl_grow(&s->fixed, &s->cap_fixed, width + 1, sizeof *s->fixed) < 0)
     return CL_FAIL_NOMEM(e);
@@ -56,6 +56,7 @@ static int fix(struct pb2 *s, const struct cl_trial *t, struct cl_err *e) {
 /* The chosen point as values. What the model does not know stays the donor's. */
 static void decode(struct pb2 *s) {
   const struct cl_rewards *w = &s->rewards;
+  assert(s->cap_point >= (size_t)w->d + (size_t)w->c);
   const struct cl_space *space = cl_study_space(s->rulings.env->study);
   struct cl_explore *x = &s->explore;
   for (int k = 0; k < w->d; k++)
@@ -92,6 +93,7 @@ static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *o
   CL_TRY(fix(s, t, e));
   CL_TRY(cl_rewards_rows(w, member, own, &b.rows, &b.n, e));
   s->n_pending = cl_rewards_pending(w, member, s->pending);
+  assert(s->n_pending <= CL_PENDING_MAX);
   b.fixed = s->fixed;
   b.pending = s->pending;
   b.n_pending = s->n_pending;

@@ -10,7 +10,7 @@
 enum { KEPT = 2 * CL_BANDIT_ROWS_MAX }; /* then the older half is dropped */
 
 static size_t width_of(const struct cl_rewards *w) {
-  return (size_t)(w->d + w->c);
+  return (size_t)w->d + (size_t)w->c;
 }
 
 /* Coordinates. */
