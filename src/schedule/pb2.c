@@ -133,8 +133,15 @@ static void describe_number(struct cl_text *args, const char *key, double x) {
 static void describe(struct pb2 *s) {
   struct cl_text *args = &s->rulings.args;
   const struct cl_bandit_view *v = &s->view;
-  cl_explore_describe(&s->explore, cl_study_space(s->rulings.env->study), args);
-  if (!s->modelled) return;
+  const struct cl_space *space = cl_study_space(s->rulings.env->study);
+  if (!s->modelled) {
+    cl_explore_describe(&s->explore, space, args);
+    return;
+  }
+  cl_text_add(args, ", \"explore\": {\"rule\": \"model\"");
+  for (int i = 0; i < space->n; i++)
+    if (isnan(s->explore.used[i])) cl_text_format(args, ", \"%d\": \"redraw\"", space->items[i].id);
+  cl_text_add(args, "}");
   cl_text_format(args, ", \"model\": {\"rows\": %zu, \"pending\": %zu", v->rows, s->n_pending);
   describe_number(args, "kappa", v->kappa);
   describe_number(args, "mean", v->mean);
