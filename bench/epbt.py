@@ -3,7 +3,7 @@ fixed values. Usage: epbt.py CLADE DIGITS DIGITS_TEST [--seeds A-B]
 
 Every arm has as many members, updates and initial values of learning rate and momentum as the others, and is seeded alike; the
 winner is chosen by validation accuracy, then measured once on the test part. A seed chooses the images, their wrong labels, the
-initial weights and the initial values. Seeds 1-5 served to choose SETUP and the options of ARMS (four sets each for PBT and for EPBT);
+initial weights and the initial values. Seeds 1-5 served to choose SETUP and the options of ARMS (five sets for EPBT, four for PBT);
 results are of others.
 """
 import argparse
