@@ -278,7 +278,8 @@ static void add_circumstances(struct cl_cli *cli, const struct cl_cli_compare *c
     }
   clade_text_add(t, "test set seen ");
   for (size_t m = 0; m < r->n_methods; m++) {
-    clade_text_format(t, "%s%" PRId64 " times (", m > 0 ? ", " : "", r->methods[m].assessments);
+    clade_text_format(t, "%s%" PRId64 " time%s (", m > 0 ? ", " : "", r->methods[m].assessments,
+                      r->methods[m].assessments == 1 ? "" : "s");
     cl_view_add_safe(t, c->sides[m].name, &cli->out);
     clade_text_add_char(t, ')');
   }
