@@ -81,9 +81,9 @@ static int make_room(struct importing *in, struct cl_err *e) {
 /* The next line without its end, valid until the next call; null at the end of the file. */
 static int next_line(struct importing *in, char **ret, size_t *ret_n, struct cl_err *e) {
   for (;;) {
-    char *begin = in->bytes + in->from;
     char *end = in->looked < in->until ? memchr(in->bytes + in->looked, '\n', in->until - in->looked) : NULL;
     if (end != NULL) {
+      char *begin = in->bytes + in->from;
       in->line++;
       in->from = in->looked = (size_t)(end - in->bytes) + 1;
       *ret = begin;
