@@ -120,6 +120,7 @@ int clade_schedule_load(const char *path, struct clade_schedule **ret, struct cl
 
 int clade_schedule_write(const struct clade_schedule *s, enum clade_schedule_form form,
                          struct clade_text *ret, struct cl_err *e) {
+  if (s == NULL || ret == NULL) return CL_FAIL(e, CLADE_EINVAL, "no schedule, or no place for its text");
   const struct cl_timetable *t = &((const struct result *)s)->table;
   struct cl_text text = {0};
   int status = 0;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 const char *clade_error_name(int status) {
   if (status == 0) return "OK";
   if (status > 0) return "news";
@@ -28,13 +30,18 @@ const char *clade_error_text(int status) {
   }
 }
 
-/* Cut an over-long sentence before a UTF-8 sequence that would be split. */
-static void cut_at_character(char *text, size_t size) {
+/* A sentence is UTF-8 whatever it quotes: bytes that are none, and a sequence that was cut at the end, become
+ * '?'. */
+static void mend_characters(char *text) {
   size_t n = strlen(text);
-  if (n + 1 < size) return;
-  while (n > 0 && ((unsigned char)text[n - 1] & 0xC0) == 0x80) n--;
-  if (n > 0 && (unsigned char)text[n - 1] >= 0xC0) n--;
-  text[n] = '\0';
+  if (cl_text_is_utf8(text, n)) return;
+  for (size_t i = 0; i < n;) {
+    size_t length = 1;
+    while (length < 4 && i + length <= n && !cl_text_is_utf8(text + i, length)) length++;
+    bool whole = i + length <= n && cl_text_is_utf8(text + i, length);
+    if (!whole) text[i] = '?';
+    i += whole ? length : 1;
+  }
 }
 
 int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line, const char *format, ...) {
@@ -44,7 +51,7 @@ int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line
   va_start(args, format);
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  cut_at_character(text, sizeof text);
+  mend_characters(text);
   e->code = code;
   e->cause = cause;
   e->file = file;

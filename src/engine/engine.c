@@ -37,7 +37,9 @@ static void add_attention(struct cl_engine *g, int64_t number) {
   (void)cl_attention_add(&g->attention, study_of(g), number, &g->failure);
 }
 
-/* How much disk a population takes is known with its first state. */
+#define BILL_LEAST_MIB 256.0 /* without a limit that somebody typed */
+
+/* How much disk a population takes is known with its first state. Little of it is not worth a word. */
 static void say_bill(struct cl_engine *g) {
   const struct cl_study *s = study_of(g);
   const struct cl_settings *settings = cl_study_settings(s);
@@ -47,6 +49,7 @@ static void say_bill(struct cl_engine *g) {
   int64_t most = 2 * settings->trials + cl_study_slots(s);
   if (disk.n != 1 || settings->schedule == NULL || g->options.say == NULL || g->said_bill) return;
   g->said_bill = true;
+  if (bound <= 0 && mib * (double)most < BILL_LEAST_MIB) return;
   if (bound <= 0)
     (void)snprintf(
         text, sizeof text,

@@ -296,6 +296,10 @@ static int compare_one(void *ctx, const struct cl_event *ev) {
   while (c->at < c->n && c->events[c->at].position == 0) c->at++;
   if (c->at == c->n) return CLADE_STOP;
   struct cl_event mine = c->events[c->at++], found = *ev;
+  if (mine.kind != found.kind) { /* somebody else's */
+    c->differs = true;
+    return CLADE_STOP;
+  }
   if (mine.kind == CL_EVENT_REPORTED) { /* the lists may be in another order: the identity is enough */
     mine.u.reported.metrics = found.u.reported.metrics;
   }

@@ -215,6 +215,7 @@ static void readers_say_what_is_not_there(void **state) {
   struct clade_curve curve = {0};
   struct clade_reason *reason = NULL;
   struct clade_schedule *schedule = NULL;
+  struct clade_lineage *lineage = NULL;
   struct clade_reader *reader = NULL;
   struct clade_table *table = NULL;
   int64_t *trials = NULL, none = 17;
@@ -224,6 +225,7 @@ static void readers_say_what_is_not_there(void **state) {
   expect(clade_curve_read(f->reader, 17, NULL, &curve, &e), CLADE_ENOTFOUND);
   expect(clade_reason_read(f->reader, 17, false, &reason, &e), CLADE_ENOTFOUND);
   expect(clade_schedule_read(f->reader, 17, &schedule, &e), CLADE_ENOTFOUND);
+  expect(clade_lineage_read(f->reader, 17, &lineage, &e), CLADE_ENOTFOUND);
   expect(clade_schedule_load("/nowhere/schedule.yaml", &schedule, &e), CLADE_ENOTFOUND);
   expect(clade_best_write(f->reader, 17, "/nowhere/spec.yaml", NULL, &e), CLADE_ENOTFOUND);
   assert_int_equal(clade_reader_open(f->store, "s/1-17", &reader, NULL), 0);
@@ -296,10 +298,12 @@ static void readers_say_what_makes_no_sense(void **state) {
 
 static void a_trial_that_only_waits_has_no_schedule(void **state) {
   struct fixture *f = *state;
+  struct clade_lineage *lineage = NULL;
   struct clade_schedule *schedule = NULL;
   assert_int_equal(clade_study_enqueue(f->study, NULL, 0, NULL, NULL), 0);
   assert_int_equal(clade_reader_follow(f->reader, NULL, NULL), 0);
   expect(clade_schedule_read(f->reader, 4, &schedule, &e), CLADE_EINVAL);
+  expect(clade_lineage_read(f->reader, 4, &lineage, &e), CLADE_EINVAL);
 }
 
 static void files_that_cannot_be_used_are_refused(void **state) {

@@ -37,6 +37,13 @@ static void long_sentences_are_cut_at_a_character(void **state) {
   assert_int_equal(strlen(e.text) % 2, 1);
 }
 
+static void what_is_no_text_is_not_quoted(void **state) {
+  (void)state;
+  struct cl_err e = {0};
+  (void)CL_FAIL(&e, CLADE_EIO, "near '%s': %s", "\xc3\xa9\xe2\x82", "\xff!");
+  assert_string_equal(e.text, "near '\xc3\xa9?\?': ?!");
+}
+
 static void an_error_may_quote_itself(void **state) {
   (void)state;
   struct cl_err e = {0};
@@ -50,6 +57,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_code_has_a_name_and_a_sentence),
                                      cmocka_unit_test(a_prefix_keeps_code_and_sentence),
                                      cmocka_unit_test(long_sentences_are_cut_at_a_character),
+                                     cmocka_unit_test(what_is_no_text_is_not_quoted),
                                      cmocka_unit_test(an_error_may_quote_itself)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

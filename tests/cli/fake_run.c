@@ -84,6 +84,7 @@ static void finish_trial(struct script *s, int64_t trial) {
 static void fill_result(const struct script *s, const char *reason, struct clade_run_result *ret) {
   (void)snprintf(ret->study, sizeof ret->study, "%s", s->study);
   (void)snprintf(ret->store, sizeof ret->store, "/nowhere/clade.db");
+  (void)snprintf(ret->store_shown, sizeof ret->store_shown, "%s", ret->store);
   ret->reason = reason;
   ret->trials = s->trials;
   ret->results = s->p.results;
