@@ -236,6 +236,46 @@ static void regions_arrive_whole_or_not_at_all(void **state) {
   rmdir(state_path);
 }
 
+/* What needs memory and no answer of the worker. */
+static int prepare(clade_trainer *t, double *weights) {
+  int status = clade_trainer_state(t, "weights", weights, sizeof *weights);
+  if (status < 0) return status;
+  return clade_trainer_tag(t, "kept", "2.385");
+}
+
+static void regions_and_tags_without_memory_say_so(void **state) {
+  (void)state;
+  char tags[160];
+  double weights = 0;
+  snprintf(tags, sizeof tags, "%s/tags", directory);
+  assert_int_equal(setenv("CLADE_DIR", directory, 1), 0);
+  FAULT_LOOP(n) {
+    struct peer peer = {.loaded = true};
+    pthread_t thread = start_peer(&peer);
+    clade_trainer *t = NULL;
+    int status = clade_trainer_open(0, NULL, NULL, &t);
+    if (status == 0) status = prepare(t, &weights); /* clade_trainer_state, clade_trainer_tag */
+    assert_int_equal(status, cl_fault_happened() ? CLADE_ENOMEM : 0);
+    clade_trainer_close(t);
+    stop_peer(thread);
+  }
+  unlink(tags);
+}
+
+static void a_tag_that_cannot_be_written_says_where(void **state) {
+  (void)state;
+  struct peer peer = {.loaded = true};
+  pthread_t thread = start_peer(&peer);
+  clade_trainer *t = NULL;
+  assert_int_equal(setenv("CLADE_DIR", "/nowhere", 1), 0);
+  assert_int_equal(clade_trainer_open(0, NULL, NULL, &t), 0);
+  assert_int_equal(clade_trainer_tag(t, "kept", NULL), CLADE_EIO);
+  assert_non_null(strstr(clade_trainer_errmsg(t), "/nowhere/tags"));
+  clade_trainer_close(t);
+  unsetenv("CLADE_DIR");
+  stop_peer(thread);
+}
+
 int main(void) {
   snprintf(directory, sizeof directory, "/tmp/clade-test-XXXXXX");
   if (mkdtemp(directory) == NULL) return 1;
@@ -244,7 +284,9 @@ int main(void) {
   if (setenv("CLADE_SOCKET", path, 1) != 0 || setenv("CLADE_TOKEN", "7f3a", 1) != 0) return 1;
   const struct CMUnitTest tests[] = {cmocka_unit_test(no_failed_allocation_is_lost),
                                      cmocka_unit_test(one_report_survives_every_failed_allocation),
-                                     cmocka_unit_test(regions_arrive_whole_or_not_at_all)};
+                                     cmocka_unit_test(regions_arrive_whole_or_not_at_all),
+                                     cmocka_unit_test(regions_and_tags_without_memory_say_so),
+                                     cmocka_unit_test(a_tag_that_cannot_be_written_says_where)};
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   unlink(path);
   rmdir(state_path);

@@ -157,6 +157,25 @@ static int refuse(void *ctx, const char *directory) {
   return strcmp(directory, (const char *)ctx) == 0 ? 3 : 0;
 }
 
+static void a_region_has_a_name_memory_and_comes_before_start(void **state) {
+  (void)state;
+  static double many[1025];
+  char name[8];
+  assert_int_equal(clade_trainer_state(NULL, "weights", many, 8), CLADE_EINVAL);
+  assert_int_equal(clade_trainer_state(t, "", many, 8), CLADE_EINVAL);
+  assert_int_equal(clade_trainer_state(t, "a\nb", many, 8), CLADE_EINVAL);
+  assert_int_equal(clade_trainer_state(t, "weights", NULL, 8), CLADE_EINVAL);
+  assert_int_equal(clade_trainer_state(t, "weights", many, 0), CLADE_EINVAL);
+  for (int i = 0; i < 1024; i++) {
+    (void)snprintf(name, sizeof name, "r%d", i);
+    assert_int_equal(clade_trainer_state(t, name, &many[i], sizeof many[i]), 0);
+  }
+  assert_int_equal(clade_trainer_state(t, "r385", many, 8), CLADE_EINVAL); /* there already */
+  assert_int_equal(clade_trainer_state(t, "one more", &many[1024], 8), CLADE_ELIMIT);
+  assert_int_equal(clade_trainer_start(t), 0);
+  assert_int_equal(clade_trainer_state(t, "late", &many[1024], 8), CLADE_EINVAL);
+}
+
 static void a_state_that_cannot_be_loaded_by_hand_is_an_error(void **state) {
   (void)state;
   char bad[] = "/bad";
@@ -179,6 +198,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_metric_that_cannot_be_sent_is_the_error_of_its_report, begin, finish),
       cmocka_unit_test_setup_teardown(values_can_be_listed, begin, finish),
       cmocka_unit_test_setup_teardown(what_the_environment_says_is_known, begin, finish),
+      cmocka_unit_test_setup_teardown(a_region_has_a_name_memory_and_comes_before_start, begin, finish),
       cmocka_unit_test_setup_teardown(a_state_that_cannot_be_loaded_by_hand_is_an_error, begin, finish)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
