@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/utf8.h"
 
 const char *clade_error_name(int status) {
   if (status == 0) return "OK";
@@ -33,14 +33,12 @@ const char *clade_error_text(int status) {
 /* A sentence is UTF-8 whatever it quotes: bytes that are none, and a sequence that was cut at the end, become
  * '?'. */
 static void mend_characters(char *text) {
-  size_t n = strlen(text);
-  if (cl_text_is_utf8(text, n)) return;
-  for (size_t i = 0; i < n;) {
-    size_t length = 1;
-    while (length < 4 && i + length <= n && !cl_text_is_utf8(text + i, length)) length++;
-    bool whole = i + length <= n && cl_text_is_utf8(text + i, length);
-    if (!whole) text[i] = '?';
-    i += whole ? length : 1;
+  unsigned char *p = (unsigned char *)text;
+  for (size_t n = strlen(text); n > 0;) {
+    size_t length = cl_utf8_sequence(p, n);
+    if (length == 0) *p = '?';
+    p += length == 0 ? 1 : length;
+    n -= length == 0 ? 1 : length;
   }
 }
 

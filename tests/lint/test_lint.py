@@ -15,7 +15,7 @@ MESON = """project('clade', 'c', version: '0.1.0', default_options: ['c_std=gnu1
 add_project_arguments('-D_GNU_SOURCE', '-DCLADE_VERSION="0.1.0"', '-fvisibility=hidden', '-Wno-string-conversion', language: 'c')
 inc = include_directories('include', 'src')
 install_headers('include/clade/error.h', 'include/clade/export.h', subdir: 'clade')
-library('clade', 'src/base/alloc.c', 'src/base/err.c', 'src/base/seed.c', include_directories: inc, install: true)
+library('clade', 'src/base/alloc.c', 'src/base/err.c', 'src/base/utf8.c', 'src/base/seed.c', include_directories: inc, install: true)
 """
 SEED = """#include "base/err.h"
 
