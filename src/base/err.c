@@ -2,6 +2,7 @@
 #include "base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,16 +31,24 @@ const char *clade_error_text(int status) {
   }
 }
 
-/* A sentence is UTF-8 whatever it quotes: bytes that are none, and a sequence that was cut at the end, become
- * '?'. */
-static void mend_characters(char *text) {
-  unsigned char *p = (unsigned char *)text;
-  for (size_t n = strlen(text); n > 0;) {
-    size_t length = cl_utf8_sequence(p, n);
-    if (length == 0) *p = '?';
-    p += length == 0 ? 1 : length;
-    n -= length == 0 ? 1 : length;
+/* A sentence is UTF-8 whatever it quotes: bytes that are none are written as \xc0. What does not fit is cut,
+ * between characters. ret: CLADE_ERR_TEXT bytes. */
+static void write_mended(const char *text, bool cut, char *ret) {
+  const unsigned char *p = (const unsigned char *)text;
+  size_t used = 0, length;
+  for (size_t n = strlen(text); n > 0; p += length, n -= length) {
+    length = cl_utf8_sequence(p, n);
+    if (length == 0 && cut && n < 4) break; /* the sentence ends within a character */
+    size_t room = length == 0 ? 4 : length;
+    if (used + room >= CLADE_ERR_TEXT) break;
+    if (length == 0)
+      (void)snprintf(ret + used, 5, "\\x%02x", (unsigned)*p);
+    else
+      memcpy(ret + used, p, length);
+    used += room;
+    if (length == 0) length = 1;
   }
+  ret[used] = '\0';
 }
 
 int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line, const char *format, ...) {
@@ -47,14 +56,13 @@ int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line
   char text[CLADE_ERR_TEXT]; /* the arguments may point into e->text */
   va_list args;
   va_start(args, format);
-  (void)vsnprintf(text, sizeof text, format, args);
+  int wanted = vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  mend_characters(text);
   e->code = code;
   e->cause = cause;
   e->file = file;
   e->line = line;
-  memcpy(e->text, text, sizeof text);
+  write_mended(text, wanted >= CLADE_ERR_TEXT, e->text);
   return code;
 }
 
