@@ -1,4 +1,5 @@
 /* clade compare A B...: methods from identical initial populations, over several seeds */
+#include <assert.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -116,6 +117,7 @@ static int check_names(const struct cl_cli_compare *c) {
 }
 
 static int find_sides(struct cl_cli_compare *c, int argc, const char **argv) {
+  assert(c->sides != NULL || argc == 0);
   for (int i = 0; i < argc; i++) {
     struct cl_cli_side *side = &c->sides[c->n_sides++];
     *side = (struct cl_cli_side){.typed = argv[i], .is_spec = is_spec(argv[i])};

@@ -22,7 +22,7 @@ static int add_study(struct cl_cli_compare *c, struct cl_cli_compared *d, const 
     status = cl_cli_complain(c->cli, CL_EXIT_USAGE, "whole studies are compared, not trials: '%s'", address);
   else if (clade_study_read(reader, &info, &e) < 0)
     status = cl_cli_fail(c->cli, &e);
-  bool wanted = status == 0 && cl_cli_seeds_have(&c->seeds, info->seed);
+  bool wanted = status == 0 && info != NULL && cl_cli_seeds_have(&c->seeds, info->seed);
   clade_study_free(info);
   if (wanted && d->n == d->capacity) {
     size_t capacity = d->capacity == 0 ? 16 : 2 * d->capacity;

@@ -223,7 +223,7 @@ static int finish(struct plotter *g, struct cl_err *e) {
 
 static int run(const struct cl_view_picture *p, const char *commands, int output, struct cl_err *e) {
   struct clade_text script = {0};
-  struct plotter g;
+  struct plotter g = {0};
   add_terminal(&script, p);
   clade_text_add(&script, commands);
   int status = script.failed ? FAIL(e, CLADE_ENOMEM, "out of memory") : begin(output, &g, e);

@@ -128,7 +128,7 @@ static double acquire(struct search *s, const double *x, double *ret_gradient) {
   if (s->uncertain.points.n > 0)
     sd =
         cl_process_predict(&s->uncertain, x, s->time, wanted ? ret_gradient : NULL, wanted ? s->sd : NULL).sd;
-  for (int i = 0; wanted && i < d; i++) ret_gradient[i] = s->mean[i] + s->kappa * s->sd[i];
+  for (int i = 0; ret_gradient != NULL && i < d; i++) ret_gradient[i] = s->mean[i] + s->kappa * s->sd[i];
   return p.mean + s->kappa * sd;
 }
 

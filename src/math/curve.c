@@ -72,8 +72,9 @@ int cl_curve_smooth(const struct cl_numerics *m, const double *y, size_t n, doub
     memmove(ret, y, n * sizeof *y);
     return 0;
   }
-  double *room = cl_alloc_array(3 * n, sizeof *room), *x = room, *t = x + n, *z = t + n;
+  double *room = cl_alloc_array(3 * n, sizeof *room);
   if (room == NULL) return CL_FAIL_NOMEM(e);
+  double *x = room, *t = x + n, *z = t + n;
   for (size_t i = 0; i < n; i++) {
     x[i] = (double)i / (double)(n - 1);
     z[i] = (y[i] - mean) / sd;

@@ -77,8 +77,9 @@ bool cl_cholesky(const struct cl_numerics *m, size_t n, double *a, double *diago
   if (!isfinite(mean)) return false;
   if (factor(m, n, a)) return true;
   double jitter = 1e-10 * mean;
-  for (int k = 0; k < 7; k++, jitter *= 10) { /* up to 1e-4 */
+  for (int k = 0; k < 7; k++) { /* up to 1e-4 */
     put_back(n, a, diagonal, jitter);
+    jitter *= 10;
     if (factor(m, n, a)) return true;
   }
   return false;

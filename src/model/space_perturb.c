@@ -63,6 +63,7 @@ static struct cl_value explore_one(const struct explorer *x, int i, const struct
     return cl_space_decode_one(h, fresh);
   }
   if (way->noise > 0) return add_noise(h, old, way->noise * cl_rng_normal(&r), ret_step);
+  assert(way->factors != NULL);
   *ret_factor = way->factors[pick];
   return cl_space_perturb_one(h, old, *ret_factor);
 }

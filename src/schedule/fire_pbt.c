@@ -231,7 +231,7 @@ static const struct cl_evaluation *truncate(struct fire *s, size_t member, int32
   for (size_t i = from; i < from + n; i++) {
     if (isnan(values[i])) continue;
     ranked++;
-    above += values[i] > values[member] || (values[i] == values[member] && i < member);
+    above += values[i] > values[member] || (i < member && values[i] == values[member]);
   }
   size_t cut = (size_t)ceil(s->quantile * (double)ranked - 1e-9);
   if (cut > ranked / 2) cut = ranked / 2;
@@ -245,7 +245,7 @@ static const struct cl_evaluation *truncate(struct fire *s, size_t member, int32
     for (size_t i = from; i < from + n; i++) {
       size_t rank = 0;
       for (size_t k = from; k < from + n; k++)
-        rank += values[k] > values[i] || (values[k] == values[i] && k < i);
+        rank += values[k] > values[i] || (k < i && values[k] == values[i]);
       const struct cl_evaluation *v = cl_population_of(p, rung, i);
       if (isnan(values[i]) || rank >= cut || !(values[i] > values[member]) || !gives(s, v)) continue;
       if (picks && seen == target) {
