@@ -366,20 +366,16 @@ static void epbt_done(void *st) {
 }
 
 const struct cl_scheduler_ops cl_epbt_schedule = {
-    .abi = sizeof(struct cl_scheduler_ops),
+    CL_RULING_OPS,
     .name = "epbt",
     .summary = "evolutionary population based training: generations with elites, crossover and mutation",
     .source = "Liang et al. 2020, arXiv 2002.04225",
-    .capabilities = CL_SCHEDULE_EXPLOITS,
     .options = epbt_options,
     .state_size = sizeof(struct epbt),
     .check = epbt_check,
     .init = epbt_init,
     .apply = epbt_apply,
     .next = cl_rulings_next,
-    .first = cl_rulings_first,
     .curves = epbt_curves,
-    .asks = cl_rulings_asks,
     .again = cl_rulings_again,
-    .keeps = cl_rulings_keeps,
     .done = epbt_done};

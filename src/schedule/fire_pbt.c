@@ -529,19 +529,16 @@ static const struct cl_option fire_options[] = {
     {0}};
 
 const struct cl_scheduler_ops cl_fire_schedule = {
-    .abi = sizeof(struct cl_scheduler_ops),
+    CL_RULING_OPS,
     .name = "fire_pbt",
     .summary =
         "faster improvement rate: a second part is ranked by how fast its states improve, by evaluators",
     .source = "Dalibard & Jaderberg 2021, arXiv 2109.13800",
-    .capabilities = CL_SCHEDULE_EXPLOITS,
     .options = fire_options,
     .state_size = sizeof(struct fire),
     .check = fire_check,
     .init = fire_init,
     .apply = fire_apply,
     .next = fire_next,
-    .first = cl_rulings_first,
-    .asks = cl_rulings_asks,
     .again = cl_rulings_again,
     .done = fire_done};

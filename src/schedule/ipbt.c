@@ -486,19 +486,16 @@ static const struct cl_option ipbt_options[] = {
     {0}};
 
 const struct cl_scheduler_ops cl_ipbt_schedule = {
-    .abi = sizeof(struct cl_scheduler_ops),
+    CL_RULING_OPS,
     .name = "ipbt",
     .summary = "iterated pbt: begins anew with a longer interval when the best score rises no more",
     .source = "Chebykin et al. 2025, Iterated Population Based Training",
-    .capabilities = CL_SCHEDULE_EXPLOITS,
     .options = ipbt_options,
     .state_size = sizeof(struct ipbt),
     .check = ipbt_check,
     .init = ipbt_init,
     .apply = ipbt_apply,
     .next = ipbt_next,
-    .first = cl_rulings_first,
     .curves = ipbt_curves,
-    .asks = cl_rulings_asks,
     .again = ipbt_again,
     .done = ipbt_done};

@@ -200,19 +200,15 @@ static const struct cl_option mf_pbt_options[] = {
     {0}};
 
 const struct cl_scheduler_ops cl_mf_pbt_schedule = {
-    .abi = sizeof(struct cl_scheduler_ops),
+    CL_RULING_OPS,
     .name = "mf_pbt",
     .summary = "multiple frequencies: sub-populations that evolve at different paces exchange states",
     .source = "Doulazmi et al. 2025, Multiple-Frequencies Population-Based Training",
-    .capabilities = CL_SCHEDULE_EXPLOITS,
     .options = mf_pbt_options,
     .state_size = sizeof(struct mf_pbt),
     .check = mf_pbt_check,
     .init = mf_pbt_init,
     .apply = cl_rulings_apply,
     .next = cl_rulings_next,
-    .first = cl_rulings_first,
-    .asks = cl_rulings_asks,
     .again = cl_rulings_again,
-    .keeps = cl_rulings_keeps,
     .done = mf_pbt_done};

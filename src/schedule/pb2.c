@@ -241,39 +241,31 @@ static const struct cl_option pb2_options[] = {
     {0}};
 
 const struct cl_scheduler_ops cl_pb2_schedule = {
-    .abi = sizeof(struct cl_scheduler_ops),
+    CL_RULING_OPS,
     .name = "pb2",
     .summary = "population based bandits: as pbt, but a model of the gains chooses the values to go on with",
     .source = "Parker-Holder et al. 2020, arXiv 2002.02518",
-    .capabilities = CL_SCHEDULE_EXPLOITS,
     .options = pb2_options,
     .state_size = sizeof(struct pb2),
     .check = pb2_check,
     .init = pb2_init,
     .apply = pb2_apply,
     .next = pb2_next,
-    .first = cl_rulings_first,
     .curves = pb2_curves,
-    .asks = cl_rulings_asks,
     .again = cl_rulings_again,
-    .keeps = cl_rulings_keeps,
     .done = pb2_done};
 
 const struct cl_scheduler_ops cl_pb2_mix_schedule = {
-    .abi = sizeof(struct cl_scheduler_ops),
+    CL_RULING_OPS,
     .name = "pb2_mix",
     .summary = "pb2 with lists in its model: numbers and words are chosen together",
     .source = "after Parker-Holder et al. 2021, arXiv 2106.15883; one process with Hamming distance",
-    .capabilities = CL_SCHEDULE_EXPLOITS,
     .options = pb2_options,
     .state_size = sizeof(struct pb2),
     .check = pb2_check,
     .init = pb2_mix_init,
     .apply = pb2_apply,
     .next = pb2_next,
-    .first = cl_rulings_first,
     .curves = pb2_curves,
-    .asks = cl_rulings_asks,
     .again = cl_rulings_again,
-    .keeps = cl_rulings_keeps,
     .done = pb2_done};

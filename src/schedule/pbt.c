@@ -75,20 +75,16 @@ static const struct cl_option pbt_options[] = {
     CL_RULING_OPTIONS, CL_EXPLOIT_OPTIONS, CL_EXPLORE_OPTIONS, CL_EXPLORE_EACH_OPTION, {0}};
 
 const struct cl_scheduler_ops cl_pbt_schedule = {
-    .abi = sizeof(struct cl_scheduler_ops),
+    CL_RULING_OPS,
     .name = "pbt",
     .summary = "population based training: low members take over state and values of high ones, and explore",
     .source = "Jaderberg et al. 2017, arXiv 1711.09846",
-    .capabilities = CL_SCHEDULE_EXPLOITS,
     .options = pbt_options,
     .state_size = sizeof(struct pbt),
     .check = pbt_check,
     .init = pbt_init,
     .apply = cl_rulings_apply,
     .next = cl_rulings_next,
-    .first = cl_rulings_first,
     .curves = pbt_curves,
-    .asks = cl_rulings_asks,
     .again = cl_rulings_again,
-    .keeps = cl_rulings_keeps,
     .done = pbt_done};

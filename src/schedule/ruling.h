@@ -83,6 +83,9 @@ void cl_rulings_done(struct cl_rulings *r);
 int cl_rulings_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e);
 
 /* For the op table; `st` begins with struct cl_rulings. */
+#define CL_RULING_OPS \
+  .abi = sizeof(struct cl_scheduler_ops), .capabilities = CL_SCHEDULE_EXPLOITS, .first = cl_rulings_first, \
+  .asks = cl_rulings_asks, .keeps = cl_rulings_keeps
 double cl_rulings_first(const struct cl_options *o);
 int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e);
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);

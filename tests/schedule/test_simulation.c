@@ -180,8 +180,15 @@ static void check_again(struct cl_scheduler *scheduler, const struct cl_event *e
 }
 
 struct tally {
-  int64_t rulings, exploits, again;
+  int64_t rulings, exploits, again, saved, kept;
 };
+
+static int count(void *ctx, int64_t snapshot) {
+  int64_t *n = ctx;
+  assert_true(snapshot > 0);
+  (*n)++;
+  return 0;
+}
 
 /* Fold the log; where it stands as a ruling saw it, ask for that ruling again. */
 static struct tally check_history(const struct history *h) {
@@ -206,7 +213,9 @@ static struct tally check_history(const struct history *h) {
     if (ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET) check_values(past, ev->subject);
     tally.rulings += is_ruling(ev);
     tally.exploits += ev->kind == CL_EVENT_EXPLOITED;
+    tally.saved += ev->kind == CL_EVENT_SAVED;
   }
+  assert_int_equal(cl_scheduler_keeps(scheduler, count, &tally.kept), 0);
   cl_scheduler_destroy(scheduler);
   cl_study_destroy(past);
   return tally;
@@ -264,6 +273,7 @@ static void simulate(const struct cl_scheduler_ops *ops, const struct mode *mode
       ops->name, mode->options, mode->more, s.trials, (int)h.n, (int)tally.rulings, (int)tally.exploits);
   assert_true(tally.exploits > s.trials / 10);
   assert_int_equal(tally.again, tally.rulings);
+  assert_true(tally.kept < tally.saved / 2); /* the rest may be removed */
   free_history(&h);
   simulator_end(&s);
 }
