@@ -343,3 +343,20 @@ void simulator_run(struct simulator *s) {
   act(s);
   assert_int_equal(cl_log_commit(s->log, NULL), 0);
 }
+
+enum trouble simulator_trouble(const struct simulator *s, int64_t trial, int attempt, double step,
+                               struct simulator_odds odds) {
+  uint64_t h = cl_mix64((uint64_t)(s->seed * 1000003 + trial * 977 + attempt * 31 + (int64_t)(step * 8)));
+  if (h % odds.crashes == 0) return CRASHES;
+  if (h % odds.diverges == 0) return DIVERGES;
+  if (h % odds.is_preempted == 0) return IS_PREEMPTED;
+  return h % odds.is_lost == 0 ? IS_LOST : NO_TROUBLE;
+}
+
+enum trouble simulator_often(const struct simulator *s, int64_t trial, int attempt, double step) {
+  return simulator_trouble(s, trial, attempt, step, (struct simulator_odds){23, 29, 31, 37});
+}
+
+enum trouble simulator_seldom(const struct simulator *s, int64_t trial, int attempt, double step) {
+  return simulator_trouble(s, trial, attempt, step, (struct simulator_odds){53, 59, 61, 67});
+}

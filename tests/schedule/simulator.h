@@ -55,4 +55,13 @@ void simulator_crash(struct simulator *s); /* kill -9 of engine and worker; anot
 void simulator_end(struct simulator *s);
 const struct cl_study *simulator_study(const struct simulator *s);
 
+/* Scripts: each kind of trouble about once in so many steps, the same for equal seeds. */
+struct simulator_odds {
+  uint64_t crashes, diverges, is_preempted, is_lost;
+};
+enum trouble simulator_trouble(const struct simulator *s, int64_t trial, int attempt, double step,
+                               struct simulator_odds odds);
+enum trouble simulator_often(const struct simulator *s, int64_t trial, int attempt, double step);
+enum trouble simulator_seldom(const struct simulator *s, int64_t trial, int attempt, double step);
+
 #endif

@@ -231,11 +231,7 @@ static void redraws_find_legal_values(void **state) {
 }
 
 static enum trouble misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
-  uint64_t h = cl_mix64((uint64_t)(s->seed * 1000003 + trial * 977 + attempt * 31 + (int64_t)(step * 8)));
-  if (h % 17 == 0) return CRASHES;
-  if (h % 19 == 0) return DIVERGES;
-  if (h % 31 == 0) return IS_PREEMPTED;
-  return h % 37 == 0 ? IS_LOST : NO_TROUBLE;
+  return simulator_trouble(s, trial, attempt, step, (struct simulator_odds){17, 19, 31, 37});
 }
 
 static void dead_members_get_descendants_and_nobody_waits_for_them(void **state) {

@@ -176,14 +176,6 @@ static int compare_decisions(const void *a, const void *b) {
   return (int)(x->member - y->member);
 }
 
-static enum trouble misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
-  uint64_t h = cl_mix64((uint64_t)(s->seed * 1000003 + trial * 977 + attempt * 31 + (int64_t)(step * 8)));
-  if (h % 23 == 0) return CRASHES;
-  if (h % 29 == 0) return DIVERGES;
-  if (h % 31 == 0) return IS_PREEMPTED;
-  return h % 37 == 0 ? IS_LOST : NO_TROUBLE;
-}
-
 static void ordered_mode_depends_neither_on_timing_nor_on_crashes(void **state) {
   (void)state;
   static struct decisions first, again;
@@ -219,7 +211,7 @@ static void failures_are_replaced_by_members_that_the_model_explores(void **stat
                             .seed = seed,
                             .schedule = sync ? PB2 ", \"sync\": true}" : PB2 "}",
                             .gain = humped,
-                            .script = misfortune};
+                            .script = simulator_often};
       simulator_begin(&s);
       simulator_run(&s);
       assert_int_equal(cl_study_trials(simulator_study(&s)), 8);

@@ -174,17 +174,9 @@ static void last_scores_do_not_depend_on_timing(void **state) {
   does_not_depend_on_timing(PBT ", \"gap\": 0.5, \"last\": 5}", 22, 5);
 }
 
-static enum trouble misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
-  uint64_t h = cl_mix64((uint64_t)(s->seed * 1000003 + trial * 977 + attempt * 31 + (int64_t)(step * 8)));
-  if (h % 23 == 0) return CRASHES;
-  if (h % 29 == 0) return DIVERGES;
-  if (h % 31 == 0) return IS_PREEMPTED;
-  return h % 37 == 0 ? IS_LOST : NO_TROUBLE;
-}
-
 /* With few states to take over from it would else diverge from the same one for ever. */
 static enum trouble passing_misfortune(const struct simulator *s, int64_t trial, int attempt, double step) {
-  enum trouble t = misfortune(s, trial, attempt, step);
+  enum trouble t = simulator_often(s, trial, attempt, step);
   return t == DIVERGES && s->turns % 2 == 0 ? NO_TROUBLE : t;
 }
 
@@ -281,7 +273,7 @@ static void failed_and_diverged_members_are_replaced(void **state) {
                             .steps = 14,
                             .seed = seed,
                             .schedule = sync ? PBT ", \"sync\": true}" : PBT "}",
-                            .script = misfortune};
+                            .script = simulator_often};
       simulator_begin(&s);
       simulator_run(&s);
       assert_int_equal(cl_study_trials(simulator_study(&s)), 12);
