@@ -129,6 +129,11 @@ static void explain(const json_t *args, const struct cl_study *study, struct cl_
     cl_text_add_char(ret, '\n');
     return;
   }
+  if (strcmp(rule, "diverged") == 0) {
+    add_number(ret, "it has diverged again after each of its last ", number_of(args, "value"));
+    cl_text_add(ret, " takeovers, and had no score in between: it is taken out\n");
+    return;
+  }
   explain_rank(args, rule, ret);
   explain_choice(args, ret);
   explain_values(json_object_get(args, "explore"), "multiplied by", study, ret);

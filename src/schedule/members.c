@@ -202,6 +202,7 @@ struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t memb
 static int publish(struct cl_members *m, uint32_t i, struct cl_evaluation *v, struct cl_err *e) {
   int64_t snapshot = v->snapshot;
   m->items[i].rung = v->rung;
+  if (isfinite(v->score)) m->items[i].divergences = 0;
   CL_TRY(cl_population_set(&m->population, i, v, e));
   if (snapshot != 0) wake_skipped(m);
   return 0;
@@ -338,6 +339,7 @@ static int take_back(struct cl_members *m, uint32_t i, const struct cl_event *ev
   if (a->state == CL_MEMBER_TRAINS) CL_TRY(count_at(m, a->rung, -1, e));
   a->rung = a->before_rung;
   a->revivals = a->before_revivals;
+  a->divergences = a->before_divergences;
   a->exploit = 0;
   a->again = true;
   return a->state == CL_MEMBER_TRAINS ? count_training(m, i, e) : 0;
@@ -569,7 +571,7 @@ void cl_members_skip(struct cl_members *m, size_t member) {
 }
 
 int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t came_to, bool was_dead,
-                     struct cl_err *e) {
+                     bool scored, struct cl_err *e) {
   struct cl_member *a = &m->items[member];
   int giver = cl_members_find(m, donor);
   const struct cl_evaluation *v = giver < 0 ? NULL : cl_population_of(&m->population, came_to, (size_t)giver);
@@ -579,12 +581,14 @@ int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t
     cl_recent_replace(&m->recent, member, v->recent, v->n_recent, v->step);
   a->before_rung = a->rung;
   a->before_revivals = a->revivals;
+  a->before_divergences = a->divergences;
   a->was_dead = was_dead;
   cl_population_retire(&m->population, member);
   drop_pending(a);
   CL_TRY(leave(m, (uint32_t)member, e));
   a->rung = came_to;
   a->revivals = was_dead ? (uint8_t)(a->revivals + 1) : 0;
+  a->divergences = was_dead || scored ? a->divergences : (uint8_t)(a->divergences + 1);
   m->n_skipped -= a->skipped;
   a->skipped = false;
   if (a->state == CL_MEMBER_DEAD) a->state = CL_MEMBER_TRAINS; /* if it is dead again, it dies anew */

@@ -34,6 +34,7 @@ struct cl_member {
   uint32_t rulings;              /* so far: names the random streams of the next one */
   uint8_t state;                 /* enum cl_member_state */
   uint8_t revivals;              /* since its last evaluation */
+  uint8_t divergences;           /* takeovers for want of a score, since it last had one */
   struct cl_evaluation *pending; /* ordered mode: made, and nobody sees it before its turn */
   bool by_person;                /* paused by one */
   bool lends;                    /* the decision that is on its way is a pause */
@@ -42,7 +43,7 @@ struct cl_member {
   bool voided;                   /* it asks again: what it was to begin with is gone. It has a slot */
   bool again;                    /* it was voided, and the head says whether it has been decided again */
   bool was_dead;                 /* when it last took over a state; and … */
-  uint8_t before_revivals;
+  uint8_t before_revivals, before_divergences;
   int32_t before_rung;
   int64_t exploit; /* … the event that says so, 0 = none that can be voided */
 };
@@ -84,6 +85,9 @@ struct cl_members {
 };
 
 #define CL_REVIVALS_MAX 3 /* of a member that never reports in between */
+/* Takeovers of a member that lives, and has diverged again each time it was judged: values that are drawn, or
+ * bred, may diverge by chance, so it has more of them. */
+#define CL_DIVERGENCES_MAX 10
 
 void cl_members_done(struct cl_members *m); /* a zeroed struct with env and options set is an empty one */
 
@@ -130,10 +134,10 @@ struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t memb
 
 /* An earlier decision says that the member had this evaluation (takes it). CLADE_ENOMEM. */
 int cl_members_recall(struct cl_members *m, size_t member, struct cl_evaluation *v, struct cl_err *e);
-/* It takes over the state that `donor` (a trial) had at rung `came_to`. `was_dead`: as the decision says.
- * CLADE_ENOMEM. */
+/* It takes over the state that `donor` (a trial) had at rung `came_to`. `was_dead`, and `scored` (its score
+ * was finite): as the decision says. CLADE_ENOMEM. */
 int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t came_to, bool was_dead,
-                     struct cl_err *e);
+                     bool scored, struct cl_err *e);
 
 /* Visit the states that may still be given: of the evaluations in the tables (a generation also gives those
  * that their members have given up), and of those whose turn has not come. */

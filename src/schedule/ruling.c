@@ -96,16 +96,16 @@ static int lend(struct cl_rulings *r, size_t member, struct cl_event *ret, struc
   return cl_ruling_end(r, ret, e);
 }
 
-static int stop(struct cl_rulings *r, size_t member, const struct cl_evaluation *own, struct cl_event *ret,
-                struct cl_err *e) {
+static int stop(struct cl_rulings *r, size_t member, const struct cl_evaluation *own, const char *rule,
+                double value, double bound, struct cl_event *ret, struct cl_err *e) {
   about(r, member, CL_EVENT_STOPPED, CL_CAUSE_STOP_RULE, ret);
   ret->u.stopped.at = own->report;
   ret->u.stopped.how = CL_STOP_ASK;
   cl_text_clear(&r->args);
-  cl_text_add(&r->args, "{\"rule\": \"stop\", \"value\": ");
-  cl_text_add_json_number(&r->args, own->step);
+  cl_text_format(&r->args, "{\"rule\": \"%s\", \"value\": ", rule);
+  cl_text_add_json_number(&r->args, value);
   cl_text_add(&r->args, ", \"bound\": ");
-  cl_text_add_json_number(&r->args, r->stop);
+  cl_text_add_json_number(&r->args, bound);
   return cl_ruling_end(r, ret, e);
 }
 
@@ -162,8 +162,13 @@ static int judge(struct cl_rulings *r, size_t member, struct cl_event *ret, stru
   int32_t rung = r->members.items[member].asks;
   const struct cl_evaluation *own = cl_population_of(&r->members.population, rung, member);
   assert(own != NULL);
-  bool over = !cl_ruling_is_dead(r, member) && r->stop > 0 && own->step >= r->stop;
-  return over ? stop(r, member, own, ret, e) : r->judge(r, member, own, ret, e);
+  int divergences = r->members.items[member].divergences;
+  bool lives = !cl_ruling_is_dead(r, member);
+  if (lives && r->stop > 0 && own->step >= r->stop)
+    return stop(r, member, own, "stop", own->step, r->stop, ret, e);
+  if (lives && !isfinite(own->score) && divergences >= CL_DIVERGENCES_MAX)
+    return stop(r, member, own, "diverged", divergences, CL_DIVERGENCES_MAX, ret, e);
+  return r->judge(r, member, own, ret, e);
 }
 
 /* It was dead, what it was to take over is gone, and nobody else has anything: it has its slot, so it begins
@@ -257,7 +262,8 @@ static int recall(struct cl_rulings *r, const struct cl_event *ev, struct cl_err
     if (status == 0 && ev->kind == CL_EVENT_EXPLOITED)
       status = cl_members_clone(&r->members, (size_t)member, (int64_t)number_of(args, "donor", 0),
                                 (int32_t)number_of(args, "donor_rung", 1),
-                                json_is_true(json_object_get(args, "dead")), e);
+                                json_is_true(json_object_get(args, "dead")),
+                                isfinite(score_of(r, args, "own")), e);
   }
   json_decref(args);
   return status;

@@ -313,6 +313,72 @@ static void member_that_always_fails_is_given_up(void **state) {
   simulator_end(&s);
 }
 
+static enum trouble third_diverges_whenever_it_can(const struct simulator *s, int64_t trial, int attempt,
+                                                   double step) {
+  (void)s;
+  (void)attempt;
+  return trial == 3 && step >= 1 ? DIVERGES : NO_TROUBLE;
+}
+
+static int64_t n_takeovers;
+static char last_stop[200];
+
+static int keep_takeovers_of_third(void *ctx, const struct cl_event *ev) {
+  (void)ctx;
+  n_takeovers += ev->subject == 3 && ev->kind == CL_EVENT_EXPLOITED;
+  if (ev->kind != CL_EVENT_STOPPED) return 0;
+  assert_int_equal(ev->subject, 3);
+  assert_int_equal(ev->cause, CL_CAUSE_STOP_RULE);
+  (void)snprintf(last_stop, sizeof last_stop, "%s", ev->args);
+  return 0;
+}
+
+/* Its process goes on, so it never counts as dead. */
+static void member_that_always_diverges_is_taken_out(void **state) {
+  (void)state;
+  static const char *const schedules[] = {PBT "}", PBT ", \"sync\": true}"};
+  for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+    struct simulator s = {.slots = i == 0 ? 3 : 6,
+                          .trials = 6,
+                          .steps = 40,
+                          .seed = 10,
+                          .schedule = schedules[i],
+                          .script = third_diverges_whenever_it_can};
+    simulator_begin(&s);
+    simulator_run(&s);
+    assert_int_equal(cl_study_count(simulator_study(&s), CL_COMPLETE), 5);
+    assert_int_equal(cl_study_trial(simulator_study(&s), 3)->head.state, CL_PRUNED);
+    n_takeovers = 0;
+    last_stop[0] = '\0';
+    assert_int_equal(cl_store_read(s.store, s.id, &(struct cl_read){0}, keep_takeovers_of_third, NULL, NULL),
+                     0);
+    assert_int_equal(n_takeovers, 10);
+    assert_string_equal(last_stop, "{\"rule\": \"diverged\", \"value\": 10, \"bound\": 10}");
+    simulator_end(&s);
+  }
+}
+
+static enum trouble third_diverges_at_first(const struct simulator *s, int64_t trial, int attempt,
+                                            double step) {
+  (void)s;
+  (void)attempt;
+  return trial == 3 && (step < 12 || (step >= 14 && step < 26)) ? DIVERGES : NO_TROUBLE;
+}
+
+static void member_that_had_a_score_in_between_is_not_taken_out(void **state) {
+  (void)state;
+  struct simulator s = {.slots = 6,
+                        .trials = 6,
+                        .steps = 34,
+                        .seed = 11,
+                        .schedule = PBT "}",
+                        .script = third_diverges_at_first};
+  simulator_begin(&s);
+  simulator_run(&s);
+  all_complete(&s);
+  simulator_end(&s);
+}
+
 static void lag_that_holds_members_back_is_refused(void **state) {
   (void)state;
   struct cl_settings *settings = NULL;
@@ -341,6 +407,8 @@ int main(void) {
       cmocka_unit_test(failed_and_diverged_members_are_replaced),
       cmocka_unit_test(population_goes_on_after_a_crash_at_any_turn),
       cmocka_unit_test(member_that_always_fails_is_given_up),
+      cmocka_unit_test(member_that_always_diverges_is_taken_out),
+      cmocka_unit_test(member_that_had_a_score_in_between_is_not_taken_out),
       cmocka_unit_test(lag_that_holds_members_back_is_refused),
       cmocka_unit_test(states_that_cannot_be_loaded_are_given_once),
       cmocka_unit_test(ordered_mode_decides_again_alike),
