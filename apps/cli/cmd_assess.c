@@ -1,13 +1,8 @@
 /* clade assess [STUDY]: the one final training that may look at test data */
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "cli/engine_options.h"
-#include "cli/failures.h"
-#include "cli/live.h"
 #include "cli/pairs.h"
+#include "cli/repeating.h"
 #include "cli/rows.h"
 #include "view/safe.h"
 
@@ -97,35 +92,24 @@ static int show(struct cl_cli *cli, const char *study) {
 }
 
 static int assess(struct cl_cli *cli, const struct options *o, const char *study, int64_t trial) {
-  struct cl_cli_gpus gpus;
-  struct cl_cli_live live;
-  struct clade_run_result result = {.reason = ""};
+  struct cl_cli_repeating repeating;
   struct cl_err e = {0};
-  int status = cl_cli_gpus_make(cli, &o->engine.gpus, &gpus);
+  int status = cl_cli_repeating_begin(cli, &o->engine, &repeating);
   if (status != 0) return status;
   struct clade_resume_options engine = {.store = cli->store_typed,
                                         .study = study,
                                         .parallel = 1,
-                                        .sync_full =
-                                            o->engine.sync != NULL && strcmp(o->engine.sync, "full") == 0,
-                                        .n_gpus = gpus.n,
-                                        .gpus = gpus.names,
+                                        .sync_full = cl_cli_sync_full(&o->engine),
+                                        .n_gpus = repeating.gpus.n,
+                                        .gpus = repeating.gpus.names,
                                         .grace_s = o->engine.grace.value};
-  cl_cli_live_init(&live, cli);
-  struct clade_run_callbacks callbacks = cl_cli_live_callbacks(&live);
-  status = clade_assess(&engine, trial, &callbacks, &result, &e);
-  cl_cli_live_end(&live);
-  if (status == 0) cl_cli_explain_failures(&live, &result);
-  cl_cli_live_done(&live);
-  cl_cli_gpus_done(&gpus);
-  if (status < 0) return cl_cli_fail(cli, &e);
-  status = show(cli, study);
+  status = clade_assess(&engine, trial, &repeating.callbacks, &repeating.result, &e);
+  status = cl_cli_repeating_end(&repeating, status, &e);
+  if (status == 0) status = show(cli, study);
   if (status != 0) return status;
-  if (strcmp(result.reason, "failures") == 0 || (result.signal == 0 && result.complete == 0))
-    return CL_EXIT_FAILED;
-  if (result.signal == 0 || result.reason[0] != '\0') return CL_EXIT_DONE;
-  cl_cli_note(cli, "interrupted: the same command goes on where it stopped");
-  return 128 + result.signal;
+  status = cl_cli_repeating_status(&repeating);
+  if (status > 128) cl_cli_note(cli, "interrupted: the same command goes on where it stopped");
+  return repeating.result.signal == 0 && repeating.result.complete == 0 ? CL_EXIT_FAILED : status;
 }
 
 /* The study, and the trial that the address names (0: none). */

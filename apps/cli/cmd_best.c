@@ -13,28 +13,15 @@ struct options {
   const char *write, *checkpoint;
 };
 
-static void add_json_interval(struct clade_text *t, double lo, double hi) {
-  clade_text_add_char(t, '[');
-  clade_text_add_json_number(t, lo);
-  clade_text_add(t, ", ");
-  clade_text_add_json_number(t, hi);
-  clade_text_add_char(t, ']');
-}
-
 static void add_json_confirmed(struct clade_text *t, const struct clade_confirmed *c) {
   if (c->n == 0) {
     clade_text_add(t, "null");
     return;
   }
-  clade_text_format(t, "{\"n\": %" PRId64 ", \"mean\": ", c->n);
-  clade_text_add_json_number(t, c->mean);
-  clade_text_add(t, ", \"sd\": ");
-  clade_text_add_json_number(t, c->sd);
-  clade_text_add(t, ", \"interval\": ");
-  if (isnan(c->lo))
-    clade_text_add(t, "null");
-  else
-    add_json_interval(t, c->lo, c->hi);
+  clade_text_format(t, "{\"n\": %" PRId64, c->n);
+  cl_cli_add_json_member(t, "mean", c->mean);
+  cl_cli_add_json_member(t, "sd", c->sd);
+  cl_cli_add_json_interval(t, c->lo, c->hi);
   clade_text_add_char(t, '}');
 }
 
@@ -47,25 +34,19 @@ struct handed {
 static void add_json_checkpoint(struct clade_text *t, const struct handed *h) {
   clade_text_add(t, ", \"checkpoint\": {\"directory\": ");
   clade_text_add_json(t, h->directory);
-  clade_text_format(t, ", \"trial\": %" PRId64 ", \"step\": ", h->state.trial);
-  clade_text_add_json_number(t, h->state.step);
-  clade_text_add(t, ", \"score\": ");
-  clade_text_add_json_number(t, h->state.score);
+  clade_text_format(t, ", \"trial\": %" PRId64, h->state.trial);
+  cl_cli_add_json_member(t, "step", h->state.step);
+  cl_cli_add_json_member(t, "score", h->state.score);
   clade_text_format(t, ", \"bytes\": %" PRId64 "}", h->state.bytes);
 }
 
 static void write_json(struct clade_text *t, const struct clade_best *b, const struct handed *h) {
   clade_text_format(t, "{\"trial\": %" PRId64 ", \"values\": ", b->trial);
   cl_cli_add_json_values(t, b->values, b->n_values);
-  clade_text_add(t, ", \"value\": ");
-  clade_text_add_json_number(t, b->value);
-  clade_text_add(t, ", \"estimate\": ");
-  clade_text_add_json_number(t, b->has_estimate ? b->estimate : (double)NAN);
-  clade_text_format(t, ", \"repeats\": %" PRId64 ", \"interval\": ", b->repeats);
-  if (b->has_estimate)
-    add_json_interval(t, b->lo, b->hi);
-  else
-    clade_text_add(t, "null");
+  cl_cli_add_json_member(t, "value", b->value);
+  cl_cli_add_json_member(t, "estimate", b->estimate);
+  clade_text_format(t, ", \"repeats\": %" PRId64, b->repeats);
+  cl_cli_add_json_interval(t, b->lo, b->hi);
   clade_text_add(t, ", \"confirmed\": ");
   add_json_confirmed(t, &b->confirmed);
   if (h->directory != NULL) add_json_checkpoint(t, h);

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/engine_options.h"
-#include "cli/failures.h"
-#include "cli/live.h"
+#include "cli/repeating.h"
 #include "cli/rows.h"
 #include "view/number.h"
 #include "view/safe.h"
@@ -35,14 +33,6 @@ struct work { /* what is confirmed */
 static const char *const columns[] = {"trial", "claimed", "confirmed", "95 % interval",
                                       "sd",    "runs",    "luck",      "P(best)"};
 
-static void add_number(struct cl_view_table *t, double x, int decimals) {
-  char buffer[CL_VIEW_NUMBER_MAX];
-  if (isnan(x))
-    cl_view_table_add_blank(t);
-  else
-    cl_view_table_add_right(t, cl_view_number(x, decimals, buffer));
-}
-
 static int decimals_of(const struct clade_confirmation *c) {
   struct cl_view_range range = {0};
   for (size_t i = 0; i < c->n_rows; i++) {
@@ -57,17 +47,17 @@ static int decimals_of(const struct clade_confirmation *c) {
 static void add_row(struct cl_view_table *t, const struct clade_confirm_row *row, int decimals) {
   char lo[CL_VIEW_NUMBER_MAX], hi[CL_VIEW_NUMBER_MAX], text[2 * CL_VIEW_NUMBER_MAX + 8];
   cl_view_table_add_number(t, (double)row->trial, CL_TONE_PLAIN);
-  add_number(t, row->claimed, decimals);
-  add_number(t, row->fresh.mean, decimals);
+  cl_view_table_add_fixed(t, row->claimed, decimals);
+  cl_view_table_add_fixed(t, row->fresh.mean, decimals);
   (void)snprintf(text, sizeof text, "%s to %s", cl_view_number(row->fresh.lo, decimals, lo),
                  cl_view_number(row->fresh.hi, decimals, hi));
   cl_view_table_add_right(t, row->fresh.n > 1 ? text : "");
-  add_number(t, row->fresh.sd, decimals);
+  cl_view_table_add_fixed(t, row->fresh.sd, decimals);
   (void)snprintf(text, sizeof text, row->failed > 0 ? "%" PRId64 " (+%" PRId64 " failed)" : "%" PRId64,
                  row->runs, row->failed);
   cl_view_table_add_right(t, text);
-  add_number(t, row->luck, decimals);
-  add_number(t, row->p_best, 2);
+  cl_view_table_add_fixed(t, row->luck, decimals);
+  cl_view_table_add_fixed(t, row->p_best, 2);
 }
 
 static void add_values(struct cl_cli *cli, const struct clade_confirm_row *row) {
@@ -135,34 +125,21 @@ static void write_text(struct cl_cli *cli, const struct clade_confirmation *c) {
 
 /* For programs. */
 
-static void add_member(struct clade_text *t, const char *name, double x) {
-  clade_text_format(t, ", \"%s\": ", name);
-  clade_text_add_json_number(t, x);
-}
-
 static void write_json(struct clade_text *t, const struct clade_confirmation *c) {
   clade_text_add_char(t, '[');
   for (size_t i = 0; i < c->n_rows; i++) {
     const struct clade_confirm_row *row = &c->rows[i];
     clade_text_format(t, "%s{\"trial\": %" PRId64 ", \"values\": ", i > 0 ? ",\n " : "", row->trial);
     cl_cli_add_json_values(t, row->values, row->n_values);
-    add_member(t, "claimed", row->claimed);
-    add_member(t, "estimate", row->estimate);
+    cl_cli_add_json_member(t, "claimed", row->claimed);
+    cl_cli_add_json_member(t, "estimate", row->estimate);
     clade_text_format(t, ", \"n\": %" PRId64 ", \"failed\": %" PRId64 ", \"pending\": %" PRId64, row->runs,
                       row->failed, row->pending);
-    add_member(t, "mean", row->fresh.mean);
-    add_member(t, "sd", row->fresh.sd);
-    clade_text_add(t, ", \"interval\": ");
-    if (row->fresh.n > 1) {
-      clade_text_add_char(t, '[');
-      clade_text_add_json_number(t, row->fresh.lo);
-      clade_text_add(t, ", ");
-      clade_text_add_json_number(t, row->fresh.hi);
-      clade_text_add_char(t, ']');
-    } else
-      clade_text_add(t, "null");
-    add_member(t, "luck", row->luck);
-    add_member(t, "p_best", row->p_best);
+    cl_cli_add_json_member(t, "mean", row->fresh.mean);
+    cl_cli_add_json_member(t, "sd", row->fresh.sd);
+    cl_cli_add_json_interval(t, row->fresh.lo, row->fresh.hi);
+    cl_cli_add_json_member(t, "luck", row->luck);
+    cl_cli_add_json_member(t, "p_best", row->p_best);
     clade_text_add_char(t, '}');
   }
   clade_text_add(t, "]\n");
@@ -188,38 +165,29 @@ static int show(struct cl_cli *cli, const struct work *w) {
 
 static int confirm(struct cl_cli *cli, const struct work *w) {
   const struct cl_cli_engine_options *typed = &w->typed->engine;
-  struct cl_cli_gpus gpus;
-  struct cl_cli_live live;
-  struct clade_run_result result = {.reason = ""};
+  struct cl_cli_repeating repeating;
   struct cl_err e = {0};
-  int status = cl_cli_gpus_make(cli, &typed->gpus, &gpus);
+  int status = cl_cli_repeating_begin(cli, typed, &repeating);
   if (status != 0) return status;
   struct clade_resume_options engine = {.store = cli->store_typed,
                                         .study = w->study,
                                         .parallel = (int)typed->slots.value,
-                                        .sync_full = typed->sync != NULL && strcmp(typed->sync, "full") == 0,
-                                        .n_gpus = gpus.n,
-                                        .gpus = gpus.names,
+                                        .sync_full = cl_cli_sync_full(typed),
+                                        .n_gpus = repeating.gpus.n,
+                                        .gpus = repeating.gpus.names,
                                         .grace_s = typed->grace.value};
   struct clade_confirm_options what = {.top = w->top,
                                        .n_trials = (int)w->n_trials,
                                        .trials = w->trials,
                                        .repeats = w->repeats,
                                        .total = w->typed->total.value};
-  cl_cli_live_init(&live, cli);
-  struct clade_run_callbacks callbacks = cl_cli_live_callbacks(&live);
-  status = clade_confirm(&engine, &what, &callbacks, &result, &e);
-  cl_cli_live_end(&live);
-  if (status == 0) cl_cli_explain_failures(&live, &result);
-  cl_cli_live_done(&live);
-  cl_cli_gpus_done(&gpus);
-  if (status < 0) return cl_cli_fail(cli, &e);
-  status = show(cli, w);
+  status = clade_confirm(&engine, &what, &repeating.callbacks, &repeating.result, &e);
+  status = cl_cli_repeating_end(&repeating, status, &e);
+  if (status == 0) status = show(cli, w);
   if (status != 0) return status;
-  if (strcmp(result.reason, "failures") == 0) return CL_EXIT_FAILED;
-  if (result.signal == 0 || result.reason[0] != '\0') return CL_EXIT_DONE;
-  cl_cli_note(cli, "interrupted: the same command goes on where it stopped");
-  return 128 + result.signal;
+  status = cl_cli_repeating_status(&repeating);
+  if (status > 128) cl_cli_note(cli, "interrupted: the same command goes on where it stopped");
+  return status;
 }
 
 /* The study and the trials that the address names. */

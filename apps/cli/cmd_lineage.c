@@ -125,14 +125,6 @@ static int write_text(struct cl_cli *cli, const struct clade_lineage *l) {
 
 /* For programs. */
 
-static void add_number(struct clade_text *t, const char *key, double x) {
-  clade_text_format(t, ", \"%s\": ", key);
-  if (isnan(x))
-    clade_text_add(t, "null");
-  else
-    clade_text_add_json_number(t, x);
-}
-
 static void write_json(struct clade_text *t, const struct clade_lineage *l) {
   clade_text_add_char(t, '[');
   for (size_t i = 0; i < l->n; i++) {
@@ -143,8 +135,8 @@ static void write_json(struct clade_text *t, const struct clade_lineage *l) {
       clade_text_add(t, "null");
     else
       clade_text_format(t, "%" PRId64, b->parent);
-    add_number(t, "from", b->from);
-    add_number(t, "to", b->to);
+    cl_cli_add_json_member(t, "from", b->from);
+    cl_cli_add_json_member(t, "to", b->to);
     clade_text_add(t, ", \"cause\": ");
     clade_text_add_json(t, b->cause);
     clade_text_add(t, ", \"values\": ");
@@ -153,7 +145,7 @@ static void write_json(struct clade_text *t, const struct clade_lineage *l) {
     cl_cli_add_json_values(t, b->changed, b->n_changed);
     clade_text_format(t, ", \"present\": %s, \"best\": %s", b->present ? "true" : "false",
                       b->best ? "true" : "false");
-    add_number(t, "value", b->value);
+    cl_cli_add_json_member(t, "value", b->value);
     clade_text_add_char(t, '}');
   }
   clade_text_add(t, "]\n");

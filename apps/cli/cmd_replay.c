@@ -1,12 +1,8 @@
 /* clade replay SCHEDULE: train with the values of a schedule again */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "cli/engine_options.h"
-#include "cli/failures.h"
-#include "cli/live.h"
+#include "cli/repeating.h"
 #include "cli/rows.h"
 #include "view/number.h"
 #include "view/safe.h"
@@ -71,14 +67,6 @@ static void write_verdict(struct cl_cli *cli, const struct clade_replay_outcome 
 
 /* For programs. */
 
-static void add_number(struct clade_text *t, const char *key, double x) {
-  clade_text_format(t, ", \"%s\": ", key);
-  if (isnan(x))
-    clade_text_add(t, "null");
-  else
-    clade_text_add_json_number(t, x);
-}
-
 static void write_json(struct clade_text *t, const struct clade_replay_outcome *o, const char *name) {
   clade_text_add(t, "{\"replay\": ");
   clade_text_add_json(t, name);
@@ -91,25 +79,17 @@ static void write_json(struct clade_text *t, const struct clade_replay_outcome *
     clade_text_add(t, ", \"trial\": null");
   else
     clade_text_format(t, ", \"trial\": %" PRId64, o->trial);
-  add_number(t, "own", o->own);
+  cl_cli_add_json_member(t, "own", o->own);
   clade_text_format(t, ", \"fresh\": %s, \"n\": %" PRId64, o->fresh ? "true" : "false", o->scores.n);
-  add_number(t, "mean", o->scores.mean);
-  add_number(t, "sd", o->scores.sd);
-  clade_text_add(t, ", \"interval\": ");
-  if (o->scores.n > 1) {
-    clade_text_add_char(t, '[');
-    clade_text_add_json_number(t, o->scores.lo);
-    clade_text_add(t, ", ");
-    clade_text_add_json_number(t, o->scores.hi);
-    clade_text_add_char(t, ']');
-  } else
-    clade_text_add(t, "null");
+  cl_cli_add_json_member(t, "mean", o->scores.mean);
+  cl_cli_add_json_member(t, "sd", o->scores.sd);
+  cl_cli_add_json_interval(t, o->scores.lo, o->scores.hi);
   clade_text_add(t, ", \"runs\": [");
   for (size_t i = 0; i < o->n_runs; i++) {
     const struct clade_replay_run *r = &o->runs[i];
     clade_text_format(t, "%s{\"trial\": %" PRId64 ", \"seed\": %" PRId64 ", \"state\": \"%s\"",
                       i > 0 ? ", " : "", r->trial, r->seed, r->state);
-    add_number(t, "value", r->value);
+    cl_cli_add_json_member(t, "value", r->value);
     clade_text_add_char(t, '}');
   }
   clade_text_add(t, "]}\n");
@@ -137,11 +117,9 @@ static int show(struct cl_cli *cli, const struct clade_run_result *r) {
 /* Doing it. */
 
 static int replay(struct cl_cli *cli, const struct options *o, const struct clade_replay_options *what) {
-  struct cl_cli_gpus gpus;
-  struct cl_cli_live live;
-  struct clade_run_result result = {.reason = ""};
+  struct cl_cli_repeating repeating;
   struct cl_err e = {0};
-  int status = cl_cli_gpus_make(cli, &o->engine.gpus, &gpus);
+  int status = cl_cli_repeating_begin(cli, &o->engine, &repeating);
   if (status != 0) return status;
   struct clade_run_options run = {.store = cli->store_typed,
                                   .spec = o->spec,
@@ -150,24 +128,17 @@ static int replay(struct cl_cli *cli, const struct options *o, const struct clad
                                   .parallel = (int)o->engine.slots.value,
                                   .has_seed = o->seed.given,
                                   .seed = o->seed.value,
-                                  .sync_full = o->engine.sync != NULL && strcmp(o->engine.sync, "full") == 0,
-                                  .n_gpus = gpus.n,
-                                  .gpus = gpus.names,
+                                  .sync_full = cl_cli_sync_full(&o->engine),
+                                  .n_gpus = repeating.gpus.n,
+                                  .gpus = repeating.gpus.names,
                                   .grace_s = o->engine.grace.value};
-  cl_cli_live_init(&live, cli);
-  struct clade_run_callbacks callbacks = cl_cli_live_callbacks(&live);
-  status = clade_replay(&run, what, &callbacks, &result, &e);
-  cl_cli_live_end(&live);
-  if (status == 0) cl_cli_explain_failures(&live, &result);
-  cl_cli_live_done(&live);
-  cl_cli_gpus_done(&gpus);
-  if (status < 0) return cl_cli_fail(cli, &e);
-  status = show(cli, &result);
+  status = clade_replay(&run, what, &repeating.callbacks, &repeating.result, &e);
+  status = cl_cli_repeating_end(&repeating, status, &e);
+  if (status == 0) status = show(cli, &repeating.result);
   if (status != 0) return status;
-  if (strcmp(result.reason, "failures") == 0) return CL_EXIT_FAILED;
-  if (result.signal == 0 || result.reason[0] != '\0') return CL_EXIT_DONE;
-  cl_cli_note(cli, "interrupted: clade resume %s goes on with it", result.study);
-  return 128 + result.signal;
+  status = cl_cli_repeating_status(&repeating);
+  if (status > 128) cl_cli_note(cli, "interrupted: clade resume %s goes on with it", repeating.result.study);
+  return status;
 }
 
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {

@@ -1,6 +1,4 @@
 /* clade run: create a study and run it */
-#include <string.h>
-
 #include "cli/engine_options.h"
 #include "cli/outcome.h"
 #include "cli/plan_text.h"
@@ -29,8 +27,7 @@ static struct clade_run_options options_of(const struct cl_cli *cli, const struc
                                     .seed = o->seed.value,
                                     .n_set = (int)o->set.n,
                                     .set = o->set.items,
-                                    .sync_full =
-                                        o->engine.sync != NULL && strcmp(o->engine.sync, "full") == 0,
+                                    .sync_full = cl_cli_sync_full(&o->engine),
                                     .n_gpus = gpus->n,
                                     .gpus = gpus->names,
                                     .grace_s = o->engine.grace.value,

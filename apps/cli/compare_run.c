@@ -109,8 +109,7 @@ static int begin_study(const struct cl_cli_compare *c, const struct cl_cli_side 
                                       .seed = seed,
                                       .n_set = (int)o->set.n,
                                       .set = o->set.items,
-                                      .sync_full =
-                                          o->engine.sync != NULL && strcmp(o->engine.sync, "full") == 0,
+                                      .sync_full = cl_cli_sync_full(&o->engine),
                                       .n_gpus = gpus->n,
                                       .gpus = gpus->names,
                                       .grace_s = o->engine.grace.value};
@@ -124,7 +123,7 @@ static int resume_study(const struct cl_cli_compare *c, const char *study, const
   struct clade_resume_options options = {.store = c->store,
                                          .study = study,
                                          .parallel = (int)o->slots.value,
-                                         .sync_full = o->sync != NULL && strcmp(o->sync, "full") == 0,
+                                         .sync_full = cl_cli_sync_full(o),
                                          .n_gpus = gpus->n,
                                          .gpus = gpus->names,
                                          .grace_s = o->grace.value};

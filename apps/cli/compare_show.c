@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/compare.h"
+#include "cli/rows.h"
 #include "view/number.h"
 #include "view/safe.h"
 #include "view/table.h"
@@ -139,14 +140,6 @@ static int decimals_of(const struct clade_comparison *r) {
   return cl_view_decimals(&range);
 }
 
-static void add_number(struct cl_view_table *t, double x, int decimals) {
-  char buffer[CL_VIEW_NUMBER_MAX];
-  if (isnan(x))
-    cl_view_table_add_blank(t);
-  else
-    cl_view_table_add_right(t, cl_view_number(x, decimals, buffer));
-}
-
 static const struct clade_compare_cell *cell_at(const struct clade_comparison *r, size_t seed,
                                                 size_t method) {
   return &r->cells[seed * r->n_methods + method];
@@ -166,10 +159,11 @@ static void add_seed_row(struct cl_view_table *t, const struct clade_comparison 
     if (cell->state == CLADE_COMPARE_OPEN)
       cl_view_table_add_right(t, "(open)");
     else
-      add_number(t, finished_value(cell), decimals);
+      cl_view_table_add_fixed(t, finished_value(cell), decimals);
   }
   if (r->n_methods == 2)
-    add_number(t, finished_value(cell_at(r, row, 0)) - finished_value(cell_at(r, row, 1)), decimals);
+    cl_view_table_add_fixed(t, finished_value(cell_at(r, row, 0)) - finished_value(cell_at(r, row, 1)),
+                            decimals);
 }
 
 static void add_table(struct cl_cli *cli, const struct cl_cli_compare *c, const struct clade_comparison *r) {
@@ -182,9 +176,9 @@ static void add_table(struct cl_cli *cli, const struct cl_cli_compare *c, const 
   for (int sd = 0; sd < 2; sd++) {
     cl_view_table_add_right(&t, sd == 0 ? "mean" : "sd");
     for (size_t m = 0; m < r->n_methods; m++)
-      add_number(&t, sd == 0 ? r->methods[m].mean : r->methods[m].sd, decimals);
+      cl_view_table_add_fixed(&t, sd == 0 ? r->methods[m].mean : r->methods[m].sd, decimals);
     const struct clade_paired *p = &r->methods[r->n_methods - 1].paired;
-    if (r->n_methods == 2) add_number(&t, sd == 0 ? p->mean : sqrt(p->variance), decimals);
+    if (r->n_methods == 2) cl_view_table_add_fixed(&t, sd == 0 ? p->mean : sqrt(p->variance), decimals);
   }
   cl_view_table_write(&t, &cli->out, &cli->text);
   cl_view_table_done(&t);
@@ -298,11 +292,6 @@ static void write_text(const struct cl_cli_compare *c, const struct clade_compar
 
 /* --- for programs ----------------------------------------------------------------------------------- */
 
-static void add_member(struct clade_text *t, const char *name, double x) {
-  clade_text_format(t, ", \"%s\": ", name);
-  clade_text_add_json_number(t, x);
-}
-
 static void add_json_cell(const struct cl_cli_compared *d, const struct clade_compare_cell *cell,
                           struct clade_text *t) {
   if (cell->state == CLADE_COMPARE_ABSENT) {
@@ -317,7 +306,7 @@ static void add_json_cell(const struct cl_cli_compared *d, const struct clade_co
     clade_text_format(t, "%" PRId64, cell->trial);
   else
     clade_text_add(t, "null");
-  add_member(t, "value", cell->value);
+  cl_cli_add_json_member(t, "value", cell->value);
   clade_text_add_char(t, '}');
 }
 
@@ -328,20 +317,13 @@ static void add_json_difference(const struct cl_cli_compare *c, const struct cla
   clade_text_add(t, ", \"less\": ");
   clade_text_add_json(t, c->sides[m].name);
   clade_text_format(t, ", \"pairs\": %" PRId64, p->pairs);
-  add_member(t, "mean", p->mean);
-  add_member(t, "variance", p->variance);
-  if (p->pairs >= 2) {
-    clade_text_add(t, ", \"interval\": [");
-    clade_text_add_json_number(t, p->lo);
-    clade_text_add(t, ", ");
-    clade_text_add_json_number(t, p->hi);
-    clade_text_add_char(t, ']');
-  } else
-    clade_text_add(t, ", \"interval\": null");
-  add_member(t, "t", p->t);
-  add_member(t, "p_t", p->p_t);
-  add_member(t, "p_holm", p->p_holm);
-  add_member(t, "p_permutation", p->p_permutation);
+  cl_cli_add_json_member(t, "mean", p->mean);
+  cl_cli_add_json_member(t, "variance", p->variance);
+  cl_cli_add_json_interval(t, p->lo, p->hi);
+  cl_cli_add_json_member(t, "t", p->t);
+  cl_cli_add_json_member(t, "p_t", p->p_t);
+  cl_cli_add_json_member(t, "p_holm", p->p_holm);
+  cl_cli_add_json_member(t, "p_permutation", p->p_permutation);
   clade_text_format(
       t, ", \"permutation\": \"%s\", \"above\": %" PRId64 ", \"equal\": %" PRId64 ", \"below\": %" PRId64 "}",
       p->exact ? "exact" : "sampled", p->above, p->equal, p->below);
@@ -354,8 +336,8 @@ static void add_json_methods(const struct cl_cli_compare *c, const struct clade_
     clade_text_add(t, m > 0 ? ",\n  {\"name\": " : "\n  {\"name\": ");
     clade_text_add_json(t, c->sides[m].name);
     clade_text_format(t, ", \"studies\": %" PRId64 ", \"scores\": %" PRId64, method->studies, method->scores);
-    add_member(t, "mean", method->mean);
-    add_member(t, "sd", method->sd);
+    cl_cli_add_json_member(t, "mean", method->mean);
+    cl_cli_add_json_member(t, "sd", method->sd);
     clade_text_format(t, ", \"budget\": %" PRId64 ", \"assessments\": %" PRId64 "}", method->budget,
                       method->assessments);
   }

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+bool cl_cli_sync_full(const struct cl_cli_engine_options *typed) {
+  return typed->sync != NULL && strcmp(typed->sync, "full") == 0;
+}
+
 int cl_cli_gpus_make(const struct cl_cli *cli, const struct cl_cli_list *typed, struct cl_cli_gpus *ret) {
   struct clade_text all = {0};
   size_t n = 1;

@@ -29,6 +29,8 @@ struct cl_cli_engine_options {
         "what a power cut may take: normal = the newest events, full = nothing", "normal|full", 0, 0 \
   }
 
+bool cl_cli_sync_full(const struct cl_cli_engine_options *typed); /* --sync full */
+
 /* The names in --gpus, cut at commas. Free both with clade_free. */
 struct cl_cli_gpus {
   int n;

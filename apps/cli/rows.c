@@ -167,6 +167,24 @@ void cl_cli_add_json_value(struct clade_text *t, struct clade_value v) {
     cl_cli_add_value(t, v);
 }
 
+void cl_cli_add_json_member(struct clade_text *t, const char *name, double x) {
+  clade_text_format(t, ", \"%s\": ", name);
+  clade_text_add_json_number(t, x);
+}
+
+void cl_cli_add_json_interval(struct clade_text *t, double lo, double hi) {
+  clade_text_add(t, ", \"interval\": ");
+  if (isnan(lo)) {
+    clade_text_add(t, "null");
+    return;
+  }
+  clade_text_add_char(t, '[');
+  clade_text_add_json_number(t, lo);
+  clade_text_add(t, ", ");
+  clade_text_add_json_number(t, hi);
+  clade_text_add_char(t, ']');
+}
+
 void cl_cli_add_json_values(struct clade_text *t, const struct clade_named_value *values, size_t n) {
   clade_text_add_char(t, '{');
   for (size_t i = 0; i < n; i++) {

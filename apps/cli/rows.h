@@ -72,6 +72,11 @@ int cl_cli_put_table(struct cl_cli *cli, const struct cl_cli_list_options *typed
 void cl_cli_add_json_value(struct clade_text *t, struct clade_value v);
 void cl_cli_add_value(struct clade_text *t, struct clade_value v);
 
+/* `, "mean": 0.25`: a further member of an object, null where x is no finite number. And
+ * `, "interval": [0.2, 0.3]`, null where `lo` is NaN: there is none. */
+void cl_cli_add_json_member(struct clade_text *t, const char *name, double x);
+void cl_cli_add_json_interval(struct clade_text *t, double lo, double hi);
+
 /* {"lr": 0.01, …} */
 void cl_cli_add_json_values(struct clade_text *t, const struct clade_named_value *values, size_t n);
 /* A time as JSON: "2026-…Z", or null for -1. */

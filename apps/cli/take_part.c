@@ -1,7 +1,5 @@
 #include "cli/take_part.h"
 
-#include <string.h>
-
 int cl_cli_take_part(struct cl_cli *cli, const struct cl_cli_engine_options *engine, const char *study,
                      enum cl_cli_part part) {
   struct cl_cli_gpus gpus;
@@ -12,7 +10,7 @@ int cl_cli_take_part(struct cl_cli *cli, const struct cl_cli_engine_options *eng
                                    .study = study,
                                    .parallel = (int)engine->slots.value,
                                    .help = part == CL_PART_WORK,
-                                   .sync_full = engine->sync != NULL && strcmp(engine->sync, "full") == 0,
+                                   .sync_full = cl_cli_sync_full(engine),
                                    .n_gpus = gpus.n,
                                    .gpus = gpus.names,
                                    .grace_s = engine->grace.value};

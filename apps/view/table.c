@@ -108,6 +108,14 @@ void cl_view_table_add_blank(struct cl_view_table *t) {
   (void)add_cell(t, CELL_BLANK);
 }
 
+void cl_view_table_add_fixed(struct cl_view_table *t, double x, int decimals) {
+  char buffer[CL_VIEW_NUMBER_MAX];
+  if (isnan(x))
+    cl_view_table_add_blank(t);
+  else
+    cl_view_table_add_right(t, cl_view_number(x, decimals, buffer));
+}
+
 void cl_view_table_begin_group(struct cl_view_table *t, const char *title) {
   assert(t->failed || t->n_columns == 0 || t->n_cells % t->n_columns == 0);
   if (grow(&t->groups, &t->cap_groups, t->n_groups + 1, sizeof *t->groups) < 0) {

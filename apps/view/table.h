@@ -59,6 +59,7 @@ void cl_view_table_add_column(struct cl_view_table *t, const char *header, int r
 /* Cells, row by row, from left to right. */
 void cl_view_table_add_text(struct cl_view_table *t, const char *text, enum cl_view_tone tone);
 void cl_view_table_add_number(struct cl_view_table *t, double x, enum cl_view_tone tone);
+void cl_view_table_add_fixed(struct cl_view_table *t, double x, int decimals); /* blank where it is NaN */
 void cl_view_table_add_word(struct cl_view_table *t,
                             const char *word); /* null, true…: does not make it text */
 void cl_view_table_add_right(struct cl_view_table *t, const char *text); /* a number that is already text */
