@@ -2,7 +2,10 @@
  * reports, snapshots and rulings it hears, and the ruling), beside one insertion into a sorted array of as
  * many scores, which no method that ranks can do without. A line per method and mode.
  *
- *   schedule [MEMBERS]
+ * A study is played first. What is measured is its log, folded twice: by a replica with a scheduler that is
+ * asked where it was asked before, and by a replica alone.
+ *
+ *   schedule [MEMBERS [NAME]]
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,11 +24,18 @@ struct kept {
   size_t n, cap;
 };
 
+struct question {
+  size_t after;  /* so many events */
+  int64_t asked; /* times; the last answer was: nothing more */
+};
+
 struct bench {
   int64_t members;
   struct cl_study *study;
   struct cl_scheduler *scheduler;
   struct kept kept, turn; /* all events; the rulings of one turn */
+  struct question *questions;
+  size_t n_questions, cap_questions;
   int64_t rulings, exploits;
 };
 
@@ -136,18 +146,22 @@ static bool report(struct bench *b, int64_t trial) {
   return true;
 }
 
+static const struct cl_schedule_room no_room = {0, 0};
+
+static bool ask(struct cl_scheduler *scheduler, struct cl_event *ret) {
+  struct cl_err e = {0};
+  int status = cl_scheduler_next(scheduler, &no_room, ret, &e);
+  need(status, &e);
+  return status != CLADE_EMPTY;
+}
+
 /* As an engine does: all rulings of a turn, then they are committed. */
 static void decide(struct bench *b) {
-  struct cl_err e = {0};
-  const struct cl_schedule_room room = {0, 0};
   struct cl_event ev;
   for (;;) {
-    for (b->turn.n = 0;;) {
-      int status = cl_scheduler_next(b->scheduler, &room, &ev, &e);
-      need(status, &e);
-      if (status == CLADE_EMPTY) break;
-      keep(&b->turn, &ev);
-    }
+    for (b->turn.n = 0; ask(b->scheduler, &ev);) keep(&b->turn, &ev);
+    if (cl_grow(&b->questions, &b->cap_questions, b->n_questions + 1, sizeof *b->questions) < 0) exit(1);
+    b->questions[b->n_questions++] = (struct question){b->kept.n, (int64_t)b->turn.n + 1};
     if (b->turn.n == 0) return;
     for (size_t i = 0; i < b->turn.n; i++) {
       apply(b, b->turn.events[i]);
@@ -181,33 +195,34 @@ static void run(struct bench *b) {
   cl_free(order);
 }
 
-/* The same events, heard by a replica alone, and copied as often. */
-static double replica_alone(const struct bench *b) {
+/* Seconds for the same events again, with a scheduler or without. */
+static double fold(const struct bench *b, bool schedules) {
   struct cl_study *study;
+  struct cl_scheduler *scheduler;
   struct cl_err e = {0};
-  struct cl_event **copies = cl_alloc_array(b->kept.n, sizeof *copies);
-  if (copies == NULL) exit(1);
+  struct cl_event unused;
+  size_t next = 0;
   need(cl_study_create(&study, &e), &e);
+  need(cl_scheduler_create(study, &scheduler, &e), &e);
   double begin = now();
   for (size_t i = 0; i < b->kept.n; i++) {
+    for (; schedules && next < b->n_questions && b->questions[next].after == i; next++)
+      for (int64_t k = 0; k < b->questions[next].asked; k++) (void)ask(scheduler, &unused);
     need(cl_study_apply(study, b->kept.events[i], &e), &e);
-    copies[i] = cl_event_copy(b->kept.events[i]);
+    if (schedules) need(cl_scheduler_apply(scheduler, b->kept.events[i], &e), &e);
   }
   double seconds = now() - begin;
-  for (size_t i = 0; i < b->kept.n; i++) cl_free(copies[i]);
-  cl_free(copies);
+  cl_scheduler_destroy(scheduler);
   cl_study_destroy(study);
   return seconds;
 }
 
 static void measure(int64_t members, const char *name, const char *schedule, bool ordered, double limit_us) {
   struct bench b = {.members = members};
-  double begin = now();
   create(&b, schedule, ordered);
   begin_members(&b);
   run(&b);
-  double all = now() - begin, alone = replica_alone(&b);
-  double us = (all - alone) / (double)b.rulings * 1e6;
+  double us = (fold(&b, true) - fold(&b, false)) / (double)b.rulings * 1e6;
   printf(
       "{\"bench\": \"schedule\", \"method\": \"%s\", \"members\": %lld, \"rulings\": %lld, \"exploits\": %lld, "
       "\"us_per_decision\": %.2f, \"insertion_us\": %.2f, \"ratio\": %.1f}\n",
@@ -215,6 +230,7 @@ static void measure(int64_t members, const char *name, const char *schedule, boo
   for (size_t i = 0; i < b.kept.n; i++) cl_free(b.kept.events[i]);
   cl_free(b.kept.events);
   cl_free(b.turn.events);
+  cl_free(b.questions);
   cl_scheduler_destroy(b.scheduler);
   cl_study_destroy(b.study);
 }
@@ -246,15 +262,24 @@ static double insertion_us(int64_t members) {
   return us;
 }
 
+static const struct {
+  const char *name, *schedule;
+  bool ordered;
+} cases[] = {
+    {"pbt", "{\"method\": \"pbt\"}", false},
+    {"pbt, sync", "{\"method\": \"pbt\", \"sync\": true}", false},
+    {"pbt, ordered", "{\"method\": \"pbt\"}", true},
+    {"pbt, ttest", "{\"method\": \"pbt\", \"exploit\": \"ttest\", \"last\": 3, \"p\": 0.5}", false},
+    {"epbt", "{\"method\": \"epbt\"}", false},
+    {"mf_pbt", "{\"method\": \"mf_pbt\"}", false},
+    {"mf_pbt, ordered", "{\"method\": \"mf_pbt\"}", true},
+};
+
 int main(int argc, char **argv) {
   int64_t members = argc > 1 ? strtoll(argv[1], NULL, 10) : 10000;
   double limit = insertion_us(members);
-  measure(members, "pbt", "{\"method\": \"pbt\"}", false, limit);
-  measure(members, "pbt, sync", "{\"method\": \"pbt\", \"sync\": true}", false, limit);
-  measure(members, "pbt, ordered", "{\"method\": \"pbt\"}", true, limit);
-  measure(members, "pbt, ttest", "{\"method\": \"pbt\", \"exploit\": \"ttest\", \"last\": 3, \"p\": 0.5}",
-          false, limit);
-  measure(members, "epbt", "{\"method\": \"epbt\"}", false, limit);
-  measure(members, "mf_pbt", "{\"method\": \"mf_pbt\"}", false, limit);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    if (argc < 3 || strcmp(cases[i].name, argv[2]) == 0)
+      measure(members, cases[i].name, cases[i].schedule, cases[i].ordered, limit);
   return 0;
 }
