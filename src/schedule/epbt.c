@@ -90,7 +90,7 @@ static int select_by_novelty(struct epbt *s, struct cl_err *e) {
 static int plan(struct epbt *s, int32_t rung, struct cl_err *e) {
   struct cl_generation *g = &s->generation;
   const struct cl_population *p = &s->rulings.members.population;
-  if (g->rung == rung && g->revision == p->revision) return 0;
+  if (g->rung == rung && g->revision == cl_population_revision(p, rung)) return 0;
   CL_TRY(cl_generation_begin(g, p, rung, e));
   if (is_pulse(s, rung) && s->recalled_rung == rung)
     recall_parents(s);

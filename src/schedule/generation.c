@@ -32,7 +32,7 @@ int cl_generation_begin(struct cl_generation *g, const struct cl_population *p, 
   size_t n = cl_population_count(p, rung);
   CL_TRY(make_room(g, n, e));
   g->rung = rung;
-  g->revision = p->revision;
+  g->revision = cl_population_revision(p, rung);
   g->n = n;
   g->n_parents = g->n_descendants = 0;
   for (size_t rank = 0; rank < n; rank++) {

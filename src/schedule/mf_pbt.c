@@ -24,7 +24,6 @@ struct mf_pbt {
   size_t cap_table, n_table;
   int32_t table_rung;
   uint64_t table_revision;
-  int64_t table_position;
 };
 
 static int group_of(const struct mf_pbt *s, size_t member) {
@@ -32,29 +31,26 @@ static int group_of(const struct mf_pbt *s, size_t member) {
 }
 
 /* What one has taken over in this round does not matter to the others: it gives what was ranked. */
-static bool gives(const struct mf_pbt *s, const struct cl_evaluation *v) {
-  const struct cl_snapshot *state = cl_study_snapshot(s->rulings.env->study, v->snapshot);
-  return isfinite(v->score) && state != NULL && state->usable;
+static bool gives(const struct cl_evaluation *v) {
+  return isfinite(v->score) && v->snapshot != 0;
 }
 
 /* The table of a rung; how many. */
 static int fill_table(struct mf_pbt *s, int32_t rung, size_t *ret_n, struct cl_err *e) {
   const struct cl_population *p = &s->rulings.members.population;
   size_t n = cl_population_count(p, rung);
-  int64_t position = cl_study_head(s->rulings.env->study)->position;
-  bool known = rung == s->table_rung && p->revision == s->table_revision && position == s->table_position;
+  bool known = rung == s->table_rung && cl_population_revision(p, rung) == s->table_revision;
   *ret_n = n;
   if (known && n == s->n_table) return 0;
   if (cl_grow(&s->table, &s->cap_table, n + 1, sizeof *s->table) < 0) return CL_FAIL_NOMEM(e);
   for (size_t rank = 0; rank < n; rank++) {
     size_t member;
     const struct cl_evaluation *v = cl_population_at(p, rung, rank, &member);
-    s->table[rank] = (struct cl_ranked){member, group_of(s, member), v->score, gives(s, v)};
+    s->table[rank] = (struct cl_ranked){member, group_of(s, member), v->score, gives(v)};
   }
   s->n_table = n;
   s->table_rung = rung;
-  s->table_revision = p->revision;
-  s->table_position = position;
+  s->table_revision = cl_population_revision(p, rung);
   return 0;
 }
 

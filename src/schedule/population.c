@@ -9,6 +9,7 @@ struct cl_rung {
   struct cl_evaluation **of; /* by member; null = none so far */
   uint32_t *order;           /* members that have one, best first */
   size_t n;
+  uint64_t revision;
 };
 
 /* Evaluations. */
@@ -115,7 +116,7 @@ static void free_rung(struct cl_rung *r) {
 
 static int push_rung(struct cl_population *p, struct cl_err *e) {
   if (cl_grow(&p->rungs, &p->cap_rungs, p->n_rungs + 1, sizeof *p->rungs) < 0) return CL_FAIL_NOMEM(e);
-  struct cl_rung r = {cl_alloc_array(p->cap, sizeof *r.of), cl_alloc_array(p->cap, sizeof *r.order), 0};
+  struct cl_rung r = {cl_alloc_array(p->cap, sizeof *r.of), cl_alloc_array(p->cap, sizeof *r.order), 0, 0};
   if (r.of == NULL || r.order == NULL) {
     cl_free(r.of);
     cl_free(r.order);
@@ -161,7 +162,7 @@ int cl_population_set(struct cl_population *p, size_t member, struct cl_evaluati
     cl_free(v);
     return status;
   }
-  p->revision++;
+  r->revision = ++p->changes;
   if (r->of[member] != NULL) take_out(r, (uint32_t)member);
   put_in(r, (uint32_t)member, v);
   return 0;
@@ -170,6 +171,12 @@ int cl_population_set(struct cl_population *p, size_t member, struct cl_evaluati
 size_t cl_population_count(const struct cl_population *p, int32_t rung) {
   const struct cl_rung *r = find_rung(p, rung);
   return r == NULL ? 0 : r->n;
+}
+
+uint64_t cl_population_revision(const struct cl_population *p, int32_t rung) {
+  const struct cl_rung *r = find_rung(p, rung);
+  assert(r == NULL || r->revision <= p->changes);
+  return r == NULL ? 0 : r->revision;
 }
 
 const struct cl_evaluation *cl_population_at(const struct cl_population *p, int32_t rung, size_t rank,
@@ -209,9 +216,12 @@ void cl_population_restore(struct cl_population *p, size_t member) {
 
 void cl_population_ban(struct cl_population *p, size_t member, int64_t snapshot) {
   assert(member < p->n && snapshot != 0);
-  for (size_t i = 0; i < p->n_rungs; i++)
-    if (p->rungs[i].of[member] != NULL && p->rungs[i].of[member]->snapshot == snapshot)
-      p->rungs[i].of[member]->snapshot = 0;
+  for (size_t i = 0; i < p->n_rungs; i++) {
+    struct cl_evaluation *v = p->rungs[i].of[member];
+    if (v == NULL || v->snapshot != snapshot) continue;
+    v->snapshot = 0;
+    p->rungs[i].revision = ++p->changes;
+  }
 }
 
 void cl_population_forget(struct cl_population *p, int32_t rung) {

@@ -34,9 +34,9 @@ void cl_evaluation_values(const struct cl_evaluation *v, const struct cl_space *
 struct cl_rung;
 
 struct cl_population {
-  uint64_t revision; /* rises when anything that ranks changes */
-  size_t n, cap;     /* members, numbered 0… in the order of their proposals */
-  int32_t base;      /* rungs[0]; tables below are forgotten */
+  uint64_t changes; /* so far, of all tables */
+  size_t n, cap;    /* members, numbered 0… in the order of their proposals */
+  int32_t base;     /* rungs[0]; tables below are forgotten */
   size_t n_rungs, cap_rungs;
   struct cl_rung *rungs;
 };
@@ -54,6 +54,8 @@ int cl_population_set(struct cl_population *p, size_t member, struct cl_evaluati
 size_t cl_population_count(const struct cl_population *p, int32_t rung);
 const struct cl_evaluation *cl_population_at(const struct cl_population *p, int32_t rung, size_t rank,
                                              size_t *ret_member);
+/* Changes whenever evaluations of this table, or their snapshots, do; 0 where nobody has come to. */
+uint64_t cl_population_revision(const struct cl_population *p, int32_t rung);
 /* Its place there; CL_NO_RANK if it has none. */
 #define CL_NO_RANK SIZE_MAX
 size_t cl_population_rank(const struct cl_population *p, int32_t rung, size_t member);
