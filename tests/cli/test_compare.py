@@ -9,9 +9,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import variables
+import program
+from program import attempt, clade
 
-CLADE = os.environ['CLADE_EXE']
 # The score depends on value and seed alone. A file `slow` holds each run until there is a file `go`; `broken` fails it.
 TRAINER = r'''
 [ -e broken ] && { echo "no such disk" >&2; exit 3; }
@@ -28,13 +28,6 @@ search: {{method: {method}}}
 trials: 4
 parallel: 2
 '''
-
-
-def clade(directory, *words, status=0):
-    done = subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL,
-                          timeout=100, check=False)
-    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
-    return done
 
 
 def prepare(directory):
@@ -94,13 +87,11 @@ def eventually(what):
 
 
 def start(directory, *words):
-    return subprocess.Popen([CLADE, 'compare', 'one.yaml', 'two.yaml', '--seeds', '2', *words], cwd=directory, env=variables(),
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return program.start(directory, 'compare', 'one.yaml', 'two.yaml', '--seeds', '2', *words, output=subprocess.PIPE)
 
 
 def begun(directory, name):
-    done = subprocess.run([CLADE, 'list', 'trials', name, '--json'], capture_output=True, text=True, cwd=directory, env=variables(),
-                          stdin=subprocess.DEVNULL, timeout=100, check=False)
+    done = attempt(directory, 'list', 'trials', name, '--json')
     return done.returncode == 0 and any(t['state'] == 'RUNNING' for t in json.loads(done.stdout))
 
 
@@ -182,8 +173,7 @@ def test_what_cannot_be_drawn_is_said_before_anything_runs(directory):
     here = prepare(directory)
     words = ('compare', 'one.yaml', 'two.yaml', '--plot', 'pictures')
     assert 'svg, png and pdf' in clade(directory, *words, '--forms', 'svg,jpeg', status=2).stderr
-    done = subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env={**variables(), 'PATH': '/nonexistent'},
-                          stdin=subprocess.DEVNULL, timeout=100, check=False)
+    done = attempt(directory, *words, PATH='/nonexistent')
     assert done.returncode == 1 and 'gnuplot-nox' in done.stderr, (done.returncode, done.stderr)
     assert not (here / 'clade.db').exists()
 

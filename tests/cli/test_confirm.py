@@ -10,9 +10,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import variables
+import program
+from program import clade
 
-CLADE = os.environ['CLADE_EXE']
 # Noise from the seed; a file `slow` holds each run until there is a file `go`, a file `broken` makes it fail.
 TRAINER = r'''
 [ -e broken ] && { echo "no such disk" >&2; exit 3; }
@@ -33,13 +33,6 @@ seed: 3
 '''
 
 
-def clade(directory, *words, status=0):
-    done = subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL,
-                          timeout=100, check=False)
-    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
-    return done
-
-
 def search(directory):
     here = pathlib.Path(directory)
     (here / 'train.sh').write_text(TRAINER)
@@ -53,8 +46,7 @@ def confirmed(directory, *words):
 
 
 def trials(directory, role):
-    return [t for t in json.loads(clade(directory, 'list', 'trials', 'bowl', '--json', '--columns', 'trial,role,state,of,seed').stdout)
-            if t['role'] == role]
+    return [t for t in program.trials(directory, 'bowl', '--columns', 'trial,role,state,of,seed') if t['role'] == role]
 
 
 def test_each_winner_gets_its_runs_on_seeds_of_their_own(directory):
@@ -96,8 +88,7 @@ def eventually(what):
 
 
 def start(directory, *words):
-    return subprocess.Popen([CLADE, 'confirm', 'bowl', '--top', '2', '--repeats', '3', *words], cwd=directory, env=variables(),
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return program.start(directory, 'confirm', 'bowl', '--top', '2', '--repeats', '3', *words, output=subprocess.PIPE)
 
 
 def test_killed_command_goes_on_where_it_stopped(directory):

@@ -10,9 +10,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import variables
+from program import attempt, clade, start
 
-CLADE = os.environ['CLADE_EXE']
 TRAINER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'trainer.py')
 SPEC = '''program: [%s, %s, %s, '--lr={lr}'%s]
 metric: {name: loss, goal: minimize}
@@ -44,15 +43,8 @@ def write(directory, name, text):
         file.write(text)
 
 
-def clade(directory, *words, status=0):
-    done = subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL, timeout=100)
-    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
-    return done
-
-
 def trials(directory, study='s'):
-    done = subprocess.run([CLADE, 'list', 'trials', study, '--json'], capture_output=True, text=True, cwd=directory, env=variables(),
-                          stdin=subprocess.DEVNULL, timeout=100)
+    done = attempt(directory, 'list', 'trials', study, '--json')
     return {row['trial']: row for row in json.loads(done.stdout)} if done.returncode == 0 else {}
 
 
@@ -79,8 +71,7 @@ class Engine:
 
     def __init__(self, directory, *words):
         self.directory = directory
-        self.process = subprocess.Popen([CLADE, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory,
-                                        env=variables(), stdin=subprocess.DEVNULL)
+        self.process = start(directory, *words, output=subprocess.PIPE)
 
     def __enter__(self):
         return self

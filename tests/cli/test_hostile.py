@@ -2,7 +2,6 @@
 CLADE_CLIENT the directory of clade.py, FILL fills a store."""
 import json
 import os
-import re
 import sqlite3
 import subprocess
 import sys

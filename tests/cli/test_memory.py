@@ -1,18 +1,16 @@
 """Populations whose states are regions of memory, from the command line, with real processes: states go through the memory of
 the engine, from engine to engine by copies, and survive kill -9 of engines and members. CLADE_EXE is the program, CLADE_CLIENT the
 directory of clade.py, CLADE_TEST_KILLS how often it is killed."""
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import variables
+from loads import check_loads
+from program import attempt as clade, events, of_kind, start, trials
 
-CLADE = os.environ['CLADE_EXE']
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'memory_member.py')
 SPEC = """
 study: theta
@@ -28,50 +26,9 @@ seed: 7
 """
 
 
-def clade(directory, *words):
-    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
-                          env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
-
-
-def start(directory, *words):
-    return subprocess.Popen([CLADE, *words], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                            stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
-
-
 def write_spec(directory, n, parallel, steps, more=''):
     with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
         file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more))
-
-
-def events(directory):
-    """Every event as one flat dictionary: its fields, and `event`, `trial`, `args`."""
-    result = clade(directory, 'log', 'theta', '--all', '--json')
-    assert result.returncode == 0, result.stderr
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
-
-
-def rows(directory):
-    return json.loads(clade(directory, 'list', 'trials', 'theta', '--all', '--json').stdout)
-
-
-def of_kind(log, name):
-    return [e for e in log if e['event'] == name]
-
-
-def check_loads(directory, log, n):
-    """Every state that a member loaded is the one of the snapshot that was decided on, with the score that was ranked."""
-    saved = {e['position']: e for e in of_kind(log, 'saved')}
-    scores = {(e['trial'], e['attempt'], e['step']): e['metrics'][0][2] for e in of_kind(log, 'reported')}
-    for trial in range(1, n + 1):
-        path = os.path.join(directory, 'clade.db.d', 'theta', str(trial), 'loads.txt')
-        lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
-        loads = [tuple(map(float, line.split())) for line in lines]
-        wanted = [saved[e['snapshot']] for e in of_kind(log, 'loaded') if e['trial'] == trial and not e.get('error')]
-        assert len(wanted) <= len(loads), (trial, wanted, loads)
-        for snapshot in wanted:
-            theta = scores[(snapshot['trial'], snapshot['attempt'], snapshot['step'])]
-            assert (snapshot['trial'], snapshot['step'], theta) in loads, (trial, snapshot, theta, loads)
 
 
 def memory_of(directory):
@@ -85,7 +42,7 @@ def test_states_go_through_memory_in_the_same_process(directory):
     write_spec(directory, 6, 6, 12, ', sync: true')
     result = clade(directory, 'run', 'theta.yaml')
     assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
-    log = events(directory)
+    log = events(directory, 'theta')
     assert len(of_kind(log, 'exploited')) >= 3
     assert len(of_kind(log, 'started')) == 6, 'a member was started again'
     saved = of_kind(log, 'saved')
@@ -103,7 +60,7 @@ def test_slots_are_lent_through_memory_when_the_population_is_larger(directory):
     write_spec(directory, 7, 2, 8, ', end: 8')
     result = clade(directory, 'run', 'theta.yaml')
     assert result.returncode == 0 and '7 complete' in result.stdout, (result.stdout, result.stderr)
-    log = events(directory)
+    log = events(directory, 'theta')
     assert len(of_kind(log, 'paused')) >= 7
     check_loads(directory, log, 7)
 
@@ -119,7 +76,7 @@ def test_two_engines_hand_over_states_by_copies(directory):
                 break
             time.sleep(0.1)
     assert [engine.wait(timeout=90) for engine in engines] == [0, 0]
-    log = events(directory)
+    log = events(directory, 'theta')
     saved = {e['position']: e for e in of_kind(log, 'saved')}
     assert [e for e in of_kind(log, 'loaded') if e['by'] != saved[e['snapshot']]['by']], 'nothing went across'
     check_loads(directory, log, 8)
@@ -174,8 +131,8 @@ def test_population_in_memory_goes_on_after_kill_9_of_engines_and_members(direct
         memory.update(memory_of(directory))
         process = start(directory, 'resume', 'theta')
     assert process.wait(timeout=90) == 0
-    log = events(directory)
-    assert [row['state'] for row in rows(directory)] == ['COMPLETE'] * 5
+    log = events(directory, 'theta')
+    assert [row['state'] for row in trials(directory, 'theta')] == ['COMPLETE'] * 5
     check_loads(directory, log, 5)
     assert memory and not any(map(os.path.exists, memory)), memory
     assert clade(directory, 'check', 'theta').returncode == 0

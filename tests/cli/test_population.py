@@ -11,9 +11,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import variables
+from loads import check_loads
+from program import attempt as clade, events, of_kind, start, trials
 
-CLADE = os.environ['CLADE_EXE']
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
 SPEC = """
 study: theta
@@ -29,46 +29,10 @@ seed: 7
 """
 
 
-def clade(directory, *words):
-    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
-                          env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
-
-
 def write_spec(directory, n, parallel, steps, more='', rotten=0, rest='', padding=0):
     with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
         file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more,
                                rotten=rotten, padding=padding) + rest)
-
-
-def events(directory):
-    """Every event as one flat dictionary: its fields, and `event`, `trial`, `args`."""
-    result = clade(directory, 'log', 'theta', '--all', '--json')
-    assert result.returncode == 0, result.stderr
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
-
-
-def rows(directory):
-    return json.loads(clade(directory, 'list', 'trials', 'theta', '--all', '--json').stdout)
-
-
-def of_kind(log, name):
-    return [e for e in log if e['event'] == name]
-
-
-def check_loads(directory, log, n):
-    """Every state that a member loaded is the one of the snapshot that was decided on, with the score that was ranked."""
-    saved = {e['position']: e for e in of_kind(log, 'saved')}
-    scores = {(e['trial'], e['attempt'], e['step']): e['metrics'][0][2] for e in of_kind(log, 'reported')}
-    for trial in range(1, n + 1):
-        path = os.path.join(directory, 'clade.db.d', 'theta', str(trial), 'loads.txt')
-        lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
-        loads = [tuple(map(float, line.split()[:3])) for line in lines]
-        wanted = [saved[e['snapshot']] for e in of_kind(log, 'loaded') if e['trial'] == trial and not e.get('error')]
-        assert len(wanted) <= len(loads), (trial, wanted, loads)
-        for snapshot in wanted:
-            theta = scores[(snapshot['trial'], snapshot['attempt'], snapshot['step'])]
-            assert (snapshot['trial'], snapshot['step'], theta) in loads, (trial, snapshot, theta, loads)
 
 
 def check_again(directory, n):
@@ -87,7 +51,7 @@ def test_low_members_take_over_states_and_values(directory):
     write_spec(directory, 6, 3, 12)
     result = clade(directory, 'run', 'theta.yaml')
     assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
-    log = events(directory)
+    log = events(directory, 'theta')
     exploits = of_kind(log, 'exploited')
     assert len(exploits) >= 3, len(exploits)
     for e in exploits:
@@ -109,26 +73,24 @@ def test_slots_are_lent_when_the_population_is_larger(directory):
     write_spec(directory, 7, 2, 8, ', end: 8')
     result = clade(directory, 'run', 'theta.yaml')
     assert result.returncode == 0 and '7 complete' in result.stdout, (result.stdout, result.stderr)
-    log = events(directory)
+    log = events(directory, 'theta')
     assert len(of_kind(log, 'paused')) >= 7
-    assert all(row['state'] == 'COMPLETE' for row in rows(directory))
+    assert all(row['state'] == 'COMPLETE' for row in trials(directory, 'theta'))
     check_loads(directory, log, 7)
     assert any('lends its slot' in r['explanation'] for r in check_again(directory, 7))
 
 
 def test_population_goes_on_after_kill_9(directory):
     write_spec(directory, 5, 2, 16)
-    process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+    process = start(directory, 'run', 'theta.yaml')
     for round_ in range(6):
         time.sleep(0.4)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        process = subprocess.Popen([CLADE, 'resume', 'theta'], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+        process = start(directory, 'resume', 'theta')
     assert process.wait(timeout=90) == 0
-    log = events(directory)
-    assert [row['state'] for row in rows(directory)] == ['COMPLETE'] * 5
+    log = events(directory, 'theta')
+    assert [row['state'] for row in trials(directory, 'theta')] == ['COMPLETE'] * 5
     assert max(e['trial'] for e in of_kind(log, 'proposed')) == 5
     check_loads(directory, log, 5)
     check_again(directory, 5)
@@ -155,7 +117,7 @@ def test_a_state_that_cannot_be_loaded_is_voided_and_decided_again(directory):
     result = clade(directory, 'run', 'theta.yaml')
     assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
     assert 'this state is rotten' in result.stderr, result.stderr
-    log = events(directory)
+    log = events(directory, 'theta')
     assert check_voids(log) >= 1
     assert any(e['step'] == 14 and e['metrics'][0][2] > 0 for e in of_kind(log, 'reported'))
     assert not [e for e in of_kind(log, 'reported') if e['metrics'][0][2] < 0]  # nobody trains on from half a state
@@ -171,7 +133,7 @@ def test_ordered_mode_decides_again_alike(directory):
         write_spec(os.path.join(directory, slots), 4, 2, 8, rotten=5, rest='ordered: true\n')
         result = clade(os.path.join(directory, slots), 'run', 'theta.yaml', '--parallel', slots)
         assert result.returncode == 0 and '4 complete' in result.stdout, (result.stdout, result.stderr)
-        log = events(os.path.join(directory, slots))
+        log = events(os.path.join(directory, slots), 'theta')
         owners = {e['position']: (e['trial'], e['step']) for e in of_kind(log, 'saved')}
         assert check_voids(log) >= 1
         said.append(sorted((e['trial'], owners[e['snapshot']], str(e['values'])) for e in of_kind(log, 'exploited')))
@@ -180,8 +142,7 @@ def test_ordered_mode_decides_again_alike(directory):
 
 def test_states_that_are_deleted_by_hand_are_missed_and_not_given(directory):
     write_spec(directory, 6, 2, 16)
-    process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+    process = start(directory, 'run', 'theta.yaml', output=subprocess.PIPE)
     study, taken = os.path.join(directory, 'clade.db.d', 'theta'), 0
     for turn in range(2000):
         if process.poll() is not None:
@@ -195,7 +156,7 @@ def test_states_that_are_deleted_by_hand_are_missed_and_not_given(directory):
         time.sleep(0.05)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0 and '6 complete' in output, (output, errors)
-    log = events(directory)
+    log = events(directory, 'theta')
     assert taken == 8 and [e for e in of_kind(log, 'deleted') if e['why'] == 'missing'] and 'is gone' in errors, errors
     check_voids(log)
     check_loads(directory, log, 6)
@@ -226,7 +187,7 @@ def test_states_that_nobody_needs_are_removed(directory):
     write_spec(directory, 5, 2, 40)
     result = clade(directory, 'run', 'theta.yaml')
     assert result.returncode == 0 and '5 complete' in result.stdout, (result.stdout, result.stderr)
-    log = events(directory)
+    log = events(directory, 'theta')
     check_loads(directory, log, 5)
     saved, left = len(of_kind(log, 'saved')), check_disk(directory, log)
     assert saved >= 60 and left == 5, (saved, left)  # the last one of each
@@ -254,7 +215,7 @@ def test_best_hands_out_the_winners_state(directory):
     assert text.returncode == 0 and re.search(r'checkpoint  again: the state at step \d+.*, which earned theta \d', text.stdout), text
     taken = clade(directory, 'best', 'theta', '--checkpoint', 'winner')
     assert taken.returncode == 2 and "'winner' exists already" in taken.stderr and taken.stdout == '', taken
-    paths = [e['path'] for e in of_kind(events(directory), 'saved') if e['trial'] == told['trial'] and e['step'] == told['step']]
+    paths = [e['path'] for e in of_kind(events(directory, 'theta'), 'saved') if e['trial'] == told['trial'] and e['step'] == told['step']]
     source = os.path.join(directory, 'clade.db.d', 'theta', paths[-1])
     with open(os.path.join(source, 'state.json'), 'a', encoding='utf-8') as file:
         file.write(' ')
@@ -272,8 +233,7 @@ def test_disk_stays_within_its_budget_and_one_state(directory):
         place = os.path.join(directory, str(bound))
         os.makedirs(place)
         write_spec(place, 6, 2, 24, rest=f'limits: {{disk: {bound * 66}K}}\n', padding=65536)
-        process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+        process = start(place, 'run', 'theta.yaml', output=subprocess.PIPE)
         most = 0
         for turn in range(2000):
             if process.poll() is not None:
@@ -283,7 +243,7 @@ def test_disk_stays_within_its_budget_and_one_state(directory):
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0 and '6 complete' in output, (output, errors)
         assert 'a saved state takes 0.06' in errors and ('is used up' in errors) != enough, errors
-        log, used, peak = events(place), 0, 0
+        log, used, peak = events(place, 'theta'), 0, 0
         sizes = {e['position']: e['bytes'] for e in of_kind(log, 'saved')}
         for e in log:
             used += e['bytes'] if e['event'] == 'saved' else -sizes[e['snapshot']] if e['event'] == 'deleted' else 0
@@ -298,21 +258,20 @@ def test_disk_stays_within_its_budget_and_one_state(directory):
 def test_what_was_deleted_is_removed_after_a_kill(directory):
     """Deleted in the log, and the engine dies before the files are gone: the next one removes them."""
     write_spec(directory, 5, 2, 40)
-    process = subprocess.Popen([CLADE, 'run', 'theta.yaml'], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
+    process = start(directory, 'run', 'theta.yaml')
     for turn in range(600):
         time.sleep(0.05)
-        if process.poll() is not None or (turn > 20 and of_kind(events(directory), 'deleted')):
+        if process.poll() is not None or (turn > 20 and of_kind(events(directory, 'theta'), 'deleted')):
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
-    gone = [e['snapshot'] for e in of_kind(events(directory), 'deleted')]
-    paths = {e['position']: e['path'] for e in of_kind(events(directory), 'saved')}
+    gone = [e['snapshot'] for e in of_kind(events(directory, 'theta'), 'deleted')]
+    paths = {e['position']: e['path'] for e in of_kind(events(directory, 'theta'), 'saved')}
     for snapshot in gone:  # as if it had died earlier
         os.makedirs(os.path.join(directory, 'clade.db.d', 'theta', paths[snapshot], 'weights'), exist_ok=True)
     result = clade(directory, 'resume', 'theta')
     assert gone and result.returncode == 0, (gone, result.stderr)
-    log = events(directory)
+    log = events(directory, 'theta')
     check_loads(directory, log, 5)
     assert check_disk(directory, log) == 5
 

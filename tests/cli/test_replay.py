@@ -4,15 +4,13 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import variables
+from program import clade, events, of_kind, start
 
-CLADE = os.environ['CLADE_EXE']
 MEMBER = pathlib.Path(__file__).resolve().parent / 'seeded.py'
 SPEC = """
 study: walk
@@ -44,13 +42,6 @@ changes:
   - {step: 5, set: {x: 0.125}, cause: exploit}
   - {step: 9, set: {x: 1.0, size: 2}, cause: exploit}
 """
-
-
-def clade(directory, *words, status=0, **more):
-    done = subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
-                          env=variables(PYTHONPATH=os.environ['CLADE_CLIENT'], **more), check=False)
-    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
-    return done
 
 
 def write_spec(directory, steps=12, change='live'):
@@ -132,12 +123,10 @@ def test_values_of_class_restart_come_with_a_new_process_from_the_same_state(dir
 def test_killed_replay_comes_to_the_same(directory):
     write_spec(directory, 14, change='restart')
     (pathlib.Path(directory) / 'hand.yaml').write_text(HAND)
-    environment = variables(PYTHONPATH=os.environ['CLADE_CLIENT'], PAUSE='0.06')
-    words = [CLADE, 'replay', 'hand.yaml', '--spec', 'walk.yaml']
+    words = ['replay', 'hand.yaml', '--spec', 'walk.yaml']
     pids = pathlib.Path(directory) / 'clade.db.d/walk-replay/1/pids.txt'
     for turn in range(7):
-        process = subprocess.Popen(words, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   stdin=subprocess.DEVNULL, env=environment)
+        process = start(directory, *words, PAUSE='0.06')
         end = time.monotonic() + 30
         while not pids.exists() and process.poll() is None and time.monotonic() < end:
             time.sleep(0.02)
@@ -152,7 +141,7 @@ def test_killed_replay_comes_to_the_same(directory):
             time.sleep(0.2)
         process.kill()
         process.wait()
-        words = [CLADE, 'resume', 'walk-replay']
+        words = ['resume', 'walk-replay']
     if process.poll() is None or process.returncode != 0:
         clade(directory, 'resume', 'walk-replay')
     assert final(directory, 'walk-replay', 1) == expected(14)
@@ -171,8 +160,7 @@ def test_assessment_is_the_schedule_once_more_and_is_counted(directory):
     again = clade(directory, 'assess', 'walk')
     assert 'has been seen 1 time already' in again.stderr and 'test set seen 2 times' in again.stdout, again
     assert 'test set seen 2 times' in clade(directory, 'best', 'walk').stdout
-    log = [json.loads(line) for line in clade(directory, 'log', 'walk', '--all', '--json').stdout.splitlines()]
-    starts = [e for e in log if e['event'] == 'started' and e['trial'] > 5]
+    starts = [e for e in of_kind(events(directory, 'walk'), 'started') if e['trial'] > 5]
     assert len(starts) == 2, starts
     clade(directory, 'check', 'walk')
 

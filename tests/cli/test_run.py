@@ -8,17 +8,12 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import Terminal, variables
+from program import CLADE, attempt as clade, start
+from terminal import Terminal
 
-CLADE = os.environ['CLADE_EXE']
 QUICK = ('sh', '-c', 'echo loss=0.$((CLADE_TRIAL * 100 + 85))', '--lr=[0.238,0.385,0.5]')
 # The first trial ends at once, the others when there is a file `go`.
 HELD = ('sh', '-c', '[ $CLADE_TRIAL = 1 ] || while [ ! -e go ]; do sleep 0.05; done; echo loss=0.$((CLADE_TRIAL * 100 + 85))', '--lr=[0.238,0.385,0.5]')
-
-
-def clade(directory, *words, **more):
-    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env=variables(**more), stdin=subprocess.DEVNULL,
-                          timeout=100)
 
 
 def run(directory, *options, program=QUICK):
@@ -33,8 +28,7 @@ def expect(result, status, stdout='', stderr=''):
 
 def start_held(directory, *options):
     """A study whose first trial has ended and whose others wait."""
-    process = subprocess.Popen([CLADE, 'run', '--minimize', 'loss', '--name', 'held', '-n', '3', '--grace', '0.05', *options, '--', *HELD],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL)
+    process = start(directory, 'run', '--minimize', 'loss', '--name', 'held', '-n', '3', '--grace', '0.05', *options, '--', *HELD, output=subprocess.PIPE)
     seen = ''
     while '1/3' not in seen:
         line = process.stderr.readline()
@@ -150,8 +144,7 @@ def test_sigterm_has_status_143(directory):
 
 def test_a_second_engine_helps(directory):
     process = start_held(directory)
-    helper = subprocess.Popen([CLADE, 'work', 'held', '--slots', '1'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=directory,
-                              env=variables(), stdin=subprocess.DEVNULL)
+    helper = start(directory, 'work', 'held', '--slots', '1', output=subprocess.PIPE)
     let_go(directory)
     out, err = process.communicate(timeout=100)
     assert process.returncode == 0 and '3 complete' in out, (out, err)
@@ -210,8 +203,7 @@ def test_on_a_terminal_the_frame_gives_way_to_the_summary(directory):
 
 def test_the_curve_of_a_resumed_study_begins_at_its_beginning(directory):
     falling = ('sh', '-c', '[ $CLADE_TRIAL -lt 4 ] || while [ ! -e go ]; do sleep 0.05; done; echo loss=$((85 - CLADE_TRIAL))', '--lr=[0.1,0.2]')
-    process = subprocess.Popen([CLADE, 'run', '--minimize', 'loss', '-n', '9', '--name', 'fall', '--grace', '0.05', '--', *falling],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=directory, env=variables())
+    process = start(directory, 'run', '--minimize', 'loss', '-n', '9', '--name', 'fall', '--grace', '0.05', '--', *falling, output=subprocess.PIPE)
     while '3/9' not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)

@@ -4,21 +4,20 @@ the disk keeps to its budget and one state.
 
 clones.py CLADE CLIENT [KILLS]: studies with seeds of their own, one after the other, until so many kills have been spread over
 them. CLADE_THOROUGH=1 makes it 200."""
-import json
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, 'cli'))
-from terminal import variables
+os.environ.update(CLADE_EXE=os.path.abspath(sys.argv[1]), CLADE_CLIENT=os.path.abspath(sys.argv[2]))
+import program
+from program import attempt, events, of_kind
 
-CLADE, CLIENT = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 KILLS = 200 if os.environ.get('CLADE_THOROUGH') == '1' else int(sys.argv[3]) if len(sys.argv) > 3 else 200
 MEMBER = os.path.join(TESTS, 'cli', 'member.py')
 MEMBERS, STEPS, BUDGET, PADDING = 5, 16, 40, 8192
@@ -35,28 +34,10 @@ parallel: 3
 ordered: true
 limits: {{retries: 100, max_failures: 0, reconnect: 60, disk: {BUDGET * (PADDING + 200) // 1024}K}}
 """
-ENVIRONMENT = variables(PYTHONPATH=CLIENT)
-
-
-def run(directory, *words):
-    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
-                          env=ENVIRONMENT)
 
 
 def start(directory, *words):
-    return subprocess.Popen([CLADE, *words], cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=open(os.path.join(directory, 'errors.txt'), 'a', encoding='utf-8'), env=ENVIRONMENT)
-
-
-def events(directory):
-    result = run(directory, 'log', 'theta', '--all', '--json')
-    assert result.returncode == 0, result.stderr
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
-
-
-def of_kind(log, name):
-    return [e for e in log if e['event'] == name]
+    return program.start(directory, *words, errors=open(os.path.join(directory, 'errors.txt'), 'a', encoding='utf-8'))
 
 
 def begin(directory, seed):
@@ -171,12 +152,12 @@ def play(seed, most):
         os.makedirs(wild)
         disturb(calm, seed, 0)
         kills, peak = disturb(wild, seed, most)
-        log = events(wild)
+        log = events(wild, 'theta')
         loads = check_loads(wild, log)
         disk = check_disk(log, peak)
-        wanted, found = decisions(events(calm)), decisions(log)
+        wanted, found = decisions(events(calm, 'theta')), decisions(log)
         assert wanted == found, [d for d in wanted + found if (d in wanted) != (d in found)]
-        check = run(wild, 'check', 'theta')
+        check = attempt(wild, 'check', 'theta')
         assert check.returncode == 0, check.stderr
         print(f'# seed {seed}: {kills} kills, {len(found)} decisions, {loads} loads, at most {disk} bytes of states', flush=True)
         return kills

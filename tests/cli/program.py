@@ -1,0 +1,41 @@
+"""The program as tests call it, and what it says of a study. CLADE_EXE is the program; CLADE_CLIENT, where trainers need it, the
+directory of clade.py."""
+import json
+import os
+import subprocess
+
+from terminal import variables
+
+CLADE = os.environ['CLADE_EXE']
+CLIENT = {'PYTHONPATH': os.environ['CLADE_CLIENT']} if 'CLADE_CLIENT' in os.environ else {}
+
+
+def attempt(directory, *words, **more):
+    """Run it to its end, however that is; `more` are variables of its environment."""
+    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
+                          env=variables(**CLIENT, **more), check=False)
+
+
+def clade(directory, *words, status=0, **more):
+    done = attempt(directory, *words, **more)
+    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def start(directory, *words, output=subprocess.DEVNULL, errors=None, **more):
+    return subprocess.Popen([CLADE, *words], cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=errors or output, text=True,
+                            env=variables(**CLIENT, **more))
+
+
+def events(directory, study):
+    """Every event as one flat dictionary: its fields, and `event`, `trial`, `args`."""
+    lines = [json.loads(line) for line in clade(directory, 'log', study, '--all', '--json').stdout.splitlines()]
+    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
+
+
+def of_kind(log, name):
+    return [e for e in log if e['event'] == name]
+
+
+def trials(directory, study, *words):
+    return json.loads(clade(directory, 'list', 'trials', study, '--all', '--json', *words).stdout)
