@@ -1,6 +1,7 @@
 """TAP for test programs written in Python: `tap.run(globals())` runs every function whose name starts with test_."""
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -17,6 +18,16 @@ def need(*programs):
     for program in programs:
         if shutil.which(program) is None:
             raise Skip(f'{program} is not installed')
+
+
+def python_with(*modules):
+    """A Python that has one of these modules, the first where possible: this one or else that of the system; None: there is none."""
+    for module in modules:
+        for python in (sys.executable, '/usr/bin/python3'):
+            found = shutil.which(python) and subprocess.run([python, '-c', f'import {module}; {module}.zeros'], capture_output=True, check=False)
+            if found and found.returncode == 0:
+                return python
+    return None
 
 
 def run_one(number, name, function):

@@ -383,6 +383,9 @@ def _memory_of(name, x):
     except (TypeError, RuntimeError, ValueError) as reason:
         raise Error("EINVAL", "the region '%s' has no memory that can be used: %s. Give a NumPy array, a tensor on the CPU, "
                     "an array.array or a bytearray; what is on a GPU is handed over by save and load" % (name, reason)) from None
+    if getattr(getattr(x, "dtype", None), "hasobject", False) or view.format.lstrip("@=<>!") in ("O", "P", "z", "Z"):
+        raise Error("EINVAL", "the region '%s' holds addresses of objects, which mean nothing to another process: give numbers"
+                    % name)
     if view.readonly or not view.c_contiguous:
         raise Error("EINVAL", "the memory of the region '%s' is %s" % (
             name, "read-only" if view.readonly else "not contiguous: give array.ravel() of one that is"))
@@ -399,7 +402,9 @@ def _array_of(tensor):
         torch = sys.modules.get("torch")
         if torch is None or tensor.device.type != "cpu":
             raise
-        return tensor.view(torch.uint8).numpy()
+        if not tensor.is_contiguous():
+            raise ValueError("it is not contiguous") from None
+        return tensor.view(-1).view(torch.uint8).numpy()
 
 
 class _Regions:

@@ -383,10 +383,9 @@ def test_download_takes_the_real_files_from_where_they_are(directory):
 
 def find_torch():
     """(python, PYTHONPATH) with PyTorch if some Python here has it, else with the stub beside this file."""
-    for python in (sys.executable, '/usr/bin/python3'):
-        found = subprocess.run([python, '-c', 'import torch; torch.randperm'], capture_output=True, check=False)
-        if found.returncode == 0:
-            return python, os.environ.get('PYTHONPATH', '')
+    python = tap.python_with('torch')
+    if python is not None:
+        return python, os.environ.get('PYTHONPATH', '')
     print('# PyTorch is not installed: a stub stands in')
     return sys.executable, str(pathlib.Path(__file__).resolve().parent / 'stub_torch')
 
