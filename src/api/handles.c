@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "model/plugin.h"
 
 int clade_store_open(const char *address, struct clade_store **ret, struct cl_err *e) {
   if (address == NULL || ret == NULL) return CL_FAIL(e, CLADE_EINVAL, "a store is opened by its address");
@@ -76,27 +77,11 @@ int clade_study_check(struct clade_reader *r, struct cl_err *e) {
 }
 
 struct cl_value cl_api_inner_value(struct clade_value v) {
-  switch (v.kind) {
-  case CLADE_ABSENT: break;
-  case CLADE_NULL: return (struct cl_value){.kind = CL_NULL};
-  case CLADE_BOOL: return cl_value_bool(v.as.truth);
-  case CLADE_INT: return cl_value_int(v.as.integer);
-  case CLADE_REAL: return cl_value_real(v.as.real);
-  case CLADE_TEXT: return cl_value_text(v.as.text);
-  }
-  return (struct cl_value){0};
+  return cl_plugin_inner_value(v);
 }
 
 struct clade_value cl_api_value(struct cl_value v) {
-  switch (v.kind) {
-  case CL_ABSENT: break;
-  case CL_NULL: return (struct clade_value){.kind = CLADE_NULL};
-  case CL_BOOL: return (struct clade_value){.kind = CLADE_BOOL, .as.truth = v.as.truth};
-  case CL_INT: return (struct clade_value){.kind = CLADE_INT, .as.integer = v.as.integer};
-  case CL_REAL: return (struct clade_value){.kind = CLADE_REAL, .as.real = v.as.real};
-  case CL_TEXT: return (struct clade_value){.kind = CLADE_TEXT, .as.text = v.as.text};
-  }
-  return (struct clade_value){.kind = CLADE_ABSENT};
+  return cl_plugin_value(v);
 }
 
 int cl_api_keep_text(struct cl_arena *a, const char *text, const char **ret, struct cl_err *e) {

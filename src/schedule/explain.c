@@ -35,6 +35,10 @@ static void explain_rank(const json_t *args, const char *rule, struct cl_text *r
   cl_text_format(ret, "%s: ", rule);
   if (json_is_true(json_object_get(args, "dead")))
     cl_text_add(ret, "it had failed or diverged, and takes any state that can be had");
+  else if (json_is_true(json_object_get(args, "done")))
+    cl_text_add(ret, "it is done");
+  else if (json_is_false(json_object_get(args, "ready")))
+    cl_text_add(ret, "it is not ready to be judged");
   else if (json_object_get(args, "rank") == NULL)
     cl_text_add(ret, "too few members have come so far to compare it with");
   else
@@ -81,7 +85,9 @@ static void explain_one(const json_t *what, const char *name, const char *verb, 
   const json_t *noise = json_object_get(what, "noise");
   cl_text_add(ret, name);
   if (word != NULL)
-    cl_text_add(ret, strcmp(word, "redraw") == 0 ? " was drawn afresh" : " went back to its default");
+    cl_text_add(ret, strcmp(word, "redraw") == 0 ? " was drawn afresh"
+                     : strcmp(word, "set") == 0  ? " was set"
+                                                 : " went back to its default");
   else
     cl_text_format(ret, " was %s ", noise != NULL ? "moved by noise of" : verb);
   if (word == NULL) cl_text_add_number(ret, json_number_value(noise != NULL ? noise : what));
@@ -116,6 +122,19 @@ static void explain_parents(const json_t *args, const struct cl_study *study, st
   explain_values(json_object_get(args, "mutation"), "mutated by", study, ret);
 }
 
+/* What policies of the user's own had to say. */
+static void explain_notes(const json_t *args, struct cl_text *ret) {
+  /* jansson's iterators want a mutable object, and leave it alone */
+  json_t *notes = (json_t *)(uintptr_t)json_object_get(args, "notes");
+  const char *separator = "noted: ";
+  for (void *it = json_object_iter(notes); it != NULL; it = json_object_iter_next(notes, it)) {
+    cl_text_format(ret, "%s%s ", separator, json_object_iter_key(it));
+    cl_text_add_number(ret, json_number_value(json_object_iter_value(it)));
+    separator = ", ";
+  }
+  if (json_object_size(notes) > 0) cl_text_add_char(ret, '\n');
+}
+
 static void explain(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
   const char *rule = json_string_value(json_object_get(args, "rule"));
   if (rule == NULL) rule = "?";
@@ -138,6 +157,7 @@ static void explain(const json_t *args, const struct cl_study *study, struct cl_
   explain_choice(args, ret);
   explain_values(json_object_get(args, "explore"), "multiplied by", study, ret);
   explain_parents(args, study, ret);
+  explain_notes(args, ret);
 }
 
 int cl_scheduler_explain(const struct cl_event *recorded, const struct cl_study *study, struct cl_text *ret,

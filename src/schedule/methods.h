@@ -11,5 +11,9 @@ extern const struct cl_scheduler_ops cl_mf_pbt_schedule;
 extern const struct cl_scheduler_ops cl_pb2_schedule;
 extern const struct cl_scheduler_ops cl_pb2_mix_schedule;
 extern const struct cl_scheduler_ops cl_pbt_schedule;
+extern const struct cl_scheduler_ops
+    cl_policies_schedule; /* of any method that is a path; not in the registry */
+/* Options of their own, as they are given: ", share 0.25". */
+void cl_policies_describe(const struct cl_settings *settings, struct cl_text *ret);
 
 #endif

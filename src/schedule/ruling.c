@@ -109,6 +109,15 @@ static int stop(struct cl_rulings *r, size_t member, const struct cl_evaluation 
   return cl_ruling_end(r, ret, e);
 }
 
+void cl_ruling_stop(struct cl_rulings *r, const char *rule, size_t member, const struct cl_evaluation *own,
+                    struct cl_event *ret) {
+  about(r, member, CL_EVENT_STOPPED, CL_CAUSE_STOP_RULE, ret);
+  ret->u.stopped.at = own->report;
+  ret->u.stopped.how = CL_STOP_ASK;
+  begin_args(r, rule, member, own);
+  cl_text_add(&r->args, ", \"done\": true");
+}
+
 /* A trial without a process cannot be continued, but what it will be asked next can be set. */
 void cl_ruling_keep(struct cl_rulings *r, const char *rule, size_t member, const struct cl_evaluation *own,
                     const struct cl_exploit_view *view, struct cl_event *ret) {

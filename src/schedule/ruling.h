@@ -102,6 +102,9 @@ double cl_ruling_until(const struct cl_rulings *r, int32_t rung); /* asked next,
  * Then add to r->args as one likes (`, "key": value`) and end it; *ret borrows until the next ruling. */
 void cl_ruling_keep(struct cl_rulings *r, const char *rule, size_t member, const struct cl_evaluation *own,
                     const struct cl_exploit_view *view, struct cl_event *ret);
+/* Its training is over, by a rule of the method's. */
+void cl_ruling_stop(struct cl_rulings *r, const char *rule, size_t member, const struct cl_evaluation *own,
+                    struct cl_event *ret);
 /* CLADE_ENOMEM. */
 int cl_ruling_take_over(struct cl_rulings *r, const char *rule, size_t member,
                         const struct cl_evaluation *own, const struct cl_exploit_view *view,

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/text.h"
+#include "model/plugin.h"
 #include "schedule/methods.h"
 
 struct cl_scheduler {
@@ -34,7 +35,7 @@ const struct cl_scheduler_ops *const *cl_schedulers(void) {
 const struct cl_scheduler_ops *cl_scheduler_find(const char *name) {
   for (int i = 0; schedulers[i] != NULL; i++)
     if (strcmp(schedulers[i]->name, name) == 0) return schedulers[i];
-  return NULL;
+  return cl_plugin_is_path(name) ? &cl_policies_schedule : NULL;
 }
 
 static const struct cl_scheduler_ops *ops_of(const struct cl_settings *settings) {
@@ -50,8 +51,11 @@ static int refuse(const char *method, struct cl_err *e) {
   struct cl_text known = {0};
   for (int i = 0; schedulers[i] != NULL; i++)
     cl_text_format(&known, "%s%s", i == 0 ? "" : ", ", schedulers[i]->name);
-  int status = CL_FAIL(e, CLADE_ESPEC, "schedule: this clade has no method \"%s\"; it has %s", method,
-                       known.failed ? "others" : cl_text_get(&known));
+  size_t n = strlen(method);
+  bool file = n > 3 && strcmp(method + n - 3, ".so") == 0;
+  int status = CL_FAIL(e, CLADE_ESPEC, "schedule: this clade has no method \"%s\"; it has %s%s%s", method,
+                       known.failed ? "others" : cl_text_get(&known),
+                       file ? "; a shared object is named with its path: ./" : "", file ? method : "");
   cl_text_done(&known);
   return status;
 }
@@ -62,7 +66,7 @@ int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e) {
   const char *method = json_string_value(json_object_get(settings->schedule, "method"));
   if (ops == NULL) return refuse(method == NULL ? "" : method, e);
   struct cl_options options = options_of(ops, settings);
-  CL_TRY(cl_options_check(&options, e));
+  if (ops != &cl_policies_schedule) CL_TRY(cl_options_check(&options, e)); /* else some are their own */
   return ops->check(settings, &options, e);
 }
 
@@ -77,6 +81,7 @@ void cl_schedule_describe(const struct cl_settings *settings, struct cl_text *re
     cl_options_write(&options, o->name, ret);
     first = false;
   }
+  if (ops == &cl_policies_schedule) cl_policies_describe(settings, ret);
 }
 
 bool cl_schedule_exploits(const struct cl_settings *settings) {

@@ -11,7 +11,6 @@ extern const struct cl_searcher_ops cl_sobol_search;
 extern const struct cl_searcher_ops cl_dgd_search;
 extern const struct cl_searcher_ops cl_plugin_search; /* of any method that is a path; not in the registry */
 
-bool cl_plugin_is_path(const char *method);
 /* Can the plugin of these settings be loaded? CLADE_ESPEC with a sentence. */
 int cl_plugin_check(const struct cl_settings *settings, struct cl_err *e);
 

@@ -2,13 +2,12 @@
  * for the plugin on one side, a method like any other on the other. Every value it answers goes through
  * cl_space_convert. */
 #include <assert.h>
-#include <dlfcn.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/file.h"
-#include "clade/plugin.h"
+#include "base/library.h"
+#include "model/plugin.h"
 #include "search/methods.h"
 
 enum { NOTES_MAX = 32 };
@@ -38,39 +37,14 @@ struct plugin_state {
   double *units;
 };
 
-bool cl_plugin_is_path(const char *method) {
-  return method != NULL && strchr(method, '/') != NULL;
-}
-
 /* --- what the plugin sees --- */
 
 static int host_parameters(const struct clade_plugin_study *study) {
   return study->env->space->n;
 }
 
-static enum clade_plugin_kind kind_of(const struct cl_hyperparameter *h) {
-  if (h->drawn) return CLADE_PLUGIN_DRAWN;
-  switch (h->domain) {
-  case CL_FLOAT: return CLADE_PLUGIN_FLOAT;
-  case CL_INTEGER: return CLADE_PLUGIN_INT;
-  case CL_ORDERED: return CLADE_PLUGIN_ORDERED;
-  case CL_UNORDERED: return CLADE_PLUGIN_UNORDERED;
-  case CL_CONSTANT: break;
-  }
-  return CLADE_PLUGIN_CONSTANT;
-}
-
 static struct clade_plugin_parameter host_parameter(const struct clade_plugin_study *study, int i) {
-  const struct cl_space *space = study->env->space;
-  if (i < 0 || i >= space->n) return (struct clade_plugin_parameter){.name = "", .parent = -1};
-  const struct cl_hyperparameter *h = &space->items[i];
-  bool number = h->domain == CL_FLOAT || h->domain == CL_INTEGER;
-  return (struct clade_plugin_parameter){.name = h->name,
-                                         .kind = kind_of(h),
-                                         .lo = number ? h->lo : 0,
-                                         .hi = number ? h->hi : 0,
-                                         .levels = cl_space_levels(h),
-                                         .parent = h->parent};
+  return cl_plugin_parameter(study->env->space, i);
 }
 
 static int64_t host_trials(const struct clade_plugin_study *study) {
@@ -104,21 +78,9 @@ static double host_unit(const struct clade_plugin_trial *trial, int i) {
   return cl_space_encode_one(&space->items[i], trial->told->values[i]);
 }
 
-static struct clade_value public_value(struct cl_value v) {
-  switch (v.kind) {
-  case CL_NULL: return (struct clade_value){.kind = CLADE_NULL};
-  case CL_BOOL: return (struct clade_value){.kind = CLADE_BOOL, .as.truth = v.as.truth};
-  case CL_INT: return (struct clade_value){.kind = CLADE_INT, .as.integer = v.as.integer};
-  case CL_REAL: return (struct clade_value){.kind = CLADE_REAL, .as.real = v.as.real};
-  case CL_TEXT: return (struct clade_value){.kind = CLADE_TEXT, .as.text = v.as.text};
-  case CL_ABSENT: break;
-  }
-  return (struct clade_value){.kind = CLADE_ABSENT};
-}
-
 static struct clade_value host_value(const struct clade_plugin_trial *trial, int i) {
   bool known = i >= 0 && i < trial->env->space->n;
-  return public_value(known ? trial->told->values[i] : (struct cl_value){0});
+  return cl_plugin_value(known ? trial->told->values[i] : (struct cl_value){0});
 }
 
 static int64_t host_number(const struct clade_plugin_answer *a) {
@@ -141,24 +103,12 @@ static void host_set_unit(struct clade_plugin_answer *a, int i, double u) {
 static void host_set_value(struct clade_plugin_answer *a, int i, struct clade_value v) {
   if (i < 0 || i >= a->env->space->n) return;
   a->units[i] = NAN;
-  switch (v.kind) {
-  case CLADE_ABSENT: a->values[i] = (struct cl_value){0}; break;
-  case CLADE_NULL: a->values[i] = (struct cl_value){.kind = CL_NULL}; break;
-  case CLADE_BOOL: a->values[i] = cl_value_bool(v.as.truth); break;
-  case CLADE_INT: a->values[i] = cl_value_int(v.as.integer); break;
-  case CLADE_REAL: a->values[i] = cl_value_real(v.as.real); break;
-  case CLADE_TEXT: a->values[i] = cl_value_text(v.as.text); break;
-  }
+  a->values[i] = cl_plugin_inner_value(v);
 }
 
 static void host_note(struct clade_plugin_answer *a, const char *name, double x) {
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-  bool usable = name != NULL && name[0] != '\0' && strlen(name) <= 40 && name[strspn(name, letters)] == '\0';
-  if (!usable || a->n_notes == NOTES_MAX || strcmp(name, "method") == 0 || strcmp(name, "redraws") == 0)
-    return;
-  a->n_notes++;
-  cl_text_format(a->proposal->args, ", \"%s\": ", name);
-  cl_text_add_json_number(a->proposal->args, x);
+  bool ours = name != NULL && (strcmp(name, "method") == 0 || strcmp(name, "redraws") == 0);
+  if (a->n_notes < NOTES_MAX && !ours) a->n_notes += cl_plugin_note(a->proposal->args, ", ", name, x);
 }
 
 static const struct clade_plugin_host host = {.abi = sizeof(struct clade_plugin_host),
@@ -178,66 +128,45 @@ static const struct clade_plugin_host host = {.abi = sizeof(struct clade_plugin_
 
 /* --- loading --- */
 
-static int check_table(const struct clade_plugin *p, const char *path, struct cl_err *e) {
-  if (p == NULL) return CL_FAIL(e, CLADE_ESPEC, "search: clade_plugin_entry of %.400s gives no table", path);
-  if (p->version != CLADE_PLUGIN_VERSION || p->abi < sizeof *p)
-    return CL_FAIL(
-        e, CLADE_ESPEC,
-        "search: %.400s is a plugin of version %d (%zu bytes), and this clade knows version %d (%zu bytes): "
-        "compile it with this clade's headers",
-        path, p->version, p->abi, CLADE_PLUGIN_VERSION, sizeof *p);
-  if (p->next == NULL || p->state_size > (size_t)1 << 40)
-    return CL_FAIL(e, CLADE_ESPEC, "search: the plugin %.400s has no `next`, or a state of %zu bytes", path,
-                   p->state_size);
-  return 0;
-}
-
-static int load_at(const char *path, void **ret_library, const struct clade_plugin **ret, struct cl_err *e) {
-  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (library == NULL)
-    return CL_FAIL(e, CLADE_ESPEC, "search: the searcher %.400s cannot be loaded: %.400s", path, dlerror());
-  const struct clade_plugin *(*entry)(void) = NULL;
-  void *symbol = dlsym(library, "clade_plugin_entry");
-  memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from object to function */
-  int status = symbol == NULL ? CL_FAIL(e, CLADE_ESPEC,
-                                        "search: %.400s is no searcher for clade: it does not export "
-                                        "clade_plugin_entry (include/clade/plugin.h)",
-                                        path)
-                              : check_table(entry(), path, e);
+static int load(const struct cl_settings *settings, void **ret_library, const struct clade_plugin **ret,
+                struct cl_err *e) {
+  static const struct cl_library_kind kind = {"search",
+                                              "searcher",
+                                              "clade_plugin_entry",
+                                              "include/clade/plugin.h",
+                                              CLADE_PLUGIN_VERSION,
+                                              sizeof(struct clade_plugin)};
+  char *path = cl_plugin_path(settings, settings->method);
+  const void *table = NULL;
+  void *library = NULL;
+  if (path == NULL) return CL_FAIL_NOMEM(e);
+  int status = cl_library_open(&kind, path, &library, &table, e);
+  const struct clade_plugin *p = table;
+  if (status == 0 && (p->next == NULL || p->state_size > (size_t)1 << 40))
+    status = CL_FAIL(e, CLADE_ESPEC, "search: the plugin %.400s has no `next`, or a state of %zu bytes", path,
+                     p->state_size);
+  cl_free(path);
   if (status < 0) {
-    (void)dlclose(library);
+    cl_library_close(library);
     return status;
   }
   *ret_library = library;
-  *ret = entry();
+  *ret = p;
   return 0;
-}
-
-static int load(const struct cl_settings *settings, void **ret_library, const struct clade_plugin **ret,
-                struct cl_err *e) {
-  char *path = cl_path_join(settings->cwd == NULL ? "." : settings->cwd, settings->method);
-  if (path == NULL) return CL_FAIL_NOMEM(e);
-  int status = load_at(path, ret_library, ret, e);
-  cl_free(path);
-  return status;
 }
 
 int cl_plugin_check(const struct cl_settings *settings, struct cl_err *e) {
   void *library = NULL;
   const struct clade_plugin *plugin = NULL;
   CL_TRY(load(settings, &library, &plugin, e));
-  (void)dlclose(library);
+  cl_library_close(library);
   return 0;
 }
 
 /* --- the method --- */
 
-/* The plugin's own sentence, or that of its status. */
 static int blame(const struct plugin_state *s, int status, char *error, const char *what, struct cl_err *e) {
-  error[CLADE_PLUGIN_ERROR - 1] = '\0';
-  bool usable = error[0] != '\0' && cl_text_is_utf8(error, strlen(error));
-  return CL_FAIL(e, status < 0 ? status : CLADE_EINVAL, "the searcher %.200s failed %s: %s",
-                 s->study.env->settings->method, what, usable ? error : clade_error_text(status));
+  return cl_plugin_blame("the searcher", s->study.env->settings->method, status, error, what, e);
 }
 
 static int plugin_init(void *st, const struct cl_search_env *env, struct cl_err *e) {
@@ -264,7 +193,7 @@ static int plugin_tell(void *st, const struct cl_told_trial *t, struct cl_err *e
   return status == 0 ? 0 : blame(s, status, error, "when it was told of a trial", e);
 }
 
-/* One value of the answer, as one of the domain. Its text must outlive the call: lists have their own. */
+/* One value of the answer, as one of the domain. */
 static int take_value(const struct plugin_state *s, const struct cl_proposal *p, int i, struct cl_err *e) {
   const struct cl_hyperparameter *h = &s->study.env->space->items[i];
   double u = s->units[i];
@@ -279,9 +208,7 @@ static int take_value(const struct plugin_state *s, const struct cl_proposal *p,
     s->values[i] = cl_space_decode_one(h, u);
     return 0;
   }
-  int status = cl_space_convert(h, set, &s->values[i], e);
-  if (status == 0 && s->values[i].kind == CL_TEXT)
-    s->values[i] = cl_space_level_value(h, cl_space_level_of(h, s->values[i]));
+  int status = cl_plugin_take(h, set, &s->values[i], e);
   if (status < 0 && status != CLADE_ENOMEM && e != NULL)
     (void)cl_err_prefix(e, "the searcher %.200s answered a value for trial %lld that is not allowed: ",
                         s->study.env->settings->method, (long long)p->number);
@@ -303,7 +230,7 @@ static int plugin_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
   if (status != 0) return blame(s, status, error, "to propose", e);
   for (int i = 0; i < n; i++) {
     const struct cl_hyperparameter *h = &s->study.env->space->items[i];
-    if (h->drawn || h->domain == CL_CONSTANT) s->values[i] = (struct cl_value){0}, s->units[i] = NAN;
+    if (!cl_plugin_may_set(h)) s->values[i] = (struct cl_value){0}, s->units[i] = NAN;
     CL_TRY(take_value(s, p, i, e));
   }
   cl_search_draw(s->study.env, CL_RNG_RANDOM, s->values, p); /* what it left out; the inactive is dropped */
@@ -316,7 +243,7 @@ static void plugin_done(void *st) {
   cl_free(s->state);
   cl_free(s->values);
   cl_free(s->units);
-  if (s->library != NULL) (void)dlclose(s->library);
+  cl_library_close(s->library);
 }
 
 /* What it noted. Nothing of the plugin is loaded for that. */

@@ -1,6 +1,7 @@
 /* The methods this build knows, and their options. A new one is one line here. */
 #include <string.h>
 
+#include "model/plugin.h"
 #include "search/methods.h"
 
 static const struct cl_searcher_ops *const searchers[] = {

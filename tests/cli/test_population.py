@@ -286,6 +286,38 @@ def test_what_does_not_make_a_population_is_refused(directory):
     assert clade(directory, 'run', 'theta.yaml').returncode == 2
 
 
+def test_policies_of_ones_own_rule_real_trainers(directory):
+    """The example, examples/policies/roulette.c, and a path that does not lead to one."""
+    write_spec(directory, 6, 2, 12)
+    path = os.path.join(directory, 'theta.yaml')
+    spec = open(path, encoding='utf-8').read()
+    own = '{method: ./libroulette.so, population: 6, interval: 2, end: 12, window: 2, sd: 0.25, enough: 1000}'
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(re.sub(r'schedule: .*', f'schedule: {own}', spec).replace('range: [0.0, 1.0]', 'values: [0.0, 0.25]\n      change: live'))
+    result = clade(directory, 'check', path)
+    assert result.returncode == 2 and 'libroulette.so cannot be loaded' in result.stderr, result.stderr
+    shutil.copy(os.environ['ROULETTE'], directory)
+    result = clade(directory, 'run', path, '--dry-run')
+    assert './libroulette.so' in result.stdout and 'sd 0.25' in result.stdout, (result.stdout, result.stderr)
+    result = clade(directory, 'run', path)
+    assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory)
+    exploits = of_kind(log, 'exploited')
+    assert exploits and all(e['args']['rule'] == 'roulette' and 'share' in e['args']['notes'] for e in exploits), exploits
+    check_loads(directory, log, 6)
+    rulings = check_again(directory, 6)
+    assert len(rulings) >= 6 * 5
+    assert any('noted: rise 0, share' in r['explanation'] for r in rulings), [r['explanation'] for r in rulings]
+    assert any('it is not ready to be judged' in r['explanation'] for r in rulings)
+    e = exploits[0]
+    text = clade(directory, 'show', f"theta/{e['trial']}", '--why', '--verify').stdout
+    assert 'roulette: rank' in text and 'verified' in text, text
+    assert 'roulette' in clade(directory, 'log', 'theta', '--all').stdout
+    os.remove(os.path.join(directory, 'libroulette.so'))  # who only reads does not need it
+    assert clade(directory, 'list', 'trials', 'theta').returncode == 0 and clade(directory, 'lineage', 'theta').returncode == 0
+    assert 'cannot be loaded' in clade(directory, 'show', f"theta/{e['trial']}", '--why', '--verify').stderr
+
+
 if len(sys.argv) > 1:
     tap.run({name: globals()[name] for name in sys.argv[1:]})
 tap.run(globals())

@@ -99,7 +99,7 @@ def test_a_trainer_of_a_user_links_libclade_trainer(directory):
 def test_no_header_is_installed_that_shows_the_inside(directory):
     root, _, _ = installed(directory)
     headers = {p.relative_to(root).as_posix().split('/include/')[1] for p in root.rglob('*.h')}
-    assert {'clade/error.h', 'clade/export.h', 'clade/study.h', 'clade/plugin.h', 'clade/value.h', 'clade/trainer.h'} <= headers, headers
+    assert {'clade/error.h', 'clade/export.h', 'clade/study.h', 'clade/plugin.h', 'clade/policies.h', 'clade/value.h', 'clade/trainer.h'} <= headers, headers
     assert all(h.startswith('clade/') for h in headers), headers
     for path in root.rglob('*.h'):
         assert '"base/' not in path.read_text() and '"model/' not in path.read_text(), path

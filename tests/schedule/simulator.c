@@ -326,6 +326,10 @@ bool simulator_turn(struct simulator *s) {
   s->now_ms += 100;
   s->turns++;
   int status = cl_engine_turn(s->engine, s->now_ms, &e);
+  if (status < 0 && s->refused != NULL) {
+    *s->refused = e;
+    return false;
+  }
   if (status < 0) print_message("# %s\n", e.text);
   assert_int_equal(status, 0);
   act(s);

@@ -31,6 +31,9 @@ struct simulator {
   /* Is this state, which nobody is about to begin from, removed in this turn? Null: none ever. */
   bool (*removes)(const struct simulator *s, const struct cl_snapshot *n, int turn);
 
+  /* Where deciding may fail: gets the error, and the study is over then. Null: the test fails. */
+  struct cl_err *refused;
+
   struct cl_store *store;
   int64_t id;
   struct cl_log *log;

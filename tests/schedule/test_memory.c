@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -94,8 +96,19 @@ static void epbt_without_memory_says_so(void **state) {
                8, 8);
 }
 
+static void policies_without_memory_say_so(void **state) {
+  (void)state;
+  char schedule[1000];
+  const char *path = getenv("POLICIES");
+  (void)snprintf(schedule, sizeof schedule,
+                 "{\"method\": \"%s\", \"interval\": 2, \"sync\": true, \"wrong\": \"standard\"}",
+                 path == NULL ? "./libwrong.so" : path);
+  check_method(schedule, 8, 8);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(pbt_without_memory_says_so),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(policies_without_memory_say_so),
+                                     cmocka_unit_test(pbt_without_memory_says_so),
                                      cmocka_unit_test(epbt_without_memory_says_so)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

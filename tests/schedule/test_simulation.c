@@ -38,6 +38,7 @@ static const struct peculiar {
                 {"mf_pbt", .options = ", \"sub_populations\": 2, \"frequencies\": [1, 2]", .waits = true},
                 {"pb2", .options = "", .most = 32, .patience = 96},
                 {"pb2_mix", .options = "", .most = 32, .patience = 96},
+                {"policies", .options = ", \"wrong\": \"own\""},
                 {NULL, .options = ""}};
 
 static const struct peculiar *peculiar_of(const char *method) {
@@ -61,6 +62,19 @@ static bool has_option(const struct cl_scheduler_ops *ops, const char *name) {
   for (const struct cl_option *o = ops->options; o->name != NULL; o++)
     if (strcmp(o->name, name) == 0) return true;
   return false;
+}
+
+/* The registry, and a shared object with policies (plugins/wrong.c), which does nothing wrong here. */
+static const struct cl_scheduler_ops *method(int i) {
+  int n = 0;
+  while (cl_schedulers()[n] != NULL) n++;
+  return i == n ? cl_scheduler_find("./") : i < n ? cl_schedulers()[i] : NULL;
+}
+
+static const char *name_in_spec(const struct cl_scheduler_ops *ops) {
+  bool own = ops == cl_scheduler_find("./");
+  const char *path = getenv("POLICIES");
+  return !own ? ops->name : path == NULL ? "./libwrong.so" : path;
 }
 
 /* What happens to members. */
@@ -241,7 +255,7 @@ struct mode {
 static void begin(struct simulator *s, const struct cl_scheduler_ops *ops, const struct mode *mode) {
   static char schedule[2000];
   const struct peculiar *p = peculiar_of(ops->name);
-  (void)snprintf(schedule, sizeof schedule, "{\"method\": \"%s\", \"interval\": 2%s%s}", ops->name,
+  (void)snprintf(schedule, sizeof schedule, "{\"method\": \"%s\", \"interval\": 2%s%s}", name_in_spec(ops),
                  mode->options, p->options);
   s->schedule = schedule;
   s->more = mode->more;
@@ -287,8 +301,8 @@ static bool is_cleaned(const struct simulator *s, const struct cl_snapshot *n, i
 
 static void states_that_were_removed_are_not_taken_over(void **state) {
   (void)state;
-  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
-    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+  for (int i = 0; method(i) != NULL; i++) {
+    const struct cl_scheduler_ops *ops = method(i);
     for (int sync = 0; sync <= (has_option(ops, "sync") ? 1 : 0); sync++) {
       const struct mode mode = {sync ? ", \"sync\": true" : "", "", true};
       struct simulator s = {.slots = 8,
@@ -315,8 +329,8 @@ static void states_that_were_removed_are_not_taken_over(void **state) {
 static void members_are_many_and_no_rule_is_broken(void **state) {
   (void)state;
   const struct mode free_mode = {"", "", false}, sync = {", \"sync\": true", "", true};
-  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
-    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+  for (int i = 0; method(i) != NULL; i++) {
+    const struct cl_scheduler_ops *ops = method(i);
     simulate(ops, &free_mode, 96, false);
     simulate(ops, &free_mode, 32, true);
     if (has_option(ops, "sync")) simulate(ops, &sync, 64, true);
@@ -326,8 +340,8 @@ static void members_are_many_and_no_rule_is_broken(void **state) {
 static void rulings_of_ordered_mode_are_the_same_when_asked_again(void **state) {
   (void)state;
   const struct mode ordered = {"", ORDERED, true}, both = {", \"sync\": true", ORDERED, true};
-  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
-    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+  for (int i = 0; method(i) != NULL; i++) {
+    const struct cl_scheduler_ops *ops = method(i);
     simulate(ops, &ordered, 48, true);
     if (has_option(ops, "sync")) simulate(ops, &both, 48, true);
   }
@@ -381,8 +395,8 @@ static void run_ordered(const struct cl_scheduler_ops *ops, const char *options,
 
 static void ordered_mode_does_not_depend_on_timing(void **state) {
   (void)state;
-  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
-    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+  for (int i = 0; method(i) != NULL; i++) {
+    const struct cl_scheduler_ops *ops = method(i);
     for (int sync = 0; sync <= (has_option(ops, "sync") ? 1 : 0); sync++) {
       const char *options = sync ? ", \"sync\": true" : "";
       struct history first, again;

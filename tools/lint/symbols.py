@@ -55,7 +55,7 @@ def compare(root, listed, library, found):
 
 
 # What a plugin exports for us, and we only call.
-THEIRS = {'clade_plugin_entry'}
+THEIRS = {'clade_plugin_entry', 'clade_policies_entry'}
 
 
 def undelivered(root, build, symbols):
