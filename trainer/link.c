@@ -13,7 +13,7 @@
 
 int cl_trainer_link_init(struct cl_trainer_link *l, const char *socket, const char *directory,
                          struct cl_err *e) {
-  *l = (struct cl_trainer_link){.fd = -1, .socket = socket};
+  *l = (struct cl_trainer_link){.fd = -1, .lock = -1, .socket = socket};
   if (directory == NULL) return 0;
   struct cl_text note = {0};
   cl_text_format(&note, "%s/socket", directory);
@@ -29,6 +29,8 @@ void cl_trainer_link_drop(struct cl_trainer_link *l) {
 
 void cl_trainer_link_done(struct cl_trainer_link *l) {
   cl_trainer_link_drop(l);
+  if (l->lock >= 0) (void)close(l->lock);
+  l->lock = -1;
   cl_message_memory_done(&l->memory);
   cl_free(l->note);
   l->note = NULL;
@@ -95,13 +97,35 @@ int cl_trainer_link_send(struct cl_trainer_link *l, const char *bytes, size_t n,
   return 0;
 }
 
+static void keep_descriptor(struct cl_trainer_link *l, struct msghdr *m) {
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    if (l->lock >= 0) (void)close(l->lock);
+    memcpy(&l->lock, CMSG_DATA(c), sizeof l->lock);
+  }
+}
+
+/* As recv; a descriptor that comes along is kept. */
+static ssize_t receive_some(struct cl_trainer_link *l, char *bytes, size_t size) {
+  union {
+    struct cmsghdr head;
+    char room[CMSG_SPACE(sizeof(int))];
+  } control;
+  struct iovec part = {bytes, size};
+  struct msghdr m = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  ssize_t n = recvmsg(l->fd, &m, MSG_CMSG_CLOEXEC);
+  if (n > 0) keep_descriptor(l, &m);
+  return n;
+}
+
 /* Bytes until a line is whole. */
 static int receive_line(struct cl_trainer_link *l, const char **ret, size_t *ret_n, struct cl_err *e) {
   for (;;) {
     int status = cl_lines_next(&l->lines, CL_MESSAGE_MAX, ret, ret_n, e);
     if (status != CLADE_EMPTY) return status;
     char bytes[4096];
-    ssize_t n = recv(l->fd, bytes, sizeof bytes, 0);
+    ssize_t n = receive_some(l, bytes, sizeof bytes);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return CL_FAIL_CAUSE(e, CLADE_ECLOSED, errno, "the worker has gone: %s", strerror(errno));
     if (n == 0) return CL_FAIL(e, CLADE_ECLOSED, "the worker has closed the connection");

@@ -10,6 +10,7 @@ struct cl_trainer_link {
   int fd;             /* -1 = not connected */
   const char *socket; /* CLADE_SOCKET (keeps) */
   char *note;         /* the file that holds a newer path, or null */
+  int lock;           /* a descriptor that came with a message (of whoever takes it); -1 */
   struct cl_lines lines;
   struct cl_message_memory memory;
 };

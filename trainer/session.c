@@ -15,9 +15,10 @@
 #include "trainer/state.h"
 
 int cl_trainer_session_init(struct cl_trainer_session *s, const struct clade_trainer_options *options,
-                            struct cl_trainer_values *values, const struct cl_trainer_environment *env,
+                            struct cl_trainer_values *values, struct cl_trainer_environment *env,
                             struct cl_err *e) {
-  *s = (struct cl_trainer_session){.values = values, .token = env->token, .reconnect_s = env->reconnect_s};
+  *s = (struct cl_trainer_session){
+      .values = values, .env = env, .token = env->token, .reconnect_s = env->reconnect_s};
   if (options != NULL) s->options = *options;
   return cl_trainer_link_init(&s->link, env->socket, env->directory, e);
 }
@@ -25,6 +26,7 @@ int cl_trainer_session_init(struct cl_trainer_session *s, const struct clade_tra
 void cl_trainer_session_done(struct cl_trainer_session *s) {
   cl_trainer_link_done(&s->link);
   cl_trainer_regions_done(&s->regions);
+  cl_trainer_twins_done(&s->twins);
   cl_text_done(&s->question);
   cl_text_done(&s->hello);
   cl_free(s->load);
@@ -99,8 +101,9 @@ static int send_hello(struct cl_trainer_session *s, struct cl_err *e) {
   if (s->options.save != NULL) m.can |= CL_MESSAGE_CAN_SAVE;
   if (s->options.load != NULL) m.can |= CL_MESSAGE_CAN_LOAD;
   if (s->regions.n > 0) m.can |= CL_MESSAGE_CAN_SAVE | CL_MESSAGE_CAN_LOAD | CL_MESSAGE_CAN_REGIONS;
+  if (s->forks) m.can |= CL_MESSAGE_CAN_FORK;
   m.bytes = s->regions.bytes;
-  s->regions_told = true;
+  s->told = true;
   cl_text_clear(&s->hello);
   CL_TRY(cl_message_write(&s->hello, &m, e));
   return cl_trainer_link_send(&s->link, s->hello.bytes, s->hello.length, e);
@@ -170,11 +173,11 @@ int cl_trainer_session_open(struct cl_trainer_session *s, struct cl_err *e) {
                  "this attempt was asked to stop before it began: the trial has a newer one, or has ended");
 }
 
-int cl_trainer_session_tell_regions(struct cl_trainer_session *s, struct cl_err *e) {
+int cl_trainer_session_tell(struct cl_trainer_session *s, struct cl_err *e) {
   struct cl_message m;
   check_session(s);
   assert(!s->over);
-  if (s->regions_told) return 0;
+  if (s->told) return 0;
   cl_trainer_link_drop(&s->link);
   return open_or_end(s, &m, e);
 }
@@ -282,9 +285,133 @@ static void load_state(struct cl_trainer_session *s, const char *path, struct cl
   s->loaded = status == 0;
 }
 
-enum { ASK = 1 };
+/* --- twins ------------------------------------------------------------------------------------------- */
 
-/* Make the next question out of an answer that asks for one. ASK it; 0 = go; CLADE_STOP; errors. */
+/* What obey and its callers say besides 0 and errors: a question is written; an answer is waited for; this
+ * process is a clone, and what was being said is no more. */
+enum { ASK = 1, WAIT = 2, CLONED = 3 };
+
+static_assert((int)CLONED < (int)CLADE_STOP, "news must differ");
+
+/* The process becomes an attempt of its own, as if it had been started for it. */
+static int become(struct cl_trainer_session *s, const char *directory, struct cl_err *e) {
+  CL_TRY(cl_trainer_twin_become(directory, s->link.lock, e));
+  CL_TRY(cl_trainer_environment_read(s->env, e));
+  if (s->env->socket == NULL) return CL_FAIL(e, CLADE_EPROTOCOL, "the environment has no CLADE_SOCKET");
+  s->link.lock = -1; /* it is held from here on */
+  cl_trainer_link_done(&s->link);
+  CL_TRY(cl_trainer_link_init(&s->link, s->env->socket, s->env->directory, e));
+  s->token = s->env->token;
+  s->reconnect_s = s->env->reconnect_s;
+  s->reports = s->sent = 0;
+  s->announced = false;
+  return replace_text(&s->load, NULL, e);
+}
+
+/* A clone for the attempt that `answer` names: CLONED in it, in the twin 0 or an error. */
+static int fork_clone(struct cl_trainer_session *s, const struct cl_message *answer, struct cl_err *e) {
+  bool cloned = false;
+  if (answer->path == NULL) return CL_FAIL(e, CLADE_EPROTOCOL, "no directory was given for the clone");
+  int status = cl_trainer_twin_fork_orphan(s->link.fd, &cloned, e);
+  if (status < 0 || !cloned) {
+    if (s->link.lock >= 0) (void)close(s->link.lock);
+    s->link.lock = -1;
+    return status;
+  }
+  s->link.fd = -1;
+  if (become(s, answer->path, e) == 0) return CLONED;
+  (void)fprintf(stderr, "clade: this clone cannot begin: %s\n", e->text);
+  _exit(1);
+}
+
+static int twin_hello(struct cl_trainer_session *s, const char *token) {
+  struct cl_message hello = {.type = CL_MESSAGE_HELLO,
+                             .token = token,
+                             .protocol = CL_MESSAGE_PROTOCOL,
+                             .can = CL_MESSAGE_CAN_FORK,
+                             .reports = s->reports};
+  CL_TRY(cl_trainer_link_connect(&s->link, NULL));
+  CL_TRY(write_question(s, &hello, NULL));
+  return cl_trainer_link_send(&s->link, s->question.bytes, s->question.length, NULL);
+}
+
+/* Answers, until the connection ends: CLONED, or an error. Whatever is not about forking ends the twin. */
+static int serve_clones(struct cl_trainer_session *s, double step) {
+  for (;;) {
+    struct cl_message answer;
+    struct cl_err reason;
+    CL_TRY(cl_trainer_link_receive(&s->link, &answer, NULL));
+    if (answer.type != CL_MESSAGE_FORK) _exit(0);
+    int status = fork_clone(s, &answer, &reason);
+    if (status == CLONED) return CLONED;
+    struct cl_message saved = {.type = CL_MESSAGE_SAVED, .step = step};
+    if (status < 0) saved.error = get_reason(status, &reason);
+    CL_TRY(write_question(s, &saved, NULL));
+    CL_TRY(cl_trainer_link_send(&s->link, s->question.bytes, s->question.length, NULL));
+  }
+}
+
+/* The frozen copy: says that it is there, waits, and forks when it is asked to. It finds the next worker as a
+ * trainer does, and ends when there is none. Comes back as a clone only. */
+static int be_twin(struct cl_trainer_session *s, const char *name, double step) {
+  enum { FIRST_US = 100000, LAST_US = 1000000 };
+  char *token = cl_copy_text(name);
+  if (token == NULL) _exit(1);
+  s->link.fd = -1;
+  cl_trainer_link_drop(&s->link);
+  int64_t pause = FIRST_US, deadline = 0;
+  for (;;) {
+    int status = twin_hello(s, token);
+    if (status == 0) {
+      deadline = 0;
+      pause = FIRST_US;
+      status = serve_clones(s, step);
+    }
+    if (status == CLONED) break;
+    if (status != CLADE_ECLOSED) _exit(1);
+    int64_t now = cl_clock_monotonic_us();
+    if (deadline == 0) deadline = now + (int64_t)(s->reconnect_s * 1e6);
+    if (now >= deadline) _exit(0);
+    sleep_us(pause);
+    pause = pause * 2 < LAST_US ? pause * 2 : LAST_US;
+  }
+  cl_free(token);
+  return CLONED;
+}
+
+/* Leave a twin behind, under that token: 0 or an error, and CLONED in a process that comes of it. */
+static int make_twin(struct cl_trainer_session *s, const char *token, double step, struct cl_err *e) {
+  bool is_twin = false;
+  if (!s->forks) return CL_FAIL(e, CLADE_EUNSUPPORTED, "this program does not let itself be forked");
+  CL_TRY(cl_trainer_twin_check(s->link.fd, e));
+  CL_TRY(cl_trainer_twin_fork(&s->twins, s->link.fd, &is_twin, e));
+  return is_twin ? be_twin(s, token, step) : 0;
+}
+
+/* What a clone says first. 0 = go on; CLADE_STOP, without a worker too; other errors of open. */
+static int begin_clone(struct cl_trainer_session *s, struct cl_err *e) {
+  struct cl_message m;
+  int status = open_or_end(s, &m, e);
+  return status == CLADE_ECLOSED ? CLADE_STOP : status;
+}
+
+/* --- answers ----------------------------------------------------------------------------------------- */
+
+/* The worker answers again when the twin has said hello. */
+static int obey_fork(struct cl_trainer_session *s, const struct cl_message *answer, double step,
+                     const char *open, struct cl_err *e) {
+  struct cl_err reason = {0};
+  if (!s->forks) return fail_order(s, answer, open, e);
+  int status = make_twin(s, answer->token, step, &reason);
+  if (status >= 0) return status == CLONED ? CLONED : WAIT;
+  struct cl_message saved = {
+      .type = CL_MESSAGE_SAVED, .step = step, .path = answer->token, .error = get_reason(status, &reason)};
+  CL_TRY(write_question(s, &saved, e));
+  return ASK;
+}
+
+/* Make the next question out of an answer that asks for one. ASK it; WAIT for another answer; 0 = go; CLONED;
+ * CLADE_STOP; errors. */
 static int obey(struct cl_trainer_session *s, const struct cl_message *answer, double step, const char *open,
                 struct cl_err *e) {
   assert(!s->over && s->link.fd >= 0);
@@ -308,6 +435,7 @@ static int obey(struct cl_trainer_session *s, const struct cl_message *answer, d
     save_state(s, answer->path, answer->way, &saved, &reason);
     CL_TRY(write_question(s, &saved, e));
     return ASK;
+  case CL_MESSAGE_FORK: return obey_fork(s, answer, step, open, e);
   case CL_MESSAGE_LOAD:
     CL_TRY(apply_values(s, answer, e));
     load_state(s, answer->path, &loaded, &reason);
@@ -324,19 +452,23 @@ static int obey(struct cl_trainer_session *s, const struct cl_message *answer, d
 static int converse(struct cl_trainer_session *s, struct cl_message *report, double step, const char *open,
                     struct cl_err *e) {
   int status = ASK;
-  while (status == ASK) {
+  while (status == ASK || status == WAIT) {
     struct cl_message answer;
     assert(!s->over && s->question.length > 0);
-    status = ask(s, report, &answer, e);
+    bool again = status == ASK;
+    if (!again) status = cl_trainer_link_receive(&s->link, &answer, e);
+    if (again || status == CLADE_ECLOSED) status = ask(s, report, &answer, e);
     if (status < 0) break;
     if (report != NULL && answer.type != CL_MESSAGE_ERROR) s->reports = report->ordinal;
     status = obey(s, &answer, step, open, e);
+    if (status == WAIT) continue;
     report = NULL;
     open = "saved or loaded";
   }
   if (status < 0 && s->exit_status != 0) return end(s, s->exit_status); /* it was to end anyway */
   if (status == CLADE_EPROTOCOL) s->over = true;
   if (status < 0 && status != CLADE_EREFUSED) cl_trainer_link_drop(&s->link);
+  if (status == CLONED) status = begin_clone(s, e);
   assert(status == 0 || status == CLADE_STOP || status < 0);
   return status;
 }
@@ -364,7 +496,15 @@ static int take_announced(struct cl_trainer_session *s, struct cl_message *repor
   *ret_path = s->announced_path;
   s->announced_path = NULL;
   s->announced = false;
-  save_state(s, *ret_path, s->announced_way, report, reason);
+  if (s->announced_way == CL_MESSAGE_WAY_FORK) {
+    report->path = *ret_path;
+    int status = *ret_path == NULL ? CL_FAIL(reason, CLADE_EPROTOCOL, "no token was given for a twin")
+                                   : make_twin(s, *ret_path, report->step, reason);
+    if (status == CLONED) return CLONED;
+    if (status < 0) report->error = get_reason(status, reason);
+  } else {
+    save_state(s, *ret_path, s->announced_way, report, reason);
+  }
   return write_question(s, report, e);
 }
 
@@ -382,8 +522,12 @@ int cl_trainer_session_report(struct cl_trainer_session *s, double step, const s
                               .n_metrics = n_metrics};
   CL_TRY(write_question(s, &report, e)); /* nothing is saved for a report that cannot be sent */
   int status = take_announced(s, &report, &path, &reason, e);
-  s->sent = report.ordinal;
-  if (status == 0) status = converse(s, &report, step, "report", e);
+  if (status == CLONED) {
+    status = begin_clone(s, e);
+  } else {
+    s->sent = report.ordinal;
+    if (status == 0) status = converse(s, &report, step, "report", e);
+  }
   s->sent = s->reports;
   (void)replace_text(&s->load, NULL, e); /* of a second start: what trains now has been acknowledged */
   cl_free(path);

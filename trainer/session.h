@@ -8,13 +8,17 @@
 #include "trainer/link.h"
 #include "trainer/regions.h"
 #include "trainer/trainer.h"
+#include "trainer/twin.h"
 #include "trainer/values.h"
 
 struct cl_trainer_session {
   struct clade_trainer_options options;
-  struct cl_trainer_values *values; /* keeps */
+  struct cl_trainer_values *values;   /* keeps */
+  struct cl_trainer_environment *env; /* keeps; a clone reads it anew */
   struct cl_trainer_regions regions;
-  bool regions_told; /* the worker knows their size */
+  bool forks; /* the program lets itself be forked */
+  struct cl_trainer_twins twins;
+  bool told; /* the worker knows the size of the regions, and whether it forks */
   struct cl_trainer_link link;
   const char *token;  /* keeps */
   double reconnect_s; /* how long to wait for a worker */
@@ -34,9 +38,9 @@ struct cl_trainer_session {
   struct cl_text question, hello; /* kept to be sent again */
 };
 
-/* `options` is copied, null = no save, no load; the texts of env keep. Does not connect. CLADE_ENOMEM. */
+/* `options` is copied, null = no save, no load; keeps env. Does not connect. CLADE_ENOMEM. */
 int cl_trainer_session_init(struct cl_trainer_session *s, const struct clade_trainer_options *options,
-                            struct cl_trainer_values *values, const struct cl_trainer_environment *env,
+                            struct cl_trainer_values *values, struct cl_trainer_environment *env,
                             struct cl_err *e);
 void cl_trainer_session_done(struct cl_trainer_session *s);
 
@@ -44,17 +48,19 @@ void cl_trainer_session_done(struct cl_trainer_session *s);
  * CLADE_EPROTOCOL; CLADE_EINVAL (socket path); CLADE_EIO; CLADE_ENOMEM. */
 int cl_trainer_session_open(struct cl_trainer_session *s, struct cl_err *e);
 
-/* Where regions have been registered since the last hello: say hello again, and so let the worker know;
- * s->load is then what is to be loaded. CLADE_STOP: it says pause or stop; errors as open. */
-int cl_trainer_session_tell_regions(struct cl_trainer_session *s, struct cl_err *e);
+/* Where regions have been registered, or s->forks was set, since the last hello: say hello again, and so let
+ * the worker know; s->load is then what is to be loaded. CLADE_STOP: it says pause or stop; errors as open.
+ */
+int cl_trainer_session_tell(struct cl_trainer_session *s, struct cl_err *e);
 
 /* Load s->load, acknowledge it, take the answer. CLADE_EMPTY = go on, but neither it nor what
  * else was asked for could be loaded; CLADE_STOP; errors as report. */
 int cl_trainer_session_load(struct cl_trainer_session *s, struct cl_err *e);
 
 /* Send a report and do what its answers ask for, until one says go (0), pause or stop (CLADE_STOP). The
- * announced snapshot is taken first. CLADE_ECLOSED: gave up waiting for a worker; CLADE_EREFUSED: this report
- * only; CLADE_EINVAL, CLADE_ELIMIT: it cannot be sent; CLADE_EPROTOCOL, CLADE_ENOMEM. */
+ * announced snapshot is taken first. A process that was forked here comes back, too, as another attempt, with
+ * another environment and what its `start` says. CLADE_ECLOSED: gave up waiting for a worker; CLADE_EREFUSED:
+ * this report only; CLADE_EINVAL, CLADE_ELIMIT: it cannot be sent; CLADE_EPROTOCOL, CLADE_ENOMEM. */
 int cl_trainer_session_report(struct cl_trainer_session *s, double step, const struct cl_wire_metric *metrics,
                               size_t n_metrics, struct cl_err *e);
 

@@ -100,7 +100,7 @@ int clade_trainer_open(int argc, char **argv, const struct clade_trainer_options
   t->values.argv = argv;
   t->seed = 1;
   t->session.link.fd = -1;
-  t->session.regions_told = true;
+  t->session.told = true;
   *ret = t;
   int status = open_trainer(t, options);
   return status < 0 ? cl_trainer_fail(t, status) : 0;
@@ -233,7 +233,7 @@ static int end_preempted(clade_trainer *t) {
 static int start_in_study(clade_trainer *t) {
   if (t->session.over) return refuse(t);
   cl_trainer_values_settle(&t->values);
-  int status = cl_trainer_session_tell_regions(&t->session, &t->error);
+  int status = cl_trainer_session_tell(&t->session, &t->error);
   if (status == CLADE_ECLOSED) return end_preempted(t);
   if (status != 0 || t->session.load == NULL) return status;
   status = cl_trainer_session_load(&t->session, &t->error);
@@ -258,9 +258,32 @@ int clade_trainer_state(clade_trainer *t, const char *name, void *memory, size_t
     status = CL_FAIL(&t->error, CLADE_EINVAL,
                      "the region '%.100s' comes too late: register all before clade_trainer_start",
                      name == NULL ? "" : name);
+  if (status == 0 && t->session.forks)
+    status = CL_FAIL(&t->error, CLADE_EINVAL,
+                     "clade_trainer_fork was called: a program is forked, or hands over regions");
   if (status == 0) status = cl_trainer_regions_add(&t->session.regions, name, memory, bytes, &t->error);
   if (status < 0) return cl_trainer_fail(t, status);
-  t->session.regions_told = false;
+  t->session.told = false;
+  return 0;
+}
+
+static int check_fork(clade_trainer *t) {
+  CL_TRY(check_idle(t, &t->error));
+  if (t->started)
+    return CL_FAIL(&t->error, CLADE_EINVAL,
+                   "clade_trainer_fork comes too late: call it before clade_trainer_start");
+  if (t->session.regions.n > 0)
+    return CL_FAIL(&t->error, CLADE_EINVAL,
+                   "regions were registered: a program hands over those, or is forked");
+  return t->in_study ? cl_trainer_twin_check(t->session.link.fd, &t->error) : 0;
+}
+
+int clade_trainer_fork(clade_trainer *t) {
+  if (t == NULL) return CLADE_EINVAL;
+  int status = check_fork(t);
+  if (status < 0) return cl_trainer_fail(t, status);
+  t->session.forks = true;
+  t->session.told = !t->in_study;
   return 0;
 }
 
@@ -330,6 +353,9 @@ static int print_report(clade_trainer *t, double step) {
 
 /* Nothing is said about training before the state it is to begin with was loaded. */
 static int check_started(clade_trainer *t) {
+  if (t->session.forks && !t->started)
+    return CL_FAIL(&t->error, CLADE_EINVAL,
+                   "clade_trainer_fork was called: call clade_trainer_start before the first report");
   if (t->session.regions.n > 0 && !t->started)
     return CL_FAIL(&t->error, CLADE_EINVAL,
                    "regions were registered: call clade_trainer_start before the first report");
@@ -344,6 +370,7 @@ static int report_in_study(clade_trainer *t, double step) {
   if (t->session.over) return refuse(t);
   cl_trainer_values_settle(&t->values);
   int status = cl_trainer_session_report(&t->session, step, t->metrics, t->n_metrics, &t->error);
+  t->seed = t->session.seed; /* of a clone: another one */
   return status == CLADE_ECLOSED ? give_up(t, step) : status;
 }
 

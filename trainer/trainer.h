@@ -2,8 +2,8 @@
  *
  * A trainer is any program that trains one model with one assignment of hyperparameters. With this library it
  * learns its values, reports its metrics, takes changed values while it runs (live), and can be cloned,
- * paused and resumed, because it hands its state over: as a directory, or as regions of its memory. Without
- * Clade around it, the same program just runs: see "Outside of a study" below.
+ * paused and resumed, because it hands its state over: as a directory, as regions of its memory, or by being
+ * forked. Without Clade around it, the same program just runs: see "Outside of a study" below.
  *
  * A complete trainer (of a struct model; model_… are the program's own):
  *
@@ -177,6 +177,27 @@ CLADE_API const char *clade_trainer_name(const clade_trainer *t, size_t i);
  * Before clade_trainer_start, which must then be called. 0; CLADE_EINVAL: a name that is unusable or there
  * already, no memory, after start; CLADE_ELIMIT: more than 1024 regions; CLADE_ENOMEM. */
 CLADE_API int clade_trainer_state(clade_trainer *t, const char *name, void *memory, size_t bytes);
+
+/* Let the study clone this process by fork: for small states, and for programs whose state cannot be taken
+ * apart. No save, load or region is needed then. At a report whose state is wanted the library forks a frozen
+ * copy, the twin, before the report is sent; when another trial is to go on from that state, the twin forks
+ * again, and that clone returns from the report as the other trial: its values, seed, numbers, directory and
+ * environment (CLADE_…) are that one's, and so are its standard output and error. The rest is as it was.
+ *
+ * A fork costs the page tables (some 10 ms per GiB), then a copy of every page that is written while a twin
+ * is there, and the memory for it. What a clone would share with its twin must not be there: at a report with
+ * a second thread, an open device of a GPU, memory that is shared with others and can be written, a file open
+ * for writing, a pipe or a socket, no twin is made, and the study is told why. Files that are only read have
+ * an offset of their own in each process; stdio is written out before. A twin runs nothing of the program and
+ * ends without exit functions. It ends with the machine, and when no worker comes back for CLADE_RECONNECT
+ * seconds; a state that is gone is given to nobody any more.
+ *
+ * Hyperparameters of change class `restart` change in a clone, too: look at clade_trainer_changed.
+ *
+ * Before clade_trainer_start, which must then be called. 0; CLADE_EUNSUPPORTED: one of these things is in the
+ * way already; CLADE_EINVAL: after start, or regions were registered; CLADE_EIO: no /proc. Outside of a study
+ * it does nothing. */
+CLADE_API int clade_trainer_fork(clade_trainer *t);
 
 /* Did the last clade_trainer_start or _report fill that region with another state's? Name null: any region?
  */

@@ -25,6 +25,11 @@ static int find_state(const struct cl_study *s, int64_t trial, const struct cl_s
         "the newest state of trial %lld is still in its worker's memory: try again when its copy on "
         "disk has been written",
         (long long)trial);
+  if (n != NULL && n->way == CL_WAY_FORK)
+    return CL_FAIL(
+        e, CLADE_EIO,
+        "the newest state of trial %lld is a process that was forked: it has no files to be copied",
+        (long long)trial);
   if (n == NULL || n->path == NULL)
     return CL_FAIL(
         e, CLADE_EIO,

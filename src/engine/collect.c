@@ -27,7 +27,8 @@ int cl_collection_hear(struct cl_collection *c, const struct cl_event *ev, struc
     c->stirred = true;
   if (ev->kind != CL_EVENT_SAVED) return 0;
   c->stirred = true;
-  return ev->u.saved.way == CL_WAY_FORK ? 0 : add(c, ev->position, e);
+  c->eager |= ev->u.saved.way == CL_WAY_FORK;
+  return add(c, ev->position, e);
 }
 
 int cl_collection_fill(struct cl_collection *c, const struct cl_study *s, struct cl_err *e) {
@@ -35,7 +36,8 @@ int cl_collection_fill(struct cl_collection *c, const struct cl_study *s, struct
   c->stirred = true;
   for (size_t i = 0; i < cl_study_snapshots(s); i++) {
     const struct cl_snapshot *n = cl_study_nth_snapshot(s, i);
-    if (n->usable && n->way != CL_WAY_FORK) CL_TRY(add(c, n->position, e));
+    if (n->usable) CL_TRY(add(c, n->position, e));
+    c->eager |= n->usable && n->way == CL_WAY_FORK;
   }
   return 0;
 }
@@ -129,7 +131,7 @@ static void sweep_needless(struct cl_collection *c, struct sweep *w, const struc
   size_t kept = 0;
   for (size_t i = 0; i < c->n; i++) {
     const struct cl_snapshot *n = cl_study_snapshot(w->s, c->live[i]);
-    assert(n != NULL && n->way != CL_WAY_FORK);
+    assert(n != NULL);
     bool pinned = false;
     if (!n->usable) continue;
     const struct need *why = find_reason(w, needs, n, &pinned);
@@ -215,7 +217,7 @@ static bool is_time(const struct cl_collection *c, const struct cl_study *s) {
   struct cl_disk disk = cl_study_disk(s);
   if (!c->stirred) return false;
   bool tight = bound > 0 && disk.bytes + (cl_study_slots(s) + 2) * disk.largest > bound;
-  return tight || c->n >= c->due || !cl_study_head(s)->open;
+  return tight || c->eager || c->n >= c->due || !cl_study_head(s)->open;
 }
 
 int cl_collection_decide(struct cl_collection *c, const struct cl_study *s, struct cl_scheduler *scheduler,
@@ -224,7 +226,7 @@ int cl_collection_decide(struct cl_collection *c, const struct cl_study *s, stru
   struct needs needs = {0};
   size_t slack = (size_t)cl_study_trials(s) / 64;
   if (!is_time(c, s)) return 0;
-  c->stirred = false;
+  c->stirred = c->eager = false;
   int status = list_needs(s, cl_study_head(s)->open ? scheduler : NULL, &needs);
   if (status == CLADE_ENOMEM) (void)CL_FAIL_NOMEM(e);
   if (status == 0) status = sweep(c, s, &needs, put, ctx, e);

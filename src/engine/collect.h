@@ -23,6 +23,7 @@ struct cl_collection {
   size_t n, cap;
   size_t due;   /* look when there are so many */
   bool stirred; /* something was saved or came to its end since the last look */
+  bool eager;   /* a twin was left: it takes memory, so it does not wait for `due` */
 };
 void cl_collection_done(struct cl_collection *c); /* all zero is allowed */
 

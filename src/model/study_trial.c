@@ -273,11 +273,6 @@ static int delete_snapshot(struct cl_study *s, const struct cl_event *ev, struct
   return 0;
 }
 
-/* Can a new process go on from it? From memory it can while that is there: `deleted` says when it is not. */
-static bool is_state(enum cl_way way) {
-  return way != CL_WAY_FORK;
-}
-
 /* A copy adds nothing to the snapshot that it was made of, by whose position that goes on being known. */
 static bool is_second(const struct cl_study *s, const struct cl_event *ev) {
   if (ev->u.saved.way != CL_WAY_COPY || ev->u.saved.path == NULL) return false;
@@ -293,7 +288,7 @@ static bool is_second(const struct cl_study *s, const struct cl_event *ev) {
 /* Is this the state that the trial goes on from? Not when an exploit is to replace it; and copies that are
  * written behind may come after newer ones, or after the segment that they belong to. */
 static bool is_newest_state(const struct cl_study *s, const struct cl_trial *t, const struct cl_event *ev) {
-  if (ev->late || !is_state(ev->u.saved.way) || is_second(s, ev) || t->head.load > 0) return false;
+  if (ev->late || is_second(s, ev) || t->head.load > 0) return false;
   if (t->more == NULL) return true;
   if (ev->u.saved.report != 0 && ev->u.saved.report < t->more->segment) return false;
   const struct cl_snapshot *last = find_snapshot(s, t->more->snapshot);
@@ -337,11 +332,12 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
   return 0;
 }
 
-/* The newest usable snapshot of the trial itself. */
+/* The newest usable snapshot of the trial itself. One in memory, or in a twin, is usable while that is there:
+ * `deleted` says when it is not. */
 static int64_t last_own_snapshot(const struct cl_study *s, int64_t trial) {
   for (size_t i = s->n_snapshots; i > 0; i--) {
     const struct cl_snapshot *n = &s->snapshots[i - 1];
-    if (n->trial == trial && n->usable && !n->late && is_state(n->way)) return n->position;
+    if (n->trial == trial && n->usable && !n->late) return n->position;
   }
   return 0;
 }

@@ -28,7 +28,9 @@
  *   saved    T    step path? bytes? error?              as report
  *   load     W    change path way? values?              (wants) loaded
  *   loaded   T    change missing? error?                as report
- *   fork     W    token                                 (wants) hello of the twin, with this token
+ *   fork     W    token path?                           (wants) hello with this token, of the process that
+ *                                                       was forked; path: to a twin, whose clone is to be
+ *                                                       the attempt of that directory
  *   go       W    change? values? save_at? way? path?
  *   pause    W    save?                                 (wants) saved if save, answered by go; the end
  *   stop     W    save?                                 (wants) saved if save, answered by go; the end
@@ -90,7 +92,7 @@ enum {
 };
 
 /* X(id, text). How a state travels. With DIRECTORY a path is a directory, with REGION the name of a set of
- * regions. */
+ * regions, with FORK the token of a twin. */
 #define CL_MESSAGE_WAY_MAP(X) \
   X(DIRECTORY, "directory") \
   X(REGION, "region") \
@@ -153,7 +155,7 @@ struct cl_message {
 
   enum cl_message_way way; /* start save load go; DIRECTORY if left out */
   /* save load: where. start go: where to save at save_at. saved: the path asked for. report: the path
-   * announced with save_at, null when no save was due */
+   * announced with save_at, null when no save was due. fork: of a twin: directory of the clone's attempt */
   const char *path;
   const char *load; /* start: state to load before training, or null; only for trainers that can load */
   const char *save; /* pause stop: save there first, or null */

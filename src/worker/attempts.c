@@ -107,6 +107,8 @@ static bool is_release(const struct cl_event *ev) {
 static void note_state(struct cl_attempt *a, const struct cl_event *ev) {
   enum cl_way way = ev->kind == CL_EVENT_SAVED ? ev->u.saved.way : CL_WAY_DIRECTORY;
   if (ev->kind == CL_EVENT_SAVED && way != CL_WAY_COPY) a->saved_step = ev->u.saved.step;
+  if (ev->kind == CL_EVENT_SAVED && way != CL_WAY_COPY) a->saved_as_twin = way == CL_WAY_FORK;
+  if (way == CL_WAY_FORK) a->twin[0] = '\0';
   if (way == CL_WAY_REGION && a->lent != NULL) {
     cl_buffer_keep(a->lent, ev);
     a->lent = NULL;

@@ -149,6 +149,11 @@ bool cl_buffers_may_come(const struct cl_worker *w, const struct cl_snapshot *n)
 
 /* Neither here, nor on disk, nor with another worker that lives. */
 static bool is_lost(const struct cl_worker *w, const struct cl_snapshot *n) {
+  if (n->way == CL_WAY_FORK && n->usable && n->pins == 0) {
+    int status = cl_twins_find(w, n);
+    if (status == CLADE_BUSY && !is_living(w, n->by)) w->buffers->look = true; /* it is on its way back */
+    return status == CLADE_EMPTY;
+  }
   if (n->way != CL_WAY_REGION || !n->usable || n->pins > 0) return false;
   return cl_buffers_find(w, n) == NULL && cl_study_copy(w->study, n) == NULL && !cl_buffers_may_come(w, n);
 }

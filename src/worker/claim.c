@@ -53,10 +53,9 @@ static int link_file(const char *target, const char *name, struct cl_err *e) {
 
 /* Where the socket is stands in one file of the worker, which has a name in each trial's directory: a link is
  * the cheapest file. Where there are no links it is copied. */
-int cl_attempt_write_socket(struct cl_attempt *a, struct cl_err *e) {
-  struct cl_worker *w = a->worker;
+int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e) {
   char line[200];
-  char *path = cl_attempt_path(w->study, a->trial, 0, "socket");
+  char *path = cl_attempt_path(w->study, trial, 0, "socket");
   if (path == NULL) return CL_FAIL_NOMEM(e);
   int status = w->socket_file == NULL ? CLADE_EIO : link_file(w->socket_file, path, e);
   (void)snprintf(line, sizeof line, "%s\n", w->socket);
@@ -87,7 +86,7 @@ static int write_params(struct cl_attempt *a, const struct cl_value *values, str
 static int snapshot_path(struct cl_worker *w, int64_t position, char **ret, struct cl_err *e) {
   const struct cl_snapshot *n = position == 0 ? NULL : cl_study_snapshot(w->study, position);
   if (n != NULL && n->way == CL_WAY_REGION) n = cl_study_copy(w->study, n);
-  if (n == NULL || n->path == NULL) return 0;
+  if (n == NULL || n->path == NULL || n->way == CL_WAY_FORK) return 0;
   *ret = cl_attempt_path(w->study, 0, 0, n->path);
   return *ret == NULL ? CL_FAIL_NOMEM(e) : 0;
 }
@@ -160,7 +159,7 @@ static int prepare(struct cl_attempt *a, struct cl_err *e) {
   a->from = cl_trial_resume_from(w->study, trial);
   cl_trial_values(w->study, trial, w->values);
   int status = make_texts(a, &t, e);
-  if (status == 0) status = cl_attempt_write_socket(a, e);
+  if (status == 0) status = cl_worker_write_socket(w, a->trial, e);
   if (status == 0) status = write_params(a, w->values, e);
   if (status == 0) status = write_spec(cl_study_settings(w->study), w->values, &t.spec, e);
   if (status == 0) status = make_words(a, &t, w->values, e);
@@ -194,20 +193,34 @@ static int ask_keeper(struct cl_attempt *a, struct cl_err *e) {
   return status;
 }
 
+static bool begins_as_clone(const struct cl_attempt *a) {
+  const struct cl_snapshot *n = a->from == 0 ? NULL : cl_study_snapshot(a->worker->study, a->from);
+  return n != NULL && n->way == CL_WAY_FORK;
+}
+
+static int begin_clone(struct cl_attempt *a, struct cl_err *e) {
+  int status = cl_twins_begin(a, e);
+  if (status == 0) return 0;
+  (void)close(a->lock);
+  a->lock = -1;
+  return status;
+}
+
 static void begin(struct cl_attempt *a, int64_t position) {
   struct cl_err e;
+  bool clone = begins_as_clone(a);
   a->phase = CL_PHASE_SPAWNING;
   a->started = a->released = a->changed = position;
   a->started_ms = cl_log_now_ms(a->worker->log);
   a->started_us = cl_clock_monotonic_us();
-  int status = ask_keeper(a, &e);
+  int status = clone ? begin_clone(a, &e) : ask_keeper(a, &e);
   cl_spec_command_free(a->arguments);
   a->arguments = NULL;
   cl_words_done(&a->environment);
   if (status < 0) {
     cl_worker_back_off(a->worker, a->trial, e.text);
     status = cl_attempt_lost(a, "free", e.text, &e);
-  } else {
+  } else if (!clone) { /* that one connects */
     status = cl_attempt_follow(a, 0, &e);
   }
   if (status < 0) cl_worker_fail(a->worker, &e);
@@ -295,9 +308,11 @@ int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e) {
   return put_start(a, told_reclaim, e);
 }
 
-/* Its state may be in the memory of another worker: then it is that one's, until a copy has been written. */
+/* Its state may be in the memory of another worker: then it is that one's, until a copy has been written. A
+ * twin speaks to one worker. */
 static bool is_within_reach(const struct cl_worker *w, const struct cl_trial *t) {
   const struct cl_snapshot *n = cl_study_snapshot(w->study, cl_trial_resume_from(w->study, t));
+  if (n != NULL && n->way == CL_WAY_FORK) return cl_twins_find(w, n) != CLADE_BUSY;
   if (n == NULL || n->way != CL_WAY_REGION || cl_buffers_find(w, n) != NULL) return true;
   return cl_study_copy(w->study, n) != NULL || !cl_buffers_may_come(w, n);
 }

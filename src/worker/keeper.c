@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -201,6 +202,23 @@ static void keep_child(struct keeper *k, const struct cl_keeper_request *r, cons
   answer(k, &a);
 }
 
+/* A process that has come to be without this keeper, and is its child all the same: an orphan of one of its
+ * trainers. One that is somebody else's is named as its own keeper, as nobody will write its `exit`. */
+static void adopt(struct keeper *k, const struct cl_keeper_request *r, int lock, char *directory) {
+  siginfo_t info;
+  bool mine = waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+  (void)cl_child_name_holder(lock, r->pid, r->start, mine ? k->pid : r->pid, mine ? k->start : r->start);
+  if (!mine) {
+    answer_failed(k, r->id, ECHILD, "become the parent of a clone");
+    (void)close(lock);
+    cl_free(directory);
+    return;
+  }
+  k->children[k->n_children++] = (struct child){r->id, r->pid, lock, cl_clock_monotonic_us(), directory};
+  struct cl_keeper_answer a = {.kind = CL_KEEPER_SPAWNED, .id = r->id, .pid = r->pid, .start = r->start};
+  answer(k, &a);
+}
+
 /* The request is whole: `bytes` has r->size bytes. The lock is this function's from here. */
 static void spawn(struct keeper *k, char *bytes, int lock) {
   struct cl_keeper_request r;
@@ -227,7 +245,10 @@ static void spawn(struct keeper *k, char *bytes, int lock) {
   plan.env = words + r.n_argv + 1;
   if (!next_texts(&t, r.n_argv, words) || !next_texts(&t, r.n_env, words + r.n_argv + 1)) goto fail;
   if ((directory = cl_copy_text(plan.directory)) == NULL) goto fail;
-  keep_child(k, &r, &plan, directory);
+  if (r.pid != 0)
+    adopt(k, &r, lock, directory);
+  else
+    keep_child(k, &r, &plan, directory);
   cl_free(words);
   return;
 fail:
@@ -377,6 +398,7 @@ int cl_keeper_main(int argc, char **argv) {
   if (leave_the_engine((int)socket) < 0) return 2;
   pid_t pid = fork(); /* the engine waits for the first process only, and never for the keeper */
   if (pid != 0) return pid < 0 ? 2 : 0;
+  (void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* what its trainers fork and leave behind becomes its own */
   struct keeper k = {.socket = 3, .signals = block_signals(), .files = raise_files()};
   if (k.signals < 0) return 2;
   say_hello(&k);

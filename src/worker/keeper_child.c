@@ -36,16 +36,20 @@ static void write_text(int fd, const char *text) {
   (void)ignored;
 }
 
-/* The lock file names its holder before any code of the trainer runs, so that a held lock is never anonymous.
- */
-static bool name_holder(const struct cl_child_plan *plan, int64_t start) {
+bool cl_child_name_holder(int lock, pid_t pid, int64_t start, int32_t keeper, int64_t keeper_start) {
   char line[100], *at = line;
-  const int64_t numbers[] = {getpid(), start, plan->keeper, plan->keeper_start};
+  const int64_t numbers[] = {pid, start, keeper, keeper_start};
   for (size_t i = 0; i < 4; i++) {
     at = put_number(at, numbers[i]);
     *at++ = i < 3 ? ' ' : '\n';
   }
-  return write(plan->lock, line, (size_t)(at - line)) == at - line;
+  return write(lock, line, (size_t)(at - line)) == at - line;
+}
+
+/* The lock file names its holder before any code of the trainer runs, so that a held lock is never anonymous.
+ */
+static bool name_holder(const struct cl_child_plan *plan, int64_t start) {
+  return cl_child_name_holder(plan->lock, getpid(), start, plan->keeper, plan->keeper_start);
 }
 
 /* The keeper ignores no signal (keeper.c): what it handles becomes the default by exec. */

@@ -2,6 +2,7 @@
 #ifndef CL_KEEPER_CHILD_H
 #define CL_KEEPER_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -20,6 +21,9 @@ struct cl_child_plan {
   int32_t keeper;
   int64_t keeper_start;
 };
+
+/* Write "pid start keeper keeper-start\n" to the end of the lock file. Async-signal-safe. */
+bool cl_child_name_holder(int lock, pid_t pid, int64_t start, int32_t keeper, int64_t keeper_start);
 
 /* Returns the pid and its start time; or -1 with *ret_cause an errno and *ret_what what could not be done,
  * when no process came to be. A program that cannot be executed is a process: it writes the reason to its

@@ -241,8 +241,10 @@ static char *put_text(char *at, const char *text) {
   return at + n;
 }
 
-static struct request *make_request(const struct cl_spawn *s, int lock, struct cl_err *e) {
-  struct cl_keeper_request head = {.n_limits = (uint32_t)s->n_limits, .nice = s->nice, .id = s->id};
+static struct request *make_request(const struct cl_spawn *s, pid_t pid, int64_t start, int lock,
+                                    struct cl_err *e) {
+  struct cl_keeper_request head = {
+      .n_limits = (uint32_t)s->n_limits, .nice = s->nice, .id = s->id, .pid = pid, .start = start};
   const char *paths[] = {s->directory, s->cwd, s->out, s->err, NULL};
   uint32_t n_paths;
   size_t limits = (size_t)s->n_limits * sizeof *s->limits;
@@ -271,10 +273,10 @@ static struct request *make_request(const struct cl_spawn *s, int lock, struct c
   return r;
 }
 
-int cl_keeper_spawn(struct cl_keeper *k, const struct cl_spawn *s, int lock, struct cl_err *e) {
-  assert(lock >= 0 && s->argv[0] != NULL && s->n_limits <= CL_KEEPER_LIMITS_MAX);
+static int send_request(struct cl_keeper *k, const struct cl_spawn *s, pid_t pid, int64_t start, int lock,
+                        struct cl_err *e) {
   struct cl_err own;
-  struct request *r = k->lost ? NULL : make_request(s, lock, &own);
+  struct request *r = k->lost ? NULL : make_request(s, pid, start, lock, &own);
   if (r == NULL) {
     (void)close(lock);
     if (k->lost) return CL_FAIL(e, CLADE_ECLOSED, "the keeper is gone");
@@ -288,6 +290,20 @@ int cl_keeper_spawn(struct cl_keeper *k, const struct cl_spawn *s, int lock, str
   (void)flush_requests(k); /* a dead keeper is noticed by reading: `lost` must not come from here */
   want(k);
   return 0;
+}
+
+int cl_keeper_spawn(struct cl_keeper *k, const struct cl_spawn *s, int lock, struct cl_err *e) {
+  assert(lock >= 0 && s->argv[0] != NULL && s->n_limits <= CL_KEEPER_LIMITS_MAX);
+  return send_request(k, s, 0, 0, lock, e);
+}
+
+int cl_keeper_adopt(struct cl_keeper *k, int64_t id, const char *directory, pid_t pid, int64_t start,
+                    int lock, struct cl_err *e) {
+  static const char *const none[] = {NULL};
+  struct cl_spawn s = {
+      .id = id, .directory = directory, .cwd = "", .out = "", .err = "", .argv = none, .env = none};
+  assert(lock >= 0 && pid > 1 && start > 0);
+  return send_request(k, &s, pid, start, lock, e);
 }
 
 pid_t cl_keeper_pid(const struct cl_keeper *k) {

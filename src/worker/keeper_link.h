@@ -36,6 +36,12 @@ struct cl_spawn {
  * MiB): nothing was asked; CLADE_ECLOSED: the keeper is gone (`lost` comes, too). */
 int cl_keeper_spawn(struct cl_keeper *k, const struct cl_spawn *s, int lock, struct cl_err *e);
 
+/* A process has come to be without the keeper, as an orphan of one of its trainers: it becomes a child like
+ * those that were asked for (`spawned`), if it is its parent (else `failed`, with ECHILD). `directory` of the
+ * attempt (borrows); takes `lock` in any case. Does not block. Errors as above. */
+int cl_keeper_adopt(struct cl_keeper *k, int64_t id, const char *directory, pid_t pid, int64_t start,
+                    int lock, struct cl_err *e);
+
 pid_t cl_keeper_pid(const struct cl_keeper *k);
 int64_t cl_keeper_start(const struct cl_keeper *k);
 

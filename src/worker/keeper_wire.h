@@ -23,6 +23,8 @@ struct cl_keeper_request {
   uint32_t n_limits, n_argv, n_env;
   int32_t nice;
   int64_t id;
+  int64_t start; /* of pid */
+  int32_t pid;   /* not 0: that process is there already: be its keeper; only `directory` counts */
   /* struct cl_keeper_limit[n_limits]; texts: directory, cwd, stdout, stderr, argv…, env… */
 };
 

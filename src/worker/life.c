@@ -40,11 +40,25 @@ static void on_spawned(void *ctx, int64_t id, pid_t pid, int64_t start) {
   w->claim_failures = 0;
 }
 
+/* A clone whose keeper was the one of an engine that is gone: followed like an adopted process. */
+static bool is_orphan(const struct cl_attempt *a, int cause) {
+  return a->cloned && cause == ECHILD && a->pid > 0 && cl_process_lives(a->pid, a->start);
+}
+
 static void on_failed(void *ctx, int64_t id, int cause, const char *what) {
   struct cl_attempt *a = attempt_of(ctx, id);
   struct cl_err e;
   char why[200];
   if (a == NULL) return;
+  if (is_orphan(a, cause)) {
+    a->adopted = true;
+    a->phase = CL_PHASE_RUNNING;
+    a->keeper = a->pid;
+    a->keeper_start = a->start;
+    a->attention = a->worker->attention = true;
+    keep_failure(a, cl_life_adopt(a, &e), &e);
+    return;
+  }
   (void)snprintf(why, sizeof why, "the keeper could not %s: %s", what, strerror(cause));
   cl_worker_back_off(a->worker, a->trial, why);
   keep_failure(a, cl_attempt_lost(a, "free", why, &e), &e);
@@ -69,6 +83,7 @@ static void on_lost(void *ctx) {
   for (size_t i = 0; i < w->n_all && status >= 0; i++) {
     struct cl_attempt *a = w->all[i];
     if (a->adopted || (a->phase != CL_PHASE_RUNNING && a->phase != CL_PHASE_SPAWNING)) continue;
+    if (a->cloned && a->lock >= 0) continue; /* not this keeper's yet */
     a->adopted = true;
     a->phase = CL_PHASE_LEAVING;
     status = cl_recover_look(a, &e);

@@ -14,6 +14,7 @@ int cl_snapshot_look(const struct cl_worker *w, const struct cl_snapshot *n, boo
                      struct cl_err *e) {
   *ret_gone = false;
   if (n == NULL || n->path == NULL) return 0;
+  if (n->way == CL_WAY_FORK) *ret_gone = cl_twins_find(w, n) == CLADE_EMPTY;
   if (n->way == CL_WAY_REGION)
     *ret_gone =
         cl_buffers_find(w, n) == NULL && cl_study_copy(w->study, n) == NULL && !cl_buffers_may_come(w, n);

@@ -90,14 +90,23 @@ int cl_process_group_memory(const pid_t *groups, int n, int64_t *ret, struct cl_
   return 0;
 }
 
-int64_t cl_process_shared_bytes(pid_t pid) {
+/* A line of /proc/<pid>/status that counts kB. */
+static int64_t read_status(pid_t pid, const char *key) {
   char path[40], *text = NULL;
   (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
   if (cl_file_read(path, 65536, &text, NULL, NULL) < 0) return 0;
-  const char *line = strstr(text, "RssShmem:");
-  int64_t bytes = line == NULL ? 0 : strtoll(line + strlen("RssShmem:"), NULL, 10) * 1024;
+  const char *line = strstr(text, key);
+  int64_t bytes = line == NULL ? 0 : strtoll(line + strlen(key), NULL, 10) * 1024;
   cl_free(text);
   return bytes;
+}
+
+int64_t cl_process_shared_bytes(pid_t pid) {
+  return read_status(pid, "RssShmem:");
+}
+
+int64_t cl_process_own_bytes(pid_t pid) {
+  return read_status(pid, "RssAnon:");
 }
 
 int cl_process_watch(pid_t pid, int64_t start, int *ret_fd, struct cl_err *e) {

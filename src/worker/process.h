@@ -27,6 +27,8 @@ int cl_process_group_memory(const pid_t *groups, int n, int64_t *ret, struct cl_
 
 /* Of a process's resident bytes, those of shared memory (RssShmem); 0 when there is no such process. */
 int64_t cl_process_shared_bytes(pid_t pid);
+/* And those of its own, anonymous memory (RssAnon), also such as it still has in common with its parent. */
+int64_t cl_process_own_bytes(pid_t pid);
 
 /* A descriptor that becomes readable when the process ends; -1 when it has ended already. CLADE_EIO, with the
  * remedy, when descriptors have run out. */

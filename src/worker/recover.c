@@ -38,7 +38,7 @@ static int follow(struct cl_attempt *a, struct cl_err *e) {
   a->phase = CL_PHASE_RUNNING;
   a->attention = a->worker->attention = true;
   CL_TRY(cl_life_adopt(a, e));
-  if (cl_attempt_write_socket(a, &cause) < 0)
+  if (cl_worker_write_socket(a->worker, a->trial, &cause) < 0)
     cl_worker_say(a->worker, a->trial, "its trainer cannot learn where the worker is now: %s", cause.text);
   bool connects = t->head.flags & CL_CONNECTED_ONCE;
   if (a->output == NULL && !connects) return cl_attempt_follow(a, t->head.reports, e);
@@ -175,5 +175,6 @@ int cl_worker_recover(struct cl_worker *w, struct cl_err *e) {
     if (dead[t->head.worker] && cl_attempts_find(w, i, t->head.attempt) == NULL) status = judge(w, t, e);
   }
   cl_free(dead);
+  if (status == 0) status = cl_twins_invite(w, e);
   return status < 0 ? status : cl_worker_unlink_all(w, e);
 }

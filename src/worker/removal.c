@@ -48,7 +48,7 @@ static int add(struct removal *r, const struct cl_worker *w, const struct cl_sna
     return CLADE_ENOMEM;
   }
   r->paths.items[r->paths.n++] = path;
-  r->bytes += n->bytes;
+  if (n->way != CL_WAY_FORK) r->bytes += n->bytes; /* of a twin there is a note only */
   return 0;
 }
 

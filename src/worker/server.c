@@ -34,6 +34,7 @@ static void destroy_session(struct cl_session *s) {
   cl_lines_done(&s->lines);
   cl_message_memory_done(&s->memory);
   cl_free(s->given);
+  cl_free(s->twin);
   cl_text_done(&s->path);
   cl_text_done(&s->unsent);
   cl_free(s);
@@ -63,6 +64,7 @@ void cl_session_close(struct cl_session *s) {
   if (s->attempt != NULL) s->attempt->attention = s->worker->attention = true;
   if (s->attempt != NULL) cl_worker_hurry(s->worker);
   forget(s);
+  if (s->twin != NULL) cl_twins_closed(s);
   uv_close((uv_handle_t *)&s->poll, on_closed);
   (void)close(s->fd);
 }
@@ -117,6 +119,36 @@ void cl_session_send(struct cl_session *s, const struct cl_message *m) {
     cl_session_close(s);
   else if (s->unsent.length > 0)
     watch(s);
+}
+
+/* The descriptor rides on the first byte. */
+static ssize_t send_first(const struct cl_session *s, const char *bytes, size_t n, int fd) {
+  union {
+    struct cmsghdr head;
+    char room[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct iovec part = {(void *)bytes, n};
+  struct msghdr m = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(c), &fd, sizeof(int));
+  ssize_t sent;
+  do sent = sendmsg(s->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
+void cl_session_send_with(struct cl_session *s, const struct cl_message *m, int fd) {
+  struct cl_worker *w = s->worker;
+  assert(s->unsent.length == 0 && fd >= 0);
+  if (s->closing) return;
+  cl_text_clear(&w->text);
+  bool written = cl_message_write(&w->text, m, NULL) == 0;
+  if (!written || send_first(s, w->text.bytes, w->text.length, fd) != (ssize_t)w->text.length)
+    cl_session_close(s); /* it comes again */
 }
 
 /* Receiving. */

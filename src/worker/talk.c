@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "worker/worker_impl.h"
 
 #define METRICS_LIMIT "200 names in a study"
+#define TWIN_US       10000000 /* from its trainer's report to a twin's hello */
 
 _Static_assert(CL_METRICS_MAX == 200, "METRICS_LIMIT says it to trainers");
 
@@ -149,10 +151,24 @@ static bool lend(struct cl_session *s, struct cl_message *m) {
   return true;
 }
 
-/* Where its state is to go: into memory, else into a directory (*ret_path, to be freed). */
+/* Does it hand itself over by fork? One with regions has the better way. */
+static bool forks(const struct cl_session *s) {
+  return can(s, CL_MESSAGE_CAN_FORK) && !can(s, CL_MESSAGE_CAN_REGIONS);
+}
+
+static bool hands_over(const struct cl_session *s) {
+  return can(s, CL_MESSAGE_CAN_SAVE) || forks(s);
+}
+
+/* Where its state is to go: into memory, into a twin, else into a directory (*ret_path, to be freed). */
 static int choose_place(struct cl_session *s, double step, struct cl_message *m, char **ret_path,
                         struct cl_err *e) {
   if (lend(s, m)) return 0;
+  if (forks(s)) {
+    m->way = CL_MESSAGE_WAY_FORK;
+    m->path = cl_twins_offer(s->attempt);
+    return m->path == NULL ? CL_FAIL(e, CLADE_EIO, "the system gives no random bytes") : 0;
+  }
   *ret_path = checkpoint_path(s, step, ".new");
   if (*ret_path == NULL) return CL_FAIL_NOMEM(e);
   m->way = CL_MESSAGE_WAY_DIRECTORY;
@@ -174,7 +190,15 @@ static int find_state(struct cl_session *s, const struct cl_snapshot *from, char
 
 static bool wants_save(const struct cl_session *s) {
   const struct cl_attempt *a = s->attempt;
-  bool wants = can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !(a->saved_step == s->step) && !a->damaged;
+  bool wants = hands_over(s) && s->report != 0 && !(a->saved_step == s->step) && !a->damaged;
+  return wants && (forks(s) || cl_worker_has_room(s->worker, s));
+}
+
+/* Before its end: into a directory only, and not if that is done already. */
+static bool wants_last_save(const struct cl_session *s) {
+  const struct cl_attempt *a = s->attempt;
+  bool wants = can(s, CL_MESSAGE_CAN_SAVE) && s->report != 0 && !a->damaged &&
+               (!(a->saved_step == s->step) || a->saved_as_twin);
   return wants && cl_worker_has_room(s->worker, s);
 }
 
@@ -188,9 +212,10 @@ static void no_memory(struct cl_session *s, const struct cl_err *e) {
 /* pause or stop; with a state saved first when that is wanted and can be had. */
 static void answer_end(struct cl_session *s, enum cl_message_type type, bool save) {
   struct cl_err e;
-  char *path = save && wants_save(s) ? checkpoint_path(s, s->step, ".new") : NULL;
+  bool wanted = save && wants_last_save(s);
+  char *path = wanted ? checkpoint_path(s, s->step, ".new") : NULL;
   struct cl_message m = {.type = type, .save = path};
-  if (save && wants_save(s) && path == NULL) {
+  if (wanted && path == NULL) {
     (void)CL_FAIL_NOMEM(&e);
     no_memory(s, &e);
     return;
@@ -202,6 +227,13 @@ static void answer_end(struct cl_session *s, enum cl_message_type type, bool sav
   cl_free(path);
 }
 
+/* It is not gone on with before that twin is there. */
+static bool await(struct cl_session *s, const char *token) {
+  s->awaited_us = cl_clock_monotonic_us() + TWIN_US;
+  cl_worker_hurry(s->worker);
+  return cl_twins_path(s->attempt, token, s->awaited, sizeof s->awaited);
+}
+
 static void answer_save(struct cl_session *s) {
   struct cl_err e;
   char *path = NULL;
@@ -209,6 +241,11 @@ static void answer_save(struct cl_session *s) {
   if (choose_place(s, s->step, &m, &path, &e) < 0) {
     no_memory(s, &e);
     return;
+  }
+  if (m.way == CL_MESSAGE_WAY_FORK) {
+    m = (struct cl_message){.type = CL_MESSAGE_FORK, .token = m.path};
+    (void)await(s, m.token);
+    cl_text_clear(&s->path);
   }
   s->saving = true;
   send_answer(s, &m);
@@ -218,8 +255,8 @@ static void answer_save(struct cl_session *s) {
 /* The step at which a state will be wanted: that at which the scheduler asks. */
 static int announce(struct cl_session *s, struct cl_message *m, char **ret_path, struct cl_err *e) {
   double until = cl_attempt_trial(s->attempt)->head.until;
-  if (!isfinite(until) || !can(s, CL_MESSAGE_CAN_SAVE) || (s->report != 0 && s->step >= until)) return 0;
-  if (!cl_worker_has_room(s->worker, s)) return 0;
+  if (!isfinite(until) || !hands_over(s) || (s->report != 0 && s->step >= until)) return 0;
+  if (!forks(s) && !cl_worker_has_room(s->worker, s)) return 0;
   m->has_save_at = true;
   m->save_at = until;
   CL_TRY(choose_place(s, until, m, ret_path, e));
@@ -261,6 +298,14 @@ static void begin_again(struct cl_session *s) {
   struct cl_err e;
   s->held = true; /* until it is PREEMPTING */
   if (cl_life_preempt(s->attempt, 0, &e) < 0) no_memory(s, &e);
+}
+
+/* A process cannot become another one: it ends, and the trial's next attempt is a clone of the twin. */
+static void answer_clone(struct cl_session *s, const struct cl_snapshot *from) {
+  if (cl_twins_find(s->worker, from) == CLADE_EMPTY)
+    put_gone(s, from);
+  else
+    begin_again(s);
 }
 
 static void answer_load(struct cl_session *s, const struct cl_snapshot *from) {
@@ -317,12 +362,14 @@ static void answer_running(struct cl_session *s, const struct cl_trial *t) {
     answer_end(s, CL_MESSAGE_STOP, load == NULL); /* else another state is to replace its own */
   } else if (a->preempting_put || has_failed_load(s, t)) {
     s->held = true;
+  } else if (load != NULL && load->way == CL_WAY_FORK) {
+    answer_clone(s, load);
   } else if (load != NULL && load->path != NULL) {
     if (can(s, CL_MESSAGE_CAN_LOAD) && fits_process(s))
       answer_load(s, load);
     else
       begin_again(s);
-  } else if (a->asked != 0 && s->report != 0 && can(s, CL_MESSAGE_CAN_SAVE)) {
+  } else if (a->asked != 0 && s->report != 0 && hands_over(s)) {
     if (wants_save(s))
       answer_save(s);
     else
@@ -401,6 +448,8 @@ static int check(const struct cl_session *s, const struct cl_event *ev, struct c
                        &copy, &late, e);
 }
 
+static void told_nothing(void *ctx, const struct cl_event *ev, const struct cl_append *result);
+
 /* hello. */
 
 static void send_start(struct cl_session *s) {
@@ -434,6 +483,17 @@ static void send_start(struct cl_session *s) {
     send_answer(s, &m);
   cl_free(path);
   cl_free(load);
+}
+
+/* A clone of a twin has its state: that is told for it, once. */
+static void put_cloned(struct cl_session *s) {
+  struct cl_attempt *a = s->attempt;
+  struct cl_event ev = {.kind = CL_EVENT_LOADED};
+  ev.u.loaded.change = a->started;
+  ev.u.loaded.snapshot = a->from;
+  if (a->clone_told || check(s, &ev, NULL) < 0) return;
+  a->clone_told = true;
+  put_or_fail(s, &ev, told_nothing);
 }
 
 /* A program that says hello for the first time when its trial has been decided about already ends at once. */
@@ -496,7 +556,13 @@ static void hear_hello(struct cl_session *s, const struct cl_message *m) {
                   (long long)m->protocol);
     return;
   }
+  if (cl_twins_is_token(m->token)) {
+    if (!cl_twins_hello(s, m->token)) cl_talk_error(s, true, "token", NULL, "no twin has this token");
+    return;
+  }
   int status = find_speaker(s, m->token, &e);
+  bool newborn = status == 0 && s->attempt != NULL && s->attempt->cloned && s->attempt->pid == 0;
+  if (newborn) status = cl_twins_born(s->attempt, s, &e);
   if (status ==
       CLADE_BUSY) { /* about to be adopted, or another worker's: it comes again, by its socket file */
     cl_session_close(s);
@@ -525,6 +591,7 @@ static void hear_hello(struct cl_session *s, const struct cl_message *m) {
   ev.u.connected.protocol = (int)m->protocol;
   ev.u.connected.capabilities = capabilities;
   put_or_fail(s, &ev, told_hello);
+  if (s->attempt != NULL && s->attempt->cloned) put_cloned(s);
 }
 
 /* report. */
@@ -598,7 +665,7 @@ static struct cl_event saved_event(const struct cl_published *p, const char *pat
                                    double step) {
   struct cl_event ev = {.kind = CL_EVENT_SAVED};
   ev.u.saved.step = step;
-  ev.u.saved.way = p->in_memory ? CL_WAY_REGION : CL_WAY_DIRECTORY;
+  ev.u.saved.way = p->twin != NULL ? CL_WAY_FORK : p->in_memory ? CL_WAY_REGION : CL_WAY_DIRECTORY;
   ev.u.saved.bytes = p->bytes;
   ev.u.saved.hash = p->hash[0] == '\0' ? NULL : p->hash;
   ev.u.saved.path = path;
@@ -611,7 +678,7 @@ static int keep_published(struct cl_session *s, const struct cl_published *p, do
   char path[140], name[100];
   name_checkpoint(s, step, "", name);
   (void)snprintf(path, sizeof path, "%lld/%s", (long long)s->trial, name);
-  struct cl_event ev = saved_event(p, path, s->worker->host, step);
+  struct cl_event ev = saved_event(p, p->twin != NULL ? p->twin : path, s->worker->host, step);
   ev.u.saved.report = report;
   ev.u.saved.rollup = rollup;
   return put(s, &ev, told, e);
@@ -705,6 +772,29 @@ static bool was_lent(const struct cl_session *s, const char *path) {
   return s->bytes > 0 && (strncmp(path, "/dev/shm/clade-", 15) == 0 || strncmp(path, "/proc/", 6) == 0);
 }
 
+/* Its twin said hello before; but another connection is another queue. */
+static void hear_report_with_twin(struct cl_session *s, const struct cl_message *m, const char *line,
+                                  size_t n) {
+  struct cl_err e;
+  if (m->ordinal <= cl_attempt_trial(s->attempt)->head.reports) {
+    record_report(s, m, NULL); /* told again */
+    return;
+  }
+  cl_text_clear(&s->path);
+  cl_text_add_bytes(&s->path, line, n);
+  s->saving = true;
+  if (s->path.failed) {
+    (void)CL_FAIL_NOMEM(&e);
+    no_memory(s, &e);
+  } else if (!await(s, m->path)) {
+    s->saving = false;
+    cl_talk_error(s, false, "path", "one that was announced",
+                  "the report names a twin that was not asked for");
+  } else {
+    cl_talk_twins(s->worker, cl_clock_monotonic_us());
+  }
+}
+
 static void hear_report(struct cl_session *s, const struct cl_message *m, const char *line, size_t n) {
   s->expects =
       s->expects && m->path == NULL && !(m->step >= cl_study_trial(s->worker->study, s->trial)->head.until);
@@ -714,6 +804,10 @@ static void hear_report(struct cl_session *s, const struct cl_message *m, const 
   if (m->path == NULL || m->error != NULL || s->attempt == NULL) {
     if (m->error != NULL) put_note(s, "state not saved", m->error);
     record_report(s, m, NULL);
+    return;
+  }
+  if (cl_twins_is_token(m->path)) {
+    hear_report_with_twin(s, m, line, n);
     return;
   }
   if (is_lent(s, m->path)) {
@@ -792,8 +886,42 @@ static void remember_report(struct cl_session *s) {
   s->step = h->step;
 }
 
+/* The twin that was waited for is there, or will not come. */
+static void go_on_with_twin(struct cl_session *s, bool is_there) {
+  char path[sizeof s->awaited];
+  struct cl_published p = {.twin = path};
+  struct cl_message m;
+  struct cl_err e;
+  memcpy(path, s->awaited, sizeof path);
+  s->awaited[0] = '\0';
+  p.bytes = is_there ? cl_twins_bytes(s->worker, path) : 0;
+  if (s->path.length > 0) {
+    if (!is_there) put_note(s, "state not saved", "the twin that was to hold it has not come");
+    if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
+      cl_session_close(s); /* no memory: it comes again */
+    else
+      record_report(s, &m, is_there ? &p : NULL);
+    return;
+  }
+  s->open = true;
+  if (!is_there || s->attempt == NULL)
+    go_on_unsaved(s, "the twin that was to hold it has not come");
+  else if (keep_published(s, &p, s->step, s->report, rollup_with(s, NULL, 0), told_saved, &e) < 0)
+    no_memory(s, &e);
+}
+
+void cl_talk_twins(struct cl_worker *w, int64_t now) {
+  for (struct cl_session *s = w->sessions; s != NULL; s = s->next) {
+    if (s->awaited[0] == '\0' || s->closing) continue;
+    int status = cl_twins_look(w, s->awaited);
+    bool waits = status == CLADE_BUSY || (status == CLADE_EMPTY && now < s->awaited_us);
+    if (!waits) go_on_with_twin(s, status == 0);
+  }
+}
+
 static void hear_saved(struct cl_session *s, const struct cl_message *m) {
   struct cl_err e;
+  s->awaited[0] = '\0';
   if (s->attempt == NULL) {
     cl_talk_answer(s);
   } else if (m->error != NULL) {
@@ -953,13 +1081,15 @@ static void hear(struct cl_session *s, const struct cl_message *m, const char *l
 void cl_talk_line(struct cl_session *s, const char *line, size_t n) {
   struct cl_message m;
   struct cl_err e;
-  if (s->open) {
+  if (s->open) { /* also a twin's: it speaks when it has been asked to fork */
     cl_talk_error(s, true, NULL, NULL,
                   "a second question came before the first was answered: one is open at a time");
     return;
   }
   if (cl_message_parse(line, n, &s->memory, &m, &e) < 0) {
     cl_talk_error(s, false, NULL, NULL, "%s", e.text);
+  } else if (s->twin != NULL) {
+    cl_twins_hear(s, &m);
   } else if (s->trial == 0 && m.type != CL_MESSAGE_HELLO) {
     cl_talk_error(s, true, "type", "hello", "the first message was '%s'", cl_message_type_text(m.type));
   } else if (s->trial == 0) {

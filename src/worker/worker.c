@@ -88,6 +88,7 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (ev->kind == CL_EVENT_UPDATED && renew_rules(w, &e) < 0) cl_worker_fail(w, &e);
   if (ev->subject == 0) return;
   cl_buffers_note(w, ev);
+  w->twins_stirred |= ev->kind == CL_EVENT_DELETED || ev->kind == CL_EVENT_ENDED || ev->kind == CL_EVENT_LOST;
   if (ev->kind == CL_EVENT_DELETED && cl_worker_unlink(w, ev->u.deleted.snapshot) < 0) {
     (void)CL_FAIL_NOMEM(&e);
     cl_worker_fail(w, &e);
@@ -153,6 +154,7 @@ int cl_worker_turn(struct cl_worker *w, struct cl_err *e) {
   CL_TRY(cl_life_beat(w, e));
   CL_TRY(tend_attempts(w, e));
   CL_TRY(cl_worker_claim(w, e));
+  CL_TRY(cl_twins_turn(w, e));
   CL_TRY(cl_buffers_turn(w, e));
   keep_beating(w);
   return 0;
@@ -462,6 +464,7 @@ static void close_all(struct cl_worker *w) {
     a->puts = 0;
     cl_attempts_remove(w, a);
   }
+  if (!keep) cl_twins_dismiss(w);
   cl_server_close(w);
   cl_buffers_close(w, keep);
   close_handle(w, w->server);

@@ -10,6 +10,7 @@
  *   removal.c    states that were deleted                   budget.c   whether one more has room
  *   tags.c       what a trainer wrote about itself
  *   buffers.c    memory for states of regions          buffers_make.c, _copy.c, _inherit.c   its parts
+ *   twins.c      trainers that were forked
  *
  * Callbacks of the loop and of the log cannot return an error: they leave it in worker->failure, and the next
  * turn returns it.
@@ -25,6 +26,7 @@
 #include "worker/exit.h"
 #include "worker/keeper_link.h"
 #include "worker/output.h"
+#include "worker/twins.h"
 #include "worker/worker.h"
 
 enum cl_phase {
@@ -66,6 +68,7 @@ struct cl_attempt {
   int64_t asked;         /* of the last `checkpoint asked` */
   int64_t report;        /* of its last report, 0 = none */
   double saved_step;     /* of its last snapshot in the segment, NaN = none */
+  bool saved_as_twin;    /* that one */
   uint64_t fixed;        /* cl_attempt_fixed of the values that its process has; 0 = unknown */
   int loads;             /* exploits it has loaded: a step may come again, its state needs another name */
   bool loaded;           /* the snapshot of its start */
@@ -98,6 +101,12 @@ struct cl_attempt {
   bool output_ready, output_again; /* again: a report was refused, so it is read from its beginning */
   int rereads, failed_looks;
   struct cl_session *session; /* its connection, or null */
+
+  char twin[CL_TWIN_TOKEN_SIZE]; /* token of the twin that its trainer is to leave behind, or "" */
+  bool cloned;                   /* it begins as the clone of a twin */
+  bool clone_asked, clone_told;  /* the twin has been asked; that it is the state is put */
+  int64_t clone_us;              /* until when it must have come */
+  struct cl_session *mother;     /* the twin that makes it just now, or null */
 
   struct cl_buffer *lent;    /* its trainer may be writing into it, or null */
   struct cl_buffer *reading; /* held: its trainer was told to load it, or null */
@@ -132,8 +141,11 @@ struct cl_session {
   struct cl_text path; /* being published: where it was saved */
   bool farewell;       /* pause or stop with save was answered: what comes next is the end */
   bool told_to_end;
-  bool may_differ; /* it was given values with a load: those of a void are sent back whole */
-  uint64_t *given; /* hashes of the values as the trainer has them, per hyperparameter */
+  bool may_differ;    /* it was given values with a load: those of a void are sent back whole */
+  char *twin;         /* of a twin: path of its snapshot */
+  char awaited[100];  /* path of the twin without which it is not gone on, or "" */
+  int64_t awaited_us; /* not longer, if it never comes */
+  uint64_t *given;    /* hashes of the values as the trainer has them, per hyperparameter */
   int n_given;
 };
 
@@ -186,8 +198,9 @@ struct cl_worker {
     int32_t attempt;
   } * strays; /* attempts started in this worker's name that it does not have */
   size_t n_strays, cap_strays;
-  int64_t removing; /* bytes of states that are deleted in the log, and not removed yet */
-  bool said_full;   /* that the disk budget is used up */
+  int64_t removing;   /* bytes of states that are deleted in the log, and not removed yet */
+  bool twins_stirred; /* some may not be needed any more */
+  bool said_full;     /* that the disk budget is used up */
   struct cl_err failure;
 };
 
@@ -224,7 +237,7 @@ int64_t cl_worker_delay_claims(struct cl_worker *w); /* longer each time until o
 void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why); /* no claim for a while */
 /* Paused and continued before its process has noticed: its open attempt goes on, if it may. */
 int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e);
-int cl_attempt_write_socket(struct cl_attempt *a, struct cl_err *e);
+int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e); /* for its trainers */
 
 /* life.c */
 int cl_life_open_keeper(struct cl_worker *w, struct cl_err *e);
@@ -258,12 +271,16 @@ void cl_server_close(struct cl_worker *w);
 /* A new directory of this user's only, "<base>/clade-<middle><random>". Gives. -1: it cannot be made. */
 int cl_worker_make_directory(const char *base, const char *middle, char **ret);
 void cl_session_send(struct cl_session *s, const struct cl_message *m);
+/* As cl_session_send, on a connection where nothing waits to be sent; a copy of the descriptor goes with it.
+ */
+void cl_session_send_with(struct cl_session *s, const struct cl_message *m, int fd);
 void cl_session_close(struct cl_session *s);
 void cl_session_release(struct cl_session *s); /* one hold less */
 
 /* talk.c */
 void cl_talk_line(struct cl_session *s, const char *line, size_t n);
-void cl_talk_answer(struct cl_session *s); /* the open question, as things stand now */
+void cl_talk_answer(struct cl_session *s);            /* the open question, as things stand now */
+void cl_talk_twins(struct cl_worker *w, int64_t now); /* go on with what has waited for a twin */
 void cl_talk_error(struct cl_session *s, bool fatal, const char *field, const char *limit, const char *format,
                    ...) __attribute__((format(printf, 5, 6)));
 
@@ -273,7 +290,8 @@ struct cl_published {
   struct cl_err error;
   int64_t bytes;
   char hash[33];
-  bool in_memory; /* nothing was published: it is kept in a buffer */
+  bool in_memory;   /* nothing was published: it is kept in a buffer */
+  const char *twin; /* nothing was published: it is that twin (path) */
 };
 /* Sync everything in `from`, rename it to `to`, sync the directory; when `from` is gone and `to` is there,
  * that was done before. In a thread; then `done` is called from the loop. CLADE_ENOMEM. */

@@ -278,7 +278,7 @@ static void pbt_exploit_by_fork(void **state) {
   (void)say(&h, reporting(&h, 1, 3, 0.75));
   int64_t twin = say(&h, saving(&h, 1, 3, CL_WAY_FORK));
   (void)say(&h, reporting(&h, 2, 3, 0.25));
-  assert_int_equal(resume_of(&h, 1), 0); /* a twin does not survive the machine */
+  assert_int_equal(resume_of(&h, 1), twin);
   const struct cl_assigned taken[] = {{1, cl_value_real(0.6)}};
   (void)say(&h, about(CL_EVENT_PAUSED, 2, CL_CAUSE_EXPLOIT));
   (void)say(&h, exploiting(2, twin, taken, 1, 6));
@@ -286,9 +286,14 @@ static void pbt_exploit_by_fork(void **state) {
   early.attempt = 2;
   assert_int_equal(history_try(&h, early), CLADE_EREFUSED); /* the old process has not ended */
   (void)say(&h, ending(&h, 2, 76));
-  (void)say(&h, starting(&h, 2, 1, twin, 6)); /* the twin is the loser's next attempt */
+  int64_t start = say(&h, starting(&h, 2, 1, twin, 6)); /* the twin is the loser's next attempt */
   (void)say(&h, fact(&h, CL_EVENT_CONNECTED, 2));
   assert_true(cl_study_trial(h.s, 2)->head.attempt == 2 && value_of(&h, 2) == 0.75);
+  struct cl_event gone = about(CL_EVENT_DELETED, 1, CL_CAUSE_MISSING);
+  gone.u.deleted.snapshot = twin;
+  (void)say(&h, loading(&h, 2, start, twin, NULL));
+  (void)say(&h, gone);
+  assert_int_equal(resume_of(&h, 1), 0); /* a twin does not survive the machine */
   history_end(&h);
 }
 

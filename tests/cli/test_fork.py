@@ -1,0 +1,160 @@
+"""Populations that are cloned by fork, from the command line, with real processes: they decide what the same trainers with files
+decide, in the same order of events, and leave no process behind. CLADE_EXE is the program, MEMBER the trainer in C."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+from terminal import variables
+
+CLADE, MEMBER = os.environ['CLADE_EXE'], os.environ['MEMBER']
+SPEC = """
+study: theta
+program: ["{member}", "{steps}", "{way}", "{pause}"]
+metric: {{name: theta, goal: maximize}}
+hyperparameters:
+  - name: &x
+      range: [0.0, 1.0]
+search: {{method: random}}
+schedule: {{method: pbt, population: {n}, interval: 2, explore: perturb}}
+parallel: {parallel}
+ordered: true
+seed: {seed}
+"""
+
+
+def clade(directory, *words):
+    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
+                          env=variables())
+
+
+def start(directory, *words):
+    return subprocess.Popen([CLADE, *words], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            stdin=subprocess.DEVNULL, env=variables())
+
+
+def write_spec(directory, way, member=None, n=6, parallel=6, steps=12, seed=7, pause=0):
+    member = '", "'.join(member or [MEMBER])
+    with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
+        file.write(SPEC.format(member=member, way=way, n=n, parallel=parallel, steps=steps, seed=seed, pause=pause))
+
+
+def events(directory):
+    """Every event as one flat dictionary: its fields, and `event`, `trial`, `args`."""
+    result = clade(directory, 'log', 'theta', '--all', '--json')
+    assert result.returncode == 0, result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
+
+
+def of_kind(log, name):
+    return [e for e in log if e['event'] == name]
+
+
+def decisions(log):
+    """What was decided about whom: no positions, which depend on timing."""
+    owners = {e['position']: (e['trial'], e['step']) for e in of_kind(log, 'saved')}
+    return sorted(((e['trial'], e['args']['rung'], e['event'], owners.get(e.get('snapshot')), str(e.get('values')),
+                    e['args'].get('own')) for e in log if e.get('why') == 'exploit' and e['event'] != 'paused'), key=str)
+
+
+def place(directory, trial, *names):
+    return os.path.join(directory, 'clade.db.d', 'theta', str(trial), *names)
+
+
+def processes(directory):
+    """Of trainers and twins of this study: by their environment, which a fork copies."""
+    mine, found = f'CLADE_DIR={os.path.realpath(directory)}/'.encode(), []
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/environ', 'rb') as file:
+                if mine in file.read():
+                    found.append(int(name))
+        except OSError:
+            continue
+    return found
+
+
+def none_is_left(directory):
+    for _ in range(100):
+        if not processes(directory):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def check_origins(directory, log, n):
+    """Whoever begins from a state is in that state: of the snapshot that was decided on, with the score that was ranked."""
+    saved = {e['position']: e for e in of_kind(log, 'saved')}
+    scores = {(e['trial'], e['attempt'], e['step']): e['metrics'][0][2] for e in of_kind(log, 'reported')}
+    for trial in range(1, n + 1):
+        path = place(directory, trial, 'origins.txt')
+        lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
+        origins = [(int(a), float(b), float(c)) for a, b, c in map(str.split, lines)]
+        wanted = [saved[e['snapshot']] for e in of_kind(log, 'loaded') if e['trial'] == trial and not e.get('error')]
+        for s in wanted:
+            assert (s['trial'], s['step'], scores[(s['trial'], s['attempt'], s['step'])]) in origins, (trial, s, origins)
+        assert not origins or len(wanted) >= 1
+
+
+def outputs(directory, n):
+    """All lines that the trial's attempts have printed, in order."""
+    lines = []
+    for trial in range(1, n + 1):
+        attempts = sorted((a for a in os.listdir(place(directory, trial)) if a.startswith('attempt-')), key=lambda a: int(a[8:]))
+        for attempt in attempts:
+            with open(place(directory, trial, attempt, 'stdout'), encoding='utf-8') as file:
+                lines += file.read().splitlines()
+    return lines
+
+
+def play(directory, way, n, parallel, **more):
+    own = os.path.join(directory, way)
+    os.makedirs(own)
+    write_spec(own, way, n=n, parallel=parallel, **more)
+    result = clade(own, 'run', 'theta.yaml')
+    assert result.returncode == 0 and f'{n} complete' in result.stdout, (result.stdout, result.stderr)
+    return own, events(own)
+
+
+def compare_with_files(directory, n, parallel, **more):
+    forked, log = play(directory, 'fork', n, parallel, **more)
+    filed, other = play(directory, 'save', n, parallel, **more)
+    assert decisions(log) == decisions(other) and len(of_kind(log, 'exploited')) >= 2
+    assert {e['way'] for e in of_kind(log, 'saved')} == {3}
+    assert not [e for e in log if e['event'] in ('voided', 'lost')]
+    assert all(e.get('status', 0) in (0, 75, 76) and e.get('known') for e in of_kind(log, 'ended')), of_kind(log, 'ended')
+    check_origins(forked, log, n)
+    assert sorted(outputs(forked, n)) == sorted(outputs(filed, n)), 'a line was printed twice, or got lost'
+    assert none_is_left(forked)
+    for e in of_kind(log, 'exploited') if parallel >= n else []:  # the clone is the next attempt, after the end of the one before
+        after = [f['event'] for f in log if f['position'] > e['position'] and f.get('trial') == e['trial']]
+        assert after.index('ended') < after.index('started') < after.index('connected') < after.index('loaded'), after
+
+
+def test_a_forked_population_decides_what_one_with_files_does(directory):
+    compare_with_files(directory, 6, 6)
+
+
+def test_a_member_that_lends_its_slot_goes_on_from_its_twin(directory):
+    compare_with_files(directory, 7, 2, steps=8)
+
+
+def test_processes_end_when_the_study_is_interrupted(directory):
+    write_spec(directory, 'fork', steps=400, pause=20)
+    process = start(directory, 'run', 'theta.yaml')
+    for _ in range(300):
+        if len(processes(directory)) > 7:  # some twins are there
+            break
+        time.sleep(0.1)
+    assert len(processes(directory)) > 7
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    assert none_is_left(directory)
+
+
+tap.run(globals())
