@@ -13,6 +13,8 @@
 
 #include "base/alloc.h"
 
+enum { FIRST_READ = 8192 }; /* most files are small; room doubles from there */
+
 int cl_file_read(const char *path, size_t max, char **ret, size_t *ret_size, struct cl_err *e) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
@@ -22,7 +24,7 @@ int cl_file_read(const char *path, size_t max, char **ret, size_t *ret_size, str
   char *bytes = NULL;
   size_t size = 0, cap = 0;
   for (;;) {
-    if (cl_grow(&bytes, &cap, size + 65536, 1) < 0) {
+    if (cl_grow(&bytes, &cap, size + FIRST_READ, 1) < 0) {
       status = CL_FAIL_NOMEM(e);
       goto out;
     }

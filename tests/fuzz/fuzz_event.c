@@ -1,5 +1,5 @@
 /* Events as JSON Lines, any bytes: what is read is written and read back the same; what a store admits, every
- * replica takes, and the store's tables agree with a replay of the log.
+ * replica takes, and the store's tables agree with a replay of the log. May begin with a prologue.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "store/store.h"
 
+#include "prologue.h"
 #include "require.h"
 
 enum { EVENTS = 200 };
@@ -76,8 +77,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct cl_store *s = NULL;
   struct cl_err e = {0};
   int64_t study = 0;
+  struct prologue prologue;
   const char *text = (const char *)data, *end = text + size;
+  text += prologue_read(data, size, &prologue);
   require(cl_store_open("memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &s, &e) == 0);
+  for (int i = 0; i < prologue.n; i++) append(s, &study, prologue.events[i]);
   for (int i = 0; i < EVENTS && text < end; i++) {
     const char *stop = memchr(text, '\n', (size_t)(end - text));
     if (stop == NULL) stop = end;

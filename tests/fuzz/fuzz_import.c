@@ -1,6 +1,6 @@
 /* A file of any bytes is imported as a study: it is refused with a sentence, and then nothing of it is left
  * in the store; or the store agrees with its log, and what is exported again is what an import of that
- * exports.
+ * exports. May begin with a prologue.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "store/transfer.h"
 
+#include "prologue.h"
 #include "require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,9 +66,13 @@ static void pass_through(const char *bytes, size_t n, struct cl_text *ret) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct cl_text once = {0}, twice = {0};
-  char *bytes = cl_copy_bytes((const char *)data, size);
+  struct prologue prologue;
+  size_t begins = prologue_read(data, size, &prologue), n = prologue.length + size - begins;
+  char *bytes = cl_alloc(n + 1);
   require(bytes != NULL);
-  pass_through(bytes, size, &once);
+  if (prologue.n > 0) memcpy(bytes, prologue.text, prologue.length);
+  if (size > begins) memcpy(bytes + prologue.length, data + begins, size - begins);
+  pass_through(bytes, n, &once);
   if (once.length > 0) {
     pass_through(cl_text_get(&once), once.length, &twice);
     require(once.length == twice.length && memcmp(once.bytes, twice.bytes, once.length) == 0);
