@@ -49,16 +49,19 @@ void cl_text_add_char(struct cl_text *t, char c) {
   cl_text_add_bytes(t, &c, 1);
 }
 
+/* Once, when there happens to be room. */
 void cl_text_format(struct cl_text *t, const char *format, ...) {
   va_list args, again;
+  if (t->failed) return;
   va_start(args, format);
   va_copy(again, args);
-  int n = vsnprintf(NULL, 0, format, args);
+  size_t room = t->capacity - t->length;
+  int n = vsnprintf(t->bytes == NULL ? NULL : t->bytes + t->length, room, format, args);
   va_end(args);
-  if (n >= 0 && make_room(t, (size_t)n)) {
-    (void)vsnprintf(t->bytes + t->length, (size_t)n + 1, format, again);
-    t->length += (size_t)n;
-  }
+  bool cut = n >= 0 && (size_t)n >= room;
+  if (cut && t->bytes != NULL) t->bytes[t->length] = '\0';
+  if (cut && make_room(t, (size_t)n)) (void)vsnprintf(t->bytes + t->length, (size_t)n + 1, format, again);
+  if (n >= 0 && !t->failed) t->length += (size_t)n;
   va_end(again);
 }
 

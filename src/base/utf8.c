@@ -1,5 +1,8 @@
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 #include "base/text.h"
 
 size_t cl_utf8_sequence(const unsigned char *p, size_t n) {
@@ -16,9 +19,22 @@ size_t cl_utf8_sequence(const unsigned char *p, size_t n) {
   return length;
 }
 
+/* Eight bytes of ASCII, none of them zero? */
+static bool is_plain(const unsigned char *p) {
+  uint64_t x;
+  memcpy(&x, p, sizeof x);
+  const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+  return (((x - ones) | x) & tops) == 0;
+}
+
 bool cl_text_is_utf8(const char *bytes, size_t n) {
   const unsigned char *p = (const unsigned char *)bytes;
   while (n > 0) {
+    if (n >= 8 && is_plain(p)) {
+      p += 8;
+      n -= 8;
+      continue;
+    }
     size_t length = cl_utf8_sequence(p, n);
     if (length == 0) return false;
     p += length;
