@@ -285,7 +285,8 @@ static int start(struct session *s, struct cl_err *e) {
                                    .sync = s->options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL,
                                    .reconnect_ms = PATIENCE_MS,
                                    .idle = on_idle,
-                                   .ctx = s};
+                                   .ctx = s,
+                                   .beside = true};
   CL_TRY(check_files(s, e));
   CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
   CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));

@@ -45,7 +45,7 @@ static int get_entry(struct appending *a, int64_t trial, struct cl_heads_entry *
   if (entry == NULL) {
     struct cl_head head = {0};
     if (trial <= a->head.trials) CL_TRY(s->ops->trial_head(s->state, a->study, trial, &head, e));
-    CL_TRY(cl_heads_add(&s->heads, trial, &head, &entry, e));
+    CL_TRY(cl_heads_add(&s->heads, trial, head.proposed > 0 ? &head : NULL, &entry, e));
   }
   *ret = entry;
   return 0;

@@ -11,10 +11,6 @@
 #include "base/file.h"
 #include "store/sqlite_impl.h"
 
-/* Frames of the write-ahead log (2 KiB each) after which it is copied into the file: off the lock, so other
- * writers go on; and with the lock once it has grown so long that it must come to an end. */
-enum { CHECKPOINT_FRAMES = 4000, CHECKPOINT_FRAMES_LOCKED = 32000 };
-
 /* Errors. */
 
 static int status_of(int code) {
@@ -144,22 +140,18 @@ int cl_sqlite_begin_write(struct cl_sqlite *s, struct cl_err *e) {
   CL_TRY(cl_sqlite_lock(s, e));
   int status = cl_sqlite_check_place(s, e);
   if (status == 0) status = cl_sqlite_run_one(s, SQL_BEGIN_WRITE, e);
-  if (status < 0)
+  if (status < 0) {
     cl_sqlite_unlock(s);
-  else
-    s->writing = true;
-  return status;
+    return status;
+  }
+  s->writing = true;
+  cl_sqlite_note_begin(s);
+  return 0;
 }
 
 void cl_sqlite_end_read(struct cl_sqlite *s) {
   assert(!s->writing);
   if (cl_sqlite_run_one(s, SQL_COMMIT, NULL) < 0) (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-}
-
-/* A failed checkpoint is no failure of the commit before it: the next one tries again. */
-static void checkpoint(struct cl_sqlite *s) {
-  int left = 0, copied = 0;
-  (void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &copied);
 }
 
 int cl_sqlite_end_write(struct cl_sqlite *s, bool commit, struct cl_err *e) {
@@ -168,10 +160,10 @@ int cl_sqlite_end_write(struct cl_sqlite *s, bool commit, struct cl_err *e) {
   if ((!commit || status < 0) && !sqlite3_get_autocommit(s->db))
     (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* not prepared: needs no memory of ours */
   s->writing = false;
-  bool locked = status == 0 && s->wal_frames > CHECKPOINT_FRAMES_LOCKED;
-  if (locked) checkpoint(s);
+  if (status == 0 && commit) cl_sqlite_note_commit(s);
+  bool over = status < 0 || cl_sqlite_checkpoint_locked(s);
   cl_sqlite_unlock(s);
-  if (status == 0 && !locked && s->wal_frames > CHECKPOINT_FRAMES) checkpoint(s);
+  if (!over) cl_sqlite_checkpoint_beside(s);
   return status;
 }
 
@@ -282,6 +274,7 @@ static int open_lock(struct cl_sqlite *s, struct cl_err *e) {
 static void sqlite_close(void *state) {
   struct cl_sqlite *s = state;
   assert(!s->writing);
+  cl_sqlite_checkpointer_destroy(s->checkpointer);
   cl_sqlite_forget(s, 0);
   for (int i = 0; i < SQL_STATEMENTS; i++) (void)sqlite3_finalize(s->statements[i]);
   for (int t = 0; t < TABLES; t++) {

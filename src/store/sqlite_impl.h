@@ -58,6 +58,10 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
   X(LAST_EVENT, "SELECT max(last) FROM heads WHERE place >= ?1 AND place <= ?2") \
   X(HEAD_PUT, "INSERT OR REPLACE INTO heads (" CL_SQLITE_TRIAL_HEAD ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, " \
               "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)") \
+  X(HEAD_MOVE, \
+    "UPDATE heads SET version = ?2, proposed = ?3, waiting = ?4, \"load\" = ?5, reports = ?6, " \
+    "step = ?7, furthest = ?8, until = ?9, attempt = ?10, worker = ?11, state = ?12, flags = ?13, " \
+    "tries = ?14, failures = ?15, role = ?16, last = ?18 WHERE place = ?1") \
   X(PINS, \
     "SELECT trial FROM heads INDEXED BY heads_sources WHERE source = ?1 AND source > 0 AND place > ?2 AND " \
     "place < ?3") \
@@ -111,12 +115,16 @@ struct cl_sqlite {
   sqlite3_stmt *statements[SQL_STATEMENTS];
   sqlite3_stmt *walks[TABLES][WALKS][2], *adds[TABLES]; /* 2: whole, and of the state only */
   struct cl_layout layouts[CL_EVENT_KINDS];
-  struct cl_sqlite_study *studies; /* the one used last first */
-  bool writing;                    /* inside begin … commit */
-  bool views_changed;              /* names, or the first change of a value, in this commit */
-  struct cl_sqlite_study *open;    /* of the commit, null when a study is being added */
-  int wal_frames;                  /* after the last commit */
-  struct cl_text scratch;          /* SQL and JSON under construction; whoever begins clears it */
+  struct cl_sqlite_study *studies;             /* the one used last first */
+  bool writing;                                /* inside begin … commit */
+  bool views_changed;                          /* names, or the first change of a value, in this commit */
+  struct cl_sqlite_study *open;                /* of the commit, null when a study is being added */
+  int wal_frames;                              /* of the write-ahead log, after the last commit */
+  int wal_frames_asked;                        /* when a checkpoint was asked for last */
+  struct cl_sqlite_checkpointer *checkpointer; /* null: none was needed so far */
+  bool foreign;                                /* another one has committed since the watcher last drained */
+  unsigned version;                            /* SQLite's, of the data, after this handle's last commit */
+  struct cl_text scratch;                      /* SQL and JSON under construction; whoever begins clears it */
 };
 
 /* sqlite.c: errors, statements, transactions. */
@@ -145,6 +153,11 @@ void cl_sqlite_end_read(struct cl_sqlite *s);
 /* sqlite_lock.c */
 int cl_sqlite_lock(struct cl_sqlite *s, struct cl_err *e);
 void cl_sqlite_unlock(struct cl_sqlite *s);
+
+/* sqlite_checkpoint.c: after a commit. */
+bool cl_sqlite_checkpoint_locked(struct cl_sqlite *s); /* here and now, if the log is very long; was it? */
+void cl_sqlite_checkpoint_beside(struct cl_sqlite *s); /* soon, if it is long: the lock has been let go */
+void cl_sqlite_checkpointer_destroy(struct cl_sqlite_checkpointer *c); /* waits for one that is under way */
 
 /* sqlite_schema.c */
 int cl_sqlite_open_schema(struct cl_sqlite *s, struct cl_err *e);
@@ -234,6 +247,10 @@ int cl_sqlite_read_reports(void *state, int64_t study, int64_t trial, cl_event_v
                            struct cl_err *e);
 int cl_sqlite_watch(void *state, int *ret_fd, struct cl_err *e);
 void cl_sqlite_drain(void *state);
+/* Under the writer's lock, at the begin and the end of a commit: this handle's own does not wake its watcher.
+ */
+void cl_sqlite_note_begin(struct cl_sqlite *s);
+void cl_sqlite_note_commit(struct cl_sqlite *s);
 
 /* sqlite_heads.c: the two mutable tables. */
 int cl_sqlite_head(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);

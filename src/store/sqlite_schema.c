@@ -11,6 +11,7 @@ static const char settle[] = "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL
 #define PLACE \
   "place INTEGER PRIMARY KEY, study AS (place >> 40), position AS (place & 1099511627775), kind, time, "
 
+/* A condition with IN would build a table of its list at every insert. */
 static const char tables[] =
     "CREATE TABLE studies (study INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT UNIQUE, name TEXT, view TEXT, "
     "created_ms, "
@@ -26,7 +27,7 @@ static const char tables[] =
     "\"by\", subject, seen, as_of, cause, args, attempt, ref, n, until REAL, "
     "more);"
     "CREATE INDEX decisions_study ON decisions (place) WHERE subject = 0;"
-    "CREATE INDEX decisions_changes ON decisions (subject) WHERE kind IN (20, 21, 23);"
+    "CREATE INDEX decisions_changes ON decisions (subject) WHERE kind >= 20 AND kind <= 23;"
     "CREATE TABLE assigned (place, hyperparameter, value, study AS (place >> 40), "
     "position AS (place & 1099511627775), PRIMARY KEY (place, hyperparameter)) WITHOUT ROWID;"
     "CREATE TABLE attempts (" PLACE

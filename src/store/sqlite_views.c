@@ -25,11 +25,14 @@ static void add_value(struct cl_text *t, const char *value) {
                  value, value);
 }
 
-/* Changes of values that were not voided; the partial index on them is named by its own condition. */
-#define CHANGES(d) d ".kind IN (20, 21, 23) AND " d ".kind <> 23"
+/* Changes of values that were not voided; the partial index on them is named by its own condition, of stores
+ * made now and of earlier ones. */
+#define INDEXED(d) d ".kind IN (20, 21, 23) AND " d ".kind >= 20 AND " d ".kind <= 23"
+#define CHANGES(d) INDEXED(d) " AND " d ".kind <> 23"
 #define NOT_VOIDED(d) \
-  "NOT EXISTS (SELECT 1 FROM decisions v WHERE v.subject = " d ".subject AND v.kind IN (20, 21, 23) AND " \
-  "v.kind = 23 AND v.ref = " d ".position AND v.study = " d ".study)"
+  "NOT EXISTS (SELECT 1 FROM decisions v WHERE v.subject = " d \
+  ".subject AND " INDEXED("v") " AND " \
+                               "v.kind = 23 AND v.ref = " d ".position AND v.study = " d ".study)"
 
 /* A trial's values as of now: the last that a change has written, else the proposed ones. */
 static void add_hyperparameters(struct cl_view_columns *c, const struct cl_sqlite_study *study,

@@ -1,5 +1,6 @@
 /* Waking up when another process has appended: inotify on the write-ahead log, which every commit grows or
- * overwrites. */
+ * overwrites. What the handle's own commits leave there is taken out before they let the lock go, unless
+ * another one's may be among it. */
 #include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -38,9 +39,31 @@ int cl_sqlite_watch(void *state, int *ret_fd, struct cl_err *e) {
   return 0;
 }
 
-void cl_sqlite_drain(void *state) {
-  const struct cl_sqlite *s = state;
+static void drain(const struct cl_sqlite *s) {
   _Alignas(struct inotify_event) char events[4096];
+  while (read(s->watch_fd, events, sizeof events) > (ssize_t)(sizeof events - sizeof(struct inotify_event)))
+    continue;
+}
+
+void cl_sqlite_drain(void *state) {
+  struct cl_sqlite *s = state;
+  if (s->watch_fd >= 0) drain(s);
+  s->foreign = false;
+}
+
+/* Changes with every commit, of this connection at once, of others when a transaction has begun. */
+static unsigned version_of(const struct cl_sqlite *s) {
+  unsigned version = 0;
+  (void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+  return version;
+}
+
+void cl_sqlite_note_begin(struct cl_sqlite *s) {
+  if (s->watch_fd >= 0 && version_of(s) != s->version) s->foreign = true;
+}
+
+void cl_sqlite_note_commit(struct cl_sqlite *s) {
   if (s->watch_fd < 0) return;
-  while (read(s->watch_fd, events, sizeof events) > 0) continue;
+  if (!s->foreign) drain(s);
+  s->version = version_of(s);
 }

@@ -33,6 +33,8 @@ struct cl_store_options {
    * Null: the thread sleeps. */
   int (*idle)(void *ctx, int ms);
   void *ctx;
+  bool beside; /* a thread may do what commits need not wait for: an SQLite store copies its log into the file
+                */
 };
 
 /* Open. `address` borrows. Gives *ret; close with cl_store_close.

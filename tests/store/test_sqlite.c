@@ -332,6 +332,25 @@ static void set_lr(struct cl_store *s, int64_t study, int64_t trial, double lr) 
   say(s, study, ev);
 }
 
+static void views_of_changes_use_the_index_of_stores_old_and_new(void **state) {
+  struct fixture *f = *state;
+  struct cl_store *s = kit_open(KIT_SQLITE, &f->place);
+  int64_t study = kit_create(s, "digits", 4);
+  (void)kit_appended(s, study, kit_proposed(1, NULL, 0));
+  set_lr(s, study, 1, 0.25);
+  static const char plan[] = "EXPLAIN QUERY PLAN SELECT * FROM changes";
+  static const char changed[] = "SELECT new FROM changes_digits WHERE hyperparameter = 'lr'";
+  assert_non_null(strstr(ask(&f->place, plan), "decisions_changes"));
+  assert_string_equal(ask(&f->place, changed), "0.25\n");
+  change(&f->place,
+         "DROP INDEX decisions_changes; CREATE INDEX decisions_changes ON decisions (subject) WHERE "
+         "kind IN (20, 21, 23)");
+  assert_non_null(strstr(ask(&f->place, plan), "decisions_changes"));
+  set_lr(s, study, 1, 0.125);
+  assert_string_equal(ask(&f->place, changed), "0.25\n0.125\n");
+  cl_store_close(s);
+}
+
 /* The texts of the views are short until then. */
 static void views_follow_the_first_change_of_a_value(void **state) {
   struct fixture *f = *state;
@@ -392,8 +411,7 @@ static void a_wide_space_comes_back(void **state) {
 
 /* Processes. */
 
-static void write_notes(struct kit_place *p, int64_t study, int by, int n, int batch) {
-  struct cl_store *s = kit_open(KIT_SQLITE, p);
+static void append_notes(struct cl_store *s, int64_t study, int by, int n, int batch) {
   struct cl_event events[500];
   struct cl_append results[500];
   for (int done = 0; done < n; done += batch) {
@@ -405,6 +423,11 @@ static void write_notes(struct kit_place *p, int64_t study, int by, int n, int b
     for (int i = 1; i < batch; i++)
       if (results[i].position != results[i - 1].position + 1) _exit(2);
   }
+}
+
+static void write_notes(struct kit_place *p, int64_t study, int by, int n, int batch) {
+  struct cl_store *s = kit_open(KIT_SQLITE, p);
+  append_notes(s, study, by, n, batch);
   cl_store_close(s);
 }
 
@@ -475,6 +498,33 @@ static void a_follower_sees_two_writers_in_one_order(void **state) {
   cl_store_close(s);
 }
 
+static bool is_woken(int fd, int patience_ms) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  return poll(&p, 1, patience_ms) == 1;
+}
+
+static void only_the_commits_of_others_wake(void **state) {
+  struct fixture *f = *state;
+  struct cl_store *s = kit_open(KIT_SQLITE, &f->place), *other = kit_open(KIT_SQLITE, &f->place);
+  int64_t study = kit_create(s, "digits", 40), elsewhere = kit_create(other, "more digits", 40);
+  int fd = -1;
+  assert_int_equal(cl_store_watch(s, &fd, NULL), 0);
+  kit_finish_trial(s, study, 0.5); /* what went before the watch cannot be told */
+  cl_store_watch_drain(s);
+  kit_finish_trial(s, study, 0.25);
+  assert_false(is_woken(fd, 0));
+  kit_finish_trial(other, elsewhere, 0.125);
+  assert_true(is_woken(fd, 5000));
+  kit_finish_trial(s, study, 0.75); /* does not hide it */
+  kit_finish_trial(s, study, 0.875);
+  assert_true(is_woken(fd, 0));
+  cl_store_watch_drain(s);
+  kit_finish_trial(s, study, 0.0625);
+  assert_false(is_woken(fd, 0));
+  cl_store_close(s);
+  cl_store_close(other);
+}
+
 static void the_log_of_writes_does_not_grow_for_ever(void **state) {
   struct fixture *f = *state;
   struct cl_store *s = kit_open(KIT_SQLITE, &f->place);
@@ -488,6 +538,39 @@ static void the_log_of_writes_does_not_grow_for_ever(void **state) {
   assert_int_equal(cl_store_check(s, study, NULL), 0);
   cl_store_close(s);
   assert_false(cl_path_exists(path));
+}
+
+static int64_t size_of(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+/* With a thread, which has copied something before the log is so long that the handle itself does it. */
+static void the_log_of_writes_is_copied_beside_the_work(void **state) {
+  struct fixture *f = *state;
+  const struct cl_store_options options = {.mode = CL_STORE_CREATE, .beside = true};
+  struct cl_store *s = NULL;
+  assert_int_equal(cl_store_open(f->place.address, &options, &s, NULL), 0);
+  int64_t study = kit_create(s, "digits", 4);
+  struct cl_read all = {0};
+  append_notes(s, study, 1, 1500, 1);
+  int64_t before = size_of(f->place.address);
+  append_notes(s, study, 1, 1500, 1);
+  for (int i = 0; i < 2000 && size_of(f->place.address) <= before; i++) {
+    append_notes(s, study, 1, 1, 1);
+    (void)poll(NULL, 0, 1);
+  }
+  assert_true(size_of(f->place.address) > before);
+  append_notes(s, study, 1, 20000, 20);
+  struct kit_events events = {0};
+  kit_read(s, study, &all, &events);
+  assert_true(events.n > 23000);
+  kit_events_done(&events);
+  assert_int_equal(cl_store_check(s, study, NULL), 0);
+  cl_store_close(s);
+  char path[200];
+  (void)snprintf(path, sizeof path, "%s-wal", f->place.address);
+  assert_false(cl_path_exists(path)); /* the thread's connection is closed too */
 }
 
 static void a_stopped_writer_costs_others_their_time_out(void **state) {
@@ -572,7 +655,11 @@ int main(void) {
       cmocka_unit_test_setup_teardown(views_follow_the_first_change_of_a_value, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_wide_space_comes_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_follower_sees_two_writers_in_one_order, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(views_of_changes_use_the_index_of_stores_old_and_new, set_up,
+                                      tear_down),
+      cmocka_unit_test_setup_teardown(only_the_commits_of_others_wake, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_log_of_writes_does_not_grow_for_ever, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(the_log_of_writes_is_copied_beside_the_work, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_stopped_writer_costs_others_their_time_out, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_store_whole, set_up, tear_down),
   };
