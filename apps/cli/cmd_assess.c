@@ -109,7 +109,8 @@ static int assess(struct cl_cli *cli, const struct options *o, const char *study
   if (status != 0) return status;
   status = cl_cli_repeating_status(&repeating);
   if (status > 128) cl_cli_note(cli, "interrupted: the same command goes on where it stopped");
-  return repeating.result.signal == 0 && repeating.result.complete == 0 ? CL_EXIT_FAILED : status;
+  const struct clade_run_result *result = &repeating.result;
+  return result->signal == 0 && result->complete + result->pruned == 0 ? CL_EXIT_FAILED : status;
 }
 
 /* The study, and the trial that the address names (0: none). */

@@ -383,8 +383,9 @@ CLADE_API int clade_schedule_load(const char *path, struct clade_schedule **ret,
 CLADE_API void clade_schedule_free(struct clade_schedule *s); /* null is allowed */
 
 enum clade_schedule_form { CLADE_SCHEDULE_YAML = 1, CLADE_SCHEDULE_JSON, CLADE_SCHEDULE_CSV };
-/* As a file: {study, trial, seed, metric, unit, initial: {…}, changes: [{step, set: {…}, cause}]}; CSV: a
- * line per change with all values. CLADE_EINVAL for another form. */
+/* As a file: {study, trial, seed, metric, unit, end, initial: {…}, changes: [{step, set: {…}, cause}]}, end
+ * only where a schedule stopped the training; CSV: a line per change with all values. CLADE_EINVAL for
+ * another form. */
 CLADE_API int clade_schedule_write(const struct clade_schedule *s, enum clade_schedule_form form,
                                    struct clade_text *ret, struct cl_err *e);
 

@@ -34,6 +34,10 @@ struct cl_worker_info {
   char *provenance; /* JSON: the code that its attempts ran; null: the study's */
 };
 
+/* In the args of a `stopped` of cause stop rule: training was stopped where that had been planned before it
+ * began, so its value is a result like that of one that has ended by itself. Other rules stop early. */
+#define CL_STOPPED_AT_END "\"rule\": \"stop\""
+
 struct cl_trial_more; /* what few trials have; private to study.c */
 
 struct cl_trial {
@@ -47,6 +51,7 @@ struct cl_trial {
   int32_t repeat;               /* 0 = the first run of its configuration */
   int32_t exit_status;          /* of the last end: status, or 128 + signal; -1 = none or unknown */
   int32_t space_version;
+  bool at_end;              /* PRUNED where its schedule had planned to stop it: see CL_STOPPED_AT_END */
   struct cl_rollup *rollup; /* of the open segment; null when its `ended` has summed it up */
   struct cl_trial_more *more;
 };

@@ -619,12 +619,19 @@ static int apply_load(struct cl_study *s, struct cl_trial *t, const struct cl_ev
   return begin_segment(s, t, ev->u.loaded.snapshot, e);
 }
 
+/* Other stop rules stop early. */
+static void apply_stop(struct cl_trial *t, const struct cl_event *ev) {
+  t->at_end =
+      ev->cause == CL_CAUSE_STOP_RULE && ev->args != NULL && strstr(ev->args, CL_STOPPED_AT_END) != NULL;
+}
+
 int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                             const struct cl_head *before, struct cl_err *e) {
   move_pin(s, before->source, t->head.source);
   if (t->head.load == 0 && ev->kind != CL_EVENT_VOIDED && t->more != NULL) t->more->n_writes = 0;
   switch (ev->kind) {
   case CL_EVENT_STARTED: return apply_start(s, t, ev, before, e);
+  case CL_EVENT_STOPPED: apply_stop(t, ev); return 0;
   case CL_EVENT_LOST: t->ended_ms = ev->time_ms; return 0;
   case CL_EVENT_EXPLOITED: return apply_exploit(s, t, ev, e);
   case CL_EVENT_SET: return put_some_values(s, t, &ev->u.set.values, e);

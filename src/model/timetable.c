@@ -38,6 +38,17 @@ static int read_integer(struct reading *r, const json_t *object, const char *key
   return 0;
 }
 
+static int read_end(struct reading *r, const json_t *object) {
+  const json_t *node = json_object_get(object, "end");
+  if (node == NULL || json_is_null(node)) return 0;
+  if (!json_is_number(node) || !(json_number_value(node) > 0))
+    return CL_FAIL(r->e, CLADE_ESPEC,
+                   "end must be a step above 0, or be left out where training ends by itself");
+  r->t->has_end = true;
+  r->t->end = json_number_value(node);
+  return 0;
+}
+
 /* `what`: "initial", "set". */
 static int read_values(struct reading *r, const json_t *node, const char *what, size_t *ret_n,
                        const struct cl_timetable_value **ret) {
@@ -71,7 +82,7 @@ static int check_keys(const json_t *object, const char *const *known, const char
     while (known[i] != NULL && strcmp(known[i], key) != 0) i++;
     if (known[i] == NULL)
       return CL_FAIL(e, CLADE_ESPEC,
-                     "%s has no key '%.100s'; its keys are study, trial, seed, metric, unit, "
+                     "%s has no key '%.100s'; its keys are study, trial, seed, metric, unit, end, "
                      "initial and changes, and those of a change step, set and cause",
                      where, key);
   }
@@ -109,7 +120,8 @@ static int read_changes(struct reading *r, const json_t *list) {
 }
 
 int cl_timetable_from_json(const json_t *node, struct cl_timetable *ret, struct cl_err *e) {
-  static const char *const keys[] = {"study", "trial", "seed", "metric", "unit", "initial", "changes", NULL};
+  static const char *const keys[] = {"study", "trial",   "seed",    "metric", "unit",
+                                     "end",   "initial", "changes", NULL};
   struct cl_timetable t = {0};
   struct reading r = {&t, e};
   bool has_trial = false;
@@ -120,6 +132,7 @@ int cl_timetable_from_json(const json_t *node, struct cl_timetable *ret, struct 
   if (status == 0) status = keep_text(&r, node, "unit", &t.unit);
   if (status == 0) status = read_integer(&r, node, "trial", &has_trial, &t.trial);
   if (status == 0) status = read_integer(&r, node, "seed", &t.has_seed, &t.seed);
+  if (status == 0) status = read_end(&r, node);
   if (status == 0)
     status = read_values(&r, json_object_get(node, "initial"), "initial", &t.n_initial, &t.initial);
   if (status == 0) status = read_changes(&r, json_object_get(node, "changes"));
@@ -152,6 +165,11 @@ static void write_values(struct cl_text *ret, const struct cl_timetable_value *v
 }
 
 static void write_course(const struct cl_timetable *t, struct cl_text *ret) {
+  if (t->has_end) {
+    cl_text_add(ret, "\"end\": ");
+    cl_text_add_json_number(ret, t->end);
+    cl_text_add(ret, ", ");
+  }
   cl_text_add(ret, "\"initial\": ");
   write_values(ret, t->initial, t->n_initial);
   cl_text_add(ret, ", \"changes\": [");
@@ -261,7 +279,7 @@ static int fill(const struct cl_timetable *t, const struct cl_space *space, size
 
 int cl_course_make(const struct cl_timetable *t, const struct cl_space *space, struct cl_course *ret,
                    struct cl_err *e) {
-  struct cl_course c = {.n = space->n, .entries = t->n_changes + 1};
+  struct cl_course c = {.n = space->n, .entries = t->n_changes + 1, .end = t->has_end ? t->end : CL_NO_STEP};
   assert(space->n >= 0 && (t->n_changes == 0 || t->changes != NULL));
   size_t n = (size_t)space->n;
   double *steps = cl_arena_array(&c.arena, c.entries, sizeof *steps);
@@ -292,7 +310,8 @@ size_t cl_course_entry(const struct cl_course *c, double step) {
 
 double cl_course_next(const struct cl_course *c, size_t entry) {
   assert(entry < c->entries);
-  return entry + 1 < c->entries ? c->steps[entry + 1] : CL_NO_STEP;
+  double next = entry + 1 < c->entries ? c->steps[entry + 1] : CL_NO_STEP;
+  return fmin(next, c->end); /* of a number and NaN, the number */
 }
 
 const struct cl_value *cl_course_values(const struct cl_course *c, size_t entry) {

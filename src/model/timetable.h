@@ -2,9 +2,10 @@
  *
  * What a lineage says (query/schedule.h), what a file holds (spec/timetable.h) and what a study replays is
  * this one thing. As JSON, the format of the files (contracts: "Schedules"): {study, trial, seed, metric,
- * unit, initial: {name: value, …}, changes: [{step, set: {name: value}, cause}]} A change takes effect when
- * the report of its step, or the first one above it, is answered; changes stand in the order of their steps.
- * A null is a value of that list, or says that the hyperparameter is inactive.
+ * unit, end, initial: {name: value, …}, changes: [{step, set: {name: value}, cause}]}; end only where
+ * training was stopped by a schedule and not by itself. A change takes effect when the report of its step, or
+ * the first one above it, is answered; changes stand in the order of their steps. A null is a value of that
+ * list, or says that the hyperparameter is inactive.
  */
 #ifndef CL_TIMETABLE_H
 #define CL_TIMETABLE_H
@@ -33,6 +34,8 @@ struct cl_timetable {
   size_t n_initial, n_changes;
   const struct cl_timetable_value *initial;
   const struct cl_timetable_change *changes; /* steps never decrease */
+  bool has_end; /* training is stopped at the report of step `end`, or the first one above it */
+  double end;
   bool foreign;          /* of another system: it also holds settings that are no hyperparameters here */
   struct cl_arena arena; /* owns all of it */
 };
@@ -51,6 +54,7 @@ int cl_timetable_hash(const struct cl_timetable *t, char ret[CL_TIMETABLE_HASH],
 /* The table in terms of a space: whole assignments. */
 struct cl_course {
   int n;                         /* values of an assignment: space->n */
+  double end;                    /* step at which training is stopped; CL_NO_STEP = it ends by itself */
   size_t entries;                /* 1 + changes; entry 0 is where it begins */
   const double *steps;           /* of each entry; -inf for entry 0 */
   const struct cl_value *values; /* entries * n; absent = inactive, or drawn afresh for each run */
@@ -67,8 +71,8 @@ int cl_course_make(const struct cl_timetable *t, const struct cl_space *space, s
 
 /* The entry in force after the report of this step; NaN = none has been made: 0. */
 size_t cl_course_entry(const struct cl_course *c, double step);
-double cl_course_next(const struct cl_course *c,
-                      size_t entry); /* step of the next change; CL_NO_STEP = none */
+/* Step of the next change, or of the end if that comes first; CL_NO_STEP = neither comes. */
+double cl_course_next(const struct cl_course *c, size_t entry);
 const struct cl_value *cl_course_values(const struct cl_course *c, size_t entry);
 
 #endif

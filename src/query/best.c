@@ -38,7 +38,8 @@ static int64_t count_assessments(const struct cl_study *s) {
   return n;
 }
 
-/* Without estimates the best value counts, and that may be of a PRUNED trial, which has no score to compare.
+/* Without estimates the best value counts, and that may be of a trial PRUNED early, which has no score to
+ * compare.
  */
 static void take_pruned(const struct cl_study *s, struct cl_best *b) {
   int64_t best = cl_study_best(s);

@@ -3,8 +3,8 @@
  * The highest of many noisy scores is too high (the winner's curse). Where configurations were run more than
  * once, the noise between equal runs is known, and every mean is moved towards where the others lie by as
  * much as noise explains (empirical Bayes, math/shrinkage.h). Below CL_DF_MIN degrees of freedom of that
- * noise there is no estimate. A score is the finite first objective of a COMPLETE trial of role search,
- * enqueued or confirm.
+ * noise there is no estimate. A score is the finite first objective of a trial of role search, enqueued or
+ * confirm that is COMPLETE, or that its schedule has stopped at the planned end.
  */
 #ifndef CL_BEST_H
 #define CL_BEST_H

@@ -18,9 +18,10 @@ static int choose_best(const struct cl_study *s, size_t top, struct cl_confirm_r
   int status = ranked == NULL ? CL_FAIL_NOMEM(e) : cl_score_sets_init(&sets, s, CL_ROLES_SEARCHED, e);
   if (status == 0) status = cl_scores_rank(&sets, top, &fit, ranked, ret_n, e);
   if (status == 0 && *ret_n == 0)
-    status = CL_FAIL(e, CLADE_EINVAL,
-                     "'%s' has nothing to confirm: no trial of the search has completed with a finite value",
-                     cl_study_name(s));
+    status =
+        CL_FAIL(e, CLADE_EINVAL,
+                "'%s' has nothing to confirm: no trial of the search has come to its end with a finite value",
+                cl_study_name(s));
   for (size_t i = 0; status == 0 && i < *ret_n; i++)
     ret[i] = (struct cl_confirm_row){.first = ranked[i].set.first,
                                      .trial = ranked[i].set.best_trial,
@@ -43,7 +44,8 @@ static int choose_trials(const struct cl_study *s, const struct cl_confirm_choic
       return CL_FAIL(e, CLADE_ENOTFOUND, "'%s' has no trial %lld", cl_study_name(s), (long long)c->trials[i]);
     if (!cl_trial_is_scored(t))
       return CL_FAIL(e, CLADE_EINVAL,
-                     "trial %lld is %s and has no score to confirm: name trials that are COMPLETE",
+                     "trial %lld is %s and has no score to confirm: name trials that are COMPLETE, or that a "
+                     "schedule has stopped at its planned end",
                      (long long)t->number, cl_state_name(t->head.state));
     row.claimed = t->value;
     CL_TRY(cl_study_configuration(s, t->number, &row.first, e));

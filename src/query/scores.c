@@ -12,7 +12,7 @@ bool cl_trial_is_searched(const struct cl_trial *t) {
 }
 
 bool cl_trial_is_scored(const struct cl_trial *t) {
-  return t->head.state == CL_COMPLETE && isfinite(t->value);
+  return (t->head.state == CL_COMPLETE || t->at_end) && isfinite(t->value);
 }
 
 static void add_score(const struct cl_score_sets *s, const struct cl_trial *t, struct cl_score_set *set) {

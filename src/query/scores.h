@@ -11,7 +11,8 @@
 #include "model/study.h"
 
 bool cl_trial_is_searched(const struct cl_trial *t); /* role search or enqueued */
-/* COMPLETE with a finite first objective. PRUNED ones stopped earlier and are not comparable. */
+/* COMPLETE, or stopped where the schedule planned to, with a finite first objective. Other PRUNED ones
+ * stopped earlier and are not comparable. */
 bool cl_trial_is_scored(const struct cl_trial *t);
 
 #define CL_ROLES_SEARCHED (1u << CL_ROLE_SEARCH | 1u << CL_ROLE_ENQUEUED)

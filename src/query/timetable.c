@@ -226,6 +226,9 @@ static int fold(struct cl_reader *r, const struct cl_lineage *l, int64_t trial, 
   t->trial = trial;
   t->has_seed = true;
   t->seed = (int64_t)cl_trial_seed(s, cl_study_trial(s, root));
+  const struct cl_trial *last = cl_study_trial(s, trial);
+  t->has_end = last->at_end;
+  t->end = last->at_end ? last->head.step : 0;
   t->study = cl_arena_text(&t->arena, cl_study_name(s));
   t->metric = cl_arena_text(&t->arena, settings->objectives[0].name);
   t->unit = cl_arena_text(&t->arena, settings->step);

@@ -215,7 +215,7 @@ static int check_plan(const struct cl_confirm_plan *plan, struct cl_err *e) {
                        (long long)plan->total);
 }
 
-/* Each row has completed, so its schedule stays as it is. */
+/* Each row has come to its end, so its schedule stays as it is. */
 static int read_schedules(struct cl_confirmer *c, struct cl_err *e) {
   if (cl_study_settings(study_of(c))->schedule == NULL) return 0;
   c->schedules = cl_alloc_array(c->n, sizeof *c->schedules);

@@ -280,10 +280,35 @@ static int refuse(struct cl_follower *f, struct walker *w, const struct cl_trial
   return 0;
 }
 
+/* Training was stopped there, and so is this one: what comes out can be compared. */
+static bool is_at_end(const struct route *r, const struct cl_head *h) {
+  return !isnan(r->course.end) && h->step >= r->course.end;
+}
+
+static int stop(struct cl_follower *f, struct walker *w, const struct route *r, const struct cl_trial *t,
+                struct cl_err *e) {
+  char args[120];
+  (void)snprintf(args, sizeof args, "{" CL_STOPPED_AT_END ", \"value\": %.17g, \"bound\": %.17g}",
+                 t->head.step, r->course.end);
+  struct cl_event ev = {.kind = CL_EVENT_STOPPED,
+                        .subject = w->trial,
+                        .seen = t->head.version,
+                        .as_of = cl_log_position(f->log),
+                        .by = f->worker,
+                        .cause = CL_CAUSE_STOP_RULE,
+                        .args = args};
+  ev.u.stopped.at = t->record;
+  ev.u.stopped.how = CL_STOP_ASK;
+  CL_TRY(cl_log_put(f->log, &ev, told, f, e));
+  w->put = t->head.version;
+  return 0;
+}
+
 static int decide_running(struct cl_follower *f, struct walker *w, const struct route *r,
                           const struct cl_trial *t, struct cl_err *e) {
   const struct cl_head *h = &t->head;
   if (!has_reached(h) || (h->flags & (CL_FLAG_PREEMPTING | CL_ATTEMPT_DONE | CL_FLAG_DIVERGED))) return 0;
+  if (is_at_end(r, h)) return stop(f, w, r, t, e);
   if (h->flags & CL_CONNECTED_ONCE) return answer(f, w, r, t, e);
   return h->step > h->until ? refuse(f, w, t, e)
                             : 0; /* it may be about to end, and go on in a process of its own */
@@ -297,6 +322,7 @@ static int decide(struct cl_follower *f, struct walker *w, const struct route *r
   case CL_RUNNING: return decide_running(f, w, r, t, e);
   case CL_PAUSED:
     if (!is_leg(h)) return 0;
+    if (is_at_end(r, h)) return stop(f, w, r, t, e);
     status = prepare(f, w, r, t, e);
     return status == CLADE_EMPTY ? go_on(f, w, r, t, e) : status;
   case CL_WAITING:

@@ -255,6 +255,10 @@ void cl_timetable_write_yaml(const struct cl_timetable *t, struct cl_text *ret) 
   write_text(ret, "metric", t->metric);
   cl_text_add_char(ret, '\n');
   write_text(ret, "unit", t->unit);
+  if (t->has_end) {
+    cl_text_add(ret, "\nend: ");
+    write_step(ret, t->end);
+  }
   cl_text_add(ret, "\ninitial: ");
   write_values(ret, t->initial, t->n_initial);
   cl_text_add(ret, t->n_changes == 0 ? "\nchanges: []\n" : "\nchanges:\n");

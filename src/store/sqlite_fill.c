@@ -236,7 +236,9 @@ void cl_sqlite_select(struct cl_text *ret, const char *columns, const char *with
     size_t n = strcspn(name, ",");
     if (count > 0 && count % COLUMNS_AT_A_TIME == 0) cl_text_format(ret, "), clade_row(?1, %d", count);
     cl_text_add(ret, ", ");
-    if (is_named(without, name, n))
+    if (is_named(without, name, n) && n == 4 && memcmp(name, "args", n) == 0)
+      cl_text_format(ret, "iif(kind = %d, args, NULL)", (int)CL_EVENT_STOPPED);
+    else if (is_named(without, name, n))
       cl_text_add(ret, "NULL");
     else
       cl_text_add_bytes(ret, name, n);

@@ -215,7 +215,8 @@ void cl_sqlite_row_done(struct cl_sqlite_row *row);
 int cl_sqlite_make_functions(struct cl_sqlite *s, struct cl_err *e);
 /* "SELECT …" of the columns, separated by commas, of a statement whose first parameter is bound by
  * cl_sqlite_bind_row; a step that gives a row decodes it, cl_sqlite_complete makes the event of it. Columns
- * named in `without` (each between spaces, or null) are not read: NULL. */
+ * named in `without` (each between spaces, or null) are not read: NULL;
+ * but the args of `stopped` are. */
 void cl_sqlite_select(struct cl_text *ret, const char *columns, const char *without);
 void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row *row, struct cl_sqlite *s,
                         const struct cl_sqlite_study *study, enum cl_table table);

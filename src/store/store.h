@@ -97,8 +97,8 @@ struct cl_read {
   bool skip_known_reports;    /* leave out reports of finished trials whose `ended` sums them up; their
                                  `stopped`, `done` and `ended` carry a summary. No effect below the head */
   bool only_trials;           /* with trial_lo/hi: leave out the study's own events too */
-  bool only_state; /* `by`, `as_of`, `args`, and an end's `usage` are not asked for: a replica has no
-                      use for them, and they may be left empty */
+  bool only_state; /* `by`, `as_of`, `args` (but those of `stopped`), and an end's `usage` are not asked for:
+                      a replica has no use for them, and they may be left empty */
   bool only_notes; /* nothing but notes, tags and workers: cost is that of their rows */
 };
 /* Visit events in order of position. The event borrows until the visit returns. A non-zero return of `visit`

@@ -165,6 +165,31 @@ def test_assessment_is_the_schedule_once_more_and_is_counted(directory):
     clade(directory, 'check', 'walk')
 
 
+def test_member_that_was_stopped_at_the_end_is_a_result(directory):
+    write_spec(directory, steps=40)
+    spec = pathlib.Path(directory) / 'walk.yaml'
+    spec.write_text(spec.read_text().replace('interval: 2}', 'interval: 2, stop: 6}'))
+    clade(directory, 'run', 'walk.yaml')
+    best = json.loads(clade(directory, 'best', 'walk', '--json').stdout)
+    winner = json.loads(clade(directory, 'list', 'trials', f"walk/{best['trial']}", '--json').stdout)[0]
+    assert winner['state'] == 'PRUNED' and best['repeats'] == 1, (best, winner)
+    rows = json.loads(clade(directory, 'confirm', 'walk', '--top', '1', '--repeats', '3', '--json').stdout)
+    assert rows[0]['trial'] == best['trial'] and rows[0]['n'] == 3 and rows[0]['failed'] == 0, rows
+    assert json.loads(clade(directory, 'best', 'walk', '--json').stdout)['trial'] == best['trial']
+    assessed = json.loads(clade(directory, 'assess', 'walk', '--json').stdout)
+    log = [json.loads(line) for line in clade(directory, 'log', 'walk', '--all', '--json').stdout.splitlines()]
+    for trial in list(range(6, 9)) + [assessed['trial']]:
+        steps = [e['data']['step'] for e in log if e['event'] == 'reported' and e['trial'] == trial and not e.get('late')]
+        assert steps == [1, 2, 3, 4, 5, 6], (trial, steps)
+    found = schedule(directory, f"walk/{best['trial']}")
+    assert found['end'] == 6, found
+    clade(directory, 'schedule', 'walk', '--best', '--export', 's.yaml')
+    assert 'end: 6\n' in (pathlib.Path(directory) / 's.yaml').read_text()
+    again = json.loads(clade(directory, 'replay', 's.yaml', '--json').stdout)
+    assert [run['value'] for run in again['runs']] == [best['value']], (again, best)
+    clade(directory, 'check', 'walk')
+
+
 def test_assessment_of_a_plain_search_trains_its_values(directory):
     write_spec(directory)
     text = (pathlib.Path(directory) / 'walk.yaml').read_text().replace('schedule: {method: pbt, population: 5, interval: 2}', 'trials: 3')

@@ -197,7 +197,11 @@ void tale_end(struct tale *t, int64_t trial, int status, int64_t record, double 
 }
 
 void tale_stop(struct tale *t, int64_t trial, enum cl_cause cause) {
-  struct cl_event ev = {.kind = CL_EVENT_STOPPED, .subject = trial, .cause = cause};
+  tale_stop_because(t, trial, cause, NULL);
+}
+
+void tale_stop_because(struct tale *t, int64_t trial, enum cl_cause cause, const char *args) {
+  struct cl_event ev = {.kind = CL_EVENT_STOPPED, .subject = trial, .cause = cause, .args = args};
   ev.u.stopped.how = CL_STOP_ASK;
   append(t, ev);
 }

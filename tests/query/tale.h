@@ -46,6 +46,7 @@ void tale_load(struct tale *t, int64_t trial, int64_t exploit,
  * none). */
 void tale_end(struct tale *t, int64_t trial, int status, int64_t record, double value);
 void tale_stop(struct tale *t, int64_t trial, enum cl_cause cause); /* pruned, or diverged */
+void tale_stop_because(struct tale *t, int64_t trial, enum cl_cause cause, const char *args);
 void tale_retry(struct tale *t, int64_t trial);
 void tale_note(struct tale *t, int64_t trial, const char *text);
 void tale_tag(struct tale *t, int64_t trial, const char *name, const char *text); /* text null: no value */

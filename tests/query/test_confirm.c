@@ -125,6 +125,46 @@ static void named_trials_are_confirmed_by_configuration(void **state) {
   forget(&t);
 }
 
+static void tell_stopped(struct cl_store *s) {
+  struct tale t =
+      tale_begin(s, "stopped",
+                 "\"objectives\": [{\"name\": \"score\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+                 " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"int\", \"scale\": "
+                 "\"linear\", \"lo\": 1, \"hi\": 9}],"
+                 " \"search\": {\"method\": \"random\"}, \"trials\": 3, \"parallel\": 1");
+  static const char *const why[] = {"{\"rule\": \"stop\", \"value\": 6, \"bound\": 6}",
+                                    "{\"rule\": \"median\", \"value\": 6, \"bound\": 8}",
+                                    "{\"rule\": \"stop\", \"value\": 6, \"bound\": 6}"};
+  static const double value[] = {2.385, 3.5, NAN};
+  tale_worker(&t, "here", 1);
+  for (int i = 0; i < 3; i++) {
+    struct cl_value x = cl_value_int(i + 1);
+    int64_t trial = tale_propose(&t, &(struct tale_proposal){0}, 1, &x);
+    tale_start(&t, trial, 1, 0);
+    (void)tale_report(&t, trial, 6, "score", value[i], NULL);
+    tale_stop_because(&t, trial, CL_CAUSE_STOP_RULE, why[i]);
+  }
+}
+
+static void trial_that_was_stopped_at_its_planned_end_has_a_score(void **state) {
+  (void)state;
+  struct told t = tell(tell_stopped);
+  struct cl_confirm_row rows[3];
+  struct cl_err e = {0};
+  size_t n = 0;
+  assert_int_equal(cl_confirm_read(t.study, &(struct cl_confirm_choice){.top = 3}, rows, &n, NULL), 0);
+  assert_int_equal(n, 1); /* the others were stopped early, or diverged */
+  assert_int_equal(rows[0].trial, 1);
+  NEAR(rows[0].claimed, 2.385, 1e-12);
+  for (int64_t early = 2; early <= 3; early++) {
+    assert_int_equal(
+        cl_confirm_read(t.study, &(struct cl_confirm_choice){.n_trials = 1, .trials = &early}, rows, &n, &e),
+        CLADE_EINVAL);
+    assert_non_null(strstr(e.text, "is PRUNED and has no score"));
+  }
+  forget(&t);
+}
+
 static void study_without_scores_has_nothing_to_confirm(void **state) {
   (void)state;
   struct told t = tell(tell_empty);
@@ -190,6 +230,7 @@ int main(void) {
       cmocka_unit_test(selection_bias_of_the_tutorial_is_that_of_its_rows),
       cmocka_unit_test(choice_looks_at_the_search_alone),
       cmocka_unit_test(named_trials_are_confirmed_by_configuration),
+      cmocka_unit_test(trial_that_was_stopped_at_its_planned_end_has_a_score),
       cmocka_unit_test(study_without_scores_has_nothing_to_confirm),
       cmocka_unit_test(every_configuration_gets_its_runs),
       cmocka_unit_test(fewer_runs_in_all_go_to_those_that_may_be_the_best),

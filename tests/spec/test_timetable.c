@@ -21,6 +21,12 @@ static const char yaml[] = "study: mnist-pbt\n"
                            "  - {step: 0.5, set: {lr: 0.00012340000000000002}, cause: exploit}\n"
                            "  - {step: 2, set: {opt: sgd, nesterov: null}, cause: human}\n";
 
+static const char space[] = "metric: {name: loss, goal: minimize}\nprogram: x\ntrials: 9\n"
+                            "hyperparameters:\n"
+                            "  - name: lr\n    range: [0.001, 1.0]\n    scale: log\n"
+                            "  - name: m/beta\n    range: [0.0, 1.0]\n"
+                            "  - name: layers\n    ordered_tuning_values: [1, 2, 3]\n    tuned_value: 2\n";
+
 static struct cl_timetable parse(const char *text) {
   struct cl_timetable t = {0};
   struct cl_err e = {0};
@@ -40,6 +46,35 @@ static void yaml_comes_back_to_the_byte(void **state) {
   assert_string_equal(cl_text_get(&text), yaml);
   cl_text_done(&text);
   cl_timetable_done(&t);
+}
+
+static void end_is_part_of_a_schedule(void **state) {
+  (void)state;
+  static const char ended[] = "study: null\ntrial: null\nseed: null\nmetric: null\nunit: null\nend: 7.5\n"
+                              "initial: {lr: 0.5}\nchanges:\n  - {step: 5, set: {lr: 0.25}, cause: null}\n";
+  struct cl_settings *s = help_settings(space, "");
+  struct cl_timetable t = parse(ended), none = parse(yaml), open_ended;
+  struct cl_text yaml_again = {0}, json = {0};
+  struct cl_course c = {0};
+  char a[CL_TIMETABLE_HASH], b[CL_TIMETABLE_HASH];
+  assert_true(t.has_end && t.end == 7.5 && !none.has_end);
+  cl_timetable_write_yaml(&t, &yaml_again);
+  assert_string_equal(cl_text_get(&yaml_again), ended);
+  cl_timetable_write_json(&t, &json);
+  assert_non_null(strstr(cl_text_get(&json), "\"end\": 7.5"));
+  open_ended = parse("initial: {lr: 0.5}\nchanges: [{step: 5, set: {lr: 0.25}}]\n");
+  assert_int_equal(cl_timetable_hash(&t, a, NULL), 0);
+  assert_int_equal(cl_timetable_hash(&open_ended, b, NULL), 0);
+  assert_string_not_equal(a, b);
+  assert_int_equal(cl_course_make(&t, &s->space, &c, NULL), 0);
+  assert_true(cl_course_next(&c, 0) == 5 && cl_course_next(&c, 1) == 7.5 && c.end == 7.5);
+  cl_course_done(&c);
+  cl_text_done(&yaml_again);
+  cl_text_done(&json);
+  cl_timetable_done(&t);
+  cl_timetable_done(&none);
+  cl_timetable_done(&open_ended);
+  cl_settings_destroy(s);
 }
 
 static void json_and_yaml_mean_the_same(void **state) {
@@ -101,12 +136,6 @@ static void chain_of_ray_is_followed_back(void **state) {
   cl_text_done(&text);
   cl_timetable_done(&t);
 }
-
-static const char space[] = "metric: {name: loss, goal: minimize}\nprogram: x\ntrials: 9\n"
-                            "hyperparameters:\n"
-                            "  - name: lr\n    range: [0.001, 1.0]\n    scale: log\n"
-                            "  - name: m/beta\n    range: [0.0, 1.0]\n"
-                            "  - name: layers\n    ordered_tuning_values: [1, 2, 3]\n    tuned_value: 2\n";
 
 static void course_has_whole_assignments_in_the_space(void **state) {
   (void)state;
@@ -177,6 +206,7 @@ static void what_is_no_schedule_is_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(yaml_comes_back_to_the_byte),
+      cmocka_unit_test(end_is_part_of_a_schedule),
       cmocka_unit_test(json_and_yaml_mean_the_same),
       cmocka_unit_test(csv_has_all_values_in_each_line),
       cmocka_unit_test(chain_of_ray_is_followed_back),
