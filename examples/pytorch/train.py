@@ -78,6 +78,13 @@ class Trainer:
             accuracy = (output.argmax(1) == labels).float().mean().item()
         return loss, accuracy if math.isfinite(loss) else math.nan
 
+    def scores(self, parts, last):
+        """Of the validation part; at the end of the final training of the test part, too."""
+        scores = dict(zip(("val_loss", "val_accuracy"), self.measure(*parts["validation"])))
+        if "test" in parts and last:
+            scores.update(zip(("test_loss", "test_accuracy"), self.measure(*parts["test"])))
+        return scores
+
     # Clade: everything that training depends on goes into the directory, and comes back from it
     def save(self, directory):
         torch.save({"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "epoch": self.epoch,
@@ -103,10 +110,8 @@ def main():
         while trainer.epoch < run.epochs and not run.should_stop:
             trainer.set_values(run)
             trainer.train(*parts["training"], run.batch_size)
-            metrics = dict(zip(("val_loss", "val_accuracy"), trainer.measure(*parts["validation"])))
-            if "test" in parts and trainer.epoch >= run.epochs:
-                metrics.update(zip(("test_loss", "test_accuracy"), trainer.measure(*parts["test"])))
-            run.report(trainer.epoch, metrics)                             # Clade: may change values, save, load, stop
+            scores = trainer.scores(parts, trainer.epoch >= run.epochs)
+            run.report(trainer.epoch, scores)                              # Clade: may change values, save, load, stop
 
 
 if __name__ == "__main__":

@@ -381,13 +381,16 @@ def test_download_takes_the_real_files_from_where_they_are(directory):
 
 # --- pytorch -------------------------------------------------------------------------------------------------
 
+STUB = str(pathlib.Path(__file__).resolve().parent / 'stub_torch')
+
+
 def find_torch():
     """(python, PYTHONPATH) with PyTorch if some Python here has it, else with the stub beside this file."""
     python = tap.python_with('torch')
     if python is not None:
         return python, os.environ.get('PYTHONPATH', '')
     print('# PyTorch is not installed: a stub stands in')
-    return sys.executable, str(pathlib.Path(__file__).resolve().parent / 'stub_torch')
+    return sys.executable, STUB
 
 
 def test_pytorch_trains_alone(directory):
@@ -429,12 +432,12 @@ def test_pytorch_takes_live_values_and_resumes_exactly(directory):
 
 
 def test_pytorch_members_take_over_from_each_other(directory):
-    python, path = find_torch()
+    """With the stub, which is quick; test_pytorch.py does it with PyTorch."""
     clade = [BUILD / 'apps/cli/clade', '--store', os.path.join(directory, 'clade.db')]
-    program = json.dumps([python, str(EXAMPLES / 'pytorch/train.py'), '--epochs', '4'])
+    program = json.dumps([sys.executable, str(EXAMPLES / 'pytorch/train.py'), '--epochs', '4'])
     result = run(*clade, 'run', EXAMPLES / 'pytorch/pytorch-pbt.yaml', '--set', f'program={program}', '--set', 'schedule.population=4',
                  '--set', 'schedule.interval=1', '--set', 'schedule.end=4', '--set', 'schedule.quantile=1', '--minimize', 'val_loss', cwd=directory,
-                 PYTHONPATH=path)  # the stub's accuracy is always the same
+                 PYTHONPATH=STUB)  # the stub's accuracy is always the same
     assert result.returncode == 0 and '4 complete' in result.stdout, (result.stdout, result.stderr)
     trials = json.loads(run(*clade, 'list', 'trials', 'pytorch-pbt', '--json').stdout)
     parents = [trial['parent'] for trial in trials if trial['parent'] is not None]
