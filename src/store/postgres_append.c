@@ -74,6 +74,7 @@ void cl_postgres_rollback(void *state) {
   bool open = s->conn != NULL && (s->n_sent > 0 || s->pq.PQtransactionStatus(s->conn) != PQTRANS_IDLE);
   s->writing = s->heads_fetched = false;
   s->n_hints = 0;
+  cl_postgres_drop_params(s);
   if (s->names_changed) cl_postgres_forget(s);
   s->open = NULL;
   s->names_changed = false;
@@ -143,9 +144,7 @@ static int write_heads(struct cl_postgres *s, const struct cl_study_head *head,
 
 /* The commit; the flush, which other engines' flushes join while the next commit holds the lock already; and
  * the wake for others in a transaction of its own, because those that notify wait for each other. */
-static int end_commit(struct cl_postgres *s, int64_t study, struct cl_err *e) {
-  char number[24];
-  (void)snprintf(number, sizeof number, "%lld", (long long)study);
+static int send_end(struct cl_postgres *s, const char *number, struct cl_err *e) {
   CL_TRY(cl_postgres_send_known(s, PG_COMMIT, false, e));
   CL_TRY(cl_postgres_mark(s, e));
   CL_TRY(cl_postgres_send_flush(s, e));
@@ -153,6 +152,14 @@ static int end_commit(struct cl_postgres *s, int64_t study, struct cl_err *e) {
   cl_postgres_put_text(s, number);
   CL_TRY(cl_postgres_send_known(s, PG_NOTIFY, false, e));
   return cl_postgres_collect(s, e);
+}
+
+/* Without memory for what follows the commit, it may have got through: like a connection that was lost. */
+static int end_commit(struct cl_postgres *s, int64_t study, struct cl_err *e) {
+  char number[24];
+  (void)snprintf(number, sizeof number, "%lld", (long long)study);
+  int status = send_end(s, number, e);
+  return status == CLADE_ENOMEM ? cl_postgres_lose(s, "out of memory", e) : status;
 }
 
 int cl_postgres_commit(void *state, int64_t study, const struct cl_study_head *head,

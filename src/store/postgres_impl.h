@@ -228,6 +228,13 @@ int cl_postgres_send(struct cl_postgres *s, struct cl_postgres_statement *statem
 int cl_postgres_send_known(struct cl_postgres *s, enum cl_postgres_known which, bool keep, struct cl_err *e);
 int cl_postgres_send_once(struct cl_postgres *s, const char *sql, bool keep, struct cl_err *e);
 int cl_postgres_send_scratch(struct cl_postgres *s, struct cl_err *e); /* the SQL there; clears it */
+/* The SQL in a text that is ended with it; `statement` null: sent once. */
+int cl_postgres_send_text(struct cl_postgres *s, struct cl_postgres_statement *statement, struct cl_text *sql,
+                          bool keep, struct cl_err *e);
+/* A statement cannot be sent: its parameters are gone. Of those before it nobody will collect the answers, or
+ * end the transaction, so the connection goes with them. Always CLADE_ENOMEM. */
+int cl_postgres_no_memory(struct cl_postgres *s, struct cl_err *e);
+void cl_postgres_drop_params(struct cl_postgres *s);
 /* End a transaction (unless one was begun explicitly): what failed before does not touch what follows. */
 int cl_postgres_mark(struct cl_postgres *s, struct cl_err *e);
 /* Wait for all that was sent. The first error, after rolling back. Rows of earlier collections are gone. */

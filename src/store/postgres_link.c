@@ -57,23 +57,23 @@ static int fail_of(const struct cl_postgres *s, const PGresult *r, struct cl_err
                  state == NULL ? "?" : state);
 }
 
-/* Errors of connecting. Their texts are all that libpq tells; other languages get the general remedy. */
+/* Errors of connecting. Their texts are all that libpq tells; other languages get the general remedy. Of a
+ * server that was there before, only what it says itself ends the waiting. */
 
 static const struct {
   const char *part;
-  int status; /* CLADE_ECLOSED: it may be there in a moment */
+  int status; /* CLADE_EBUSY: it will be there in a moment; CLADE_ECLOSED: who was connected waits for it */
   const char *remedy;
 } refusals[] = {
     {"invalid ", CLADE_EINVAL, "an address looks like postgresql://USER@HOST:PORT/DATABASE"},
     {"could not translate host name", CLADE_EIO, "look at the host's name in the address"},
     {"Name or service not known", CLADE_EIO, "look at the host's name in the address"},
-    {"starting up", CLADE_ECLOSED, "wait a moment"},
-    {"shutting down", CLADE_ECLOSED, "wait until it is up again"},
-    {"in recovery mode", CLADE_ECLOSED, "wait a moment"},
-    {"not yet accepting", CLADE_ECLOSED, "wait a moment"},
-    {"too many clients", CLADE_ECLOSED, "raise max_connections of the server, or run fewer engines"},
-    {"remaining connection slots", CLADE_ECLOSED,
-     "raise max_connections of the server, or run fewer engines"},
+    {"starting up", CLADE_EBUSY, "wait a moment"},
+    {"shutting down", CLADE_EBUSY, "wait until it is up again"},
+    {"in recovery mode", CLADE_EBUSY, "wait a moment"},
+    {"not yet accepting", CLADE_EBUSY, "wait a moment"},
+    {"too many clients", CLADE_EBUSY, "raise max_connections of the server, or run fewer engines"},
+    {"remaining connection slots", CLADE_EBUSY, "raise max_connections of the server, or run fewer engines"},
     {"Connection refused", CLADE_ECLOSED,
      "no server listens there: start it, or make one of your own with `clade store start`"},
     {"No such file or directory", CLADE_ECLOSED,
@@ -89,9 +89,9 @@ static const struct {
     {"role \"", CLADE_EIO,
      "make the user with `createuser`, or name another: postgresql://USER@HOST/DATABASE"},
     {"database \"", CLADE_ENOTFOUND, "make the database with `createdb`, or name another one in the address"},
-    {"timeout expired", CLADE_ECLOSED, "nobody answers there: look at host and port"},
-    {"No route to host", CLADE_ECLOSED, "look at host and port"},
-    {"closed the connection unexpectedly", CLADE_ECLOSED, "look at the server's log"},
+    {"timeout expired", CLADE_EBUSY, "nobody answers there: look at host and port"},
+    {"No route to host", CLADE_EBUSY, "look at host and port"},
+    {"closed the connection unexpectedly", CLADE_EBUSY, "look at the server's log"},
 };
 
 static int fail_connect(struct cl_postgres *s, struct cl_err *e) {
@@ -104,7 +104,7 @@ static int fail_connect(struct cl_postgres *s, struct cl_err *e) {
     if (strstr(message, refusals[i].part) != NULL)
       return CL_FAIL(e, refusals[i].status, "cannot use the store %s: %s; %s", s->shown, message,
                      refusals[i].remedy);
-  return CL_FAIL(e, CLADE_EIO, "cannot use the store %s: %s", s->shown, message);
+  return CL_FAIL(e, CLADE_ECLOSED, "cannot use the store %s: %s", s->shown, message);
 }
 
 /* Losing and making connections. */
@@ -238,14 +238,16 @@ int cl_postgres_connect(struct cl_postgres *s, bool wait, struct cl_err *e) {
   for (;;) {
     struct cl_err why = {0};
     int status = connect_once(s, &why);
-    bool up =
-        status == 0 || strstr(why.text, "refused") == NULL; /* at first, who is not there is not waited for */
-    if (status == 0) status = set_up(s, &why);
+    if (status == 0) {
+      status = set_up(s, &why);
+      if (status == CLADE_ECLOSED) status = CLADE_EBUSY; /* it was there, a moment ago */
+    }
     if (status == 0) return 0;
     if (s->conn != NULL) (void)cl_postgres_lose(s, NULL, NULL);
-    bool again = status == CLADE_ECLOSED && (wait || (up && strstr(why.text, "No such file") == NULL));
+    bool away = status == CLADE_EBUSY || status == CLADE_ECLOSED;
+    bool again = status == CLADE_EBUSY || (wait && away);
     if (!again || cl_clock_monotonic_us() - began > patience_ms * 1000)
-      return CL_FAIL(e, status == CLADE_ECLOSED ? CLADE_EIO : status, "%s", why.text);
+      return CL_FAIL(e, away ? CLADE_EIO : status, "%s", why.text);
     CL_TRY(rest(s, pause_ms, e));
     if (pause_ms < LAST_PAUSE_MS) pause_ms += pause_ms / 2;
   }
@@ -359,8 +361,20 @@ void cl_postgres_put_ints(struct cl_postgres *s, const int64_t *items, size_t n)
 
 /* Sending. */
 
+int cl_postgres_no_memory(struct cl_postgres *s, struct cl_err *e) {
+  bool clean = s->conn == NULL || (s->n_sent == 0 && s->pq.PQtransactionStatus(s->conn) == PQTRANS_IDLE);
+  cl_postgres_drop_params(s);
+  if (!clean) (void)cl_postgres_lose(s, NULL, NULL);
+  return CL_FAIL_NOMEM(e);
+}
+
+void cl_postgres_drop_params(struct cl_postgres *s) {
+  s->n_params = 0;
+  cl_text_clear(&s->arrays);
+}
+
 static int note_sent(struct cl_postgres *s, uint8_t what, struct cl_err *e) {
-  if (cl_grow(&s->sent, &s->cap_sent, s->n_sent + 1, sizeof *s->sent) < 0) return CL_FAIL_NOMEM(e);
+  if (cl_grow(&s->sent, &s->cap_sent, s->n_sent + 1, sizeof *s->sent) < 0) return cl_postgres_no_memory(s, e);
   s->sent[s->n_sent++] = what;
   return 0;
 }
@@ -410,12 +424,11 @@ static int send_params(struct cl_postgres *s, const struct cl_postgres_statement
 
 static int send_any(struct cl_postgres *s, struct cl_postgres_statement *statement, const char *sql,
                     bool keep, struct cl_err *e) {
-  int status = s->arrays.failed ? CL_FAIL_NOMEM(e) : s->conn == NULL ? lose_now(s, e) : 0;
+  int status = s->arrays.failed ? cl_postgres_no_memory(s, e) : s->conn == NULL ? lose_now(s, e) : 0;
   if (status == 0 && statement != NULL && statement->generation != s->generation)
     status = prepare(s, statement, sql, e);
   if (status == 0) status = send_params(s, statement, sql, keep, e);
-  s->n_params = 0;
-  cl_text_clear(&s->arrays);
+  cl_postgres_drop_params(s);
   return status;
 }
 
@@ -438,9 +451,16 @@ int cl_postgres_send_once(struct cl_postgres *s, const char *sql, bool keep, str
 }
 
 int cl_postgres_send_scratch(struct cl_postgres *s, struct cl_err *e) {
-  int status =
-      s->scratch.failed ? CL_FAIL_NOMEM(e) : cl_postgres_send_once(s, cl_text_get(&s->scratch), false, e);
+  int status = s->scratch.failed ? cl_postgres_no_memory(s, e)
+                                 : cl_postgres_send_once(s, cl_text_get(&s->scratch), false, e);
   cl_text_clear(&s->scratch);
+  return status;
+}
+
+int cl_postgres_send_text(struct cl_postgres *s, struct cl_postgres_statement *statement, struct cl_text *sql,
+                          bool keep, struct cl_err *e) {
+  int status = sql->failed ? cl_postgres_no_memory(s, e) : send_any(s, statement, cl_text_get(sql), keep, e);
+  cl_text_done(sql);
   return status;
 }
 

@@ -81,9 +81,7 @@ static int send_shared(struct reader *r, struct walk *w, struct cl_err *e) {
     cl_postgres_put_int(s, r->what->trial_lo);
     cl_postgres_put_int(s, r->what->trial_hi);
   }
-  int status = sql.failed ? CL_FAIL_NOMEM(e) : cl_postgres_send(s, statement, cl_text_get(&sql), true, e);
-  cl_text_done(&sql);
-  return status;
+  return cl_postgres_send_text(s, statement, &sql, true, e);
 }
 
 static int send_wide(struct reader *r, const struct walk *w, struct cl_err *e) {
@@ -112,9 +110,7 @@ static int send_wide(struct reader *r, const struct walk *w, struct cl_err *e) {
   } else if (!trials && r->lists) {
     cl_postgres_put_ints(s, r->unfinished, (size_t)r->n_unfinished);
   }
-  int status = sql.failed ? CL_FAIL_NOMEM(e) : cl_postgres_send(s, statement, cl_text_get(&sql), true, e);
-  cl_text_done(&sql);
-  return status;
+  return cl_postgres_send_text(s, statement, &sql, true, e);
 }
 
 /* Slices. */
@@ -346,9 +342,7 @@ static int read_curve(struct reader *r, int64_t trial, struct cl_err *e) {
     cl_postgres_put_int(s, r->after);
     cl_postgres_put_int(s, r->until);
     cl_postgres_put_int(s, ROWS_MAX);
-    int status =
-        sql.failed ? CL_FAIL_NOMEM(e) : cl_postgres_send(s, &r->study->curve, cl_text_get(&sql), true, e);
-    cl_text_done(&sql);
+    int status = cl_postgres_send_text(s, &r->study->curve, &sql, true, e);
     if (status == 0) status = cl_postgres_collect(s, e);
     if (status < 0) return status;
     PGresult *rows = cl_postgres_take(s, 0);

@@ -126,9 +126,7 @@ static int send_insert(struct cl_postgres *s, struct cl_postgres_statement *stat
     cl_text_format(&sql, "INSERT INTO %s (%s", into, columns);
     write_insert(&sql, n);
   }
-  int status = sql.failed ? CL_FAIL_NOMEM(e) : cl_postgres_send(s, statement, cl_text_get(&sql), false, e);
-  cl_text_done(&sql);
-  return status;
+  return cl_postgres_send_text(s, statement, &sql, false, e);
 }
 
 static int add_shared(struct cl_postgres *s, int64_t study, const struct cl_event *ev, struct cl_err *e) {

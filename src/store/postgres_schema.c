@@ -130,8 +130,9 @@ static int take_name(struct cl_postgres *s, struct cl_postgres_study *study, int
   if (strcmp(kind, "hyperparameter") == 0)
     return cl_names_add_hyperparameter(&study->names, id, name, strcmp(type, "any") != 0,
                                        strcmp(type, "int") == 0, e);
+  CL_TRY(cl_names_add_metric(&study->names, name, e));
   if (kind[0] == 'o') study->names.n_objectives++;
-  return cl_names_add_metric(&study->names, name, e);
+  return 0;
 }
 
 int cl_postgres_study(struct cl_postgres *s, int64_t id, int64_t n_names, struct cl_postgres_study **ret,

@@ -315,8 +315,7 @@ int cl_postgres_drop_views(struct cl_postgres *s, int64_t study, struct cl_err *
     struct cl_text drop = {0};
     cl_text_add(&drop, "DROP VIEW IF EXISTS ");
     add_view_name(&drop, views[i], word);
-    status = drop.failed ? CL_FAIL_NOMEM(e) : cl_postgres_send_once(s, cl_text_get(&drop), false, e);
-    cl_text_done(&drop);
+    status = cl_postgres_send_text(s, NULL, &drop, false, e);
   }
   cl_free(word);
   return status;

@@ -363,15 +363,54 @@ static int count(void *ctx, const struct cl_event *ev) {
   return 0;
 }
 
-int kit_live(const char *address, const char *name, struct cl_err *e) {
-  struct cl_store *s = NULL;
+/* What was told is told again, and taken as such. */
+static int repeat(struct cl_store *s, int64_t study, int64_t trial, struct cl_err *e) {
+  struct cl_metric m[] = {{0, "acc", 0.5}};
+  struct cl_append results[3];
+  struct cl_event events[] = {kit_reported(trial, 1, 1, 1.5, m, 1), kit_saved(trial, 1, 1.5),
+                              kit_ended(trial, 1, 0, (double[]){0.5, 0.125}, 2)};
+  int status = cl_store_append(s, study, events, 3, results, e);
+  for (int i = 0; i < 3 && status == 0; i++)
+    if (results[i].status != CLADE_REPEATED || results[i].position == 0)
+      status = CL_FAIL(e, CLADE_ECORRUPT, "'%s' was not recognised", cl_kind_name(events[i].kind));
+  return status;
+}
+
+static int count_metric(void *ctx, int id, const char *name) {
+  (void)name;
+  *(int *)ctx = id;
+  return 0;
+}
+
+static int hold_lease(struct cl_store *s, int64_t study, struct cl_err *e) {
+  struct cl_lease lease = {0};
+  int status = cl_store_lease_get(s, study, &lease, e);
+  if (status == 0)
+    status = cl_store_lease_take(s, study, "here:2385:1", lease.generation, lease.beat, &lease, e);
+  if (status == 0) status = cl_store_lease_beat(s, study, &lease, e);
+  if (status == 0) status = cl_store_lease_release(s, study, &lease, e);
+  return status;
+}
+
+static int look_around(struct cl_store *s, int64_t study, struct cl_err *e) {
+  static const struct cl_read some = {.trial_lo = 1, .trial_hi = 2}, few = {.skip_known_reports = true},
+                              notes = {.only_notes = true};
+  int n = 0, fd = -1, status = cl_store_read(s, study, &some, count, &n, e);
+  if (status == 0) status = cl_store_read(s, study, &few, count, &n, e);
+  if (status == 0) status = cl_store_read(s, study, &notes, count, &n, e);
+  if (status == 0) status = cl_store_read_reports(s, study, 1, count, &n, e);
+  if (status == 0) status = cl_store_metrics(s, study, count_metric, &n, e);
+  if (status == 0) status = cl_store_watch(s, &fd, e);
+  cl_store_watch_drain(s);
+  return status == 0 ? cl_store_check(s, study, e) : status;
+}
+
+int kit_live_in(struct cl_store *s, const char *name, struct cl_err *e) {
   struct cl_log *log = NULL;
   struct cl_event created = kit_created(name, 1000000);
   int64_t study = 0;
-  int n = 0;
   struct cl_study_head head = {0};
-  int status = open_store(address, &s, e);
-  if (status == 0) status = cl_store_find(s, name, &study, e);
+  int status = cl_store_find(s, name, &study, e);
   if (status == CLADE_ENOTFOUND) status = cl_store_create(s, &created, &study, e);
   if (status == 0) status = cl_log_open(s, study, NULL, &log, e);
   if (status == 0) status = cl_store_head(s, study, &head, e);
@@ -381,12 +420,18 @@ int kit_live(const char *address, const char *name, struct cl_err *e) {
   struct cl_event note = kit_event(CL_EVENT_NOTE, 0);
   struct cl_append result = {0};
   if (status == 0) status = cl_log_append(log, &note, &result, e);
-  const struct cl_read some = {.trial_lo = 1, .trial_hi = 2};
-  if (status == 0) status = cl_store_read(s, study, &some, count, &n, e);
-  if (status == 0) status = cl_store_read_reports(s, study, 1, count, &n, e);
-  if (status == 0) status = cl_store_check(s, study, e);
+  if (status == 0) status = repeat(s, study, head.trials + 1, e);
+  if (status == 0) status = hold_lease(s, study, e);
+  if (status == 0) status = look_around(s, study, e);
   cl_log_close(log);
-  if (s != NULL) cl_store_close(s);
+  return status;
+}
+
+int kit_live(const char *address, const char *name, struct cl_err *e) {
+  struct cl_store *s = NULL;
+  int status = open_store(address, &s, e);
+  if (status == 0) status = kit_live_in(s, name, e);
+  cl_store_close(s);
   return status;
 }
 

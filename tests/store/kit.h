@@ -74,8 +74,11 @@ int kit_say(struct kit_session *k, struct cl_event ev, int64_t *ret_position);
 int64_t kit_said(struct kit_session *k, struct cl_event ev);
 
 /* What a process does in its life: it opens the store, finds or makes a study of that name, appends two
- * trials with all kinds of rows, follows, reads, checks. Up to the first error, which is returned. */
+ * trials with all kinds of rows, follows, repeats, holds the lease, reads, checks. Up to the first error,
+ * which is returned. Adds KIT_LIFE events. */
 int kit_live(const char *address, const char *name, struct cl_err *e);
+int kit_live_in(struct cl_store *s, const char *name, struct cl_err *e); /* in a store that is open */
+enum { KIT_LIFE = 15 };
 /* The store can be opened, and if the study is there its heads are those of its log. */
 void kit_assert_whole(const char *address, const char *name);
 
