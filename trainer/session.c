@@ -325,11 +325,8 @@ static int fork_clone(struct cl_trainer_session *s, const struct cl_message *ans
 }
 
 static int twin_hello(struct cl_trainer_session *s, const char *token) {
-  struct cl_message hello = {.type = CL_MESSAGE_HELLO,
-                             .token = token,
-                             .protocol = CL_MESSAGE_PROTOCOL,
-                             .can = CL_MESSAGE_CAN_FORK,
-                             .reports = s->reports};
+  struct cl_message hello = {
+      .type = CL_MESSAGE_HELLO, .token = token, .protocol = CL_MESSAGE_PROTOCOL, .can = CL_MESSAGE_CAN_FORK};
   CL_TRY(cl_trainer_link_connect(&s->link, NULL));
   CL_TRY(write_question(s, &hello, NULL));
   return cl_trainer_link_send(&s->link, s->question.bytes, s->question.length, NULL);

@@ -13,7 +13,8 @@
             run.report(model.epoch, accuracy=test(model), loss=model.loss)
 
 A state can also be handed over in memory, without files and new processes: run.state(name, array) registers NumPy
-arrays, CPU tensors of PyTorch, or anything else whose memory Python can show; see Run.state.
+arrays, CPU tensors of PyTorch, or anything else whose memory Python can show; see Run.state. Or the whole process is
+cloned by fork: run.fork(), see Run.fork.
 
 Leaving the block normally says that training is done; after a stop or pause it exits with the status that the
 study understands (76, 75). Without `with`: call run.done() and run.exit().
@@ -41,6 +42,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -235,10 +237,11 @@ _TYPES = {  # the answers, and the kind of each key
     "go": {"change": int, "values": dict, "save_at": float, "way": str, "path": str},
     "pause": {"save": str},
     "stop": {"save": str},
-    "fork": {"token": str},
+    "fork": {"token": str, "path": str},
     "error": {"text": str, "field": str, "limit": str, "fatal": bool},
 }
-_REQUIRED = {"start": ("values", "seed"), "save": ("path",), "load": ("change", "path"), "error": ("text",)}
+_REQUIRED = {"start": ("values", "seed"), "save": ("path",), "load": ("change", "path"), "fork": ("token",),
+             "error": ("text",)}
 
 
 def _check(value, kind):
@@ -284,6 +287,7 @@ class _Link:
 
     def __init__(self, path, directory):
         self.path, self.socket, self.bytes = path, None, b""
+        self.lock = None  # a descriptor that came with a message
         self.note = directory and os.path.join(directory, "socket")
 
     def drop(self):
@@ -322,10 +326,24 @@ class _Link:
             self.drop()
             raise _Closed("the worker has gone: %s" % reason) from None
 
+    def _receive_some(self):
+        """As recv; a descriptor that comes along is kept."""
+        more, control, _, _ = self.socket.recvmsg(65536, socket.CMSG_SPACE(4), getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+        for level, kind, data in control:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                self.close_lock()
+                self.lock = int.from_bytes(data[:4], sys.byteorder)
+        return more
+
+    def close_lock(self):
+        if self.lock is not None:
+            os.close(self.lock)
+        self.lock = None
+
     def receive(self):
         while b"\n" not in self.bytes and len(self.bytes) <= MESSAGE_MAX:
             try:
-                more = self.socket.recv(65536)
+                more = self._receive_some()
             except OSError as reason:
                 self.drop()
                 raise _Closed("the worker has gone: %s" % reason) from None
@@ -546,6 +564,131 @@ class _Regions:
         return os.path.isfile(path) or os.path.isfile(os.path.join(path, self.LIST))
 
 
+# --- fork --------------------------------------------------------------------------------------------------
+
+_WAIT = {"type": "wait"}  # no question: another answer comes
+
+
+def _cannot(why):
+    return RuntimeError("this process cannot be forked: " + why)
+
+
+def _descriptors():
+    """Every open descriptor, with what it is and how it is open."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            with open("/proc/self/fdinfo/" + name, encoding="ascii") as file:
+                flags = int(dict(line.split(":", 1) for line in file.read().splitlines() if ":" in line)["flags"], 8)
+            yield int(name), os.fstat(int(name)), flags, os.readlink("/proc/self/fd/" + name)
+        except OSError:
+            continue  # it was the listing's own
+
+
+def _is_file(path, info):
+    try:
+        other = os.stat(path)
+    except OSError:
+        return False
+    return (other.st_dev, other.st_ino) == (info.st_dev, info.st_ino)
+
+
+def _is_lock(info):
+    """Of the attempt that this process is: inherited, held as long as it lives."""
+    directory, attempt = os.environ.get("CLADE_DIR"), os.environ.get("CLADE_ATTEMPT")
+    return bool(directory and attempt) and _is_file("%s/attempt-%s/lock" % (directory, attempt), info)
+
+
+def _check_descriptor(number, info, flags, path):
+    if path.startswith(("/dev/nvidia", "/dev/dri/", "/dev/kfd", "/dev/accel")):
+        raise _cannot("it uses the device %s, whose state is not copied; hand the state over by files" % path)
+    if number <= 2 or stat.S_ISDIR(info.st_mode) or stat.S_ISCHR(info.st_mode):
+        return
+    if stat.S_ISREG(info.st_mode) or stat.S_ISBLK(info.st_mode):
+        outputs = any(_is_file("/proc/self/fd/%d" % n, info) for n in (1, 2))
+        if flags & os.O_ACCMODE != os.O_RDONLY and not outputs and not _is_lock(info):
+            raise _cannot("it has %s open for writing, which its copy would write, too; close it before the report, or write "
+                          "to standard output" % path)
+        return
+    raise _cannot("its descriptor %d (%s) would be used by its copy, too; close it before the report" % (number, path))
+
+
+def _check_forkable(connection):
+    """Would a copy of this process be whole, and share nothing with it?"""
+    try:
+        n = len(os.listdir("/proc/self/task"))
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+            shared = [line.split(None, 5) for line in file if line.split()[1][1::2] == "ws"]
+    except OSError as reason:
+        raise _cannot("its state cannot be looked at: %s" % reason) from None
+    if n > 1:
+        raise _cannot("it has %d threads, and a fork copies only one; run it with one (OPENBLAS_NUM_THREADS=1, OMP_NUM_THREADS=1), "
+                      "or hand the state over by files or regions" % n)
+    if shared:
+        raise _cannot("it shares memory with others (%s), which its copy would change; unmap it, or map it privately"
+                      % (shared[0] + ["without a name"])[5].strip())
+    for number, *rest in _descriptors():
+        if number != connection:
+            _check_descriptor(number, *rest)
+
+
+def _own_descriptors():
+    """In the child: without the attempt's lock, and with an offset of its own in every file that it reads."""
+    os.setpgid(0, 0)
+    for number, info, flags, _ in list(_descriptors()):
+        if stat.S_ISREG(info.st_mode) and _is_lock(info):
+            os.close(number)
+        elif stat.S_ISREG(info.st_mode) and flags & os.O_ACCMODE == os.O_RDONLY:
+            own = os.open("/proc/self/fd/%d" % number, flags & ~(os.O_CREAT | os.O_TRUNC | os.O_EXCL) | os.O_CLOEXEC)
+            os.lseek(own, os.lseek(number, 0, os.SEEK_CUR), os.SEEK_SET)
+            os.dup2(own, number, os.get_inheritable(number))
+            os.close(own)
+
+
+def _flush():
+    for file in (sys.stdout, sys.stderr):
+        if file is not None:
+            file.flush()
+
+
+def _fork_orphan():
+    """Fork a child whose parent is who inherits orphans; returns whether this is the child."""
+    last, held = os.pipe()
+    _flush()
+    between = os.fork()
+    if between == 0:
+        try:
+            if os.fork() != 0:
+                os._exit(0)
+            os.close(held)
+            os.read(last, 1)  # until the other end is nobody's: the one between has been waited for
+            os.close(last)
+        except BaseException:
+            os._exit(1)
+        return True
+    _, status = os.waitpid(between, 0)
+    os.close(held)
+    os.close(last)
+    if status != 0:
+        raise OSError("this process could not be forked: it has too little memory")
+    return False
+
+
+def _become(directory, lock):
+    """Be the attempt of that directory: its outputs, its environment, its lock."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        own = os.open(os.path.join(directory, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        os.dup2(own, number)
+        os.close(own)
+    with open(os.path.join(directory, "environment"), "rb") as file:
+        pairs = [pair.partition(b"=") for pair in file.read().split(b"\0") if pair.startswith(b"CLADE_")]
+    for name in [name for name in os.environ if name.startswith("CLADE_")]:
+        del os.environ[name]
+    for name, _, value in pairs:
+        os.environb[name] = value
+    if lock is not None:
+        os.set_inheritable(lock, True)  # what it starts holds it, too
+
+
 class _Session:
     """What the trainer and its worker have agreed on. One question is open at a time; it is sent again, as it was,
     after a reconnection, since the worker answers a repetition like the first."""
@@ -558,6 +701,9 @@ class _Session:
         self.sent = 0         # ordinal of the last report sent
         self.load = None      # state that resume() has to load
         self.busy = False     # a save or load function runs
+        self.forks = False    # the program lets itself be forked
+        self.twins = []       # children that are to be waited for
+        self.on_clone = None  # called in a clone, once it knows whose it is
         self.loaded = False   # whether the last load worked
         self.announced = None # the answer that announced a snapshot
         self.exit_status = 0  # 75 or 76 once the study said pause or stop
@@ -574,9 +720,10 @@ class _Session:
             raise Stopped(EXIT_PREEMPTED if answer["type"] == "pause" else EXIT_STOPPED,
                           "this attempt was asked to stop before it began: the trial has a newer one, or has ended")
 
-    def tell_regions(self):
-        """Where regions have been registered since the last hello: say it again. Returns whether to go on."""
-        if self.regions.told or not self.regions.views:
+    def tell(self):
+        """Where regions have been registered, or fork was asked for, since the last hello: say it again. Returns whether to
+        go on."""
+        if self.regions.told or not (self.regions.views or self.forks):
             return True
         self.link.drop()
         answer = self._say_hello()
@@ -602,7 +749,13 @@ class _Session:
         announced = self.announced
         if announced is not None and step >= announced["save_at"]:
             self.announced = None
-            report.update(self._save_state(announced["path"], announced["way"], step), type="report")
+            if announced["way"] == "fork":
+                report["path"] = announced["path"]
+                if self._make_twin(announced["path"], step, report):
+                    self._begin_clone()
+                    return
+            else:
+                report.update(self._save_state(announced["path"], announced["way"], step), type="report")
         _write(report)
         self.sent = report["ordinal"]
         try:
@@ -630,8 +783,16 @@ class _Session:
                 answer = self._ask(question)
                 if question["type"] == "report" and answer["type"] != "error":
                     self.reports = question["ordinal"]
-                question = self._obey(answer, step, name)
-                name = "saved or loaded"
+                following = self._obey(answer, step, name)
+                while following is _WAIT:
+                    try:
+                        answer = self.link.receive()
+                    except _Closed:
+                        break
+                    following = self._obey(answer, step, name)
+                if following is not _WAIT:
+                    question = following
+                    name = "saved or loaded"
         except Refused:
             if self.exit_status:
                 raise _Stop from None
@@ -679,6 +840,12 @@ class _Session:
         if kind == "load":
             self._apply_values(answer)
             return self._load_state(answer["path"], answer["change"])
+        if kind == "fork" and self.forks:
+            saved = {"type": "saved", "step": 0.0 if step is None else step, "path": answer["token"]}
+            if self._make_twin(answer["token"], step, saved):
+                self._begin_clone()
+                return None
+            return saved if "error" in saved else _WAIT
         if kind == "error":
             text = "the worker says: " + answer["text"]
             if answer["field"] is not None:
@@ -732,6 +899,85 @@ class _Session:
             saved["error"] = _sentence(reason)
         return saved
 
+    def _make_twin(self, token, step, question):
+        """Leave a twin behind, or say in the question why there is none. Returns True in a clone that came of it."""
+        try:
+            if not self.forks:
+                raise RuntimeError("this program does not let itself be forked")
+            _check_forkable(self.link.socket and self.link.socket.fileno())
+            self.twins = [pid for pid in self.twins if not _has_ended(pid)]
+            _flush()
+            pid = os.fork()
+        except Exception as reason:
+            question["error"] = _sentence(reason)
+            return False
+        if pid != 0:
+            self.twins.append(pid)
+            return False
+        try:
+            self.twins = []
+            self.link.drop()
+            _own_descriptors()
+            self._be_twin(token, step)
+        except BaseException:
+            os._exit(1)
+        return True
+
+    def _be_twin(self, token, step):
+        """The frozen copy: says that it is there, waits, and forks when it is asked to. It finds the next worker as a
+        trainer does, and ends when there is none. Comes back as a clone only."""
+        hello = _write({"type": "hello", "token": token, "protocol": PROTOCOL, "can": "fork"})
+        deadline, pause = None, 0.1
+        while True:
+            try:
+                self.link.connect()
+                self.link.send(hello)
+                deadline, pause = None, 0.1
+                while not self._serve_clone(step):
+                    pass
+                return
+            except _Closed:
+                deadline = deadline or time.monotonic() + self.reconnect
+            if time.monotonic() >= deadline:
+                os._exit(0)
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _serve_clone(self, step):
+        """One answer; what is not about forking ends the twin. Returns whether this is the clone."""
+        answer = self.link.receive()
+        if answer["type"] != "fork" or answer["path"] is None:
+            os._exit(0)
+        saved = {"type": "saved", "step": 0.0 if step is None else step}
+        try:
+            cloned = _fork_orphan()
+        except OSError as reason:
+            cloned, saved["error"] = False, _sentence(reason)
+        if not cloned:
+            self.link.close_lock()
+            self.link.send(_write(saved))
+            return False
+        self.link.drop()
+        _own_descriptors()
+        _become(answer["path"], self.link.lock)
+        self.link = _Link(os.environ["CLADE_SOCKET"], os.environ.get("CLADE_DIR"))
+        self.token, self.reports, self.sent, self.announced, self.load = os.environ["CLADE_TOKEN"], 0, 0, None, None
+        return True
+
+    def _begin_clone(self):
+        """What a clone says first: from here it is the trial that it was made for."""
+        try:
+            answer = self._say_hello()
+        except _Closed:
+            answer = {"type": "pause"}
+        self.sent = self.reports
+        if self.on_clone is not None:
+            self.on_clone()
+        if answer["type"] != "start":
+            self.link.drop()
+            self.exit_status = EXIT_PREEMPTED if answer["type"] == "pause" else EXIT_STOPPED
+            raise _Stop
+
     def load_from(self, path):
         """What kind of state it is can be seen. Returns the names of regions that it does not have."""
         if self.regions.views and (self.load_function is None or self.regions.is_state(path)):
@@ -758,8 +1004,8 @@ class _Session:
         self.link.connect()
         has = bool(self.regions.views)
         words = ["save"] * (has or self.save is not None) + ["load"] * (has or self.load_function is not None)
-        hello = {"type": "hello", "token": self.token, "protocol": PROTOCOL, "can": " ".join(words + ["regions"] * has),
-                 "reports": self.sent}
+        words += ["regions"] * has + ["fork"] * self.forks
+        hello = {"type": "hello", "token": self.token, "protocol": PROTOCOL, "can": " ".join(words), "reports": self.sent}
         if has:
             hello["bytes"] = self.regions.bytes()
         self.regions.told = True
@@ -788,6 +1034,13 @@ class _Session:
                                   % (self.reconnect, reason)) from None
             time.sleep(min(pause, left))
             pause = min(2 * pause, 1.0)
+
+
+def _has_ended(pid):
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except OSError:
+        return True  # the program has waited for it
 
 
 def _sentence(reason):
@@ -839,10 +1092,7 @@ class Run:
         self._save, self._load, self._session, self._done, self._step = save, load, None, False, None
         self._quiet = self._started = False
         self._own_regions = _Regions()  # outside of a study
-        self.directory = environment.get("CLADE_DIR") or "."
-        self.trial = _count("CLADE_TRIAL")
-        self.attempt = _count("CLADE_ATTEMPT")
-        self.final = environment.get("CLADE_FINAL") == "1"
+        self._identify()
         self.warning = None
         path = environment.get("CLADE_SOCKET")
         if path:
@@ -940,7 +1190,7 @@ class Run:
             return False
         self._values.changed = set()
         try:
-            return session.tell_regions() and session.load is not None and session.resume()
+            return session.tell() and session.load is not None and session.resume()
         except _Stop:
             return False
         except _Closed as reason:
@@ -969,6 +1219,8 @@ class Run:
         copied into memory of the worker; when the trial is to go on from another one's state, from there into the same
         arrays. Regions match by name and size; others stay as they are, see loaded(). Numbers that Python keeps for
         itself have no memory: use array.array("q", [0]) for a counter."""
+        if self._session is not None and self._session.forks:
+            raise Error("EINVAL", "fork() was called: a program is forked, or hands over regions")
         if self._started:
             raise Error("EINVAL", "the region '%s' comes too late: register all before resume()" % (name,))
         if isinstance(memory, dict):
@@ -976,6 +1228,35 @@ class Run:
                 self.state("%s.%s" % (name, key), part)
         else:
             self._regions.add(name, memory)
+
+    def fork(self):
+        """Let the study clone this process by fork, before resume(): for small states, and for programs whose state cannot be
+        taken apart; `save` and `load` are not needed. At a report whose state is wanted a frozen copy of the process is
+        made; when another trial is to go on from it, that forks again, and the clone returns from its report as the other
+        trial: values, seed, trial, attempt, directory, os.environ["CLADE_…"], standard output and error are that one's.
+        What a clone would share must not be there, else no copy is made and the study is told why: a second thread (set
+        OPENBLAS_NUM_THREADS=1 before NumPy is imported), a GPU, shared memory that can be written, a file open for writing,
+        a pipe or a socket. Raises Error (EUNSUPPORTED) where that is so already."""
+        if self._started:
+            raise Error("EINVAL", "fork() comes too late: call it before resume()")
+        if self._regions.views:
+            raise Error("EINVAL", "regions were registered: a program hands over those, or is forked")
+        session = self._session
+        if session is None:
+            return
+        try:
+            _check_forkable(session.link.socket and session.link.socket.fileno())
+        except RuntimeError as reason:
+            raise Error("EUNSUPPORTED", str(reason)) from None
+        session.forks, session.regions.told, session.on_clone = True, False, self._identify
+
+    def _identify(self):
+        """Whose attempt this process is, by its environment."""
+        self.directory = os.environ.get("CLADE_DIR") or "."
+        self.trial, self.attempt = _count("CLADE_TRIAL"), _count("CLADE_ATTEMPT")
+        self.final = os.environ.get("CLADE_FINAL") == "1"
+        if self._session is not None:
+            self.seed = self._session.seed
 
     def loaded(self, name=None):
         """Did the last resume() or report() fill that region (None: any region) with another state's bytes?"""
@@ -988,8 +1269,10 @@ class Run:
         step, numbers = _check_step(step), _check_metrics(metrics, more)
         if self._done:
             raise Error("EINVAL", "a report after done()")
-        if self._regions.views and not self._started:
-            raise Error("EINVAL", "regions were registered: call resume() before the first report")
+        forks = self._session is not None and self._session.forks
+        if (self._regions.views or forks) and not self._started:
+            what = "fork() was called" if forks else "regions were registered"
+            raise Error("EINVAL", what + ": call resume() before the first report")
         if self._session is None and not self._quiet:
             words = ["step", _number_text(step)]
             words += [" %s %s" % (name, _rounded(x)) for name, x in numbers.items()]

@@ -1,5 +1,6 @@
 """Populations that are cloned by fork, from the command line, with real processes: they decide what the same trainers with files
-decide, in the same order of events, and leave no process behind. CLADE_EXE is the program, MEMBER the trainer in C."""
+decide, in the same order of events, and leave no process behind. CLADE_EXE is the program, MEMBER the trainer in C, CLADE_CLIENT the
+directory of clade.py."""
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import tap
 from terminal import variables
 
 CLADE, MEMBER = os.environ['CLADE_EXE'], os.environ['MEMBER']
+PYTHON = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'forked_member.py')]
 SPEC = """
 study: theta
 program: ["{member}", "{steps}", "{way}", "{pause}"]
@@ -29,12 +31,12 @@ seed: {seed}
 
 def clade(directory, *words):
     return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
-                          env=variables())
+                          env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
 
 
 def start(directory, *words):
     return subprocess.Popen([CLADE, *words], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                            stdin=subprocess.DEVNULL, env=variables())
+                            stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
 
 
 def write_spec(directory, way, member=None, n=6, parallel=6, steps=12, seed=7, pause=0):
@@ -142,6 +144,10 @@ def test_a_forked_population_decides_what_one_with_files_does(directory):
 
 def test_a_member_that_lends_its_slot_goes_on_from_its_twin(directory):
     compare_with_files(directory, 7, 2, steps=8)
+
+
+def test_a_forked_population_in_python_does_so_too(directory):
+    compare_with_files(directory, 5, 5, member=PYTHON, steps=8)
 
 
 def test_processes_end_when_the_study_is_interrupted(directory):

@@ -12,6 +12,7 @@ class Peer:
         self.command, self.directory = command, directory
         self.path = os.path.join(directory, "s")
         self.listener = self.connection = self.file = self.process = None
+        self.pass_fds = ()
         self.listen()
 
     # the socket
@@ -72,7 +73,7 @@ class Peer:
                     "CLADE_ATTEMPT": "2", "CLADE_CKPT_DIR": checkpoints, "CLADE_RECONNECT": str(PATIENCE)})
         env.update(environment)
         env = {key: value for key, value in env.items() if value is not None}
-        self.process = subprocess.Popen(self.command + list(arguments), env=env, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(self.command + list(arguments), env=env, stdin=subprocess.DEVNULL, pass_fds=self.pass_fds,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def state(self, name, step):
