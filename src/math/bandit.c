@@ -218,18 +218,15 @@ static int search_best(struct search *s, double context, struct cl_rng *r, doubl
   return 0;
 }
 
-/* Model the window and search. */
-static int choose(const struct cl_bandit *b, const struct frame *f, double time, double context,
-                  struct cl_rng *r, double *room, double *ret, struct cl_bandit_view *view,
-                  struct cl_err *e) {
+/* Condition the window and search. */
+static int choose(const struct cl_bandit *b, const struct frame *f, const struct cl_kernel *kernel,
+                  double time, double context, struct cl_rng *r, double *room, double *ret,
+                  struct cl_bandit_view *view, struct cl_err *e) {
   struct search s = {.bandit = b, .time = place(&f->time, time), .kappa = cl_bandit_kappa(f->n)};
-  const struct cl_points fitted = points_of(f, f->n < CL_BANDIT_FIT_MAX ? f->n : CL_BANDIT_FIT_MAX);
   const struct cl_points data = points_of(f, f->n), with = points_of(f, f->n + f->n_pending);
-  double unused;
   view->rows = f->n;
   view->kappa = s.kappa;
-  view->kernel = CL_KERNEL_START;
-  CL_TRY(cl_process_fit(b->numerics, &fitted, f->y, &view->kernel, &unused, e));
+  view->kernel = *kernel;
   int status = cl_process_init(&s.data, b->numerics, &data, f->y, &view->kernel, e);
   if (status == 0 && f->n_pending > 0)
     status = cl_process_init(&s.uncertain, b->numerics, &with, NULL, &view->kernel, e);
@@ -245,23 +242,63 @@ static int choose(const struct cl_bandit *b, const struct frame *f, double time,
   return status;
 }
 
-int cl_bandit_choose(const struct cl_bandit *b, double time, double context, struct cl_rng *r, double *ret,
-                     struct cl_bandit_view *ret_view, struct cl_err *e) {
-  if (b->n < CL_BANDIT_ROWS_MIN) return CLADE_EMPTY;
-  struct frame f = {.d = b->d + 1, .c = b->c};
-  size_t n = b->n < CL_BANDIT_ROWS_MAX ? b->n : CL_BANDIT_ROWS_MAX, width = (size_t)f.d + (size_t)f.c;
-  size_t rows = n + b->n_pending;
+/* Rows in the room of a frame, which is *ret_spare doubles longer. Null without memory. */
+static double *make_frame(const struct cl_bandit *b, size_t n, struct frame *ret, double **ret_spare) {
+  size_t width = (size_t)b->d + 1 + (size_t)b->c, rows = n + b->n_pending;
   double *room = cl_alloc_array(rows * (width + 1) + n + 7 * width, sizeof *room);
+  if (room == NULL) return NULL;
+  *ret = (struct frame){.d = b->d + 1, .c = b->c, .x = room, .t = room + rows * width};
+  ret->y = ret->t + rows;
+  *ret_spare = ret->y + n;
+  return room;
+}
+
+static size_t looked_at(const struct cl_bandit *b) {
+  size_t most = b->most > 0 ? b->most : CL_BANDIT_ROWS_MAX;
+  return b->n < most ? b->n : most;
+}
+
+size_t cl_bandit_most(size_t members) {
+  const size_t all = (size_t)CL_BANDIT_ROWS_MAX * 50, rows = all / (members > 50 ? members : 50);
+  assert(rows <= CL_BANDIT_ROWS_MAX);
+  return rows < CL_BANDIT_WINDOW ? CL_BANDIT_WINDOW : rows;
+}
+
+int cl_bandit_fit(const struct cl_bandit *b, struct cl_bandit_fit *ret, struct cl_err *e) {
+  if (b->n < CL_BANDIT_ROWS_MIN) return CLADE_EMPTY;
+  size_t n = looked_at(b);
+  struct frame f;
+  double *spare, *room = make_frame(b, n, &f, &spare), unused;
+  struct cl_bandit_fit fit = {0, CL_KERNEL_START};
   if (room == NULL) return CL_FAIL_NOMEM(e);
-  f.x = room;
-  f.t = f.x + rows * width;
-  f.y = f.t + rows;
-  double *spare = f.y + n;
   fill(&f, b, n);
   int status = n >= CL_BANDIT_WINDOW ? choose_window(&f, b, &n, e) : 0;
-  if (status == 0 && n != f.n) fill(&f, b, n);
+  if (status == 0) {
+    if (n != f.n) fill(&f, b, n);
+    const struct cl_points fitted = points_of(&f, n < CL_BANDIT_FIT_MAX ? n : CL_BANDIT_FIT_MAX);
+    status = cl_process_fit(b->numerics, &fitted, f.y, &fit.kernel, &unused, e);
+  }
+  fit.rows = n;
+  if (status == 0) *ret = fit;
+  cl_free(room);
+  return status;
+}
+
+int cl_bandit_choose(const struct cl_bandit *b, double time, double context, struct cl_rng *r, double *ret,
+                     struct cl_bandit_view *ret_view, struct cl_err *e) {
+  struct cl_bandit_fit fit;
   struct cl_bandit_view view;
-  if (status == 0) status = choose(b, &f, time, context, r, spare, ret, &view, e);
+  struct frame f;
+  double *spare;
+  if (b->n < CL_BANDIT_ROWS_MIN) return CLADE_EMPTY;
+  if (b->fit == NULL) CL_TRY(cl_bandit_fit(b, &fit, e));
+  if (b->fit != NULL) fit = *b->fit;
+  size_t n = looked_at(b);
+  if (fit.rows >= CL_BANDIT_WINDOW && fit.rows < n) n = fit.rows;
+  double *room = make_frame(b, n, &f, &spare);
+  if (room == NULL) return CL_FAIL_NOMEM(e);
+  fill(&f, b, n);
+  int status = choose(b, &f, &fit.kernel, time, context, r, spare, ret, &view, e);
   if (status == 0) *ret_view = view;
   cl_free(room);
   return status;

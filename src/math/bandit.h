@@ -7,6 +7,9 @@
  *
  * We differ from the published code: true gradients, the deviation and not the variance in the sum, the
  * length of the window by likelihood per row and not by their sum, which favours short ones.
+ *
+ * Most of the work is the fit of window and kernel, which change little from one decision to the next. Who
+ * decides often fits now and then, with cl_bandit_fit, and gives the result to cl_bandit_choose.
  */
 #ifndef CL_BANDIT_H
 #define CL_BANDIT_H
@@ -22,6 +25,12 @@ struct cl_tried {
   const double *values; /* d + c: numbers in [0, 1], then word numbers */
 };
 
+/* Window and kernel. */
+struct cl_bandit_fit {
+  size_t rows;
+  struct cl_kernel kernel;
+};
+
 struct cl_bandit {
   const struct cl_numerics *numerics;
   int d, c;
@@ -29,11 +38,14 @@ struct cl_bandit {
   const double *fixed; /* d + c: not to be chosen but given; NaN where free. Null: all free */
   size_t n, n_pending; /* rows, oldest first; they must be finite */
   const struct cl_tried *rows, *pending;
+  const struct cl_bandit_fit *fit; /* null: of these rows, now */
+  size_t most;                     /* newest rows that are looked at, 0 = CL_BANDIT_ROWS_MAX */
 };
 
-#define CL_BANDIT_ROWS_MAX 1000 /* the newest ones are looked at */
-#define CL_BANDIT_WINDOW   200  /* from so many on, a window of the newest is chosen */
-#define CL_BANDIT_FIT_MAX  400  /* rows that the kernel is fitted to */
+#define CL_BANDIT_ROWS_MAX 1000
+#define CL_BANDIT_WINDOW   200 /* from so many on, a window of the newest is chosen */
+#define CL_BANDIT_REFIT    32  /* with fewer rows a fit costs next to nothing */
+#define CL_BANDIT_FIT_MAX  400 /* rows that the kernel is fitted to */
 #define CL_BANDIT_STARTS   10
 #define CL_BANDIT_ROWS_MIN 3 /* with fewer, there is nothing to learn from */
 
@@ -46,8 +58,17 @@ struct cl_bandit_view {
 /* sqrt(0.2 ln(0.4 n)), 0 where the logarithm is negative. */
 double cl_bandit_kappa(size_t n);
 
-/* The values to try (d + c) at this time and context. CLADE_EMPTY: fewer than CL_BANDIT_ROWS_MIN rows.
- * CLADE_ENOMEM. Cost: 80 factorisations of min(n, 400) rows, one of n, and some 1 000 products with n * n. */
+/* How many rows to look at where so many decide: each round costs rows^2 per decision, so their product is
+ * bounded by 50 000. 1000 for up to 50 members, 200 from 250 on: those are of one and the same round then. */
+size_t cl_bandit_most(size_t members);
+
+/* Window and kernel for these rows; what is pending or fixed plays no part. CLADE_EMPTY: fewer than
+ * CL_BANDIT_ROWS_MIN rows. CLADE_ENOMEM. Cost: 80 factorisations of min(n, 400) rows, one of n. */
+int cl_bandit_fit(const struct cl_bandit *b, struct cl_bandit_fit *ret, struct cl_err *e);
+
+/* The values to try (d + c) at this time and context. A fit of earlier rows serves for so many of the newest
+ * ones as it had; one of less than CL_BANDIT_WINDOW for all. CLADE_EMPTY: fewer than CL_BANDIT_ROWS_MIN rows.
+ * CLADE_ENOMEM. Cost: a fit unless it is given, two factorisations, some 1 000 products with n * n. */
 int cl_bandit_choose(const struct cl_bandit *b, double time, double context, struct cl_rng *r, double *ret,
                      struct cl_bandit_view *ret_view, struct cl_err *e);
 

@@ -10,12 +10,14 @@
  * have been (math/curve.h).
  *
  * We differ: two sub-populations; all are judged together, at equal steps; ages count intervals; a curve
- * begins where its member last took over a state. After a third-party implementation where the paper is
+ * begins where its member last took over a state; fitness is measured against 64 others at most, so that a
+ * ruling costs no more than a look at each member. After a third-party implementation where the paper is
  * silent. Curves follow from the rulings in the log: member, own score, donor.
  */
 #include <assert.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -24,7 +26,7 @@
 #include "schedule/methods.h"
 #include "schedule/ruling.h"
 
-enum { POINTS_MAX = 200, NOBODY = -1 };
+enum { POINTS_MAX = 200, REFERENCES_MAX = 64, NOBODY = -1 };
 
 #define CERTAIN 0.01 /* p below it: a lead is no chance */
 
@@ -35,12 +37,28 @@ struct curve {
 
 struct fire_member {
   struct curve curve;      /* own scores since its last takeover, the one it began with first */
-  struct curve evaluation; /* second sub-population: what an evaluator made of its state */
-  int parent, child;       /* evaluators: whose state and whose values; NOBODY: free */
+  struct curve evaluation; /* second sub-population: what an evaluator made of its state … */
+  uint32_t version;        /* … which is the version-th one */
+  uint32_t fitness_of;     /* the version that this is the fitness of */
+  double fitness;
+  int parent, child; /* evaluators: whose state and whose values; NOBODY: free */
   uint32_t parent_life, child_life;
   uint32_t life;  /* takeovers so far: a member that has another state is another one */
   int32_t waited; /* second: rung at which it was last evaluated, or took over */
   int32_t ruled;  /* rung of its last ruling: the curve has its score there */
+  bool taken;     /* scratch of find_parent */
+};
+
+/* A member in the order of what its part is ranked by. */
+struct ranked {
+  double value;
+  size_t member;
+};
+
+/* Whose evaluation others are measured against. */
+struct reference {
+  size_t member;
+  uint32_t version;
 };
 
 struct fire {
@@ -53,7 +71,10 @@ struct fire {
   struct fire_member *items;
   size_t n, cap;
   double *room; /* what a part is ranked by, by member */
-  size_t cap_room;
+  struct ranked *order;
+  size_t cap_room, cap_order;
+  struct reference references[REFERENCES_MAX];
+  size_t n_references;
 };
 
 enum role { FIRST = 1, SECOND, EVALUATOR };
@@ -136,6 +157,7 @@ static int end_evaluation(struct fire *s, struct fire_member *a, int32_t rung, s
   struct fire_member *parent = a->parent == NOBODY ? NULL : &s->items[a->parent];
   if (parent != NULL && parent->life == a->parent_life) {
     CL_TRY(copy_curve(&parent->evaluation, &a->curve, e));
+    parent->version++;
     parent->waited = rung;
   }
   a->parent = a->child = NOBODY;
@@ -172,6 +194,7 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   a->life++;
   a->waited = rung;
   a->evaluation.n = a->evaluation.n_smooth = 0;
+  a->version++;
   CL_TRY(begin_curve(&a->curve, sign * number_of(args, "score"), e));
   if (role != EVALUATOR || ev->u.exploited.with == 0) return 0;
   return begin_evaluation(s, a, ev, cl_members_find(&s->rulings.members, (int64_t)number_of(args, "donor")));
@@ -218,16 +241,48 @@ static const struct cl_evaluation *rescue(const struct fire *s, size_t member, i
   return found;
 }
 
-/* Truncation by values[member] (NaN: not ranked) within from … from + n - 1: null, or the state of one of the
- * best. */
-static const struct cl_evaluation *truncate(struct fire *s, size_t member, int32_t rung, size_t from,
-                                            size_t n, const double *values, struct cl_exploit_view *view,
-                                            size_t *ret_donor) {
+static int compare_ranked(const void *a, const void *b) {
+  const struct ranked *x = a, *y = b;
+  if (x->value != y->value) return x->value > y->value ? -1 : 1;
+  return (x->member > y->member) - (x->member < y->member);
+}
+
+/* Those that are ranked (s->room; NaN: not) within from … from + n - 1 into s->order, best first. */
+static int sort_part(struct fire *s, size_t from, size_t n, struct cl_err *e) {
+  size_t ranked = 0;
+  if (cl_grow(&s->order, &s->cap_order, n + 1, sizeof *s->order) < 0) return CL_FAIL_NOMEM(e);
+  for (size_t i = from; i < from + n; i++)
+    if (!isnan(s->room[i])) s->order[ranked++] = (struct ranked){s->room[i], i};
+  qsort(s->order, ranked, sizeof *s->order, compare_ranked);
+  return 0;
+}
+
+/* One of the `cut` best that can give, uniformly; null: none. */
+static const struct cl_evaluation *pick(struct fire *s, size_t member, int32_t rung, size_t cut,
+                                        struct cl_exploit_view *view, size_t *ret_donor) {
   const struct cl_population *p = &s->rulings.members.population;
   struct cl_rng r = cl_ruling_stream(&s->rulings, CL_RNG_EXPLOIT, member);
-  size_t ranked = 0, above = 0, able = 0;
+  size_t able = 0;
+  for (size_t i = 0; i < cut; i++) {
+    const struct ranked *v = &s->order[i];
+    if (v->value > s->room[member] && gives(s, cl_population_of(p, rung, v->member))) s->order[able++] = *v;
+  }
+  if (able == 0) return NULL;
+  view->draw = cl_rng_uniform(&r);
+  *ret_donor = s->order[(size_t)(view->draw * (double)able)].member;
+  return cl_population_of(p, rung, *ret_donor);
+}
+
+/* Truncation by s->room (NaN: not ranked) within from … from + n - 1: *ret is null, or the state of one of
+ * the best. */
+static int truncate(struct fire *s, size_t member, int32_t rung, size_t from, size_t n,
+                    struct cl_exploit_view *view, size_t *ret_donor, const struct cl_evaluation **ret,
+                    struct cl_err *e) {
+  const double *values = s->room;
+  size_t ranked = 0, above = 0;
   assert(member >= from && member < from + n);
-  if (isnan(values[member])) return NULL;
+  *ret = NULL;
+  if (isnan(values[member])) return 0;
   for (size_t i = from; i < from + n; i++) {
     if (isnan(values[i])) continue;
     ranked++;
@@ -238,28 +293,10 @@ static const struct cl_evaluation *truncate(struct fire *s, size_t member, int32
   view->rung = rung;
   view->rank = above + 1;
   view->of = ranked;
-  if (above + cut < ranked) return NULL;
-  bool picks = false;
-  for (size_t target = 0;;) { /* first counts those that can give, then takes the one that was drawn */
-    size_t seen = 0;
-    for (size_t i = from; i < from + n; i++) {
-      size_t rank = 0;
-      for (size_t k = from; k < from + n; k++)
-        rank += values[k] > values[i] || (k < i && values[k] == values[i]);
-      const struct cl_evaluation *v = cl_population_of(p, rung, i);
-      if (isnan(values[i]) || rank >= cut || !(values[i] > values[member]) || !gives(s, v)) continue;
-      if (picks && seen == target) {
-        *ret_donor = i;
-        return v;
-      }
-      seen++;
-    }
-    if (picks || seen == 0) return NULL;
-    able = seen;
-    view->draw = cl_rng_uniform(&r);
-    target = (size_t)(view->draw * (double)able);
-    picks = true;
-  }
+  if (above + cut < ranked) return 0;
+  CL_TRY(sort_part(s, from, n, e));
+  *ret = pick(s, member, rung, cut, view, ret_donor);
+  return 0;
 }
 
 static int rank_first(struct fire *s, int32_t rung) {
@@ -270,17 +307,47 @@ static int rank_first(struct fire *s, int32_t rung) {
   return 0;
 }
 
-/* Fitness: the sum of leads over the others that have been evaluated. */
+/* The first ones that have been evaluated. True: they are the same as before. */
+static bool find_references(struct fire *s) {
+  size_t n = 0;
+  bool same = true;
+  for (size_t i = s->n_first; i < s->n_first + s->n_second && n < REFERENCES_MAX; i++) {
+    const struct reference v = {i, s->items[i].version};
+    if (s->items[i].evaluation.n == 0) continue;
+    same =
+        same && n < s->n_references && s->references[n].member == i && s->references[n].version == v.version;
+    s->references[n++] = v;
+  }
+  same = same && n == s->n_references;
+  s->n_references = n;
+  return same;
+}
+
+/* The sum of leads over the references. */
+static double measure(const struct fire *s, size_t member) {
+  const struct curve *own = &s->items[member].evaluation;
+  double sum = 0;
+  for (size_t k = 0; k < s->n_references; k++) {
+    const struct curve *other = &s->items[s->references[k].member].evaluation;
+    assert(other->n > 0 && other->n_smooth == other->n);
+    if (s->references[k].member != member) sum += cl_curve_lead(own->smooth, own->n, other->smooth, other->n);
+  }
+  return sum;
+}
+
+/* Fitness of those that have been evaluated. */
 static int rank_second(struct fire *s, struct cl_err *e) {
   size_t to = s->n_first + s->n_second;
+  bool same = find_references(s);
   for (size_t i = s->n_first; i < to; i++) CL_TRY(smooth(s, &s->items[i].evaluation, e));
   for (size_t i = s->n_first; i < to; i++) {
-    const struct curve *own = &s->items[i].evaluation;
-    s->room[i] = own->n == 0 ? NAN : 0;
-    for (size_t k = s->n_first; k < to && own->n > 0; k++) {
-      const struct curve *other = &s->items[k].evaluation;
-      if (k != i && other->n > 0) s->room[i] += cl_curve_lead(own->smooth, own->n, other->smooth, other->n);
-    }
+    struct fire_member *a = &s->items[i];
+    bool known = same && a->fitness_of == a->version;
+    s->room[i] = NAN;
+    if (a->evaluation.n == 0) continue;
+    if (!known) a->fitness = measure(s, i);
+    a->fitness_of = a->version;
+    s->room[i] = a->fitness;
   }
   return 0;
 }
@@ -345,16 +412,21 @@ static const struct cl_evaluation *find_child(const struct fire *s, int32_t rung
   return best;
 }
 
+/* Who is being evaluated, by another evaluator than this one. */
+static void mark_taken(struct fire *s, size_t evaluator) {
+  for (size_t i = s->n_first; i < s->n_first + s->n_second && i < s->n; i++) s->items[i].taken = false;
+  for (size_t k = s->n_first + s->n_second; k < s->n; k++)
+    if (k != evaluator && is_evaluating(s, &s->items[k])) s->items[s->items[k].parent].taken = true;
+}
+
 /* The member of the second part that has waited longest, and is not being evaluated. */
-static const struct cl_evaluation *find_parent(const struct fire *s, size_t evaluator, int32_t rung,
-                                               size_t *ret) {
+static const struct cl_evaluation *find_parent(struct fire *s, size_t evaluator, int32_t rung, size_t *ret) {
   const struct cl_evaluation *found = NULL;
+  mark_taken(s, evaluator);
   for (size_t i = s->n_first; i < s->n_first + s->n_second && i < s->n; i++) {
     const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
-    bool taken = false;
-    for (size_t k = s->n_first + s->n_second; k < s->n; k++)
-      taken = taken || (k != evaluator && s->items[k].parent == (int)i && is_evaluating(s, &s->items[k]));
-    if (taken || !gives(s, v) || (found != NULL && s->items[i].waited >= s->items[*ret].waited)) continue;
+    if (s->items[i].taken || !gives(s, v) || (found != NULL && s->items[i].waited >= s->items[*ret].waited))
+      continue;
     found = v;
     *ret = i;
   }
@@ -423,9 +495,9 @@ static int judge_part(struct fire *s, size_t member, const struct cl_evaluation 
     if (take.state != NULL) return take_state(s, "success", member, own, NULL, &take, ret, e);
   }
   CL_TRY(first ? rank_first(s, rung) : rank_second(s, e));
+  size_t from = first ? 0 : s->n_first, n = first ? s->n_first : s->n_second;
   if (isfinite(own->score))
-    take.state = truncate(s, member, rung, first ? 0 : s->n_first, first ? s->n_first : s->n_second, s->room,
-                          &view, &take.donor);
+    CL_TRY(truncate(s, member, rung, from, n, &view, &take.donor, &take.state, e));
   else
     take.state = rescue(s, member, rung, &take.donor);
   if (take.state == NULL) return keep(s, first ? "score" : "fitness", member, own, &view, ret, e);
@@ -513,6 +585,7 @@ static void fire_done(void *st) {
   }
   cl_free(s->items);
   cl_free(s->room);
+  cl_free(s->order);
   cl_explore_done(&s->explore);
   cl_rulings_done(&s->rulings);
 }

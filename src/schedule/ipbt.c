@@ -45,6 +45,8 @@ struct ipbt {
   double *point, *fixed;
   size_t n_best, cap_best, cap_point, cap_fixed;
   struct cl_tried rows[CL_BANDIT_ROWS_MAX], pending[CL_PENDING_MAX];
+  struct cl_bandit_fit fit;
+  int fitted_era, fitted_space; /* the restart that it was made for, 0 = none, and the version of the space */
   uint32_t *order;
   size_t cap_order;
   struct cl_text what;
@@ -254,6 +256,21 @@ static void draw_values(struct ipbt *s, const struct cl_trial *t) {
   cl_trial_values(study, t, x->own);
 }
 
+/* Window and kernel, once for all members of a restart where rows are many: by what was known at its
+ * beginning, so that all have the same. Scratch: s->rows. */
+static int fit(struct ipbt *s, struct cl_bandit *b, struct cl_err *e) {
+  if (s->fitted_era != s->origins.era || s->fitted_space != s->rewards.space) {
+    struct cl_bandit then = *b;
+    then.n = cl_origins_rows(&s->origins, b->most, true, s->rows);
+    if (then.n < CL_BANDIT_REFIT) return 0;
+    CL_TRY(cl_bandit_fit(&then, &s->fit, e));
+    s->fitted_era = s->origins.era;
+    s->fitted_space = s->rewards.space;
+  }
+  b->fit = &s->fit;
+  return 0;
+}
+
 /* 0; CLADE_EMPTY: too little is known. */
 static int ask_model(struct ipbt *s, size_t member, const struct cl_trial *t, struct cl_bandit_view *view,
                      struct cl_err *e) {
@@ -269,7 +286,9 @@ static int ask_model(struct ipbt *s, size_t member, const struct cl_trial *t, st
   for (int k = 0; k < w->c; k++)
     if (!is_given(s, t, w->words[k])) s->fixed[w->d + k] = NAN;
   b.fixed = s->fixed;
-  b.n = cl_origins_rows(&s->origins, CL_BANDIT_ROWS_MAX, s->rows);
+  b.most = cl_bandit_most(s->rulings.members.n);
+  CL_TRY(fit(s, &b, e));
+  b.n = cl_origins_rows(&s->origins, b.most, false, s->rows);
   b.pending = s->pending;
   b.n_pending = cl_origins_pending(&s->origins, s->pending);
   int status = cl_bandit_choose(&b, s->origins.era, 0, &rng, s->point, view, e);

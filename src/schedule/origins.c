@@ -11,6 +11,7 @@ void cl_origins_done(struct cl_origins *o) {
   cl_free(o->at);
   cl_free(o->past);
   cl_free(o->past_at);
+  cl_free(o->past_then);
 }
 
 void cl_origins_clear(struct cl_origins *o, size_t width) {
@@ -50,11 +51,13 @@ void cl_origins_take_over(struct cl_origins *o, size_t member, size_t donor) {
 int cl_origins_restart(struct cl_origins *o, struct cl_err *e) {
   size_t n = o->n_past + o->n;
   if (cl_grow(&o->past, &o->cap_past, n + 1, sizeof *o->past) < 0 ||
+      cl_grow(&o->past_then, &o->cap_past_then, n + 1, sizeof *o->past_then) < 0 ||
       cl_grow(&o->past_at, &o->cap_past_at, n * o->width + 1, sizeof *o->past_at) < 0)
     return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < o->n; i++) {
     struct cl_origin *v = &o->items[i];
     o->past[o->n_past + i] = (struct cl_tried){.time = o->era, .reward = v->known ? v->best : NAN};
+    o->past_then[o->n_past + i] = o->past[o->n_past + i].reward;
     *v = (struct cl_origin){false, -INFINITY, (uint32_t)i, v->of};
   }
   memcpy(o->past_at + o->n_past * o->width, o->at, o->n * o->width * sizeof *o->at);
@@ -70,11 +73,14 @@ void cl_origins_score_last(struct cl_origins *o, size_t member, double score) {
   if (score > row->reward) row->reward = score; /* NaN stays */
 }
 
-size_t cl_origins_rows(const struct cl_origins *o, size_t most, struct cl_tried *ret) {
+size_t cl_origins_rows(const struct cl_origins *o, size_t most, bool then, struct cl_tried *ret) {
   size_t n = 0;
   for (size_t i = o->n_past > most ? o->n_past - most : 0; i < o->n_past; i++) {
-    if (!isfinite(o->past[i].reward)) continue;
+    double reward = then ? o->past_then[i] : o->past[i].reward;
+    if (!isfinite(reward)) continue;
+    assert(n < most);
     ret[n] = o->past[i];
+    ret[n].reward = reward;
     ret[n++].values = o->past_at + i * o->width;
   }
   return n;
@@ -82,7 +88,7 @@ size_t cl_origins_rows(const struct cl_origins *o, size_t most, struct cl_tried 
 
 size_t cl_origins_pending(const struct cl_origins *o, struct cl_tried *ret) {
   size_t n = 0;
-  for (size_t i = 0; i < o->n && n < CL_PENDING_MAX; i++)
+  for (size_t i = o->n; i-- > 0 && n < CL_PENDING_MAX;)
     if (o->items[i].known) ret[n++] = (struct cl_tried){.time = o->era, .values = o->at + i * o->width};
   return n;
 }

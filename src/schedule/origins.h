@@ -20,9 +20,9 @@ struct cl_origins {
   struct cl_origin *items; /* by member */
   double *at;              /* their points */
   size_t n, cap, cap_at;
-  struct cl_tried *past; /* one per member and finished era; their values are in past_at */
-  double *past_at;
-  size_t n_past, cap_past, cap_past_at;
+  struct cl_tried *past;       /* one per member and finished era; their values are in past_at */
+  double *past_at, *past_then; /* the latter: their rewards when the era ended */
+  size_t n_past, cap_past, cap_past_at, cap_past_then;
 };
 
 void cl_origins_done(struct cl_origins *o); /* a zeroed one is empty */
@@ -38,10 +38,10 @@ int cl_origins_restart(struct cl_origins *o, struct cl_err *e);
 /* The last score of the member in the era before. */
 void cl_origins_score_last(struct cl_origins *o, size_t member, double score);
 
-/* The newest rows of finished eras that have a score, oldest first, up to `most`; how many. Their values
- * borrow. */
-size_t cl_origins_rows(const struct cl_origins *o, size_t most, struct cl_tried *ret);
-/* The points at which members have begun in this era, up to CL_PENDING_MAX. */
+/* The newest rows of finished eras that have a score, oldest first, out of the last `most`; how many. `then`:
+ * as they were when all began anew, without the scores that rulings have told since. Their values borrow. */
+size_t cl_origins_rows(const struct cl_origins *o, size_t most, bool then, struct cl_tried *ret);
+/* The points at which members have begun in this era, of the last CL_PENDING_MAX of them. */
 size_t cl_origins_pending(const struct cl_origins *o, struct cl_tried *ret);
 
 #endif

@@ -28,6 +28,9 @@ struct pb2 {
   struct cl_tried pending[CL_PENDING_MAX];
   double *point, *fixed; /* d + c each */
   size_t cap_point, cap_fixed, n_pending;
+  struct cl_bandit_fit fit;
+  size_t fitted, fitted_most; /* rows that it was fitted to, 0 = none, and cl_bandit.most then … */
+  int fitted_space;           /* … of this version of the space */
   struct cl_bandit_view view;
   bool modelled; /* the last exploration is by the model */
 };
@@ -81,6 +84,24 @@ static void redraw_lists(struct pb2 *s, const struct cl_trial *t, uint32_t draw)
   }
 }
 
+/* What has been learnt about window and kernel, once there are many rows. */
+static int fit(struct pb2 *s, struct cl_bandit *b, struct cl_err *e) {
+  const struct cl_rewards *w = &s->rewards;
+  const size_t all = w->total, due = cl_rewards_fitted(all);
+  if (all < CL_BANDIT_REFIT) return 0;
+  assert(all - due <= w->n && due > 0);
+  if (s->fitted != due || s->fitted_most != b->most || s->fitted_space != w->space) {
+    struct cl_bandit then = *b;
+    then.n = w->n - (all - due);
+    CL_TRY(cl_bandit_fit(&then, &s->fit, e));
+    s->fitted = due;
+    s->fitted_most = b->most;
+    s->fitted_space = w->space;
+  }
+  b->fit = &s->fit;
+  return 0;
+}
+
 /* 0; CLADE_EMPTY: there is nothing to learn from yet. */
 static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *own,
                      const struct cl_evaluation *from, struct cl_err *e) {
@@ -97,6 +118,8 @@ static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *o
   b.fixed = s->fixed;
   b.pending = s->pending;
   b.n_pending = s->n_pending;
+  b.most = cl_bandit_most(r->members.n);
+  CL_TRY(fit(s, &b, e));
   return cl_bandit_choose(&b, cl_members_step(&r->members, from->rung), from->score, &rng, s->point, &s->view,
                           e);
 }

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-enum { KEPT = 2 * CL_BANDIT_ROWS_MAX }; /* then the older half is dropped */
+enum { REFIT_MAX = 256, KEPT = 2 * (CL_BANDIT_ROWS_MAX + REFIT_MAX) }; /* then the older half is dropped */
 
 static size_t width_of(const struct cl_rewards *w) {
   return (size_t)w->d + (size_t)w->c;
@@ -37,7 +37,8 @@ static int take_space(struct cl_rewards *w, const struct cl_space *space, struct
       w->numbers[w->d++] = i;
   }
   w->space = space->version;
-  w->n = w->n_intervals = 0; /* earlier rows have other coordinates */
+  w->n = w->n_intervals = w->total = 0; /* earlier rows have other coordinates */
+  w->newest = -1;
   return 0;
 }
 
@@ -61,8 +62,24 @@ static int make_intervals(struct cl_rewards *w, size_t n, struct cl_err *e) {
   if (cl_grow(&w->intervals, &w->cap_intervals, n, sizeof *w->intervals) < 0 ||
       cl_grow(&w->at, &w->cap_at, n * width_of(w) + 1, sizeof *w->at) < 0)
     return CL_FAIL_NOMEM(e);
-  for (; w->n_intervals < n; w->n_intervals++) w->intervals[w->n_intervals] = (struct cl_interval){0};
+  for (; w->n_intervals < n; w->n_intervals++) {
+    w->intervals[w->n_intervals] = (struct cl_interval){.older = w->newest, .newer = -1};
+    if (w->newest >= 0) w->intervals[w->newest].newer = (int32_t)w->n_intervals;
+    w->newest = (int32_t)w->n_intervals;
+  }
   return 0;
+}
+
+static void make_newest(struct cl_rewards *w, size_t member) {
+  struct cl_interval *v = &w->intervals[member];
+  assert(member < w->n_intervals && w->newest >= 0);
+  if (v->newer < 0) return;
+  w->intervals[v->newer].older = v->older;
+  if (v->older >= 0) w->intervals[v->older].newer = v->newer;
+  w->intervals[w->newest].newer = (int32_t)member;
+  v->older = w->newest;
+  v->newer = -1;
+  w->newest = (int32_t)member;
 }
 
 static double number_of(const json_t *args, const char *key) {
@@ -115,7 +132,10 @@ static int turn_over(struct cl_rewards *w, const struct cl_members *m, size_t me
                                                   : ev->u.set.until;
   struct cl_interval *v = &w->intervals[member];
   CL_TRY(make_row(w, e));
-  w->n += close_interval(w, member, number_of(args, "step"), sign * number_of(args, "own"));
+  bool earned = close_interval(w, member, number_of(args, "step"), sign * number_of(args, "own"));
+  w->n += earned;
+  w->total += earned;
+  make_newest(w, member);
   v->step = took ? cl_members_step(m, (int32_t)number_of(args, "donor_rung")) : number_of(args, "step");
   v->score = sign * number_of(args, took ? "score" : "own");
   v->open = isfinite(v->step) && isfinite(v->score) && !isnan(until);
@@ -159,12 +179,21 @@ int cl_rewards_rows(struct cl_rewards *w, size_t member, const struct cl_evaluat
 
 size_t cl_rewards_pending(const struct cl_rewards *w, size_t member, struct cl_tried *ret) {
   size_t n = 0;
-  for (size_t i = 0; i < w->n_intervals && n < CL_PENDING_MAX; i++) {
+  int32_t i = w->n_intervals == 0 ? -1 : w->newest;
+  for (; i >= 0 && n < CL_PENDING_MAX; i = w->intervals[i].older) {
     const struct cl_interval *v = &w->intervals[i];
-    if (i != member && v->open)
-      ret[n++] = (struct cl_tried){.time = v->step, .context = v->score, .values = w->at + i * width_of(w)};
+    if ((size_t)i != member && v->open)
+      ret[n++] =
+          (struct cl_tried){.time = v->step, .context = v->score, .values = w->at + (size_t)i * width_of(w)};
   }
   return n;
+}
+
+size_t cl_rewards_fitted(size_t total) {
+  size_t step = 1;
+  while (step < REFIT_MAX && 32 * step <= total) step *= 2;
+  assert((step & (step - 1)) == 0);
+  return total - total % step;
 }
 
 void cl_rewards_done(struct cl_rewards *w) {

@@ -12,8 +12,9 @@
 #include "schedule/members.h"
 
 struct cl_interval {
-  bool open;          /* being trained now */
-  double step, score; /* at its beginning */
+  bool open;            /* being trained now */
+  double step, score;   /* at its beginning */
+  int32_t older, newer; /* members whose last interval began before and after, -1 = none … */
 };
 
 struct cl_rewards {
@@ -23,7 +24,9 @@ struct cl_rewards {
   int d, c;
   int *numbers, *words, *levels; /* indices in the space: d of them, c of them; c level counts */
   struct cl_interval *intervals; /* by member */
+  int32_t newest;                /* … and whose began last */
   size_t n, n_intervals;         /* rows; members with an interval */
+  size_t total;                  /* rows, with those that were dropped */
   struct cl_tried *rows;         /* oldest first; their values are set by cl_rewards_rows */
   double *values, *at;           /* of the rows, of the intervals: d + c each */
   size_t cap_rows, cap_intervals, cap_values, cap_at;
@@ -44,8 +47,13 @@ void cl_rewards_encode(const struct cl_rewards *w, const struct cl_value *values
 int cl_rewards_rows(struct cl_rewards *w, size_t member, const struct cl_evaluation *own,
                     const struct cl_tried **ret, size_t *ret_n, struct cl_err *e);
 
-#define CL_PENDING_MAX 256
-/* What other members than this one are trying: their open intervals, in their order, up to CL_PENDING_MAX. */
+/* Of so many rows (total), how many the model in use was fitted to: all up to 32, then whenever a sixteenth
+ * (rounded down to a power of two, 256 at most) has come on top. So a fit is a function of the rows, and
+ * whoever folds the log comes to the same. At least the CL_BANDIT_ROWS_MAX rows before are still there. */
+size_t cl_rewards_fitted(size_t total);
+
+#define CL_PENDING_MAX 64
+/* What other members than this one are trying: their open intervals, newest first, up to CL_PENDING_MAX. */
 size_t cl_rewards_pending(const struct cl_rewards *w, size_t member, struct cl_tried *ret);
 
 #endif

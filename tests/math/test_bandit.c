@@ -48,7 +48,7 @@ static const int levels[1] = {4};
 
 static void it_chooses_what_has_paid(void **state) {
   (void)state;
-  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 64, 0, rows, NULL};
+  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 64, 0, rows, NULL, NULL, 0};
   struct cl_bandit_view view;
   double chosen[WIDTH], again[WIDTH];
   play(64, 0.73, 0.73);
@@ -63,7 +63,7 @@ static void it_chooses_what_has_paid(void **state) {
 
 static void it_follows_what_pays(void **state) {
   (void)state;
-  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 96, 0, rows, NULL};
+  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 96, 0, rows, NULL, NULL, 0};
   struct cl_bandit_view view;
   double chosen[WIDTH];
   play(96, 0.15, 0.85);
@@ -74,7 +74,7 @@ static void it_follows_what_pays(void **state) {
 
 static void two_do_not_try_the_same(void **state) {
   (void)state;
-  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 24, 0, rows, NULL};
+  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 24, 0, rows, NULL, NULL, 0};
   struct cl_bandit_view alone, second;
   double chosen[WIDTH], other[WIDTH];
   play(24, 0.73, 0.73);
@@ -107,7 +107,7 @@ static void pending_points_lower_the_deviation_at_themselves(void **state) {
 
 static void old_rows_of_another_world_are_left_out(void **state) {
   (void)state;
-  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 320, 0, rows, NULL};
+  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 320, 0, rows, NULL, NULL, 0};
   struct cl_bandit_view view;
   double chosen[WIDTH];
   play(320, 0.3, 0.8);
@@ -120,7 +120,7 @@ static void old_rows_of_another_world_are_left_out(void **state) {
 static void what_is_fixed_stays(void **state) {
   (void)state;
   const double fixed[WIDTH] = {NAN, 0.31, -1};
-  struct cl_bandit b = {&numerics, 2, 1, levels, fixed, 64, 0, rows, NULL};
+  struct cl_bandit b = {&numerics, 2, 1, levels, fixed, 64, 0, rows, NULL, NULL, 0};
   struct cl_bandit_view view;
   double chosen[WIDTH];
   play(64, 0.73, 0.73);
@@ -131,7 +131,7 @@ static void what_is_fixed_stays(void **state) {
 
 static void nothing_is_learnt_from_two_rows(void **state) {
   (void)state;
-  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 2, 0, rows, NULL};
+  struct cl_bandit b = {&numerics, 2, 1, levels, NULL, 2, 0, rows, NULL, NULL, 0};
   struct cl_bandit_view view;
   double chosen[WIDTH] = {-1, -1, -1};
   play(3, 0.3, 0.3);
