@@ -55,6 +55,8 @@ static void add_search(struct cl_cli *cli, const struct clade_plan *plan) {
   if (plan->schedule == NULL) return;
   begin_line(cli, "schedule");
   add_safe_line(cli, plan->options, strlen(plan->options));
+  begin_line(cli, "states");
+  add_safe_line(cli, plan->bill, strlen(plan->bill));
 }
 
 void cl_cli_add_plan(struct cl_cli *cli, const struct clade_plan *plan) {

@@ -132,6 +132,7 @@ struct clade_plan {
   const char *space;    /* a line per hyperparameter */
   const char *command;  /* of a trial with the tuned values, quoted for a shell; null = there is no program */
   const char *settings; /* all of it as a JSON object */
+  const char *bill;     /* of a population: what its saved states will take, a sentence; "" = none */
 };
 
 /* The plan of clade_run for these options, and its notes through the callbacks (which may be null); nothing

@@ -112,10 +112,15 @@ struct sweep {
   int64_t bytes; /* that will be left on disk */
 };
 
+/* Is it there, or will a copy of it be? */
+static bool takes_disk(const struct cl_snapshot *n) {
+  return cl_snapshot_is_durable(n) || (n->way == CL_WAY_REGION && !n->copied);
+}
+
 static void add_victim(struct sweep *w, const struct cl_snapshot *n) {
   assert(n->usable && n->pins == 0);
   w->gone[w->n_gone++] = (struct victim){n->trial, n->position};
-  if (cl_snapshot_is_durable(n)) w->bytes -= n->bytes;
+  if (takes_disk(n)) w->bytes -= n->bytes;
 }
 
 /* For itself, or, if it is a copy, for what it was made of. */
@@ -138,7 +143,7 @@ static void sweep_needless(struct cl_collection *c, struct sweep *w, const struc
     c->live[kept++] = c->live[i];
     if (pinned) continue;
     if (why == NULL) add_victim(w, n);
-    if (why != NULL && why->trial != 0 && cl_snapshot_is_durable(n))
+    if (why != NULL && why->trial != 0 && takes_disk(n))
       w->ended[w->n_ended++] = (struct need){n->position, why->trial};
   }
   c->n = kept;
@@ -198,7 +203,8 @@ static int put_victims(const struct sweep *w, int (*put)(void *ctx, struct cl_ev
 
 static int sweep(struct cl_collection *c, const struct cl_study *s, const struct needs *needs,
                  int (*put)(void *ctx, struct cl_event *ev, struct cl_err *e), void *ctx, struct cl_err *e) {
-  struct sweep w = {.s = s, .bytes = cl_study_disk(s).bytes};
+  struct cl_disk disk = cl_study_disk(s);
+  struct sweep w = {.s = s, .bytes = disk.bytes + disk.coming};
   w.gone = cl_alloc_array(2 * c->n + 1, sizeof *w.gone);
   w.ended = cl_alloc_array(c->n + 1, sizeof *w.ended);
   int status = w.gone == NULL || w.ended == NULL ? CL_FAIL_NOMEM(e) : 0;
@@ -216,23 +222,33 @@ static bool is_time(const struct cl_collection *c, const struct cl_study *s) {
   int64_t bound = cl_study_settings(s)->disk_bytes;
   struct cl_disk disk = cl_study_disk(s);
   if (!c->stirred) return false;
-  bool tight = bound > 0 && disk.bytes + (cl_study_slots(s) + 2) * disk.largest > bound;
+  int64_t reserve = (cl_study_slots(s) + 2) * disk.largest;
+  bool tight = bound > 0 && disk.bytes + disk.coming + reserve > bound;
   return tight || c->eager || c->n >= c->due || !cl_study_head(s)->open;
+}
+
+static size_t slack_of(size_t left, size_t trials) {
+  size_t slack = trials / 64;
+  if (slack < left / 4) slack = left / 4;
+  return slack < SLACK_MIN ? SLACK_MIN : slack;
+}
+
+int64_t cl_collection_most(int64_t members, int slots) {
+  size_t left = 2 * (size_t)members + (size_t)slots;
+  return (int64_t)(left + slack_of(left, (size_t)members));
 }
 
 int cl_collection_decide(struct cl_collection *c, const struct cl_study *s, struct cl_scheduler *scheduler,
                          int (*put)(void *ctx, struct cl_event *ev, struct cl_err *e), void *ctx,
                          struct cl_err *e) {
   struct needs needs = {0};
-  size_t slack = (size_t)cl_study_trials(s) / 64;
   if (!is_time(c, s)) return 0;
   c->stirred = c->eager = false;
   int status = list_needs(s, cl_study_head(s)->open ? scheduler : NULL, &needs);
   if (status == CLADE_ENOMEM) (void)CL_FAIL_NOMEM(e);
   if (status == 0) status = sweep(c, s, &needs, put, ctx, e);
   size_t left = needs.n < c->n ? needs.n : c->n;
-  if (slack < left / 4) slack = left / 4;
-  c->due = left + (slack < SLACK_MIN ? SLACK_MIN : slack);
+  c->due = left + slack_of(left, (size_t)cl_study_trials(s));
   cl_free(needs.items);
   return status < 0 ? status : 0;
 }

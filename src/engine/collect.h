@@ -31,6 +31,9 @@ void cl_collection_done(struct cl_collection *c); /* all zero is allowed */
 int cl_collection_hear(struct cl_collection *c, const struct cl_event *ev, struct cl_err *e);
 /* For one who begins to decide: as if it had heard everything. CLADE_ENOMEM. */
 int cl_collection_fill(struct cl_collection *c, const struct cl_study *s, struct cl_err *e);
+/* About how many states there are at a time: two of each member, one for each slot, and those that wait to be
+ * looked at. More while some members are far behind others. */
+int64_t cl_collection_most(int64_t members, int slots);
 /* If it is time, put `deleted` for what nobody needs (`put` as in cl_attention_decide). `scheduler` may be
  * null. */
 int cl_collection_decide(struct cl_collection *c, const struct cl_study *s, struct cl_scheduler *scheduler,

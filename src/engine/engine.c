@@ -46,22 +46,22 @@ static void say_bill(struct cl_engine *g) {
   struct cl_disk disk = cl_study_disk(s);
   char text[400];
   double mib = (double)disk.largest / 1048576, bound = (double)settings->disk_bytes / 1048576;
-  int64_t most = 2 * settings->trials + cl_study_slots(s);
+  int64_t most = cl_collection_most(settings->trials, cl_study_slots(s));
   if (disk.n != 1 || settings->schedule == NULL || g->options.say == NULL || g->said_bill) return;
   g->said_bill = true;
   if (bound <= 0 && mib * (double)most < BILL_LEAST_MIB) return;
   if (bound <= 0)
     (void)snprintf(
         text, sizeof text,
-        "a saved state takes %.4g MiB; %lld members keep about two each, and one for each slot: %.4g MiB "
-        "(`limits: {disk: 10G}` would set a bound)",
-        mib, (long long)settings->trials, mib * (double)most);
+        "a saved state takes %.4g MiB; %lld members keep up to %lld of them, more while some are far behind: "
+        "%.4g MiB (`limits: {disk: 10G}` would set a bound)",
+        mib, (long long)settings->trials, (long long)most, mib * (double)most);
   else if (mib * (double)most > bound)
     (void)snprintf(
         text, sizeof text,
-        "a saved state takes %.4g MiB; %lld members want about two each, and one for each slot: %.4g MiB, "
+        "a saved state takes %.4g MiB; %lld members want up to %lld of them: %.4g MiB, "
         "but `limits: disk` allows %.4g: states that have no room are not saved, and cannot be taken over",
-        mib, (long long)settings->trials, mib * (double)most, bound);
+        mib, (long long)settings->trials, (long long)most, mib * (double)most, bound);
   else
     (void)snprintf(text, sizeof text,
                    "a saved state takes %.4g MiB; `limits: disk` (%.4g MiB) has room for %.0f", mib, bound,

@@ -21,6 +21,7 @@ struct cl_snapshot {
   double step;
   enum cl_way way;
   bool usable, late; /* not deleted; saved by an attempt that was not the current one any more */
+  bool copied;       /* of regions: its durable copy has been written */
   int by;            /* the worker that saved it: it has the memory of one of regions */
   int64_t bytes;
   char *path, *hash, *host;
@@ -124,9 +125,9 @@ const struct cl_snapshot *cl_study_nth_snapshot(const struct cl_study *s, size_t
 /* The snapshot of regions that a durable copy was made of; null for anything else. */
 const struct cl_snapshot *cl_study_original(const struct cl_study *s, const struct cl_snapshot *copy);
 /* States on disk (checkpoint directories and durable copies) that are not deleted: their bytes, those of the
- * largest there ever was, and how many. */
+ * largest there ever was, and how many; and the bytes of states in memory whose copies are still to come. */
 struct cl_disk {
-  int64_t bytes, largest, n;
+  int64_t bytes, largest, n, coming;
 };
 struct cl_disk cl_study_disk(const struct cl_study *s);
 bool cl_snapshot_is_durable(const struct cl_snapshot *n);

@@ -269,6 +269,8 @@ static int delete_snapshot(struct cl_study *s, const struct cl_event *ev, struct
     s->disk.bytes -= n->bytes;
     s->disk.n--;
   }
+  if (n->usable && n->way == CL_WAY_REGION && !n->copied) s->disk.coming -= n->bytes;
+  assert(s->disk.bytes >= 0 && s->disk.coming >= 0);
   n->usable = false;
   return 0;
 }
@@ -297,6 +299,19 @@ static bool is_newest_state(const struct cl_study *s, const struct cl_trial *t, 
   return !behind;
 }
 
+/* What it was made of waits for no copy any more. */
+static void note_copy(struct cl_study *s, const struct cl_snapshot *copy) {
+  for (size_t i = s->n_snapshots; i > 0; i--) {
+    struct cl_snapshot *n = &s->snapshots[i - 1];
+    if (n->trial != copy->trial || n->way != CL_WAY_REGION || n->path == NULL || copy->path == NULL ||
+        strcmp(n->path, copy->path) != 0)
+      continue;
+    if (n->usable && !n->copied) s->disk.coming -= n->bytes;
+    n->copied = true;
+    return;
+  }
+}
+
 static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e) {
   if (cl_grow(&s->snapshots, &s->cap_snapshots, s->n_snapshots + 1, sizeof *s->snapshots) < 0)
     return CL_FAIL_NOMEM(e);
@@ -323,8 +338,10 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
   if (is_durable(n->way)) {
     s->disk.bytes += n->bytes;
     s->disk.n++;
-    if (n->bytes > s->disk.largest) s->disk.largest = n->bytes;
   }
+  if (n->way == CL_WAY_REGION) s->disk.coming += n->bytes;
+  if (n->bytes > s->disk.largest) s->disk.largest = n->bytes;
+  if (n->way == CL_WAY_COPY) note_copy(s, n);
   if (!is_newest_state(s, t, ev)) return 0;
   struct cl_trial_more *m = NULL;
   CL_TRY(more_of(t, &m, e));

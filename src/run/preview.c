@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "run/bill.h"
 #include "run/plan.h"
 #include "run/run.h"
 #include "schedule/scheduler.h"
@@ -33,6 +34,20 @@ static const char *describe_space(struct preview *p, const struct cl_space *spac
 static const char *describe_schedule(struct preview *p, const struct cl_settings *s) {
   struct cl_text t = {0};
   cl_schedule_describe(s, &t);
+  return keep_text(p, &t);
+}
+
+/* Of a store on this machine, if it is there: nothing is waited for. */
+static const char *describe_bill(struct preview *p, const struct cl_plan *from) {
+  struct cl_text t = {0};
+  struct cl_bill_size size = {0};
+  struct cl_store *store = NULL;
+  bool near = from->settings->schedule != NULL && strstr(from->store, "://") == NULL;
+  if (near &&
+      cl_store_open(from->store, &(struct cl_store_options){.mode = CL_STORE_READ}, &store, NULL) == 0)
+    cl_bill_find(store, from->settings->study, &size);
+  cl_store_close(store);
+  cl_bill_write(from->settings, &size, &t);
   return keep_text(p, &t);
 }
 
@@ -80,8 +95,9 @@ static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e)
   to->n_constraints = s->space.n_constraints;
   to->space = describe_space(p, &s->space);
   to->settings = cl_arena_text(a, from->result.settings);
+  to->bill = describe_bill(p, from);
   if (to->study == NULL || to->store == NULL || to->space == NULL || to->options == NULL ||
-      to->settings == NULL)
+      to->settings == NULL || to->bill == NULL)
     return CL_FAIL_NOMEM(e);
   return s->n_program > 0 ? write_command(p, s, e) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "run/begin.h"
+#include "run/bill.h"
 #include "run/history.h"
 #include "run/plan.h"
 #include "run/provenance.h"
@@ -11,6 +12,17 @@
 
 static void say(const struct clade_run_callbacks *c, enum clade_note_kind kind, const char *text) {
   if (c != NULL && c->note != NULL) c->note(c->ctx, kind, text);
+}
+
+static void tell_bill(struct cl_store *store, const struct cl_plan *plan,
+                      const struct clade_run_callbacks *callbacks) {
+  struct cl_bill_size size = {0};
+  struct cl_text t = {0};
+  if (plan->settings->schedule == NULL) return;
+  cl_bill_find(store, plan->settings->study, &size);
+  cl_bill_write(plan->settings, &size, &t);
+  if (!t.failed) say(callbacks, CLADE_NOTE_INFO, cl_text_get(&t));
+  cl_text_done(&t);
 }
 
 int cl_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
@@ -33,6 +45,7 @@ int cl_run(const struct clade_run_options *options, const struct clade_run_callb
   struct cl_store_options o = {.mode = CL_STORE_CREATE,
                                .sync = options->sync_full ? CL_SYNC_FULL : CL_SYNC_NORMAL};
   status = cl_store_open(plan.store, &o, &store, e);
+  if (status == 0) tell_bill(store, &plan, callbacks);
   if (status == 0)
     status = cl_study_begin(
         store, &plan,

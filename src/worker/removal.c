@@ -79,6 +79,18 @@ int cl_worker_unlink(struct cl_worker *w, int64_t snapshot) {
   return r == NULL ? CLADE_ENOMEM : begin(w, r, add(r, w, n));
 }
 
+void cl_worker_discard(struct cl_worker *w, char *path, int64_t bytes) {
+  struct removal *r = cl_alloc(sizeof *r);
+  if (r == NULL || cl_grow(&r->paths.items, &r->paths.capacity, 1, sizeof *r->paths.items) < 0) {
+    cl_free(r); /* the attempt's end removes what no event names */
+    cl_free(path);
+    return;
+  }
+  r->paths.items[r->paths.n++] = path;
+  r->bytes = bytes;
+  (void)begin(w, r, 0);
+}
+
 static int look(const struct cl_worker *w, const struct cl_snapshot *n, bool *ret_gone) {
   char *path = cl_attempt_path(w->study, 0, 0, n->path);
   if (path == NULL) return CLADE_ENOMEM;

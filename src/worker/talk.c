@@ -630,6 +630,7 @@ static bool has_too_many_names(const struct cl_session *s, const struct cl_appen
 
 static void told_report(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
+  s->keeping = 0;
   bool told = is_told(s, result);
   if (told && has_too_many_names(s, result)) {
     s->saving = false;
@@ -681,6 +682,7 @@ static int keep_published(struct cl_session *s, const struct cl_published *p, do
   struct cl_event ev = saved_event(p, p->twin != NULL ? p->twin : path, s->worker->host, step);
   ev.u.saved.report = report;
   ev.u.saved.rollup = rollup;
+  s->keeping = p->bytes;
   return put(s, &ev, told, e);
 }
 
@@ -742,6 +744,14 @@ static void record_report(struct cl_session *s, const struct cl_message *m, cons
   if (status < 0) no_memory(s, &e);
 }
 
+/* Does the disk budget let it stay, now that its size is known? */
+static bool stays(struct cl_session *s, const struct cl_published *p, double step) {
+  if (cl_worker_may_keep(s->worker, s, p->bytes)) return true;
+  char *path = checkpoint_path(s, step, "");
+  if (path != NULL) cl_worker_discard(s->worker, path, p->bytes);
+  return false;
+}
+
 /* The message's texts are gone when a publishing is through: it is parsed again from s->path, which keeps the
  * line. */
 static void on_report_published(void *ctx, const struct cl_published *p) {
@@ -752,7 +762,7 @@ static void on_report_published(void *ctx, const struct cl_published *p) {
     if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
       cl_session_close(s); /* no memory: it comes again */
     else
-      record_report(s, &m, p->status < 0 ? NULL : p);
+      record_report(s, &m, p->status == 0 && stays(s, p, m.step) ? p : NULL);
   }
   cl_session_release(s);
 }
@@ -844,6 +854,7 @@ static void hear_report(struct cl_session *s, const struct cl_message *m, const 
 static void told_saved(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
   (void)ev;
+  s->keeping = 0;
   if (is_told(s, result)) {
     s->saving = false;
     if (s->attempt != NULL && result->position > s->attempt->asked) s->attempt->asked = 0;
@@ -868,6 +879,8 @@ static void on_saved_published(void *ctx, const struct cl_published *p) {
   struct cl_err e;
   if (!s->closing && p->status < 0) {
     go_on_unsaved(s, p->error.text);
+  } else if (!s->closing && s->attempt != NULL && !stays(s, p, s->step)) {
+    go_on_unsaved(s, "it has no room in the disk budget");
   } else if (!s->closing && s->attempt != NULL) {
     struct cl_rollup rollup = rollup_with(s, NULL, 0);
     if (keep_published(s, p, s->step, s->report, rollup, told_saved, &e) < 0) no_memory(s, &e);

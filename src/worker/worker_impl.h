@@ -131,10 +131,11 @@ struct cl_session {
   unsigned can;
   int64_t bytes; /* of a buffer for its regions; 0 = it has registered none */
 
-  bool open;    /* a question waits for its answer */
-  bool held;    /* … until a decision */
-  bool saving;  /* a state is being written or published */
-  bool expects; /* it was told where to save when it comes to a step */
+  bool open;       /* a question waits for its answer */
+  bool held;       /* … until a decision */
+  bool saving;     /* a state is being written or published */
+  bool expects;    /* it was told where to save when it comes to a step */
+  int64_t keeping; /* bytes of a state that was put and is not in the log yet */
   enum cl_message_type question;
   int64_t ordinal, report; /* of the last report; its position, 0 = none */
   double step;
@@ -324,12 +325,17 @@ int cl_worker_check_source(struct cl_worker *w, const struct cl_trial *t, bool *
 /* removal.c */
 /* A snapshot was deleted in the log: remove its files, if they are of this host. CLADE_ENOMEM. */
 int cl_worker_unlink(struct cl_worker *w, int64_t snapshot);
+/* A directory (takes its path) that no event names, and none will. */
+void cl_worker_discard(struct cl_worker *w, char *path, int64_t bytes);
 /* All that were, and are still there. Cost O(snapshots), a look at the disk for each deleted one. */
 int cl_worker_unlink_all(struct cl_worker *w, struct cl_err *e);
 
 /* budget.c */
 /* Does the disk budget allow one more state, for this session? Says once when it does not. */
 bool cl_worker_has_room(struct cl_worker *w, const struct cl_session *s);
+/* A state of `bytes` has been published for it: may it stay? Not when it is larger than any before it, or the
+ * first, and turns out not to fit. Says once when it may not. */
+bool cl_worker_may_keep(struct cl_worker *w, const struct cl_session *s, int64_t bytes);
 
 /* computed.c */
 /* Mean over all counting reports of the first metric of the last stage (origins A13). CLADE_EMPTY without

@@ -17,3 +17,16 @@ def check_loads(directory, log, n):
         for snapshot in wanted:
             theta = scores[(snapshot['trial'], snapshot['attempt'], snapshot['step'])]
             assert (snapshot['trial'], snapshot['step'], theta) in loads, (trial, snapshot, theta, loads)
+
+
+def disk_peak(log):
+    """The most bytes of states that were on disk at the same time, by the log: directories and copies of memory; and the largest."""
+    used, peak, sizes = 0, 0, {}
+    for e in log:
+        if e['event'] == 'saved' and e['way'] != 2:
+            sizes[e['position']] = e['bytes']
+            used += e['bytes']
+        if e['event'] == 'deleted':
+            used -= sizes.get(e['snapshot'], 0)
+        peak = max(peak, used)
+    return peak, max(sizes.values())

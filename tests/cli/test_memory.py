@@ -8,7 +8,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from loads import check_loads
+from loads import check_loads, disk_peak
 from program import attempt as clade, events, of_kind, start, trials
 
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'memory_member.py')
@@ -83,6 +83,33 @@ def test_two_engines_hand_over_states_by_copies(directory):
     assert memory_of(directory) == []
 
 
+def test_copies_stay_within_the_disk_budget_and_one_state(directory):
+    """A state takes 8 KiB in memory, and as a copy little more than what is in it."""
+    write_spec(directory, 6, 3, 24)
+    with open(os.path.join(directory, 'theta.yaml'), 'a', encoding='utf-8') as file:
+        file.write('limits: {disk: 28K}\n')
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory, 'theta')
+    size = max(e['bytes'] for e in of_kind(log, 'saved') if e['way'] == 2)
+    copies = {e['path'] for e in of_kind(log, 'saved') if e['way'] == 4}
+    peak, paths, held = 0, {}, {}
+    for e in log:  # copies, and what waits for one
+        if e['event'] == 'saved' and e['way'] == 2:
+            paths[e['trial'], e['path']] = e['position']
+        if e['event'] == 'saved':
+            held[e['position']] = e['bytes']
+        if e['event'] == 'saved' and e['way'] == 4:
+            held.pop(paths[e['trial'], e['path']], None)
+        if e['event'] == 'deleted':
+            held.pop(e['snapshot'], None)
+        peak = max(peak, sum(held.values()))
+    assert copies and disk_peak(log)[0] <= 28 * 1024, (disk_peak(log), copies)
+    assert 2 * size <= peak <= 28 * 1024 + size, (peak, size)
+    check_loads(directory, log, 6)
+    assert memory_of(directory) == []
+
+
 def test_a_deleted_study_leaves_no_memory(directory):
     write_spec(directory, 4, 4, 400)
     process = start(directory, 'run', 'theta.yaml')
@@ -138,4 +165,6 @@ def test_population_in_memory_goes_on_after_kill_9_of_engines_and_members(direct
     assert clade(directory, 'check', 'theta').returncode == 0
 
 
+if len(sys.argv) > 1:
+    tap.run({name: globals()[name] for name in sys.argv[1:]})
 tap.run(globals())

@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from loads import check_loads
+from loads import check_loads, disk_peak
 from program import attempt as clade, events, of_kind, start, trials
 
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
@@ -184,8 +184,14 @@ def check_disk(directory, log):
 
 
 def test_states_that_nobody_needs_are_removed(directory):
-    write_spec(directory, 5, 2, 40)
+    """And what they will take is said before anything runs: by their number, later by the size of an earlier one."""
+    write_spec(directory, 5, 2, 40, padding=65536)
+    text = clade(directory, 'check', 'theta.yaml').stdout
+    assert 'states   5 members, 2 at a time, keep about two saved states each: up to 16' in text and 'On disk that is 16 times' in text, text
     result = clade(directory, 'run', 'theta.yaml')
+    assert 'On disk that is 16 times what one takes' in result.stderr and 'would set a bound' in result.stderr, result.stderr
+    text = clade(directory, 'run', 'theta.yaml', '--dry-run', '--set', 'limits.disk=512K').stdout
+    assert re.search(r"On disk that is 1\.0\d+ MiB, by the 64\.\d+ KiB that one took in 'theta'; `limits: disk` allows 512 KiB: states", text), text
     assert result.returncode == 0 and '5 complete' in result.stdout, (result.stdout, result.stderr)
     log = events(directory, 'theta')
     check_loads(directory, log, 5)
@@ -235,24 +241,49 @@ def test_disk_stays_within_its_budget_and_one_state(directory):
         write_spec(place, 6, 2, 24, rest=f'limits: {{disk: {bound * 66}K}}\n', padding=65536)
         process = start(place, 'run', 'theta.yaml', output=subprocess.PIPE)
         most = 0
-        for turn in range(2000):
+        for _ in range(2000):
             if process.poll() is not None:
                 break
-            most = max(most, len([s for s in (states_on_disk(place) if turn > 10 else ()) if not s.endswith('.new')]))
+            there = os.path.isdir(os.path.join(place, 'clade.db.d', 'theta'))
+            most = max(most, len([s for s in (states_on_disk(place) if there else ()) if not s.endswith('.new')]))
             time.sleep(0.03)
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0 and '6 complete' in output, (output, errors)
         assert 'a saved state takes 0.06' in errors and ('is used up' in errors) != enough, errors
-        log, used, peak = events(place, 'theta'), 0, 0
-        sizes = {e['position']: e['bytes'] for e in of_kind(log, 'saved')}
-        for e in log:
-            used += e['bytes'] if e['event'] == 'saved' else -sizes[e['snapshot']] if e['event'] == 'deleted' else 0
-            peak = max(peak, used)
-        size = max(sizes.values())
+        log = events(place, 'theta')
+        peak, size = disk_peak(log)
         assert peak <= bound * 66 * 1024 + size and most <= bound + 1, (peak / size, most, bound)
         assert enough or peak > (bound - 2) * size, (peak / size, bound)
         check_disk(place, log)
         check_loads(place, log, 6)
+
+
+def test_first_states_that_do_not_fit_do_not_stay(directory):
+    """Four come at the same time, before anybody knows how much one takes; there is room for one and a half."""
+    write_spec(directory, 4, 4, 12, ', sync: true', rest='limits: {disk: 96K}\n', padding=65536)
+    result = clade(directory, 'run', 'theta.yaml')
+    assert result.returncode == 0 and '4 complete' in result.stdout and 'is used up' in result.stderr, (result.stdout, result.stderr)
+    log = events(directory, 'theta')
+    peak, size = disk_peak(log)
+    assert size <= peak <= 96 * 1024 + size, (peak, size)
+    check_disk(directory, log)
+    check_loads(directory, log, 4)
+
+
+def test_several_engines_share_the_disk_budget(directory):
+    write_spec(directory, 6, 2, 24, rest='limits: {disk: 528K}\n', padding=65536)
+    engines = [start(directory, 'run', 'theta.yaml')]
+    for _ in range(600):
+        if os.path.exists(os.path.join(directory, 'clade.db.d', 'theta', '1')):
+            break
+        time.sleep(0.05)
+    engines.append(start(directory, 'resume', 'theta', '--parallel', '2'))
+    assert [engine.wait(timeout=100) for engine in engines] == [0, 0]
+    log = events(directory, 'theta')
+    peak, size = disk_peak(log)
+    assert 4 * size <= peak <= 528 * 1024 + size, peak / size
+    assert {e['by'] for e in of_kind(log, 'saved')} >= {1, 2}, 'only one of them saved'
+    check_loads(directory, log, 6)
 
 
 def test_what_was_deleted_is_removed_after_a_kill(directory):
