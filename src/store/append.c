@@ -392,7 +392,7 @@ static int is_taken(void *ctx, const struct cl_study_row *row) {
 
 static int create(struct cl_store *s, const struct cl_event *created, int64_t *ret_study, struct cl_err *e) {
   struct wanted w = {created->u.created.name, created->u.created.uuid, ""};
-  int status = s->ops->studies(s->state, is_taken, &w, e);
+  int status = cl_store_namesakes(s, w.name, w.uuid, is_taken, &w, e);
   if (status == CLADE_STOP)
     return CL_FAIL(e, CLADE_EEXISTS, "'%s' cannot be created in %s: the study '%s' has that name or uuid",
                    w.name, s->address, w.taken);

@@ -312,6 +312,7 @@ const struct cl_store_ops cl_store_sqlite = {
     .open = sqlite_open,
     .close = sqlite_close,
     .studies = cl_sqlite_studies,
+    .namesakes = cl_sqlite_namesakes,
     .head = cl_sqlite_head,
     .trial_head = cl_sqlite_trial_head,
     .metrics = cl_sqlite_metrics,

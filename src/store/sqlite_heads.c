@@ -54,11 +54,9 @@ int cl_sqlite_put_study(struct cl_sqlite *s, int64_t study, const struct cl_stud
   return cl_sqlite_run(s, row, e);
 }
 
-int cl_sqlite_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
-                      struct cl_err *e) {
-  struct cl_sqlite *s = state;
-  sqlite3_stmt *row = NULL;
-  CL_TRY(cl_sqlite_get(s, SQL_STUDIES, &row, e));
+static int visit_studies(struct cl_sqlite *s, sqlite3_stmt *row,
+                         int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
+                         struct cl_err *e) {
   int status;
   while ((status = cl_sqlite_step(s, row, e)) == 1) {
     struct cl_study_row study = {.id = sqlite3_column_int64(row, 0),
@@ -72,6 +70,25 @@ int cl_sqlite_studies(void *state, int (*visit)(void *ctx, const struct cl_study
     if (status != 0) break;
   }
   (void)sqlite3_reset(row);
+  return status;
+}
+
+int cl_sqlite_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
+                      struct cl_err *e) {
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_get(state, SQL_STUDIES, &row, e));
+  return visit_studies(state, row, visit, ctx, e);
+}
+
+int cl_sqlite_namesakes(void *state, const char *name, const char *uuid,
+                        int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
+                        struct cl_err *e) {
+  sqlite3_stmt *row = NULL;
+  CL_TRY(cl_sqlite_get(state, SQL_NAMESAKES, &row, e));
+  cl_sqlite_bind_text(row, 1, name);
+  cl_sqlite_bind_text(row, 2, uuid);
+  int status = visit_studies(state, row, visit, ctx, e);
+  (void)sqlite3_clear_bindings(row);
   return status;
 }
 

@@ -41,6 +41,8 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
   X(COMMIT, "COMMIT") \
   X(ROLLBACK, "ROLLBACK") \
   X(STUDIES, "SELECT study, name, uuid, created_ms, " CL_SQLITE_HEAD " FROM studies ORDER BY study") \
+  X(NAMESAKES, "SELECT study, name, uuid, created_ms, " CL_SQLITE_HEAD \
+               " FROM studies WHERE name = ?1 COLLATE NOCASE OR uuid = ?2 ORDER BY study") \
   X(STUDY, "SELECT names, " CL_SQLITE_HEAD " FROM studies WHERE study = ?1") \
   X(STUDY_ADD, "INSERT INTO studies (uuid, name, created_ms) VALUES (?1, ?2, ?3)") \
   X(STUDY_PUT, "UPDATE studies SET names = ?2, head = ?3, version = ?4, trials = ?5, counted = ?6, " \
@@ -281,6 +283,8 @@ int cl_sqlite_last_event(struct cl_sqlite *s, int64_t study, int64_t lo, int64_t
                          struct cl_err *e);
 int cl_sqlite_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
                       struct cl_err *e);
+int cl_sqlite_namesakes(void *state, const char *name, const char *uuid,
+                        int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx, struct cl_err *e);
 int cl_sqlite_lease(void *state, int64_t study, int (*change)(void *ctx, struct cl_lease *row), void *ctx,
                     struct cl_lease *ret, struct cl_err *e);
 

@@ -18,6 +18,8 @@ static const char tables[] =
     "names DEFAULT 0, head DEFAULT 0, version, trials, counted, budget, workers, objectives, space_version, "
     "retries, open, schema DEFAULT 1, epoch DEFAULT 0, lease_holder DEFAULT '', lease_generation DEFAULT 0, "
     "lease_beat DEFAULT 0);"
+    "CREATE INDEX studies_names ON studies (name COLLATE NOCASE);"
+    "CREATE INDEX studies_views ON studies (view COLLATE NOCASE);"
     "CREATE TABLE names (study, kind, id, name, plain, PRIMARY KEY (study, kind, id)) WITHOUT ROWID;"
     "CREATE TABLE heads (place INTEGER PRIMARY KEY, study AS (place >> 40), trial AS (place & 1099511627775), "
     "version, proposed, waiting, \"load\", reports, step REAL, furthest REAL, until REAL, attempt, worker, "

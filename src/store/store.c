@@ -162,9 +162,27 @@ static int look_at(void *ctx, const struct cl_study_row *row) {
   return 0;
 }
 
+int cl_store_namesakes(struct cl_store *s, const char *name, const char *uuid,
+                       int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx, struct cl_err *e) {
+  if (s->ops->namesakes == NULL) return s->ops->studies(s->state, visit, ctx, e);
+  return s->ops->namesakes(s->state, name, uuid, visit, ctx, e);
+}
+
+static int look_for(struct cl_store *s, struct search *f, struct cl_err *e) {
+  int status, mends = 0;
+  CL_TRY(cl_store_check_idle(s, e));
+  s->visiting = true;
+  do status = cl_store_namesakes(s, f->name, NULL, look_at, f, e);
+  while (cl_store_mend(s, &status, &mends, e));
+  s->visiting = false;
+  return status;
+}
+
+/* All are looked at when there is none of the name, for the nearest. */
 int cl_store_find(struct cl_store *s, const char *name, int64_t *ret_study, struct cl_err *e) {
   struct search f = {.name = name, .best = -1};
-  CL_TRY(cl_store_studies(s, look_at, &f, e));
+  CL_TRY(look_for(s, &f, e));
+  if (f.exact == 0 && f.folded == 0) CL_TRY(cl_store_studies(s, look_at, &f, e));
   if (f.exact == 0 && f.folded == 0) {
     if (f.best < 0)
       return CL_FAIL(e, CLADE_ENOTFOUND, "there is no study '%s': the store %s is empty", name, s->address);

@@ -28,6 +28,10 @@ struct cl_store_ops {
 
   int (*studies)(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
                  struct cl_err *e);
+  /* Optional: as `studies`, at least those whose name differs by nothing but the case of ASCII letters, and
+   * the one with this uuid (null: none). */
+  int (*namesakes)(void *state, const char *name, const char *uuid,
+                   int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx, struct cl_err *e);
   /* The head of a study; CLADE_ENOTFOUND. */
   int (*head)(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);
   /* The head of a trial; all zero when it does not exist. */
@@ -112,6 +116,10 @@ int cl_store_open_ops(const struct cl_store_ops *ops, const char *path,
 /* After a function of the table has returned *status: true when its connection was lost and is there again,
  * so that it is to be called once more; at most MENDS_MAX times, which `n` counts. */
 bool cl_store_mend(struct cl_store *s, int *status, int *n, struct cl_err *e);
+
+/* The studies of a name or a uuid, as the op of that name says; where there is none, all. */
+int cl_store_namesakes(struct cl_store *s, const char *name, const char *uuid,
+                       int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx, struct cl_err *e);
 
 /* CLADE_EINVAL when a visit is going on; also when the store was opened for reading only. */
 int cl_store_check_idle(const struct cl_store *s, struct cl_err *e);
