@@ -8,7 +8,8 @@
  *   whose log and processes cost nothing.
  * - keeper: requests and answers over its socket, each process with a lock, outputs and exit of its own, in
  *   directories that are there already.
- * - trials: of a study, with all that belongs to one: the files, and `started` and `ended` in the log.
+ * - trials: of a study, with all that belongs to one: the files, and `started` and `ended` in the log. Its
+ * exit file is a second name of the lock file, so it makes one file less than the peer.
  *
  * They take turns in five rounds, so that what else the machine does meets all alike; shown are medians.
  *

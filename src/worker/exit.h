@@ -16,12 +16,15 @@ struct cl_exit {
 
 #define CL_EXIT_FILE "exit"
 
-/* Write `<directory>/exit` in one write. A reader takes a text without its newline for none, so it sees all
- * of it or nothing, without the cost of a rename. Allocates nothing. CLADE_EIO, CLADE_ELIMIT (path over 4000
- * bytes). */
-int cl_exit_write(const char *directory, const struct cl_exit *x, struct cl_err *e);
+/* Write a line to `lock`, the descriptor of the attempt's lock file, and give that file a second name,
+ * `<directory>/exit`: making one more file would be the dearest part of recording an end. Where that cannot
+ * be, or with lock -1, the line becomes a file of its own, in one write. A reader takes a text without its
+ * newline for none, so it sees all of it or nothing, without the cost of a rename. Allocates nothing.
+ * CLADE_EIO, CLADE_ELIMIT (path over 4000 bytes). */
+int cl_exit_write(const char *directory, int lock, const struct cl_exit *x, struct cl_err *e);
 
-/* CLADE_ENOTFOUND when nobody has written one (completely); CLADE_ECORRUPT, CLADE_EIO, CLADE_ENOMEM. */
+/* The last line of the file. CLADE_ENOTFOUND when nobody has written one (completely); CLADE_ECORRUPT,
+ * CLADE_EIO, CLADE_ENOMEM. */
 int cl_exit_read(const char *directory, struct cl_exit *ret, struct cl_err *e);
 
 /* The usage as a JSON object without its closing brace: `{"seconds":1.25,…`. n >= 200. */

@@ -124,7 +124,7 @@ static void end_child(struct keeper *k, size_t at, int status, const struct rusa
   struct child c = k->children[at];
   k->children[at] = k->children[--k->n_children];
   struct cl_exit x = exit_of(&c, status, usage);
-  (void)cl_exit_write(c.directory, &x,
+  (void)cl_exit_write(c.directory, c.lock, &x,
                       NULL); /* the directory may be gone, the disk full: the engine is told */
   (void)close(c.lock);
   struct cl_keeper_answer a = {.kind = CL_KEEPER_EXITED, .id = c.id, .pid = c.pid, .exit = x};

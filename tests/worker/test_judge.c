@@ -1,5 +1,6 @@
 /* What is found when nobody who could be asked is there any more: locks of workers and attempts, exits, and
  * files that are no such things. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -238,14 +240,45 @@ static void an_exit_counts_when_it_is_whole(void **state) {
     assert_int_equal(probe.exited, cases[i].status != CLADE_ENOTFOUND);
   }
   const struct cl_exit killed = {.signal = 9, .seconds = 2.385, .max_rss_bytes = 77824};
-  assert_int_equal(cl_exit_write(own, &killed, NULL), 0);
+  assert_int_equal(cl_exit_write(own, -1, &killed, NULL), 0);
   assert_int_equal(cl_exit_read(own, &x, NULL), 0);
   assert_true(x.signal == 9 && x.status == 0 && x.seconds == 2.385 && x.max_rss_bytes == 77824);
-  assert_int_equal(cl_exit_write("/nowhere", &killed, NULL), CLADE_EIO);
+  assert_int_equal(cl_exit_write("/nowhere", -1, &killed, NULL), CLADE_EIO);
   char endless[4200];
   memset(endless, 'x', sizeof endless);
   endless[sizeof endless - 1] = '\0';
-  assert_int_equal(cl_exit_write(endless, &killed, NULL), CLADE_ELIMIT);
+  assert_int_equal(cl_exit_write(endless, -1, &killed, NULL), CLADE_ELIMIT);
+  cl_free(own);
+}
+
+static void an_exit_is_a_second_name_of_the_lock_file(void **state) {
+  struct fixture *f = *state;
+  struct cl_attempt_probe probe;
+  struct cl_exit x = {.status = 77};
+  const struct cl_exit ended = {.status = 3, .seconds = 2.385};
+  char *own = cl_attempt_path(f->study, 4, 1, NULL);
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  char *path = put(f, 4, 1, "lock", "{\"token\": \"4.1.x\"}\n123 4 567 8\n");
+  int lock = open(path, O_RDWR | O_CLOEXEC);
+  assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+  assert_int_equal(cl_exit_read(own, &x, NULL), CLADE_ENOTFOUND);
+  cl_free(put(f, 4, 1, CL_EXIT_FILE, "{\"status\":")); /* of before, cut off */
+  assert_int_equal(cl_exit_write(own, lock, &ended, NULL), 0);
+  assert_int_equal(cl_exit_read(own, &x, NULL), 0);
+  assert_true(x.status == 3 && x.seconds == 2.385);
+  assert_int_equal(cl_attempt_look(f->study, 4, 1, &probe, NULL), 0);
+  assert_true(probe.held && probe.exited && probe.named);
+  assert_true(probe.pid == 123 && probe.keeper == 567);
+  assert_int_equal(unlink(path), 0); /* where it has no name any more, none can be added */
+  char *exit_path = cl_attempt_path(f->study, 4, 1, CL_EXIT_FILE);
+  assert_int_equal(unlink(exit_path), 0);
+  assert_int_equal(cl_exit_write(own, lock, &ended, NULL), 0);
+  x.status = 77;
+  assert_int_equal(cl_exit_read(own, &x, NULL), 0);
+  assert_int_equal(x.status, 3);
+  (void)close(lock);
+  cl_free(exit_path);
+  cl_free(path);
   cl_free(own);
 }
 
@@ -280,6 +313,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_place_that_is_taken_is_an_error_with_its_path, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_damaged_lock_file_names_nobody, set_up, tear_down),
       cmocka_unit_test_setup_teardown(an_exit_counts_when_it_is_whole, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(an_exit_is_a_second_name_of_the_lock_file, set_up, tear_down),
       cmocka_unit_test(tokens_of_another_form_are_none),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
