@@ -54,7 +54,8 @@ static void explain_choice(const json_t *args, struct cl_text *ret) {
   if (donor != 0) {
     cl_text_format(ret, "trial %lld had", (long long)donor);
     add_number(ret, " ", number_of(args, "score"));
-    cl_text_format(ret, " at rung %lld\n", (long long)whole_of(args, "donor_rung"));
+    cl_text_format(ret, " at rung %lld%s\n", (long long)whole_of(args, "donor_rung"),
+                   json_is_true(json_object_get(args, "archived")) ? ": a state of the archive" : "");
   } else if (against != 0) {
     cl_text_format(ret, "compared with trial %lld, which did not win\n", (long long)against);
   }
@@ -69,7 +70,10 @@ static void explain_choice(const json_t *args, struct cl_text *ret) {
     add_number(ret, ", p = ", number_of(args, "p"));
     cl_text_add_char(ret, '\n');
   }
-  int64_t close = whole_of(args, "close");
+  int64_t close = whole_of(args, "close"), archived = whole_of(args, "archive");
+  if (archived > 0)
+    cl_text_format(ret, "%lld state%s of the archive could be given beside those of the members\n",
+                   (long long)archived, archived == 1 ? "" : "s");
   if (close > 0)
     cl_text_format(ret, "%lld better one%s passed over: the lead may be noise\n", (long long)close,
                    close == 1 ? " was" : "s were");

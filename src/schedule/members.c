@@ -131,7 +131,7 @@ static bool is_held(const struct cl_head *h) {
   return h->step >= h->until && h->load == 0 && !(h->flags & (CL_FLAG_PREEMPTING | CL_ATTEMPT_DONE));
 }
 
-static bool is_banned(const struct cl_members *m, int64_t snapshot) {
+bool cl_members_is_banned(const struct cl_members *m, int64_t snapshot) {
   for (size_t i = m->n_banned; i > 0; i--)
     if (m->banned[i - 1] == snapshot) return true;
   return false;
@@ -146,7 +146,7 @@ static int64_t snapshot_at(const struct cl_study *s, const struct cl_trial *t) {
 /* The same, to give to others. */
 static int64_t gift_at(const struct cl_members *m, const struct cl_trial *t) {
   int64_t snapshot = snapshot_at(m->env->study, t);
-  return is_banned(m, snapshot) ? 0 : snapshot;
+  return cl_members_is_banned(m, snapshot) ? 0 : snapshot;
 }
 
 /* Its process went before the question was answered. It is answered before another one starts from there. */
@@ -320,7 +320,7 @@ static void ban_in_tables(struct cl_members *m, int64_t snapshot) {
 }
 
 static int ban(struct cl_members *m, int64_t snapshot, struct cl_err *e) {
-  if (snapshot == 0 || is_banned(m, snapshot)) return 0;
+  if (snapshot == 0 || cl_members_is_banned(m, snapshot)) return 0;
   if (cl_grow(&m->banned, &m->cap_banned, m->n_banned + 1, sizeof *m->banned) < 0) return CL_FAIL_NOMEM(e);
   m->banned[m->n_banned++] = snapshot;
   ban_in_tables(m, snapshot);
@@ -570,15 +570,14 @@ void cl_members_skip(struct cl_members *m, size_t member) {
   m->items[member].skipped = true;
 }
 
-int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t came_to, bool was_dead,
-                     bool scored, struct cl_err *e) {
+int cl_members_clone(struct cl_members *m, size_t member, const struct cl_evaluation *from, int32_t came_to,
+                     bool was_dead, bool scored, struct cl_err *e) {
   struct cl_member *a = &m->items[member];
-  int giver = cl_members_find(m, donor);
-  const struct cl_evaluation *v = giver < 0 ? NULL : cl_population_of(&m->population, came_to, (size_t)giver);
-  if (v == NULL)
+  assert(member < m->n && came_to >= 1);
+  if (from == NULL)
     cl_recent_replace(&m->recent, member, NULL, 0, 0);
   else
-    cl_recent_replace(&m->recent, member, v->recent, v->n_recent, v->step);
+    cl_recent_replace(&m->recent, member, from->recent, from->n_recent, from->step);
   a->before_rung = a->rung;
   a->before_revivals = a->revivals;
   a->before_divergences = a->divergences;

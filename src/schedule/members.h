@@ -134,13 +134,15 @@ struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t memb
 
 /* An earlier decision says that the member had this evaluation (takes it). CLADE_ENOMEM. */
 int cl_members_recall(struct cl_members *m, size_t member, struct cl_evaluation *v, struct cl_err *e);
-/* It takes over the state that `donor` (a trial) had at rung `came_to`. `was_dead`, and `scored` (its score
- * was finite): as the decision says. CLADE_ENOMEM. */
-int cl_members_clone(struct cl_members *m, size_t member, int64_t donor, int32_t came_to, bool was_dead,
-                     bool scored, struct cl_err *e);
+/* It takes over the state of rung `came_to`; `from`: with this evaluation, null if that is not known.
+ * `was_dead`, and `scored` (its score was finite): as the decision says. CLADE_ENOMEM. */
+int cl_members_clone(struct cl_members *m, size_t member, const struct cl_evaluation *from, int32_t came_to,
+                     bool was_dead, bool scored, struct cl_err *e);
+/* Could this snapshot not be loaded when it was given? Then nobody is given it any more. */
+bool cl_members_is_banned(const struct cl_members *m, int64_t snapshot);
 
-/* Visit the states that may still be given: of the evaluations in the tables (a generation also gives those
- * that their members have given up), and of those whose turn has not come. */
+/* Visit the states that may still be given: of the evaluations in the tables (a
+ * generation also gives those that their members have given up), and of those whose turn has not come. */
 int cl_members_keep(const struct cl_members *m, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
 
 /* Tables that no decision will look at any more are dropped. */

@@ -217,6 +217,7 @@ static int pb2_check(const struct cl_settings *settings, const struct cl_options
   struct cl_numerics numerics = {0};
   CL_TRY(cl_rulings_check(settings, o, e));
   CL_TRY(cl_exploit_check(o, e));
+  CL_TRY(cl_archive_check(o, e));
   return cl_numerics_load(&numerics, e);
 }
 
@@ -225,6 +226,7 @@ static int begin(void *st, const struct cl_schedule_env *env, bool with_words, s
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_pb2;
   s->exploit = cl_exploit_from(&env->options);
+  s->exploit.archive = cl_rulings_archive(&s->rulings, &env->options);
   s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);
   s->explore = (struct cl_explore){.rule = CL_EXPLORE_BOTH,
                                    .factors = {1.2, 0.8},
@@ -259,6 +261,7 @@ static void pb2_done(void *st) {
 static const struct cl_option pb2_options[] = {
     CL_RULING_OPTIONS,
     CL_EXPLOIT_OPTIONS_WITH("0.25"),
+    CL_ARCHIVE_OPTION,
     {"resample_probability", "float", 0, 1, "0.25",
      "how often a list without order is drawn afresh (pb2_mix: only before the model begins)", NULL},
     {0}};

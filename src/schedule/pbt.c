@@ -44,6 +44,7 @@ static int pbt_check(const struct cl_settings *settings, const struct cl_options
   struct cl_explore explore = {0};
   CL_TRY(cl_rulings_check(settings, o, e));
   CL_TRY(cl_exploit_check(o, e));
+  CL_TRY(cl_archive_check(o, e));
   cl_explore_init(&explore, o);
   int status = cl_explore_each(&explore, o, &settings->space, e);
   cl_explore_done(&explore);
@@ -55,6 +56,7 @@ static int pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_pbt;
   s->exploit = cl_exploit_from(&env->options);
+  s->exploit.archive = cl_rulings_archive(&s->rulings, &env->options);
   s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);
   cl_explore_init(&s->explore, &env->options);
   return cl_explore_each(&s->explore, &env->options, &env->settings->space, e);
@@ -71,8 +73,8 @@ static void pbt_done(void *st) {
   cl_rulings_done(&s->rulings);
 }
 
-static const struct cl_option pbt_options[] = {
-    CL_RULING_OPTIONS, CL_EXPLOIT_OPTIONS, CL_EXPLORE_OPTIONS, CL_EXPLORE_EACH_OPTION, {0}};
+static const struct cl_option pbt_options[] = {CL_RULING_OPTIONS,  CL_EXPLOIT_OPTIONS,     CL_ARCHIVE_OPTION,
+                                               CL_EXPLORE_OPTIONS, CL_EXPLORE_EACH_OPTION, {0}};
 
 const struct cl_scheduler_ops cl_pbt_schedule = {
     CL_RULING_OPS,

@@ -18,21 +18,28 @@ static size_t text_bytes(struct cl_value v) {
   return v.kind == CL_TEXT ? strlen(v.as.text) + 1 : 0;
 }
 
+/* The next value of an evaluation; its text goes to *room. */
+static struct cl_assigned place(int id, struct cl_value value, char **room) {
+  size_t bytes = text_bytes(value);
+  if (bytes > 0) {
+    memcpy(*room, value.as.text, bytes);
+    value.as.text = *room;
+    *room += bytes;
+  }
+  return (struct cl_assigned){id, value};
+}
+
+/* Where the texts of an evaluation begin. */
+static char *texts_of(struct cl_evaluation *v) {
+  return (char *)(&v->values[v->n]) + (size_t)v->n_recent * sizeof *v->recent;
+}
+
 static void copy_values(struct cl_evaluation *v, const struct cl_space *space,
                         const struct cl_value *values) {
-  char *room = (char *)(&v->values[v->n]) + (size_t)v->n_recent * sizeof *v->recent;
+  char *room = texts_of(v);
   int n = 0;
-  for (int i = 0; i < space->n; i++) {
-    if (values[i].kind == CL_ABSENT) continue;
-    struct cl_value copy = values[i];
-    size_t bytes = text_bytes(copy);
-    if (bytes > 0) {
-      memcpy(room, copy.as.text, bytes);
-      copy.as.text = room;
-      room += bytes;
-    }
-    v->values[n++] = (struct cl_assigned){space->items[i].id, copy};
-  }
+  for (int i = 0; i < space->n; i++)
+    if (values[i].kind != CL_ABSENT) v->values[n++] = place(space->items[i].id, values[i], &room);
   assert(n == v->n);
 }
 
@@ -58,6 +65,19 @@ struct cl_evaluation *cl_evaluation_create(const struct cl_study *s, const struc
   }
   cl_free(values);
   return v;
+}
+
+struct cl_evaluation *cl_evaluation_copy(const struct cl_evaluation *v) {
+  size_t texts = 0, recent = (size_t)v->n_recent * sizeof *v->recent;
+  for (int i = 0; i < v->n; i++) texts += text_bytes(v->values[i].value);
+  struct cl_evaluation *copy = cl_alloc(sizeof *copy + (size_t)v->n * sizeof v->values[0] + recent + texts);
+  if (copy == NULL) return NULL;
+  *copy = *v;
+  if (recent > 0) copy->recent = memcpy(&copy->values[v->n], v->recent, recent);
+  char *room = texts_of(copy);
+  for (int i = 0; i < v->n; i++) copy->values[i] = place(v->values[i].id, v->values[i].value, &room);
+  assert(room == texts_of(copy) + texts);
+  return copy;
 }
 
 void cl_evaluation_values(const struct cl_evaluation *v, const struct cl_space *space, struct cl_value *ret) {

@@ -28,6 +28,8 @@ struct cl_evaluation {
  * cl_free; null without memory. */
 struct cl_evaluation *cl_evaluation_create(const struct cl_study *s, const struct cl_trial *t,
                                            const struct cl_evaluation *what);
+/* Another one like it. Gives, free with cl_free; null without memory. */
+struct cl_evaluation *cl_evaluation_copy(const struct cl_evaluation *v);
 /* Its values by today's space: ret[space->n], absent where it had none. Texts borrow from the evaluation. */
 void cl_evaluation_values(const struct cl_evaluation *v, const struct cl_space *space, struct cl_value *ret);
 

@@ -32,6 +32,8 @@ static void add_view(struct cl_rulings *r, const struct cl_exploit_view *view) {
     cl_text_format(&r->args, ", \"at\": %d, \"rank\": %zu, \"of\": %zu", (int)view->rung, view->rank,
                    view->of);
   if (view->close > 0) cl_text_format(&r->args, ", \"close\": %zu", view->close);
+  if (view->archived > 0) cl_text_format(&r->args, ", \"archive\": %zu", view->archived);
+  if (view->from_archive) cl_text_add(&r->args, ", \"archived\": true");
   if (!isnan(view->draw)) add_number(r, "draw", view->draw);
   if (view->opponent != CL_NO_RANK)
     cl_text_format(&r->args, ", \"against\": %lld", (long long)r->members.items[view->opponent].trial);
@@ -150,6 +152,11 @@ static int assign(struct cl_rulings *r, const struct cl_value *values, int *ret_
   return 0;
 }
 
+/* Where a member stands with another state: who goes back to one of the archive keeps its place. */
+static int32_t place_after(int32_t rung, bool archived, int32_t asks) {
+  return archived && asks - 1 > rung ? asks - 1 : rung;
+}
+
 int cl_ruling_take_over(struct cl_rulings *r, const char *rule, size_t member,
                         const struct cl_evaluation *own, const struct cl_exploit_view *view,
                         const struct cl_takeover *take, struct cl_event *ret, struct cl_err *e) {
@@ -161,7 +168,9 @@ int cl_ruling_take_over(struct cl_rulings *r, const char *rule, size_t member,
   ret->u.exploited.with = take->with;
   ret->u.exploited.infeasible = take->infeasible;
   ret->u.exploited.values = (struct cl_assigned_list){n, r->assigned};
-  ret->u.exploited.until = cl_ruling_until(r, take->state->rung);
+  bool archived = view != NULL && view->from_archive;
+  ret->u.exploited.until =
+      cl_ruling_until(r, place_after(take->state->rung, archived, r->members.items[member].asks));
   begin_args(r, rule, member, own);
   add_view(r, view);
   add_donor(r, take->donor, own, take->state);
@@ -224,6 +233,7 @@ int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e) {
 
 int cl_rulings_keeps(void *st, int (*visit)(void *ctx, int64_t snapshot), void *ctx) {
   struct cl_rulings *r = st;
+  for (size_t i = 0; i < r->archive.n; i++) CL_TRY(visit(ctx, r->archive.items[i].state->snapshot));
   return cl_members_keep(&r->members, visit, ctx);
 }
 
@@ -280,20 +290,53 @@ static bool is_known(const struct cl_rulings *r, size_t member, const struct cl_
   return seen != NULL && !seen->given_up && seen->report == report;
 }
 
+/* What was taken over; null: it is not known any more. */
+static const struct cl_evaluation *find_donor(const struct cl_rulings *r, const struct cl_event *ev,
+                                              const json_t *args) {
+  int donor = cl_members_find(&r->members, (int64_t)number_of(args, "donor", 0));
+  if (json_is_true(json_object_get(args, "archived")))
+    return cl_archive_find(&r->archive, ev->u.exploited.snapshot);
+  return donor < 0 ? NULL
+                   : cl_population_of(&r->members.population, (int32_t)number_of(args, "donor_rung", 1),
+                                      (size_t)donor);
+}
+
+/* The state that was judged is one of those that were ranked. */
+static int archive_own(struct cl_rulings *r, size_t member, const json_t *args, struct cl_err *e) {
+  int32_t rung = (int32_t)number_of(args, "rung", 1);
+  const struct cl_evaluation *own = cl_population_of(&r->members.population, rung, member);
+  if (json_is_true(json_object_get(args, "archived"))) CL_TRY(cl_archive_note(&r->archive, member, rung, e));
+  if (own == NULL || cl_members_is_banned(&r->members, own->snapshot)) return 0;
+  return cl_archive_offer(&r->archive, member, own, e);
+}
+
+/* A state that is gone, or cannot be loaded. */
+static void hear_loss(struct cl_rulings *r, const struct cl_event *ev) {
+  if (ev->kind == CL_EVENT_DELETED) cl_archive_drop(&r->archive, ev->u.deleted.snapshot);
+  if (ev->kind != CL_EVENT_VOIDED) return;
+  for (size_t i = r->archive.n; i-- > 0;) {
+    int64_t snapshot = r->archive.items[i].state->snapshot;
+    if (cl_members_is_banned(&r->members, snapshot)) cl_archive_drop(&r->archive, snapshot);
+  }
+}
+
 static int recall(struct cl_rulings *r, const struct cl_event *ev, struct cl_err *e) {
   int member = cl_members_find(&r->members, ev->subject);
-  if (member >= 0 && ev->args != NULL && is_known(r, (size_t)member, ev)) return 0;
+  bool archives = r->archive.most > 0 && ev->kind != CL_EVENT_PAUSED;
+  if (!archives && member >= 0 && ev->args != NULL && is_known(r, (size_t)member, ev)) return 0;
   json_t *args = member < 0 || ev->args == NULL ? NULL : json_loads(ev->args, 0, NULL);
   int status = 0;
   bool turn = ev->kind == CL_EVENT_PAUSED && cl_members_hide(&r->members); /* not its turn yet */
   if (json_is_object(args) && !turn) {
     status = recall_own(r, (size_t)member, args, e);
     if (status == 0 && ev->kind == CL_EVENT_EXPLOITED)
-      status = cl_members_clone(&r->members, (size_t)member, (int64_t)number_of(args, "donor", 0),
-                                (int32_t)number_of(args, "donor_rung", 1),
-                                json_is_true(json_object_get(args, "dead")),
-                                isfinite(score_of(r, args, "own")), e);
+      status = cl_members_clone(
+          &r->members, (size_t)member, find_donor(r, ev, args),
+          place_after((int32_t)number_of(args, "donor_rung", 1),
+                      json_is_true(json_object_get(args, "archived")), (int32_t)number_of(args, "rung", 1)),
+          json_is_true(json_object_get(args, "dead")), isfinite(score_of(r, args, "own")), e);
   }
+  if (json_is_object(args) && archives && status == 0) status = archive_own(r, (size_t)member, args, e);
   json_decref(args);
   return status;
 }
@@ -303,7 +346,9 @@ int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
   bool rules = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED ||
                ev->kind == CL_EVENT_PAUSED || ev->kind == CL_EVENT_SET;
   if (rules && cl_members_is_ruling(ev)) CL_TRY(recall(r, ev, e));
-  return cl_members_apply(&r->members, ev, e);
+  CL_TRY(cl_members_apply(&r->members, ev, e));
+  if (r->archive.n > 0) hear_loss(r, ev);
+  return 0;
 }
 
 /* Making. */
@@ -339,6 +384,11 @@ void cl_rulings_init(struct cl_rulings *r, const struct cl_schedule_env *env) {
   r->members.ordered = env->settings->lag > 0;
 }
 
+const struct cl_archive *cl_rulings_archive(struct cl_rulings *r, const struct cl_options *o) {
+  r->archive.most = (size_t)cl_options_number(o, "archive");
+  return &r->archive;
+}
+
 /* The first rung at or above burn_in. */
 double cl_rulings_first(const struct cl_options *o) {
   double interval = cl_options_number(o, "interval");
@@ -348,6 +398,7 @@ double cl_rulings_first(const struct cl_options *o) {
 
 void cl_rulings_done(struct cl_rulings *r) {
   cl_members_done(&r->members);
+  cl_archive_done(&r->archive);
   cl_free(r->assigned);
   cl_text_done(&r->args);
 }

@@ -56,8 +56,9 @@ struct cl_rulings {
   const struct cl_schedule_env *env; /* keeps */
   struct cl_members members;
   double stop, end;
-  enum cl_cause cause; /* of rulings: CL_CAUSE_EXPLOIT unless the method says so after init */
-  struct cl_text args; /* of the ruling that is being written */
+  enum cl_cause cause;       /* of rulings: CL_CAUSE_EXPLOIT unless the method says so after init */
+  struct cl_archive archive; /* empty for ever unless cl_rulings_archive was called */
+  struct cl_text args;       /* of the ruling that is being written */
   struct cl_assigned *assigned;
   size_t cap_assigned;
   /* The method's: what becomes of this member, which asks at r->members.items[member].asks and has `own`
@@ -79,6 +80,8 @@ struct cl_takeover {
 /* Options into a zeroed struct (keeps env). Set judge afterwards. */
 void cl_rulings_init(struct cl_rulings *r, const struct cl_schedule_env *env);
 void cl_rulings_done(struct cl_rulings *r);
+/* Read CL_ARCHIVE_OPTION too; what it returns is for cl_exploit.archive. */
+const struct cl_archive *cl_rulings_archive(struct cl_rulings *r, const struct cl_options *o);
 /* CLADE_ESPEC: population differs from trials, or fewer than two members. */
 int cl_rulings_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e);
 
