@@ -85,7 +85,7 @@ dictionary() { # TARGET
 
 # One stretch of a target, by one process at a time.
 stretch() { # TARGET
-  local state=build-fuzz/state/$1 left length=$chunk_s
+  local state=build-fuzz/state/$1 left length=$chunk_s words=()
   mkdir -p "$state/corpus" "$state/findings"
   exec 8>"$state/lock"
   flock -n 8 || return 0
@@ -95,14 +95,20 @@ stretch() { # TARGET
   [ "$seconds" = 0 ] || [ $((seconds - SECONDS)) -ge "$length" ] || length=$((seconds - SECONDS))
   [ "$length" -gt 0 ] || return 0
   dictionary "$1" >"$state/words"
+  [ ! -s "$state/words" ] || words=("-dict=$state/words")
   TIMEFORMAT='processor: %U %S'
-  { time nice "build-fuzz/tests/fuzz/fuzz_$1" -runs=$left -max_total_time="$length" "${limits[@]}" -dict="$state/words" \
+  { time nice "build-fuzz/tests/fuzz/fuzz_$1" -runs=$left -max_total_time="$length" "${limits[@]}" "${words[@]}" \
     -max_len="${longest[$1]:-1000}" -print_final_stats=1 -print_funcs=0 -stop_file="$stop" -artifact_prefix="$state/findings/" \
     "$state/corpus" "tests/fuzz/corpus/$1" 2>&1 8>&- | grep -av -E '^#[0-9]+\s+(NEW|REDUCE|pulse|RELOAD)' ||
     true; } >"$state/log" 2>&1
   awk -v build="$(build_of "$1")" '/^stat::number_of_executed_units:/ { runs = $2 } /^processor:/ { cpu = $2 + $3 }
     $3 == "cov:" && $4 > covered { covered = $4 }
-    END { print build, runs + 0, cpu + 0, covered + 0 }' "$state/log" >>"$state/history"
+    END { if (runs > 0) print build, runs, cpu + 0, covered + 0 }' "$state/log" >"$state/stretch"
+  if [ ! -s "$state/stretch" ] && [ "$(findings_of "$1")" = 0 ]; then
+    echo "fuzz: $1 did not run: $(tail -n 1 "$state/log")" >&2
+    : >"$stop"
+  fi
+  cat "$state/stretch" >>"$state/history"
 }
 
 work() { # TARGET...: in turn, so that all come forward alike

@@ -287,6 +287,7 @@ static int apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct c
   double value = t->value;
   CL_TRY(cl_head_apply(&s->head, &t->head, ev, e));
   CL_TRY(birth ? cl_study_apply_birth(s, t, ev, e) : cl_study_apply_to_trial(s, t, ev, &before, e));
+  if (ev->time_ms > t->changed_ms) t->changed_ms = ev->time_ms;
   CL_TRY(count_states(s, t, before.state, e));
   s->asked += is_asked(&t->head) - is_asked(&before);
   if (cl_state_is_final(t->head.state)) note_value(s, t, value);

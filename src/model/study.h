@@ -47,10 +47,11 @@ struct cl_trial {
   double value;   /* reduced first objective; NaN = none */
   int64_t record; /* position of the report that listings show, 0 = none */
   int64_t result; /* position of the event that made it a result (cl_state_is_result); 0 = it is none */
-  int64_t started_ms, ended_ms; /* first start; last end; -1 = none */
-  uint32_t of;                  /* trial that it repeats or comes from, 0 = none */
-  int32_t repeat;               /* 0 = the first run of its configuration */
-  int32_t exit_status;          /* of the last end: status, or 128 + signal; -1 = none or unknown */
+  int64_t created_ms, changed_ms; /* proposed (or imported); its last event that was read */
+  int64_t started_ms, ended_ms;   /* first start; last end; -1 = none */
+  uint32_t of;                    /* trial that it repeats or comes from, 0 = none */
+  int32_t repeat;                 /* 0 = the first run of its configuration */
+  int32_t exit_status;            /* of the last end: status, or 128 + signal; -1 = none or unknown */
   int32_t space_version;
   bool at_end;              /* PRUNED where its schedule had planned to stop it: see CL_STOPPED_AT_END */
   struct cl_rollup *rollup; /* of the open segment; null when its `ended` has summed it up */

@@ -552,6 +552,7 @@ int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl
                          struct cl_err *e) {
   t->number = ev->subject;
   t->value = NAN;
+  t->created_ms = ev->time_ms;
   t->started_ms = t->ended_ms = -1;
   t->exit_status = -1;
   t->space_version = s->head.space_version;

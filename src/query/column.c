@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "query/address.h"
+#include "query/foreign.h"
 #include "query/format.h"
 
 static const char *const prefixes[] = {[CL_COLUMN_STANDARD] = "",
@@ -45,9 +46,14 @@ static const struct cl_column *find_kind(const struct cl_catalogue *c, enum cl_c
   return NULL;
 }
 
-static const struct cl_column *find_alias(const struct cl_catalogue *c, const char *name) {
+static const struct cl_column *find_standard(const struct cl_catalogue *c, const char *name, bool yielding) {
+  const struct cl_column *found = find_kind(c, CL_COLUMN_STANDARD, name);
+  return found != NULL && found->yields == yielding ? found : NULL;
+}
+
+static const struct cl_column *find_alias(const struct cl_catalogue *c, const char *name, bool yielding) {
   for (size_t i = 0; i < c->n_aliases; i++) {
-    if (strcmp(c->aliases[i].alias, name) != 0) continue;
+    if (c->aliases[i].yields != yielding || strcmp(c->aliases[i].alias, name) != 0) continue;
     for (size_t k = 0; k < c->n; k++)
       if (c->items[k].kind == CL_COLUMN_STANDARD && c->items[k].index == c->aliases[i].index)
         return &c->items[k];
@@ -83,15 +89,17 @@ static const char *find_nearest(const struct cl_catalogue *c, const char *name) 
 
 bool cl_catalogue_find(const struct cl_catalogue *c, const char *name, struct cl_column *ret,
                        const char **ret_nearest) {
-  const struct cl_column *found = find_kind(c, CL_COLUMN_STANDARD, name);
+  const struct cl_column *found = find_standard(c, name, false);
   const char *header = NULL;
-  if (found == NULL && (found = find_alias(c, name)) != NULL) header = name;
+  if (found == NULL && (found = find_alias(c, name, false)) != NULL) header = name;
   for (int kind = CL_COLUMN_VALUE; kind <= CL_COLUMN_TAG && found == NULL; kind++) {
     const char *rest = after_prefix(name, prefixes[kind]);
     if (rest != NULL) found = find_kind(c, (enum cl_column_kind)kind, rest);
   }
   for (int kind = CL_COLUMN_VALUE; kind <= CL_COLUMN_TAG && found == NULL; kind++)
     found = find_kind(c, (enum cl_column_kind)kind, name);
+  if (found == NULL) found = find_standard(c, name, true);
+  if (found == NULL && (found = find_alias(c, name, true)) != NULL) header = name;
   if (found == NULL) {
     if (ret_nearest != NULL) *ret_nearest = find_nearest(c, name);
     return false;
@@ -109,7 +117,8 @@ void cl_catalogue_describe(const struct cl_catalogue *c, struct cl_text *ret) {
 /* Typed columns. */
 
 struct typed { /* one item of a list, in a copy of its own */
-  char *name, *header, *format;
+  const char *name;
+  char *header, *format;
   bool quoted; /* the name is no pattern */
 };
 
@@ -150,6 +159,8 @@ static int add_matching(struct cl_table *t, const struct cl_catalogue *c, const 
 }
 
 static int fail_unknown(const char *name, const char *nearest, struct cl_err *e) {
+  const char *instead = cl_foreign_column(name);
+  if (instead != NULL) return CL_FAIL(e, CLADE_EINVAL, "there is no column '%s': %s", name, instead);
   if (nearest != NULL)
     return CL_FAIL(
         e, CLADE_EINVAL,
@@ -161,11 +172,26 @@ static int fail_unknown(const char *name, const char *nearest, struct cl_err *e)
                  name);
 }
 
+/* `metrics` alone means `metrics.*`, where nothing is called so. */
+static const char *group_pattern(const char *name) {
+  static const char *const groups[] = {"hparams.*", "metrics.*", "tags.*"};
+  for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+    if (strlen(name) + 2 == strlen(groups[i]) && strncmp(name, groups[i], strlen(name)) == 0)
+      return groups[i];
+  return NULL;
+}
+
 static int add_named(struct cl_table *t, const struct cl_catalogue *c, const struct typed *typed, bool again,
                      struct cl_err *e) {
   struct cl_column column;
   const char *nearest = NULL;
-  if (!cl_catalogue_find(c, typed->name, &column, &nearest)) return fail_unknown(typed->name, nearest, e);
+  if (!cl_catalogue_find(c, typed->name, &column, &nearest)) {
+    struct typed group = *typed;
+    const char *pattern = group_pattern(typed->name);
+    if (pattern == NULL) return fail_unknown(typed->name, nearest, e);
+    group.name = pattern;
+    return add_matching(t, c, &group, e);
+  }
   column.renamed = typed->header != NULL;
   if (typed->header != NULL) column.header = typed->header;
   column.format = typed->format;
@@ -258,7 +284,9 @@ static int add_item(struct cl_table *t, const struct cl_catalogue *c, char *item
   typed.name = item;
   char *rest = item + name_length(c, item);
   if (is_quote(item[0]) && !begins_known(c, item, (size_t)(rest - item))) {
-    rest = unquote(item, &typed.name);
+    char *name = NULL;
+    rest = unquote(item, &name);
+    typed.name = name;
     if (rest == NULL) return CL_FAIL(e, CLADE_EINVAL, "a quote is open in the column '%.100s'", item);
     typed.quoted = true;
     if (*rest != '\0' && *rest != '=' && *rest != ':')

@@ -20,7 +20,8 @@
 
 struct cl_column_alias {
   const char *alias;
-  int index; /* of the standard column */
+  int index;   /* of the standard column */
+  bool yields; /* as in a column */
 };
 
 /* All columns there are: standard ones first. Its texts borrow. Zero-initialised = none. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "query/foreign.h"
 
 enum operation {
   OP_EQUAL = 1,
@@ -152,6 +153,9 @@ static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
 }
 
 static int fail_name(const char *name, const char *nearest, struct cl_err *e) {
+  const char *instead = cl_foreign_column(name);
+  if (instead != NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "there is nothing named '%s' to compare: %s", name, instead);
   return CL_FAIL(e, CLADE_EINVAL, "there is nothing named '%.100s' to compare%s%.100s%s", name,
                  nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
                  nearest == NULL ? "" : "'?");

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "query/filter.h"
+#include "query/foreign.h"
 
 void cl_listing_done(struct cl_listing *l) {
   cl_catalogue_done(&l->catalogue);
@@ -140,6 +141,8 @@ static int compare_groups(const void *a, const void *b) {
 
 static int fail_column(const struct cl_listing *l, const char *verb, const char *name, const char *nearest,
                        struct cl_err *e) {
+  const char *instead = cl_foreign_column(name);
+  if (instead != NULL) return CL_FAIL(e, CLADE_EINVAL, "cannot %s by '%s': %s", verb, name, instead);
   return CL_FAIL(
       e, CLADE_EINVAL,
       "cannot %s by '%.100s': %s have no such column; write %sa standard one, hparams.NAME, metrics.NAME or "
@@ -293,7 +296,7 @@ int cl_listing_fill(struct cl_listing *l, const struct cl_list_options *o, struc
 
 static bool name_tags(const char *const *texts, size_t n, bool patterns) {
   for (size_t i = 0; i < n; i++)
-    if (strstr(texts[i], "tags.") != NULL || (patterns && strpbrk(texts[i], "*?") != NULL)) return true;
+    if (strstr(texts[i], "tags") != NULL || (patterns && strpbrk(texts[i], "*?") != NULL)) return true;
   return false;
 }
 

@@ -1,6 +1,7 @@
 #include "query/notes.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -147,4 +148,59 @@ int cl_notes_read(struct cl_reader *r, bool tags, const struct cl_list_options *
   if (status >= 0) status = cl_listing_fill(&l.listing, options, ret, e);
   notes_done(&l);
   return status < 0 ? status : 0;
+}
+
+/* What was noted last. */
+
+void cl_last_notes_done(struct cl_last_notes *l) {
+  cl_free(l->items);
+  cl_arena_done(&l->arena);
+  *l = (struct cl_last_notes){0};
+}
+
+static int take_last(void *ctx, const struct cl_event *ev) {
+  struct cl_last_notes *l = ctx;
+  if (ev->kind != CL_EVENT_NOTE || ev->u.note.what != CL_NOTE_TEXT || ev->u.note.text == NULL) return 0;
+  if (cl_grow(&l->items, &l->capacity, l->n + 1, sizeof *l->items) < 0) return CLADE_ENOMEM;
+  const char *text = cl_arena_text(&l->arena, ev->u.note.text);
+  if (text == NULL) return CLADE_ENOMEM;
+  l->items[l->n++] = (struct cl_last_note){ev->subject, ev->position, text};
+  return 0;
+}
+
+static int compare_last(const void *a, const void *b) {
+  const struct cl_last_note *x = a, *y = b;
+  if (x->subject != y->subject) return x->subject < y->subject ? -1 : 1;
+  return (x->position > y->position) - (x->position < y->position);
+}
+
+int cl_last_notes_read(struct cl_store *store, int64_t study, int64_t lo, int64_t hi,
+                       struct cl_last_notes *ret, struct cl_err *e) {
+  struct cl_read what = {.trial_lo = lo, .trial_hi = hi, .only_notes = true};
+  struct cl_last_notes l = {0};
+  int status = cl_store_read(store, study, &what, take_last, &l, e);
+  if (status < 0) {
+    cl_last_notes_done(&l);
+    return status == CLADE_ENOMEM ? CL_FAIL_NOMEM(e) : status;
+  }
+  if (l.n > 0) qsort(l.items, l.n, sizeof *l.items, compare_last);
+  size_t kept = 0;
+  for (size_t i = 0; i < l.n; i++)
+    if (i + 1 == l.n || l.items[i].subject != l.items[i + 1].subject) l.items[kept++] = l.items[i];
+  assert(kept <= l.n);
+  l.n = kept;
+  *ret = l;
+  return 0;
+}
+
+static int compare_subject(const void *a, const void *b) {
+  const struct cl_last_note *x = a, *y = b;
+  return (x->subject > y->subject) - (x->subject < y->subject);
+}
+
+const char *cl_last_notes_find(const struct cl_last_notes *l, int64_t subject) {
+  struct cl_last_note wanted = {.subject = subject};
+  struct cl_last_note *found =
+      l->n == 0 ? NULL : bsearch(&wanted, l->items, l->n, sizeof *l->items, compare_subject);
+  return found == NULL ? NULL : found->text;
 }

@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 #include "query/best.h"
+#include "query/notes.h"
+#include "query/origins.h"
 #include "query/tags.h"
 
 /* X(NUMBER, name, type, rank, what it needs) */
@@ -28,8 +30,22 @@
   X(WORKERS, "workers", PLAIN, 1, SETTINGS) \
   X(SEED, "seed", PLAIN, 1, SETTINGS) \
   X(DIRECTORY, "directory", PLAIN, 1, SETTINGS) \
-  X(UUID, "uuid", PLAIN, 1, SETTINGS)
-enum need { NOTHING = 0, SETTINGS, ALL_TRIALS };
+  X(UUID, "uuid", PLAIN, 1, SETTINGS) \
+  X(NUMBER, "number", PLAIN, 1, NOTHING) \
+  X(PARALLEL, "parallel", PLAIN, 1, SETTINGS) \
+  X(REPEAT, "repeat", PLAIN, 1, SETTINGS) \
+  X(SCHEDULE, "schedule", PLAIN, 1, SETTINGS) \
+  X(SEARCH_STYLE, "search_style", PLAIN, 1, SETTINGS) \
+  X(FINISHED, "finished", PLAIN, 1, ALL_TRIALS) \
+  X(NOTE, "note", PLAIN, 2, NOTES) \
+  X(SCRIPT, "script", PLAIN, 1, SETTINGS) \
+  X(PATH, "path", PLAIN, 2, SETTINGS) \
+  X(USERNAME, "username", PLAIN, 1, SETTINGS) \
+  X(FROM_HOST, "from_host", PLAIN, 1, SETTINGS) \
+  X(VERSION, "version", PLAIN, 1, SETTINGS) \
+  X(COMMIT, "commit", PLAIN, 2, SETTINGS) \
+  X(STORE, "store", PLAIN, 1, SETTINGS)
+enum need { NOTHING = 0, SETTINGS, ALL_TRIALS, NOTES };
 enum {
   COLUMN_NONE = 0,
 #define CL_X(id, name, type, rank, need) COLUMN_##id,
@@ -54,13 +70,26 @@ static const struct cl_column_alias aliases[] = {{"name", COLUMN_STUDY},
                                                  {"job", COLUMN_STUDY},
                                                  {"status", COLUMN_STATE},
                                                  {"runs", COLUMN_TRIALS},
-                                                 {"started", COLUMN_CREATED}};
+                                                 {"started", COLUMN_CREATED},
+                                                 {"job_num", COLUMN_NUMBER, true},
+                                                 {"job_status", COLUMN_STATE, true},
+                                                 {"search", COLUMN_METHOD, true},
+                                                 {"primary_metric", COLUMN_METRIC, true},
+                                                 {"nodes", COLUMN_PARALLEL, true},
+                                                 {"running_nodes", COLUMN_WORKERS, true},
+                                                 {"running_runs", COLUMN_RUNNING, true},
+                                                 {"error_runs", COLUMN_FAILED, true},
+                                                 {"completed_runs", COLUMN_FINISHED, true},
+                                                 {"description", COLUMN_NOTE, true},
+                                                 {"guid", COLUMN_UUID, true},
+                                                 {"workspace", COLUMN_STORE, true}};
 
 struct row {
   int64_t id, created_ms;
   const char *name;
   struct cl_study_head head;
   enum need has;
+  bool has_note;
   struct cl_value cells[COLUMNS]; /* of SETTINGS and ALL_TRIALS; texts are of the arena */
 };
 
@@ -87,9 +116,9 @@ static void studies_done(struct studies *s) {
 static int find_state(const char *typed, const char **ret, struct cl_err *e) {
   static const struct {
     const char *word, *state;
-  } words[] = {{"open", "open"},        {"running", "open"},      {"created", "open"},
-               {"queued", "open"},      {"finished", "finished"}, {"completed", "finished"},
-               {"complete", "finished"}};
+  } words[] = {{"open", "open"},          {"running", "open"},     {"created", "open"},
+               {"queued", "open"},        {"submitted", "open"},   {"finished", "finished"},
+               {"completed", "finished"}, {"complete", "finished"}};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (strcasecmp(typed, words[i].word) != 0) continue;
     *ret = words[i].state;
@@ -140,6 +169,30 @@ static int keep(struct studies *s, struct row *row, int column, const char *text
   return 0;
 }
 
+static int fill_origins(struct studies *s, struct row *row, const struct cl_study *study, struct cl_err *e) {
+  struct cl_origins o;
+  CL_TRY(cl_origins_read(s->store, study, &s->arena, &o, e));
+  const struct {
+    int column;
+    const char *text;
+  } texts[] = {{COLUMN_SEARCH_STYLE, o.style}, {COLUMN_SCRIPT, o.script},  {COLUMN_PATH, o.path},
+               {COLUMN_USERNAME, o.username},  {COLUMN_FROM_HOST, o.host}, {COLUMN_VERSION, o.version},
+               {COLUMN_COMMIT, o.commit},      {COLUMN_STORE, o.store}};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    CL_TRY(keep(s, row, texts[i].column, texts[i].text, e));
+  return 0;
+}
+
+static int fill_note(struct studies *s, struct row *row, struct cl_err *e) {
+  struct cl_last_notes notes = {0};
+  if (row->has_note) return 0;
+  CL_TRY(cl_last_notes_read(s->store, row->id, CL_NO_TRIALS, CL_NO_TRIALS, &notes, e));
+  int status = keep(s, row, COLUMN_NOTE, cl_last_notes_find(&notes, 0), e);
+  cl_last_notes_done(&notes);
+  row->has_note = status == 0;
+  return status;
+}
+
 static int fill_settings(struct studies *s, struct row *row, const struct cl_study *study, struct cl_err *e) {
   const struct cl_settings *settings = cl_study_settings(study);
   bool maximize = settings->objectives[0].goal == CL_MAXIMIZE;
@@ -151,7 +204,13 @@ static int fill_settings(struct studies *s, struct row *row, const struct cl_stu
   CL_TRY(keep(s, row, COLUMN_METRIC, settings->objectives[0].name, e));
   CL_TRY(keep(s, row, COLUMN_METHOD, settings->method, e));
   CL_TRY(keep(s, row, COLUMN_DIRECTORY, cl_study_directory(study), e));
-  return keep(s, row, COLUMN_UUID, cl_study_uuid(study), e);
+  CL_TRY(keep(s, row, COLUMN_UUID, cl_study_uuid(study), e));
+  row->cells[COLUMN_PARALLEL] = cl_value_int(settings->parallel);
+  row->cells[COLUMN_REPEAT] = cl_value_int(settings->repeats ? settings->trials : 1);
+  if (settings->schedule != NULL)
+    CL_TRY(
+        keep(s, row, COLUMN_SCHEDULE, json_string_value(json_object_get(settings->schedule, "method")), e));
+  return fill_origins(s, row, study, e);
 }
 
 static int fill_trials(struct row *row, const struct cl_study *study, struct cl_err *e) {
@@ -163,6 +222,10 @@ static int fill_trials(struct row *row, const struct cl_study *study, struct cl_
                 {COLUMN_COMPLETE, CL_COMPLETE},
                 {COLUMN_FAILED, CL_FAILED}};
   struct cl_best best;
+  int64_t ended = 0;
+  for (int state = CL_WAITING; state <= CL_INFEASIBLE; state++)
+    if (!cl_state_is_pending(state) && state != CL_LOST) ended += cl_study_count(study, state);
+  row->cells[COLUMN_FINISHED] = cl_value_int(ended);
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
     row->cells[counts[i].column] = cl_value_int(cl_study_count(study, (int)counts[i].state));
   CL_TRY(cl_best_find(study, &best, e));
@@ -192,7 +255,10 @@ static int need(void *source, const struct cl_column *c, struct cl_err *e) {
   enum need wanted = standard[c->index].need;
   for (size_t i = 0; i < s->listing.n; i++) {
     struct row *row = &s->rows[s->listing.rows[i]];
-    if (row->has < wanted) CL_TRY(fill_row(s, row, wanted, e));
+    if (wanted == NOTES)
+      CL_TRY(fill_note(s, row, e));
+    else if (row->has < wanted)
+      CL_TRY(fill_row(s, row, wanted, e));
   }
   return 0;
 }
@@ -207,6 +273,7 @@ static struct cl_value cell(void *source, size_t index, const struct cl_column *
   case COLUMN_STUDY: return cl_value_text(row->name);
   case COLUMN_STATE: return cl_value_text(row->head.open ? "open" : "finished");
   case COLUMN_TRIALS: return cl_value_int(row->head.counted);
+  case COLUMN_NUMBER: return cl_value_int(row->id);
   case COLUMN_OF: return cl_value_int(row->head.budget);
   case COLUMN_CREATED: return row->created_ms > 0 ? cl_value_int(row->created_ms) : (struct cl_value){0};
   default: return row->cells[c->index];
@@ -250,7 +317,8 @@ static int make_catalogue(struct studies *s, struct cl_err *e) {
                                .type = standard[i].type,
                                .name = standard[i].name,
                                .index = i,
-                               .rank = standard[i].rank};
+                               .rank = standard[i].rank,
+                               .yields = i >= COLUMN_NUMBER};
     CL_TRY(cl_catalogue_add(c, &column, e));
   }
   for (size_t i = 0; i < s->n_tags; i++)

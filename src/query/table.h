@@ -22,6 +22,7 @@ struct cl_column {
   int index;          /* standard: its number; value: index in the space; metric: its id; tag: its number */
   int rank;           /* 0 = essential; where room is short the highest goes first */
   bool renamed;       /* the header was typed */
+  bool yields; /* standard: where the study has a name like this one, the bare name means the study's */
 };
 
 struct cl_group { /* rows with the same value of the column by which they are grouped */

@@ -11,7 +11,8 @@ static const struct cl_column standard[] = {
                             .type = CL_COLUMN_##kind_of_cell, \
                             .name = word, \
                             .index = CL_TRIAL_COLUMN_##id, \
-                            .rank = how},
+                            .rank = how, \
+                            .yields = CL_TRIAL_COLUMN_##id >= CL_TRIAL_COLUMN_CREATED},
     CL_TRIAL_COLUMN_MAP(CL_X)
 #undef CL_X
 };
@@ -24,7 +25,14 @@ static const struct cl_column_alias aliases[] = {{"run", CL_TRIAL_COLUMN_TRIAL},
                                                  {"box", CL_TRIAL_COLUMN_HOST},
                                                  {"node", CL_TRIAL_COLUMN_WORKER},
                                                  {"repeats", CL_TRIAL_COLUMN_REPEAT},
-                                                 {"exit_code", CL_TRIAL_COLUMN_EXIT_STATUS}};
+                                                 {"exit_code", CL_TRIAL_COLUMN_EXIT_STATUS},
+                                                 {"run_num", CL_TRIAL_COLUMN_TRIAL, true},
+                                                 {"last_time", CL_TRIAL_COLUMN_CHANGED, true},
+                                                 {"description", CL_TRIAL_COLUMN_NOTE, true},
+                                                 {"guid", CL_TRIAL_COLUMN_UUID, true},
+                                                 {"search", CL_TRIAL_COLUMN_METHOD, true},
+                                                 {"xt_version", CL_TRIAL_COLUMN_VERSION, true},
+                                                 {"workspace", CL_TRIAL_COLUMN_STORE, true}};
 
 int cl_catalogue_add_study(struct cl_catalogue *c, const struct cl_study *study, const struct cl_tags *tags,
                            struct cl_err *e) {
@@ -140,6 +148,22 @@ static struct cl_value best_cell(const struct cl_study *study, const struct cl_t
   return cl_value_real(isfinite(t->value) ? t->value * sign : (double)NAN);
 }
 
+static struct cl_value origin_cell(int index, const struct cl_origins *o) {
+  if (o == NULL) return (struct cl_value){0};
+  switch (index) {
+  case CL_TRIAL_COLUMN_METHOD: return text_cell(o->method);
+  case CL_TRIAL_COLUMN_SEARCH_STYLE: return text_cell(o->style);
+  case CL_TRIAL_COLUMN_SCRIPT: return text_cell(o->script);
+  case CL_TRIAL_COLUMN_PATH: return text_cell(o->path);
+  case CL_TRIAL_COLUMN_USERNAME: return text_cell(o->username);
+  case CL_TRIAL_COLUMN_FROM_HOST: return text_cell(o->host);
+  case CL_TRIAL_COLUMN_VERSION: return text_cell(o->version);
+  case CL_TRIAL_COLUMN_COMMIT: return text_cell(o->commit);
+  case CL_TRIAL_COLUMN_STORE: return text_cell(o->store);
+  default: return (struct cl_value){0};
+  }
+}
+
 static struct cl_value standard_cell(int index, const struct cl_study *study,
                                      const struct cl_trial_row *row) {
   const struct cl_trial *t = row->trial;
@@ -168,7 +192,14 @@ static struct cl_value standard_cell(int index, const struct cl_study *study,
   case CL_TRIAL_COLUMN_HOST: return text_cell(w == NULL ? NULL : w->host);
   case CL_TRIAL_COLUMN_SEED: return cl_value_int((int64_t)cl_trial_seed(study, t));
   case CL_TRIAL_COLUMN_BEST: return best_cell(study, t);
-  default: return (struct cl_value){0};
+  case CL_TRIAL_COLUMN_CREATED: return time_cell(study, t->created_ms);
+  case CL_TRIAL_COLUMN_QUEUED:
+    return number_cell((double)(t->started_ms - t->created_ms) / 1000, t->started_ms >= t->created_ms);
+  case CL_TRIAL_COLUMN_CHANGED: return time_cell(study, t->changed_ms);
+  case CL_TRIAL_COLUMN_NOTE: return text_cell(row->note);
+  case CL_TRIAL_COLUMN_METRIC_NAMES: return text_cell(row->metric_names);
+  case CL_TRIAL_COLUMN_UUID: return text_cell(row->uuid);
+  default: return origin_cell(index, row->origins);
   }
 }
 

@@ -1,11 +1,12 @@
 /* The standard columns of trials, and the cells of a trial in any column. XT's names are understood (run =
- * trial, job = study, status = state, box = host, exit_code).
+ * trial, job = study, status = state, box = host, exit_code, description = note …).
  */
 #ifndef CL_TRIAL_CELLS_H
 #define CL_TRIAL_CELLS_H
 
 #include "model/study.h"
 #include "query/column.h"
+#include "query/origins.h"
 #include "query/tags.h"
 
 /* X(NUMBER, name, type, rank) */
@@ -27,7 +28,25 @@
   X(EXIT_STATUS, "exit_status", PLAIN, 1) \
   X(WORKER, "worker", PLAIN, 1) \
   X(HOST, "host", PLAIN, 1) \
-  X(SEED, "seed", PLAIN, 1)
+  X(SEED, "seed", PLAIN, 1) \
+  CL_TRIAL_COLUMN_LATER(X)
+/* These yield to what the study calls so. From METHOD on they are the same in all trials of a study. */
+#define CL_TRIAL_COLUMN_LATER(X) \
+  X(CREATED, "created", TIME, 1) \
+  X(QUEUED, "queued", DURATION, 1) \
+  X(CHANGED, "changed", TIME, 1) \
+  X(NOTE, "note", PLAIN, 2) \
+  X(METRIC_NAMES, "metric_names", PLAIN, 2) \
+  X(UUID, "uuid", PLAIN, 2) \
+  X(METHOD, "method", PLAIN, 1) \
+  X(SEARCH_STYLE, "search_style", PLAIN, 1) \
+  X(SCRIPT, "script", PLAIN, 1) \
+  X(PATH, "path", PLAIN, 2) \
+  X(USERNAME, "username", PLAIN, 1) \
+  X(FROM_HOST, "from_host", PLAIN, 1) \
+  X(VERSION, "version", PLAIN, 1) \
+  X(COMMIT, "commit", PLAIN, 2) \
+  X(STORE, "store", PLAIN, 1)
 enum cl_trial_column {
   CL_TRIAL_COLUMN_NONE = 0,
 #define CL_X(id, name, type, rank) CL_TRIAL_COLUMN_##id,
@@ -40,10 +59,12 @@ enum cl_trial_column {
 /* A trial with what its cells are made of. */
 struct cl_trial_row {
   const struct cl_trial *trial;
-  int64_t parent;            /* 0 = none */
-  double step;               /* of the record, else the last; NaN = none */
-  int n_metrics;             /* of the record, else of the last report that has it (records.h) */
-  struct cl_metric *metrics; /* names are null */
+  int64_t parent;                         /* 0 = none */
+  double step;                            /* of the record, else the last; NaN = none */
+  int n_metrics;                          /* of the record, else of the last report that has it (records.h) */
+  struct cl_metric *metrics;              /* names are null */
+  const char *note, *metric_names, *uuid; /* null: none, or not asked for */
+  const struct cl_origins *origins;       /* null: not asked for */
 };
 
 /* Ranks, where room is short. */

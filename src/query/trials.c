@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "query/best.h"
+#include "query/notes.h"
 #include "query/records.h"
 #include "query/trial_cells.h"
 
@@ -19,8 +20,9 @@ struct trials {
   struct cl_value *values; /* of the trial `values_of` */
   int64_t values_of;
   struct cl_tags tags;
-  struct cl_arena arena; /* metrics of the rows */
-  bool has_records, has_parents;
+  struct cl_arena arena; /* metrics and texts of the rows */
+  struct cl_origins origins;
+  bool has_records, has_parents, has_notes, has_metric_names, has_uuids, has_origins;
 };
 
 static void trials_done(struct trials *l) {
@@ -60,12 +62,86 @@ static int find_parents(struct trials *l, struct cl_err *e) {
   return 0;
 }
 
+static struct cl_trial_row *row_at(struct trials *l, size_t i) {
+  return &l->rows[l->listing.rows[i]];
+}
+
+static int find_notes(struct trials *l, struct cl_err *e) {
+  struct cl_span span = {INT64_MAX, 0};
+  for (size_t i = 0; i < l->listing.n; i++) {
+    int64_t number = row_at(l, i)->trial->number;
+    if (number < span.lo) span.lo = number;
+    if (number > span.hi) span.hi = number;
+  }
+  if (l->has_notes || l->listing.n == 0) return 0;
+  struct cl_last_notes notes = {0};
+  CL_TRY(
+      cl_last_notes_read(cl_reader_store(l->reader), cl_reader_id(l->reader), span.lo, span.hi, &notes, e));
+  int status = 0;
+  for (size_t i = 0; i < l->listing.n && status == 0; i++) {
+    const char *note = cl_last_notes_find(&notes, row_at(l, i)->trial->number);
+    row_at(l, i)->note = cl_arena_text(&l->arena, note);
+    if (note != NULL && row_at(l, i)->note == NULL) status = CL_FAIL_NOMEM(e);
+  }
+  cl_last_notes_done(&notes);
+  l->has_notes = status == 0;
+  return status;
+}
+
+static int find_uuids(struct trials *l, struct cl_err *e) {
+  for (size_t i = 0; i < l->listing.n && !l->has_uuids; i++) {
+    struct cl_trial_row *row = row_at(l, i);
+    row->uuid = cl_arena_format(&l->arena, "%s/%lld", cl_study_uuid(l->study), (long long)row->trial->number);
+    if (row->uuid == NULL) return CL_FAIL_NOMEM(e);
+  }
+  l->has_uuids = true;
+  return 0;
+}
+
+static bool has_metric(const struct cl_trial_row *row, int id) {
+  for (int i = 0; i < row->n_metrics; i++)
+    if (row->metrics[i].id == id) return true;
+  return false;
+}
+
+/* Objectives first, then in the order in which the study heard of them. */
+static int find_metric_names(struct trials *l, struct cl_err *e) {
+  struct cl_text names = {0};
+  CL_TRY(read_records(l, e));
+  for (size_t i = 0; i < l->listing.n && !l->has_metric_names && !names.failed; i++) {
+    struct cl_trial_row *row = row_at(l, i);
+    cl_text_clear(&names);
+    for (int id = 1; id <= cl_study_metrics(l->study); id++)
+      if (has_metric(row, id))
+        cl_text_format(&names, "%s%s", names.length > 0 ? "," : "", cl_study_metric_name(l->study, id));
+    if (names.length == 0) continue;
+    row->metric_names = cl_arena_text(&l->arena, cl_text_get(&names));
+    if (row->metric_names == NULL) names.failed = true;
+  }
+  l->has_metric_names = !names.failed;
+  cl_text_done(&names);
+  return l->has_metric_names ? 0 : CL_FAIL_NOMEM(e);
+}
+
+static int find_origins(struct trials *l, struct cl_err *e) {
+  if (l->has_origins) return 0;
+  CL_TRY(cl_origins_read(cl_reader_store(l->reader), l->study, &l->arena, &l->origins, e));
+  for (size_t i = 0; i < l->n; i++) l->rows[i].origins = &l->origins;
+  l->has_origins = true;
+  return 0;
+}
+
 static int need(void *source, const struct cl_column *c, struct cl_err *e) {
   struct trials *l = source;
-  bool is_standard = c->kind == CL_COLUMN_STANDARD;
-  if (is_standard && c->index == CL_TRIAL_COLUMN_PARENT) return find_parents(l, e);
-  bool by_record = c->kind == CL_COLUMN_METRIC || (is_standard && c->index == CL_TRIAL_COLUMN_STEP);
-  return by_record ? read_records(l, e) : 0;
+  if (c->kind != CL_COLUMN_STANDARD) return c->kind == CL_COLUMN_METRIC ? read_records(l, e) : 0;
+  switch (c->index) {
+  case CL_TRIAL_COLUMN_PARENT: return find_parents(l, e);
+  case CL_TRIAL_COLUMN_STEP: return read_records(l, e);
+  case CL_TRIAL_COLUMN_NOTE: return find_notes(l, e);
+  case CL_TRIAL_COLUMN_UUID: return find_uuids(l, e);
+  case CL_TRIAL_COLUMN_METRIC_NAMES: return find_metric_names(l, e);
+  default: return c->index >= CL_TRIAL_COLUMN_METHOD && c->index < CL_TRIAL_COLUMNS ? find_origins(l, e) : 0;
+  }
 }
 
 static struct cl_value cell(void *source, size_t row, const struct cl_column *c) {

@@ -1,6 +1,7 @@
 #include "run/provenance.h"
 
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,6 +92,14 @@ static void write_cpu(json_t *node) {
   cl_free(text);
 }
 
+/* The login name, or none where the id has no entry (in a container). */
+static void write_user(json_t *node) {
+  struct passwd entry, *found = NULL;
+  char room[4096];
+  if (getpwuid_r(geteuid(), &entry, room, sizeof room, &found) == 0 && found != NULL)
+    (void)json_object_set_new(node, "user", json_string(found->pw_name));
+}
+
 /* A word of a command; it may be the address of a store. */
 static void add_word(json_t *words, const char *word) {
   char *shown = cl_store_show(word);
@@ -121,6 +130,7 @@ int cl_provenance_write(const char *cwd, int n_program, const char *const *progr
   (void)json_object_set_new(node, "created_ms", json_integer(cl_clock_wall_ms()));
   (void)json_object_set_new(node, "clade", json_string(CLADE_VERSION));
   if (uname(&system) == 0) (void)json_object_set_new(node, "host", json_string(system.nodename));
+  write_user(node);
   write_cpu(node);
   (void)json_object_set_new(node, "cwd", json_string(cwd));
   write_command(node);

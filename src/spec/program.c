@@ -188,7 +188,7 @@ json_t *cl_program_json(const struct cl_program *p) {
 
 /* --- one trial's command --- */
 
-size_t cl_program_script(size_t n, const char *const *words) {
+size_t cl_spec_script(size_t n, const char *const *words) {
   static const char *const interpreters[] = {"python", "pypy",     "bash",      "sh",   "perl",
                                              "ruby",   "Rscript",  "julia",     "node", "lua",
                                              "php",    "torchrun", "accelerate"};
@@ -280,7 +280,7 @@ static int add_values(struct command *c, struct cl_text *word, struct cl_err *e)
 static int fill_command(struct command *c, struct cl_text *word, struct cl_err *e) {
   const struct cl_settings *s = c->s;
   bool after = s->values_to != NULL && strcmp(s->values_to, "after-script") == 0;
-  size_t script = after ? cl_program_script((size_t)s->n_program, s->program) : 0;
+  size_t script = after ? cl_spec_script((size_t)s->n_program, s->program) : 0;
   for (size_t i = 0; i < (size_t)s->n_program; i++) {
     bool gone = false, alone = false;
     cl_text_clear(word);

@@ -165,8 +165,7 @@ static const char *name_after(struct cl_arena *arena, const char *path) {
 static int settle_name(struct cl_draft *d, struct cl_err *e) {
   if (d->study == NULL) {
     const char *path = d->s->source->name;
-    if (d->s->kind == CL_SPEC_INLINE)
-      path = d->s->words[cl_program_script((size_t)d->s->n_words, d->s->words)];
+    if (d->s->kind == CL_SPEC_INLINE) path = d->s->words[cl_spec_script((size_t)d->s->n_words, d->s->words)];
     d->study = name_after(d->r.arena, path);
     return d->study == NULL ? CL_FAIL_NOMEM(e) : 0;
   }

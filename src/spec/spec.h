@@ -157,6 +157,9 @@ int cl_spec_command(const struct cl_settings *s, const struct cl_value *values, 
                     int *ret_n, char ***ret, struct cl_err *e);
 void cl_spec_command_free(char **words); /* null is allowed */
 
+/* Index of the script in a command (python -u train.py: 2), 0 if the program itself is it. n >= 1. */
+size_t cl_spec_script(size_t n, const char *const *words);
+
 /* The spec's text with these values (of `space`, by name; absent ones are left alone) as its tuned_value
  * scalars: only those bytes change that hold another value, so `0.90` stays for 0.9, and comments stay; a
  * missing tuned_value is put in. Appends to *ret; *ret_changed (may be null): how many values did change.

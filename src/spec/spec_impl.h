@@ -64,9 +64,6 @@ int cl_program_check(const struct cl_program *p, struct cl_definitions *all, boo
                      struct cl_err *e);
 json_t *cl_program_json(const struct cl_program *p); /* new reference, null without memory */
 
-/* Index of the script in a command (python -u train.py: 2), 0 if the program itself is it. */
-size_t cl_program_script(size_t n, const char *const *words);
-
 /* --- draft.c: what a spec says, before overrides and defaults --- */
 
 struct cl_draft {

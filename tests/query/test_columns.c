@@ -22,10 +22,10 @@ static void add(enum cl_column_kind kind, enum cl_column_type type, const char *
 }
 
 static int setup(void **state) {
-  static const struct cl_column_alias aliases[] = {{"run", 1}};
+  static const struct cl_column_alias aliases[] = {{"run", 1}, {"waited", 11, true}};
   (void)state;
   catalogue.aliases = aliases;
-  catalogue.n_aliases = 1;
+  catalogue.n_aliases = 2;
   add(CL_COLUMN_STANDARD, CL_COLUMN_PLAIN, "trial");
   add(CL_COLUMN_STANDARD, CL_COLUMN_STATE, "state");
   add(CL_COLUMN_STANDARD, CL_COLUMN_TIME, "started");
@@ -36,6 +36,8 @@ static int setup(void **state) {
   add(CL_COLUMN_VALUE, CL_COLUMN_PLAIN, "na'me");
   add(CL_COLUMN_VALUE, CL_COLUMN_PLAIN, "a*b");
   add(CL_COLUMN_TAG, CL_COLUMN_PLAIN, "two\nlines \x1b[31m\xC3\xA9");
+  add(CL_COLUMN_STANDARD, CL_COLUMN_DURATION, "queued");
+  catalogue.items[catalogue.n - 1].yields = true;
   return 0;
 }
 
@@ -105,6 +107,47 @@ static void wildcards_name_what_there_is_once(void **state) {
   assert_string_equal(columns("nothing.*"), "");
   assert_string_equal(columns("hparams.?r,hparams.l*"), "lr|lr|");
   assert_string_equal(columns("metrics.*=All"), "EINVAL");
+}
+
+static void a_name_of_the_study_comes_before_columns_that_yield(void **state) {
+  (void)state;
+  assert_string_equal(columns("queued"), "queued|queued|");
+  assert_string_equal(columns("waited"), "queued|waited|"); /* an alias that yields */
+  struct cl_column own = {.kind = CL_COLUMN_VALUE, .name = "queued", .index = 90};
+  struct cl_column ret = {0};
+  assert_int_equal(cl_catalogue_add(&catalogue, &own, NULL), 0);
+  assert_true(cl_catalogue_find(&catalogue, "queued", &ret, NULL));
+  assert_int_equal(ret.kind, CL_COLUMN_VALUE);
+  own.name = "waited";
+  assert_int_equal(cl_catalogue_add(&catalogue, &own, NULL), 0);
+  assert_true(cl_catalogue_find(&catalogue, "waited", &ret, NULL));
+  assert_int_equal(ret.kind, CL_COLUMN_VALUE);
+  assert_true(cl_catalogue_find(&catalogue, "trial", &ret, NULL)); /* as it always was */
+  assert_int_equal(ret.kind, CL_COLUMN_STANDARD);
+  catalogue.n -= 2;
+}
+
+static void a_prefix_alone_means_all_of_its_kind(void **state) {
+  (void)state;
+  assert_string_equal(columns("metrics"), columns("metrics.*"));
+  assert_string_equal(columns("trial,hparams:.1f"), columns("trial,hparams.*:.1f"));
+  assert_string_equal(columns("tags=All"), "EINVAL");
+  assert_string_equal(columns("metric"), "EINVAL");
+}
+
+static void columns_of_rented_machines_have_a_sentence(void **state) {
+  (void)state;
+  static const char *const names[] = {"target",  "sku",          "vc",         "pool",
+                                      "cluster", "service_type", "experiment", "from_ip"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    struct cl_table t = {0};
+    struct cl_err e = {0};
+    assert_int_equal(cl_columns_add(&t, &catalogue, names[i], false, &e), CLADE_EINVAL);
+    assert_non_null(strstr(e.text, "column"));
+    assert_non_null(strstr(e.text, names[i]));
+    assert_null(strstr(e.text, "did you mean"));
+    cl_table_done(&t);
+  }
 }
 
 static void what_is_no_column_is_refused(void **state) {
@@ -330,6 +373,9 @@ int main(void) {
       cmocka_unit_test(commas_of_formats_part_no_columns),
       cmocka_unit_test(names_may_hold_anything),
       cmocka_unit_test(wildcards_name_what_there_is_once),
+      cmocka_unit_test(a_name_of_the_study_comes_before_columns_that_yield),
+      cmocka_unit_test(a_prefix_alone_means_all_of_its_kind),
+      cmocka_unit_test(columns_of_rented_machines_have_a_sentence),
       cmocka_unit_test(what_is_no_column_is_refused),
       cmocka_unit_test(texts_that_are_too_long_are_refused_with_their_limits),
       cmocka_unit_test(reals_are_written_as_python_does),

@@ -105,7 +105,7 @@ static void studies_run_out_of_memory_gracefully(void **state) {
   (void)state;
   FAULT_LOOP(n) {
     struct cl_table t = {0};
-    static const char *const columns[] = {"study,best,tags.*"}, *const filters[] = {"complete > 0"};
+    static const char *const columns[] = {"study,best,note,path,tags.*"}, *const filters[] = {"complete > 0"};
     struct cl_list_options o = {
         .n_columns = 1, .columns = columns, .n_filters = 1, .filters = filters, .sort = "best"};
     expect(cl_studies_read(store, "m*,pbt", &o, &t, NULL));
