@@ -27,10 +27,14 @@ struct kit_place {
   char directory[40], store[400];
 };
 
-static inline void kit_make(struct kit_place *p) {
-  (void)snprintf(p->directory, sizeof p->directory, "/tmp/clade-study-XXXXXX");
+static inline void kit_make_in(struct kit_place *p, const char *directory) {
+  (void)snprintf(p->directory, sizeof p->directory, "%s/clade-study-XXXXXX", directory);
   assert_non_null(mkdtemp(p->directory));
   (void)snprintf(p->store, sizeof p->store, "%s/s.db", p->directory);
+}
+
+static inline void kit_make(struct kit_place *p) {
+  kit_make_in(p, "/tmp");
 }
 
 static inline void kit_remove(struct kit_place *p) {

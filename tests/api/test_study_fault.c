@@ -33,7 +33,8 @@ static int tell_one(const char *store) {
 static void asking_and_telling_without_memory_says_so(void **state) {
   (void)state;
   struct kit_place place;
-  kit_make(&place);
+  /* some hundred stores are synced, for nothing */
+  kit_make_in(&place, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   cl_fault_arm(0, false);
   clade_study_close(kit_create(&(struct clade_study_options){.store = place.store}));
   FAULT_LOOP(n) expect(tell_one(place.store));

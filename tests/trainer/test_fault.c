@@ -1,37 +1,12 @@
 /* Every allocation of the library fails once; the worker is a thread with canned answers, and allocates
  * nothing. */
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "fault/alloc.h"
+#include "peer.h"
 #include "trainer/regions.h"
 #include "trainer/report.h"
 #include "trainer/trainer.h"
 
 static char directory[64], path[96], state_path[128];
-static int listener;
-
-static void answer(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void answer(int fd, const char *format, ...) {
-  char line[1024];
-  va_list args;
-  va_start(args, format);
-  int n = vsnprintf(line, sizeof line, format, args);
-  va_end(args);
-  (void)!send(fd, line, (size_t)n, MSG_NOSIGNAL);
-}
 
 struct peer {
   long long reports, asked; /* ordinal recorded last; how many things the open report was asked for */
@@ -41,24 +16,26 @@ struct peer {
 static void answer_report(struct peer *p, int fd) {
   p->asked++;
   if (p->reports == 1 && p->asked == 1) {
-    answer(fd, "{\"type\":\"save\",\"path\":\"%s\"}\n", state_path);
+    peer_answer(fd, "{\"type\":\"save\",\"path\":\"%s\"}\n", state_path);
   } else if (p->reports == 2 && p->asked == 1) {
-    answer(fd, "{\"type\":\"load\",\"change\":8,\"path\":\"%s\",\"values\":{\"lr\":0.5,\"opt\":\"adam\"}}\n",
-           state_path);
+    peer_answer(fd,
+                "{\"type\":\"load\",\"change\":8,\"path\":\"%s\",\"values\":{\"lr\":0.5,\"opt\":\"adam\"}}\n",
+                state_path);
   } else if (p->reports == 3) {
-    answer(fd, "{\"type\":\"stop\"}\n");
+    peer_answer(fd, "{\"type\":\"stop\"}\n");
   } else {
-    answer(
+    peer_answer(
         fd,
         "{\"type\":\"go\",\"change\":9,\"values\":{\"opt\":\"rmsprop\"},\"save_at\":3.0,\"path\":\"%s\"}\n",
         state_path);
   }
 }
 
-static void take_line(struct peer *p, int fd, const char *line) {
+static void take_line(void *ctx, int fd, const char *line) {
+  struct peer *p = ctx;
   const char *ordinal = strstr(line, "\"ordinal\":");
   if (strstr(line, "\"hello\"") != NULL) {
-    answer(
+    peer_answer(
         fd,
         "{\"type\":\"start\",\"change\":7,\"values\":{\"lr\":0.25,\"opt\":\"sgd\",\"n\":3},\"seed\":5,\"reports\":%lld,"
         "\"load\":%s%s%s}\n",
@@ -70,48 +47,12 @@ static void take_line(struct peer *p, int fd, const char *line) {
     answer_report(p, fd);
   } else if (strstr(line, "\"loaded\"") != NULL && !p->loaded) {
     p->loaded = true;
-    answer(fd, "{\"type\":\"go\"}\n");
+    peer_answer(fd, "{\"type\":\"go\"}\n");
   } else if (p->reports > 0) {
     answer_report(p, fd);
   } else {
-    answer(fd, "{\"type\":\"go\"}\n");
+    peer_answer(fd, "{\"type\":\"go\"}\n");
   }
-}
-
-/* Serve connections, one after the other, until the listener is shut down. */
-static void *serve(void *ctx) {
-  static char line[70000];
-  for (;;) {
-    int fd = accept(listener, NULL, NULL);
-    if (fd < 0) return NULL;
-    size_t used = 0;
-    for (ssize_t n; (n = recv(fd, line + used, sizeof line - 1 - used, 0)) > 0;) {
-      used += (size_t)n;
-      line[used] = '\0';
-      if (line[used - 1] != '\n') continue;
-      take_line((struct peer *)ctx, fd, line);
-      used = 0;
-    }
-    close(fd);
-  }
-}
-
-static pthread_t start_peer(struct peer *p) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  pthread_t thread;
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  unlink(path);
-  listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_true(listener >= 0 && bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
-  assert_int_equal(listen(listener, 8), 0);
-  assert_int_equal(pthread_create(&thread, NULL, serve, p), 0);
-  return thread;
-}
-
-static void stop_peer(pthread_t thread) {
-  shutdown(listener, SHUT_RDWR);
-  assert_int_equal(pthread_join(thread, NULL), 0);
-  close(listener);
 }
 
 static int touch(void *ctx, const char *where) {
@@ -141,7 +82,8 @@ static void no_failed_allocation_is_lost(void **state) {
   const char *argv[] = {"program", "--other=1.5", NULL};
   FAULT_LOOP(n) {
     struct peer peer = {0};
-    pthread_t thread = start_peer(&peer);
+    struct peer_server server = {.take_line = take_line, .ctx = &peer};
+    peer_start(&server, path);
     clade_trainer *t = NULL;
     int status = clade_trainer_open(2, (char **)argv, &options, &t);
     bool opened = status == 0;
@@ -162,7 +104,7 @@ static void no_failed_allocation_is_lost(void **state) {
       assert_string_equal(opt, "rmsprop");
     }
     clade_trainer_close(t);
-    stop_peer(thread);
+    peer_stop(&server);
   }
 }
 
@@ -171,13 +113,14 @@ static void one_report_survives_every_failed_allocation(void **state) {
   static const struct clade_report_metric metrics[] = {{"loss", 0.5}, {"accuracy", 0.25}};
   FAULT_LOOP(n) {
     struct peer peer = {.reports = 2, .loaded = true};
-    pthread_t thread = start_peer(&peer);
+    struct peer_server server = {.take_line = take_line, .ctx = &peer};
+    peer_start(&server, path);
     struct cl_err e = {0};
     int exit_status = 0;
     int status = clade_trainer_report_once(metrics, 2, NULL, NULL, NULL, &exit_status, &e);
     assert_int_equal(status, cl_fault_happened() ? CLADE_ENOMEM : CLADE_STOP);
     assert_int_equal(exit_status, cl_fault_happened() ? 0 : 76);
-    stop_peer(thread);
+    peer_stop(&server);
   }
 }
 
@@ -251,13 +194,14 @@ static void regions_and_tags_without_memory_say_so(void **state) {
   assert_int_equal(setenv("CLADE_DIR", directory, 1), 0);
   FAULT_LOOP(n) {
     struct peer peer = {.loaded = true};
-    pthread_t thread = start_peer(&peer);
+    struct peer_server server = {.take_line = take_line, .ctx = &peer};
+    peer_start(&server, path);
     clade_trainer *t = NULL;
     int status = clade_trainer_open(0, NULL, NULL, &t);
     if (status == 0) status = prepare(t, &weights); /* clade_trainer_state, clade_trainer_tag */
     assert_int_equal(status, cl_fault_happened() ? CLADE_ENOMEM : 0);
     clade_trainer_close(t);
-    stop_peer(thread);
+    peer_stop(&server);
   }
   unlink(tags);
 }
@@ -265,7 +209,8 @@ static void regions_and_tags_without_memory_say_so(void **state) {
 static void a_tag_that_cannot_be_written_says_where(void **state) {
   (void)state;
   struct peer peer = {.loaded = true};
-  pthread_t thread = start_peer(&peer);
+  struct peer_server server = {.take_line = take_line, .ctx = &peer};
+  peer_start(&server, path);
   clade_trainer *t = NULL;
   assert_int_equal(setenv("CLADE_DIR", "/nowhere", 1), 0);
   assert_int_equal(clade_trainer_open(0, NULL, NULL, &t), 0);
@@ -273,7 +218,7 @@ static void a_tag_that_cannot_be_written_says_where(void **state) {
   assert_non_null(strstr(clade_trainer_errmsg(t), "/nowhere/tags"));
   clade_trainer_close(t);
   unsetenv("CLADE_DIR");
-  stop_peer(thread);
+  peer_stop(&server);
 }
 
 int main(void) {
