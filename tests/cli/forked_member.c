@@ -1,6 +1,6 @@
 /* A member of a population whose state is two numbers: theta grows by the hyperparameter x at every step. It
  * hands itself over by fork, or, with the word `save`, by files. What it trains on from is written down in
- * origins.txt of the trial's directory: "<trial> <step> <theta>" of whoever scored that.
+ * loads.txt of the trial's directory: "<trial> <step> <theta>" of whoever scored that.
  *
  *   forked_member STEPS [save | fork [MILLISECONDS]]
  */
@@ -55,7 +55,7 @@ static void begin(const clade_trainer *t, const struct member *m) {
   write_line(t, "pid", "we", line);
   if (m->step == 0) return;
   (void)snprintf(line, sizeof line, "%lld %d %.17g\n", m->trial, m->step, m->theta);
-  write_line(t, "origins.txt", "ae", line);
+  write_line(t, "loads.txt", "ae", line);
 }
 
 static int train(clade_trainer *t, struct member *m, int steps, long pause_ms) {

@@ -23,7 +23,7 @@ def begin(run):
     with open(os.path.join(run.directory, 'pid'), 'w', encoding='utf-8') as file:
         file.write('%d\n' % os.getpid())
     if state['step'] > 0:
-        with open(os.path.join(run.directory, 'origins.txt'), 'a', encoding='utf-8') as file:
+        with open(os.path.join(run.directory, 'loads.txt'), 'a', encoding='utf-8') as file:
             file.write('%(trial)d %(step)d %(theta)r\n' % state)
 
 

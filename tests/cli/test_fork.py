@@ -1,18 +1,17 @@
 """Populations that are cloned by fork, from the command line, with real processes: they decide what the same trainers with files
 decide, in the same order of events, and leave no process behind. CLADE_EXE is the program, MEMBER the trainer in C, CLADE_CLIENT the
 directory of clade.py."""
-import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from terminal import variables
+from loads import check_loads
+from program import clade, events, of_kind, start
 
-CLADE, MEMBER = os.environ['CLADE_EXE'], os.environ['MEMBER']
+MEMBER = os.environ['MEMBER']
 PYTHON = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'forked_member.py')]
 SPEC = """
 study: theta
@@ -29,32 +28,10 @@ seed: {seed}
 """
 
 
-def clade(directory, *words):
-    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
-                          env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
-
-
-def start(directory, *words):
-    return subprocess.Popen([CLADE, *words], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                            stdin=subprocess.DEVNULL, env=variables(PYTHONPATH=os.environ['CLADE_CLIENT']))
-
-
 def write_spec(directory, way, member=None, n=6, parallel=6, steps=12, seed=7, pause=0):
     member = '", "'.join(member or [MEMBER])
     with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
         file.write(SPEC.format(member=member, way=way, n=n, parallel=parallel, steps=steps, seed=seed, pause=pause))
-
-
-def events(directory):
-    """Every event as one flat dictionary: its fields, and `event`, `trial`, `args`."""
-    result = clade(directory, 'log', 'theta', '--all', '--json')
-    assert result.returncode == 0, result.stderr
-    lines = [json.loads(line) for line in result.stdout.splitlines()]
-    return [{**line, **line.get('data', {}), 'args': json.loads(line.get('args', '{}'))} for line in lines]
-
-
-def of_kind(log, name):
-    return [e for e in log if e['event'] == name]
 
 
 def decisions(log):
@@ -89,20 +66,6 @@ def none_is_left(directory):
     return False
 
 
-def check_origins(directory, log, n):
-    """Whoever begins from a state is in that state: of the snapshot that was decided on, with the score that was ranked."""
-    saved = {e['position']: e for e in of_kind(log, 'saved')}
-    scores = {(e['trial'], e['attempt'], e['step']): e['metrics'][0][2] for e in of_kind(log, 'reported')}
-    for trial in range(1, n + 1):
-        path = place(directory, trial, 'origins.txt')
-        lines = open(path, encoding='utf-8').read().splitlines() if os.path.exists(path) else []
-        origins = [(int(a), float(b), float(c)) for a, b, c in map(str.split, lines)]
-        wanted = [saved[e['snapshot']] for e in of_kind(log, 'loaded') if e['trial'] == trial and not e.get('error')]
-        for s in wanted:
-            assert (s['trial'], s['step'], scores[(s['trial'], s['attempt'], s['step'])]) in origins, (trial, s, origins)
-        assert not origins or len(wanted) >= 1
-
-
 def outputs(directory, n):
     """All lines that the trial's attempts have printed, in order."""
     lines = []
@@ -118,9 +81,8 @@ def play(directory, way, n, parallel, **more):
     own = os.path.join(directory, way)
     os.makedirs(own)
     write_spec(own, way, n=n, parallel=parallel, **more)
-    result = clade(own, 'run', 'theta.yaml')
-    assert result.returncode == 0 and f'{n} complete' in result.stdout, (result.stdout, result.stderr)
-    return own, events(own)
+    assert f'{n} complete' in clade(own, 'run', 'theta.yaml').stdout
+    return own, events(own, 'theta')
 
 
 def compare_with_files(directory, n, parallel, **more):
@@ -130,7 +92,7 @@ def compare_with_files(directory, n, parallel, **more):
     assert {e['way'] for e in of_kind(log, 'saved')} == {3}
     assert not [e for e in log if e['event'] in ('voided', 'lost')]
     assert all(e.get('status', 0) in (0, 75, 76) and e.get('known') for e in of_kind(log, 'ended')), of_kind(log, 'ended')
-    check_origins(forked, log, n)
+    check_loads(forked, log, n)
     assert sorted(outputs(forked, n)) == sorted(outputs(filed, n)), 'a line was printed twice, or got lost'
     assert none_is_left(forked)
     for e in of_kind(log, 'exploited') if parallel >= n else []:  # the clone is the next attempt, after the end of the one before

@@ -2,8 +2,9 @@
 decisions of an undisturbed one, nobody ever loads a state other than the one that was ranked, by the hash of its contents, and
 the disk keeps to its budget and one state.
 
-clones.py CLADE CLIENT [KILLS]: studies with seeds of their own, one after the other, until so many kills have been spread over
-them. CLADE_THOROUGH=1 makes it 200."""
+clones.py CLADE CLIENT [KILLS [FORKED]]: studies with seeds of their own, one after the other, until so many kills have been spread
+over them. CLADE_THOROUGH=1 makes it 200. With FORKED, a program that lets itself be forked, states are processes: known by what
+they have computed, instead of hash and disk."""
 import os
 import random
 import shutil
@@ -15,15 +16,18 @@ import time
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TESTS, 'cli'))
 os.environ.update(CLADE_EXE=os.path.abspath(sys.argv[1]), CLADE_CLIENT=os.path.abspath(sys.argv[2]))
+import loads as by_score
 import program
 from program import attempt, events, of_kind
 
 KILLS = 200 if os.environ.get('CLADE_THOROUGH') == '1' else int(sys.argv[3]) if len(sys.argv) > 3 else 200
 MEMBER = os.path.join(TESTS, 'cli', 'member.py')
+FORKED = os.path.abspath(sys.argv[4]) if len(sys.argv) > 4 else None
 MEMBERS, STEPS, BUDGET, PADDING = 5, 16, 40, 8192
+PROGRAM = [FORKED, str(STEPS), 'fork', '20'] if FORKED else [sys.executable, MEMBER, str(STEPS), '0', str(PADDING), '0.02']
 SPEC = f"""
 study: theta
-program: ["{sys.executable}", "{MEMBER}", "{STEPS}", "0", "{PADDING}", "0.02"]
+program: {PROGRAM}
 metric: {{name: theta, goal: maximize}}
 hyperparameters:
   - name: &x
@@ -32,7 +36,7 @@ search: {{method: random}}
 schedule: {{method: pbt, population: {MEMBERS}, interval: 2}}
 parallel: 3
 ordered: true
-limits: {{retries: 100, max_failures: 0, reconnect: 60, disk: {BUDGET * (PADDING + 200) // 1024}K}}
+limits: {{retries: 100, max_failures: 0, reconnect: 60{'' if FORKED else f', disk: {BUDGET * (PADDING + 200) // 1024}K'}}}
 """
 
 
@@ -112,6 +116,13 @@ def decisions(log):
 
 
 def check_loads(directory, log):
+    if FORKED:
+        by_score.check_loads(directory, log, MEMBERS)
+        return sum(not e.get('error') for e in of_kind(log, 'loaded'))
+    return check_hashes(directory, log)
+
+
+def check_hashes(directory, log):
     """Every load that was acknowledged is of the snapshot that was decided on, and its contents are those that were saved; and
     no load at all is of anything that was not saved and ranked at that step."""
     saved = {e['position']: e for e in of_kind(log, 'saved')}
@@ -135,6 +146,8 @@ def check_loads(directory, log):
 
 
 def check_disk(log, peak):
+    if FORKED:
+        return 0
     sizes = {e['position']: e['bytes'] for e in of_kind(log, 'saved')}
     used, most, bound = 0, 0, BUDGET * (PADDING + 200) // 1024 * 1024
     for e in log:
@@ -142,6 +155,23 @@ def check_disk(log, peak):
         most = max(most, used)
     assert max(most, peak) <= bound + max(sizes.values()), (most, peak, bound)
     return most
+
+
+def none_is_left(directory):
+    """No trainer and no twin of this study, by their environment, which a fork copies."""
+    mine = f'CLADE_DIR={directory}/'.encode()
+    for _ in range(100):
+        found = []
+        for name in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                with open(f'/proc/{name}/environ', 'rb') as file:
+                    found += [name] * (mine in file.read())
+            except OSError:
+                continue
+        if not found:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def play(seed, most):
@@ -157,6 +187,8 @@ def play(seed, most):
         disk = check_disk(log, peak)
         wanted, found = decisions(events(calm, 'theta')), decisions(log)
         assert wanted == found, [d for d in wanted + found if (d in wanted) != (d in found)]
+        if FORKED:
+            assert {e['way'] for e in of_kind(log, 'saved')} == {3} and none_is_left(wild)
         check = attempt(wild, 'check', 'theta')
         assert check.returncode == 0, check.stderr
         print(f'# seed {seed}: {kills} kills, {len(found)} decisions, {loads} loads, at most {disk} bytes of states', flush=True)
