@@ -1,6 +1,7 @@
 /* What handing over a state costs, beside memcpy between touched pages in the same run.
  *
- *   clone [MIB]    MIB (default 1024) of regions: half parameters, a quarter each two moments
+ *   clone [MIB [fork]]    fork only; MIB (default 1024) of regions: half parameters, a quarter each two
+ * moments
  *
  * - snapshot: the regions into a buffer of the worker, within a report; the first time it meets the buffer,
  *   and again.
@@ -8,25 +9,33 @@
  * - peer: what a trainer without regions does: writes a file (not synced), ends, and another process starts,
  *   and reads it into memory of its own.
  *
- * They take turns in rounds; shown are the least times, which what else the machine does has disturbed least,
- * and their ratios to memcpy's. Twice the state in memory, and
- * two buffers of it in /dev/shm.
+ * - fork: the process leaves a frozen twin behind, twenty times, and changes all of its state after each (as
+ * a step of training does), with the newest twin only: the time of the fork, what it adds to that step, and
+ * how much memory both take.
+ *
+ * The first ones take turns in rounds; shown are the least times, which what else the machine does has
+ * disturbed least, and their ratios to memcpy's. Twice the state in memory, and two buffers of it in
+ * /dev/shm.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "trainer/regions.h"
+#include "trainer/twin.h"
 #include "worker/buffers_impl.h"
 
-enum { ROUNDS = 7, KINDS = 6 };
+enum { ROUNDS = 7, KINDS = 6, TWINS = 20 };
 
 static void must(bool ok, const char *what) {
   if (ok) return;
@@ -114,6 +123,73 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+/* Fork. */
+
+/* What a step does with the whole state. */
+static double change_all(char *state, size_t n) {
+  double begin = seconds();
+  for (size_t i = 0; i < n; i += sizeof(uint64_t)) *(uint64_t *)(state + i) += 3;
+  return seconds() - begin;
+}
+
+/* Of one process, what it has in common with others counted by halves. */
+static double memory_of(pid_t pid) {
+  char path[60], line[200];
+  long long kib = 0;
+  (void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+  FILE *file = fopen(path, "re");
+  must(file != NULL, path);
+  while (fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, "Pss:", 4) == 0) kib = strtoll(line + 4, NULL, 10);
+  (void)fclose(file);
+  return (double)kib * 1024;
+}
+
+static void be_frozen(void) {
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) (void)pause();
+}
+
+static void end_twin(struct cl_trainer_twins *twins, size_t at) {
+  pid_t pid = twins->items[at];
+  must(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid, "a twin");
+  twins->items[at] = twins->items[--twins->n];
+}
+
+static void measure_fork(char *state, size_t n) {
+  struct cl_trainer_twins twins = {0};
+  double forks[TWINS], added[TWINS], alone[TWINS], peak = 0, gib = (double)n / (1 << 30);
+  struct cl_err e;
+  for (int i = 0; i < TWINS; i++) alone[i] = change_all(state, n);
+  for (int i = 0; i < TWINS; i++) {
+    bool is_twin = false;
+    double begin = seconds();
+    int status = cl_trainer_twin_check(-1, &e);
+    if (status == 0) status = cl_trainer_twin_fork(&twins, -1, &is_twin, &e);
+    forks[i] = seconds() - begin;
+    if (is_twin) be_frozen();
+    if (status < 0) fprintf(stderr, "%s\n", e.text);
+    must(status == 0, "fork");
+    while (twins.n > 1) end_twin(&twins, 0);
+    added[i] = change_all(state, n);
+    double both = memory_of(getpid()) + memory_of(twins.items[0]);
+    if (both > peak) peak = both;
+  }
+  end_twin(&twins, 0);
+  cl_trainer_twins_done(&twins);
+  qsort(forks, TWINS, sizeof *forks, compare);
+  qsort(added, TWINS, sizeof *added, compare);
+  qsort(alone, TWINS, sizeof *alone, compare);
+  double middle = (added[TWINS / 2] - alone[TWINS / 2]) / gib, worst = (added[TWINS - 1] - alone[0]) / gib;
+  printf("%d twins, one after the other\n", TWINS);
+  printf("%-26s %8.1f ms  median; %.1f least, %.1f most  (wanted: 30)%s\n", "fork", forks[TWINS / 2] * 1e3,
+         forks[0] * 1e3, forks[TWINS - 1] * 1e3, forks[TWINS / 2] > 0.03 * gib ? "  TOO SLOW" : "");
+  printf("%-26s %8.1f ms  alone %.1f: %.2f s per GiB more, %.2f at most  (wanted: 1.2)%s\n",
+         "next whole step", added[TWINS / 2] * 1e3, alone[TWINS / 2] * 1e3, middle, worst,
+         middle > 1.2 ? "  TOO SLOW" : "");
+  printf("%-26s %8.2f x the state, trainer and twin together\n", "memory at most", peak / (double)n);
+}
+
 int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "--restarted") == 0) return be_restarted(argv[2], argv[3]);
   static const char *const names[KINDS] = {"memcpy",      "snapshot, first", "snapshot, again",
@@ -121,6 +197,10 @@ int main(int argc, char **argv) {
   static const double bounds[KINDS] = {0, 1.8, 1.3, 1.8, 1.3, 0};
   size_t n = (argc > 1 ? (size_t)strtoull(argv[1], NULL, 10) : 1024) << 20;
   double times[KINDS][ROUNDS];
+  if (argc > 2 && strcmp(argv[2], "fork") == 0) {
+    measure_fork(touched(n, 7), n);
+    return 0;
+  }
   char *state = touched(n, 7), *other = touched(n, 9), path[60], file[200];
   const char *base = getenv("TMPDIR");
   (void)snprintf(file, sizeof file, "%s/clade-bench-clone-%d", base == NULL ? "/tmp" : base, (int)getpid());
@@ -152,5 +232,7 @@ int main(int argc, char **argv) {
       printf("  (wanted: %.1f)%s", bounds[kind], ratio > bounds[kind] ? "  TOO SLOW" : "");
     printf("\n");
   }
+  (void)munmap(other, n);
+  measure_fork(state, n);
   return 0;
 }

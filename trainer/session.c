@@ -394,11 +394,24 @@ static int begin_clone(struct cl_trainer_session *s, struct cl_err *e) {
 
 /* --- answers ----------------------------------------------------------------------------------------- */
 
+/* Held in a report, this process is a twin itself: a clone goes on, and it says so. */
+static int obey_clone(struct cl_trainer_session *s, const struct cl_message *answer, double step,
+                      struct cl_err *e) {
+  struct cl_err reason = {0};
+  struct cl_message saved = {.type = CL_MESSAGE_SAVED, .step = step};
+  int status = fork_clone(s, answer, &reason);
+  if (status == CLONED) return CLONED;
+  if (status < 0) saved.error = get_reason(status, &reason);
+  CL_TRY(write_question(s, &saved, e));
+  return ASK;
+}
+
 /* The worker answers again when the twin has said hello. */
 static int obey_fork(struct cl_trainer_session *s, const struct cl_message *answer, double step,
                      const char *open, struct cl_err *e) {
   struct cl_err reason = {0};
   if (!s->forks) return fail_order(s, answer, open, e);
+  if (answer->path != NULL) return obey_clone(s, answer, step, e);
   int status = make_twin(s, answer->token, step, &reason);
   if (status >= 0) return status == CLONED ? CLONED : WAIT;
   struct cl_message saved = {

@@ -189,8 +189,9 @@ CLADE_API int clade_trainer_state(clade_trainer *t, const char *name, void *memo
  * a second thread, an open device of a GPU, memory that is shared with others and can be written, a file open
  * for writing, a pipe or a socket, no twin is made, and the study is told why. Files that are only read have
  * an offset of their own in each process; stdio is written out before. A twin runs nothing of the program and
- * ends without exit functions. It ends with the machine, and when no worker comes back for CLADE_RECONNECT
- * seconds; a state that is gone is given to nobody any more.
+ * ends without exit functions. It ends with the study, and when no worker comes back for CLADE_RECONNECT
+ * seconds. A state that is gone is made again, by running the program from step 0 with the same seeds and
+ * values; when it then scores something else, the state is given to nobody any more.
  *
  * Hyperparameters of change class `restart` change in a clone, too: look at clade_trainer_changed.
  *

@@ -840,6 +840,11 @@ class _Session:
         if kind == "load":
             self._apply_values(answer)
             return self._load_state(answer["path"], answer["change"])
+        if kind == "fork" and self.forks and answer["path"] is not None:  # held in a report, this process is a twin itself
+            saved = self._fork_clone(answer, step)
+            if saved is None:
+                self._begin_clone()
+            return saved
         if kind == "fork" and self.forks:
             saved = {"type": "saved", "step": 0.0 if step is None else step, "path": answer["token"]}
             if self._make_twin(answer["token"], step, saved):
@@ -948,6 +953,14 @@ class _Session:
         answer = self.link.receive()
         if answer["type"] != "fork" or answer["path"] is None:
             os._exit(0)
+        saved = self._fork_clone(answer, step)
+        if saved is not None:
+            self.link.send(_write(saved))
+        return saved is None
+
+    def _fork_clone(self, answer, step):
+        """Make the clone that an answer asks for. Returns what the twin says then, and None in the clone, which has the
+        identity of the attempt that it is for."""
         saved = {"type": "saved", "step": 0.0 if step is None else step}
         try:
             cloned = _fork_orphan()
@@ -955,14 +968,18 @@ class _Session:
             cloned, saved["error"] = False, _sentence(reason)
         if not cloned:
             self.link.close_lock()
-            self.link.send(_write(saved))
-            return False
-        self.link.drop()
-        _own_descriptors()
-        _become(answer["path"], self.link.lock)
-        self.link = _Link(os.environ["CLADE_SOCKET"], os.environ.get("CLADE_DIR"))
-        self.token, self.reports, self.sent, self.announced, self.load = os.environ["CLADE_TOKEN"], 0, 0, None, None
-        return True
+            return saved
+        try:
+            self.twins = []
+            self.link.drop()
+            _own_descriptors()
+            _become(answer["path"], self.link.lock)
+            self.link = _Link(os.environ["CLADE_SOCKET"], os.environ.get("CLADE_DIR"))
+            self.token, self.reports, self.sent, self.announced, self.load = os.environ["CLADE_TOKEN"], 0, 0, None, None
+        except BaseException as reason:
+            print("clade: this clone cannot begin: %s" % reason, file=sys.stderr, flush=True)
+            os._exit(1)
+        return None
 
     def _begin_clone(self):
         """What a clone says first: from here it is the trial that it was made for."""

@@ -53,6 +53,7 @@ static int read_leg(struct cl_reader *r, const struct point *end, struct cl_leg 
   int status = 0;
   if (b != NULL)
     *ret = (struct cl_leg){.trial = end->trial,
+                           .attempt = b->attempt,
                            .begin = b->position,
                            .snapshot = b->from,
                            .from = NAN,
@@ -69,10 +70,9 @@ static int read_leg(struct cl_reader *r, const struct point *end, struct cl_leg 
   return status;
 }
 
-static int walk_back(struct cl_reader *r, int64_t trial, struct cl_lineage *l, size_t *cap,
+static int walk_back(struct cl_reader *r, struct point end, struct cl_lineage *l, size_t *cap,
                      struct cl_err *e) {
-  struct point end = {.trial = trial, .step = NAN};
-  assert(trial >= 1);
+  assert(end.trial >= 1);
   for (;;) {
     if (cl_grow(&l->legs, cap, l->n + 1, sizeof *l->legs) < 0) return CL_FAIL_NOMEM(e);
     struct cl_leg *leg = &l->legs[l->n];
@@ -87,10 +87,10 @@ static int walk_back(struct cl_reader *r, int64_t trial, struct cl_lineage *l, s
   }
 }
 
-int cl_lineage_read(struct cl_reader *r, int64_t trial, struct cl_lineage *ret, struct cl_err *e) {
+static int read_lineage(struct cl_reader *r, struct point end, struct cl_lineage *ret, struct cl_err *e) {
   struct cl_lineage l = {0};
   size_t cap = 0;
-  int status = walk_back(r, trial, &l, &cap, e);
+  int status = walk_back(r, end, &l, &cap, e);
   if (status < 0) {
     cl_lineage_done(&l);
     return status;
@@ -102,6 +102,10 @@ int cl_lineage_read(struct cl_reader *r, int64_t trial, struct cl_lineage *ret, 
   }
   *ret = l;
   return 0;
+}
+
+int cl_lineage_read(struct cl_reader *r, int64_t trial, struct cl_lineage *ret, struct cl_err *e) {
+  return read_lineage(r, (struct point){.trial = trial, .step = NAN}, ret, e);
 }
 
 /* Forward again. */
@@ -246,12 +250,12 @@ static int fold(struct cl_reader *r, const struct cl_lineage *l, int64_t trial, 
   return status;
 }
 
-int cl_timetable_read(struct cl_reader *r, int64_t trial, struct cl_timetable *ret,
+static int read_table(struct cl_reader *r, struct point end, struct cl_timetable *ret,
                       struct cl_lineage *ret_lineage, struct cl_err *e) {
   struct cl_lineage l = {0};
   struct cl_timetable t = {0};
-  CL_TRY(cl_lineage_read(r, trial, &l, e));
-  int status = fold(r, &l, trial, &t, e);
+  CL_TRY(read_lineage(r, end, &l, e));
+  int status = fold(r, &l, end.trial, &t, e);
   if (status < 0)
     cl_timetable_done(&t);
   else
@@ -261,4 +265,22 @@ int cl_timetable_read(struct cl_reader *r, int64_t trial, struct cl_timetable *r
   else
     cl_lineage_done(&l);
   return status;
+}
+
+int cl_timetable_read(struct cl_reader *r, int64_t trial, struct cl_timetable *ret,
+                      struct cl_lineage *ret_lineage, struct cl_err *e) {
+  return read_table(r, (struct point){.trial = trial, .step = NAN}, ret, ret_lineage, e);
+}
+
+int cl_timetable_read_state(struct cl_reader *r, int64_t snapshot, struct cl_timetable *ret,
+                            struct cl_lineage *ret_lineage, struct cl_err *e) {
+  struct point end = {0};
+  int64_t trial = 0;
+  CL_TRY(cl_reader_snapshot_trial(r, snapshot, &trial, e));
+  if (trial == 0)
+    return CL_FAIL(e, CLADE_ENOTFOUND, "there is no snapshot at position %lld", (long long)snapshot);
+  CL_TRY(find_saved(r, snapshot, &end, e));
+  CL_TRY(read_table(r, end, ret, ret_lineage, e));
+  ret->has_end = false;
+  return 0;
 }

@@ -14,6 +14,7 @@
 
 struct cl_leg { /* a part of the way: one trial from a moment at which its state was replaced */
   int64_t trial;
+  int attempt;
   int64_t begin;    /* position: a start, or a load */
   int64_t snapshot; /* it began from (position); 0 = from nothing */
   double from,
@@ -35,5 +36,10 @@ int cl_lineage_read(struct cl_reader *r, int64_t trial, struct cl_lineage *ret, 
  * above. */
 int cl_timetable_read(struct cl_reader *r, int64_t trial, struct cl_timetable *ret,
                       struct cl_lineage *ret_lineage, struct cl_err *e);
+
+/* The same of a state: the way to the snapshot at that position, as far as the step at which it was saved.
+ * Errors as above; CLADE_ENOTFOUND: there is no snapshot. */
+int cl_timetable_read_state(struct cl_reader *r, int64_t snapshot, struct cl_timetable *ret,
+                            struct cl_lineage *ret_lineage, struct cl_err *e);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "engine/engine.h"
+#include "query/timetable.h"
 #include "run/confirm.h"
 #include "run/view.h"
 #include "schedule/scheduler.h"
@@ -206,6 +207,34 @@ static double first_until(void *ctx, const struct cl_trial *t) {
   return cl_schedule_until(cl_study_settings(cl_log_study(s->log)), t);
 }
 
+static int take_legs(const struct cl_lineage *l, struct cl_remake_way *ret, struct cl_err *e) {
+  ret->legs = cl_alloc_array(l->n, sizeof *ret->legs);
+  if (ret->legs == NULL) return CL_FAIL_NOMEM(e);
+  for (ret->n = 0; ret->n < l->n; ret->n++)
+    ret->legs[ret->n] = (struct cl_remake_leg){
+        .trial = l->legs[ret->n].trial, .attempt = l->legs[ret->n].attempt, .to = l->legs[ret->n].to};
+  return 0;
+}
+
+/* Nor of lineages. */
+static int find_way(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
+  const struct session *s = ctx;
+  struct cl_reader *reader = NULL;
+  struct cl_lineage lineage = {0};
+  struct cl_remake_way way = {0};
+  CL_TRY(cl_reader_open(cl_log_store(s->log), cl_log_id(s->log), &reader, e));
+  int status = cl_timetable_read_state(reader, snapshot, &way.table, &lineage, e);
+  if (status == 0) status = cl_course_make(&way.table, cl_study_space(cl_log_study(s->log)), &way.course, e);
+  if (status == 0) status = take_legs(&lineage, &way, e);
+  if (status < 0)
+    cl_remake_way_done(&way);
+  else
+    *ret = way;
+  cl_lineage_done(&lineage);
+  cl_reader_close(reader);
+  return status;
+}
+
 static int start_worker(struct session *s, struct cl_err *e) {
   const char **gpus = NULL;
   int n_gpus = 0, given = s->options->slots;
@@ -220,6 +249,7 @@ static int start_worker(struct session *s, struct cl_err *e) {
                                 .roles = s->aside.role == CL_ROLE_NONE ? 0 : 1u << s->aside.role,
                                 .grace_s = s->options->grace_s,
                                 .until = first_until,
+                                .way = find_way,
                                 .say = say_worker,
                                 .ctx = s};
   if (w.n_gpus == 0) {

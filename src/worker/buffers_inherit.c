@@ -151,7 +151,8 @@ bool cl_buffers_may_come(const struct cl_worker *w, const struct cl_snapshot *n)
 static bool is_lost(const struct cl_worker *w, const struct cl_snapshot *n) {
   if (n->way == CL_WAY_FORK && n->usable && n->pins == 0) {
     int status = cl_twins_find(w, n);
-    if (status == CLADE_BUSY && !is_living(w, n->by)) w->buffers->look = true; /* it is on its way back */
+    bool returns = status == CLADE_BUSY && !is_living(w, n->by) && !cl_twins_is_gone(w, n);
+    if (returns) w->buffers->look = true; /* until it is back */
     return status == CLADE_EMPTY;
   }
   if (n->way != CL_WAY_REGION || !n->usable || n->pins > 0) return false;

@@ -317,23 +317,33 @@ static bool is_within_reach(const struct cl_worker *w, const struct cl_trial *t)
   return cl_study_copy(w->study, n) != NULL || !cl_buffers_may_come(w, n);
 }
 
-static bool is_claimable(const struct cl_worker *w, const struct cl_trial *t) {
+static bool may_claim(const struct cl_worker *w, const struct cl_trial *t) {
   if (cl_study_settings(w->study)->paused != NULL) return false;
   bool counted = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
   if (w->options.roles != 0 && !(w->options.roles & 1u << t->head.role)) return false;
   if (counted && !cl_study_head(w->study)->open) return false;
   if ((t->head.flags & CL_FLAG_VOIDED) && cl_study_settings(w->study)->schedule != NULL) return false;
-  if ((t->head.flags & CL_ATTEMPT_OPEN) || cl_attempts_find(w, t->number, t->head.attempt + 1) != NULL)
-    return false;
-  return is_within_reach(w, t);
+  return !(t->head.flags & CL_ATTEMPT_OPEN) && cl_attempts_find(w, t->number, t->head.attempt + 1) == NULL;
+}
+
+static bool is_claimable(const struct cl_worker *w, const struct cl_trial *t) {
+  return may_claim(w, t) && is_within_reach(w, t);
+}
+
+/* It is to begin from a process that is gone: that is made again first, in the slot that it would have. */
+static int make_again(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e) {
+  const struct cl_snapshot *n = cl_study_snapshot(w->study, cl_trial_resume_from(w->study, t));
+  bool waits = n != NULL && cl_twins_is_gone(w, n) && cl_remake_may(w, n) && may_claim(w, t);
+  return waits ? cl_remake_begin(w, n, e) : 0;
 }
 
 int cl_worker_claim(struct cl_worker *w, struct cl_err *e) {
   if (w->shutdown != 0) return 0;
   for (int64_t n = cl_study_first_waiting(w->study); n != 0; n = cl_study_next_waiting(w->study, n)) {
-    if ((int)w->n_all >= w->slots || w->claim_after_us > cl_clock_monotonic_us()) return 0;
+    if ((int)w->n_all + cl_remake_running(w) >= w->slots || w->claim_after_us > cl_clock_monotonic_us())
+      return 0;
     const struct cl_trial *t = cl_study_trial(w->study, n);
-    if (is_claimable(w, t)) CL_TRY(claim(w, t, e));
+    CL_TRY(is_claimable(w, t) ? claim(w, t, e) : make_again(w, t, e));
   }
   return 0;
 }

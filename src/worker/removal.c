@@ -75,6 +75,8 @@ int cl_worker_unlink(struct cl_worker *w, int64_t snapshot) {
   const struct cl_snapshot *n = cl_study_snapshot(w->study, snapshot);
   assert(n == NULL || !n->usable);
   if (n == NULL || !is_here(w, n) || is_saved_again(w, n)) return 0;
+  cl_twins_end(w, n);
+  if (n->way == CL_WAY_FORK && cl_twins_look(w, n->path) == 0) return 0; /* its note goes with it */
   struct removal *r = cl_alloc(sizeof *r);
   return r == NULL ? CLADE_ENOMEM : begin(w, r, add(r, w, n));
 }

@@ -65,6 +65,7 @@ void cl_session_close(struct cl_session *s) {
   if (s->attempt != NULL) cl_worker_hurry(s->worker);
   forget(s);
   if (s->twin != NULL) cl_twins_closed(s);
+  if (s->remake != NULL) cl_remake_closed(s);
   uv_close((uv_handle_t *)&s->poll, on_closed);
   (void)close(s->fd);
 }

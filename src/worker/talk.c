@@ -105,6 +105,15 @@ static int give_values(struct cl_session *s, enum which which, struct cl_message
   return 0;
 }
 
+void cl_talk_give_all(struct cl_worker *w, const struct cl_value *values, struct cl_message *m) {
+  const struct cl_space *space = cl_study_space(w->study);
+  assert(w->cap_pairs >= (size_t)space->n);
+  m->values = w->pairs;
+  for (int i = 0; i < space->n; i++)
+    if (values[i].kind != CL_ABSENT)
+      w->pairs[m->n_values++] = (struct cl_wire_pair){space->items[i].name, wire_value(values[i])};
+}
+
 /* States. */
 
 /* Relative to the trial's directory. An exploit may bring a step back: its state is another one. */
@@ -554,6 +563,11 @@ static void hear_hello(struct cl_session *s, const struct cl_message *m) {
     cl_talk_error(s, true, "protocol", "1",
                   "protocol %lld is not spoken here; update clade or the trainer's library",
                   (long long)m->protocol);
+    return;
+  }
+  if (cl_remake_is_token(m->token)) {
+    if (!cl_remake_hello(s, m))
+      cl_talk_error(s, true, "token", NULL, "nothing is made again under this token");
     return;
   }
   if (cl_twins_is_token(m->token)) {
@@ -1103,6 +1117,8 @@ void cl_talk_line(struct cl_session *s, const char *line, size_t n) {
     cl_talk_error(s, false, NULL, NULL, "%s", e.text);
   } else if (s->twin != NULL) {
     cl_twins_hear(s, &m);
+  } else if (s->remake != NULL || s->superseded) {
+    cl_remake_hear(s, &m);
   } else if (s->trial == 0 && m.type != CL_MESSAGE_HELLO) {
     cl_talk_error(s, true, "type", "hello", "the first message was '%s'", cl_message_type_text(m.type));
   } else if (s->trial == 0) {

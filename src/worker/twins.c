@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,19 +154,36 @@ static bool somebody_lives_at(const struct cl_worker *w, const char *host) {
   return false;
 }
 
+static bool somebody_else_lives(const struct cl_worker *w) {
+  for (int i = 1; i <= cl_study_workers(w->study); i++) {
+    const struct cl_worker_info *info = cl_study_worker(w->study, i);
+    if (i != w->number && info != NULL && info->slots > 0 && !cl_worker_is_dead(w, i)) return true;
+  }
+  return false;
+}
+
+static int find_process(const struct cl_worker *w, const struct cl_snapshot *n) {
+  if (n->path == NULL || !n->usable) return CLADE_EMPTY;
+  if (find_session(w, n->path) != NULL) return 0;
+  if (n->host != NULL && strcmp(n->host, w->host) != 0)
+    return somebody_lives_at(w, n->host) ? CLADE_BUSY : CLADE_EMPTY;
+  int status = cl_twins_look(w, n->path);
+  return status == CLADE_STOP ? CLADE_EMPTY : status;
+}
+
 int cl_twins_find(const struct cl_worker *w, const struct cl_snapshot *n) {
   assert(n->way == CL_WAY_FORK);
-  if (n->path == NULL || !n->usable) return CLADE_EMPTY;
-  if (n->host == NULL || strcmp(n->host, w->host) == 0) {
-    int status = cl_twins_look(w, n->path);
-    return status == CLADE_STOP ? CLADE_EMPTY : status;
-  }
-  return somebody_lives_at(w, n->host) ? CLADE_BUSY : CLADE_EMPTY;
+  int status = find_process(w, n);
+  return status == CLADE_EMPTY && cl_remake_may(w, n) ? CLADE_BUSY : status;
+}
+
+bool cl_twins_is_gone(const struct cl_worker *w, const struct cl_snapshot *n) {
+  return n->way == CL_WAY_FORK && find_process(w, n) == CLADE_EMPTY;
 }
 
 /* Hearing. */
 
-static bool peer_of(const struct cl_session *s, pid_t *ret_pid, int64_t *ret_start) {
+bool cl_twins_peer(const struct cl_session *s, pid_t *ret_pid, int64_t *ret_start) {
   struct ucred peer;
   socklen_t n = sizeof peer;
   if (getsockopt(s->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || peer.pid <= 1) return false;
@@ -192,7 +210,7 @@ bool cl_twins_hello(struct cl_session *s, const char *token) {
   if (!parse_token(token, &t)) return false;
   path_of(&t, path, sizeof path);
   struct cl_session *old = find_session(w, path);
-  if (!is_expected(w, &t, token, path, &is_new) || !peer_of(s, &note.pid, &note.start)) return false;
+  if (!is_expected(w, &t, token, path, &is_new) || !cl_twins_peer(s, &note.pid, &note.start)) return false;
   (void)snprintf(note.token, sizeof note.token, "%s", token);
   (void)snprintf(note.boot, sizeof note.boot, "%s", w->boot);
   s->twin = cl_copy_text(path);
@@ -203,6 +221,17 @@ bool cl_twins_hello(struct cl_session *s, const char *token) {
   w->twins_stirred = true;
   cl_worker_hurry(w);
   return true;
+}
+
+bool cl_twins_take(struct cl_session *s, const char *path) {
+  struct cl_worker *w = s->worker;
+  struct note note = {0};
+  assert(s->twin == NULL && s->open);
+  if (!cl_twins_peer(s, &note.pid, &note.start)) return false;
+  (void)snprintf(note.token, sizeof note.token, "%s", "-"); /* it has none that a worker would know again */
+  (void)snprintf(note.boot, sizeof note.boot, "%s", w->boot);
+  s->twin = cl_copy_text(path);
+  return s->twin != NULL && write_note(w, path, &note) == 0;
 }
 
 static struct cl_attempt *asked_of(const struct cl_session *twin) {
@@ -251,19 +280,27 @@ void cl_twins_closed(struct cl_session *s) {
 
 /* Clones. */
 
-static int write_environment(struct cl_attempt *a, struct cl_err *e) {
-  char *path = cl_attempt_path(a->worker->study, a->trial, a->number, "environment");
+int cl_twins_write_environment(const char *directory, const struct cl_words *environment, struct cl_err *e) {
+  char *path = cl_path_join(directory, "environment");
   int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   int status = path == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (path != NULL && fd < 0)
     status = CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot create '%s': %s", path, strerror(errno));
-  for (size_t i = 0; i < a->environment.n && status == 0; i++) {
-    const char *pair = a->environment.items[i];
+  for (size_t i = 0; i < environment->n && status == 0; i++) {
+    const char *pair = environment->items[i];
     if (pair != NULL && strncmp(pair, "CLADE_", 6) == 0)
       status = cl_file_write_all(fd, pair, strlen(pair) + 1, path, e);
   }
   if (fd >= 0) (void)close(fd);
   cl_free(path);
+  return status;
+}
+
+static int write_environment(const struct cl_attempt *a, struct cl_err *e) {
+  char *directory = cl_attempt_path(a->worker->study, a->trial, a->number, NULL);
+  int status =
+      directory == NULL ? CL_FAIL_NOMEM(e) : cl_twins_write_environment(directory, &a->environment, e);
+  cl_free(directory);
   return status;
 }
 
@@ -297,7 +334,7 @@ int cl_twins_born(struct cl_attempt *a, const struct cl_session *s, struct cl_er
   assert(a->cloned && a->pid == 0);
   if (directory == NULL) return CL_FAIL_NOMEM(e);
   int status = lock < 0 ? CLADE_BUSY : 0;
-  if (status == 0 && !peer_of(s, &a->pid, &a->start)) {
+  if (status == 0 && !cl_twins_peer(s, &a->pid, &a->start)) {
     a->pid = 0;
     status = CLADE_BUSY;
   }
@@ -385,7 +422,17 @@ int cl_twins_invite(struct cl_worker *w, struct cl_err *e) {
   return 0;
 }
 
+void cl_twins_end(const struct cl_worker *w, const struct cl_snapshot *n) {
+  struct note note;
+  bool here = n->way == CL_WAY_FORK && n->path != NULL && (n->host == NULL || strcmp(n->host, w->host) == 0);
+  if (!here || find_session(w, n->path) != NULL || !read_note(w, n->path, &note)) return;
+  bool lives = strcmp(note.boot, w->boot) == 0 && cl_process_lives(note.pid, note.start);
+  if (lives && !somebody_else_lives(w)) (void)kill(note.pid, SIGKILL);
+}
+
 void cl_twins_dismiss(struct cl_worker *w) {
+  for (size_t i = 0; i < cl_study_snapshots(w->study); i++)
+    cl_twins_end(w, cl_study_nth_snapshot(w->study, i));
   for (struct cl_session *s = w->sessions, *next; s != NULL; s = next) {
     next = s->next;
     if (s->twin != NULL && !s->closing) stop(s);

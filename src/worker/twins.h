@@ -12,6 +12,7 @@
 
 #include "model/study.h"
 #include "wire/message.h"
+#include "worker/command.h"
 
 #define CL_TWIN_TOKEN_SIZE 110
 
@@ -33,14 +34,26 @@ bool cl_twins_path(const struct cl_attempt *a, const char *token, char *ret, siz
 int cl_twins_look(const struct cl_worker *w, const char *path);
 int64_t cl_twins_bytes(const struct cl_worker *w, const char *path); /* of its own memory; 0 = unknown */
 
+/* The process at the other end. False: it is gone already. */
+bool cl_twins_peer(const struct cl_session *s, pid_t *ret_pid, int64_t *ret_start);
+
+/* That process, held in a report, is from here on the twin of that path. False without memory. */
+bool cl_twins_take(struct cl_session *s, const char *path);
+
+/* The variables CLADE_… into the file that a clone reads. CLADE_EIO, CLADE_ENOMEM. */
+int cl_twins_write_environment(const char *directory, const struct cl_words *environment, struct cl_err *e);
+
 /* A connection has said hello with a twin's token. False: with none that is known here. */
 bool cl_twins_hello(struct cl_session *s, const char *token);
 void cl_twins_hear(struct cl_session *s, const struct cl_message *m); /* it has said something else */
 void cl_twins_closed(struct cl_session *s);                           /* its connection ends */
 
-/* Where is the state of a snapshot of way fork? 0: here; CLADE_BUSY: with another worker, or on its way back
- * to one; CLADE_EMPTY: nowhere. */
+/* Where is the state of a snapshot of way fork? 0: here; CLADE_BUSY: with another worker, on its way back to
+ * one, or to be made again (remake.h); CLADE_EMPTY: nowhere. */
 int cl_twins_find(const struct cl_worker *w, const struct cl_snapshot *n);
+
+bool cl_twins_is_gone(const struct cl_worker *w,
+                      const struct cl_snapshot *n); /* though it may be made again */
 
 /* `started` of an attempt is committed that begins from such a snapshot: its clone is asked for as soon as
  * the twin can. CLADE_EIO: the environment could not be written; CLADE_ENOMEM. */
@@ -54,6 +67,10 @@ int cl_twins_turn(struct cl_worker *w, struct cl_err *e);
 
 /* The worker takes over from a dead one: where twins find the socket is written for each that may live. */
 int cl_twins_invite(struct cl_worker *w, struct cl_err *e);
+
+/* Nobody can need that state any more: a twin that has not come back yet is killed, unless it may have
+ * another worker. (One that is connected here is told to stop.) */
+void cl_twins_end(const struct cl_worker *w, const struct cl_snapshot *n);
 
 /* The worker leaves for good: all twins end. */
 void cl_twins_dismiss(struct cl_worker *w);

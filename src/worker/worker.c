@@ -85,6 +85,7 @@ static int renew_rules(struct cl_worker *w, struct cl_err *e) {
 static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_worker *w = ctx;
   struct cl_err e;
+  if (ev->kind == CL_EVENT_UPDATED) cl_remake_forget(w);
   if (ev->kind == CL_EVENT_UPDATED && renew_rules(w, &e) < 0) cl_worker_fail(w, &e);
   if (ev->subject == 0) return;
   cl_buffers_note(w, ev);
@@ -137,7 +138,8 @@ static void on_beat(uv_timer_t *timer) {
 
 static void keep_beating(struct cl_worker *w) {
   bool beating = uv_is_active((uv_handle_t *)w->beat);
-  bool waiting = w->n_all > 0 || cl_buffers_busy(w) || w->claim_after_us > cl_clock_monotonic_us();
+  bool waiting = w->n_all > 0 || cl_remake_running(w) > 0 || cl_buffers_busy(w) ||
+                 w->claim_after_us > cl_clock_monotonic_us();
   if (waiting && !beating) (void)uv_timer_start(w->beat, on_beat, BEAT_MS, BEAT_MS);
   if (!waiting && beating) (void)uv_timer_stop(w->beat);
 }
@@ -154,6 +156,7 @@ int cl_worker_turn(struct cl_worker *w, struct cl_err *e) {
   CL_TRY(cl_life_beat(w, e));
   CL_TRY(tend_attempts(w, e));
   CL_TRY(cl_worker_claim(w, e));
+  cl_remake_turn(w, cl_clock_monotonic_us());
   CL_TRY(cl_twins_turn(w, e));
   CL_TRY(cl_buffers_turn(w, e));
   keep_beating(w);
@@ -464,6 +467,7 @@ static void close_all(struct cl_worker *w) {
     a->puts = 0;
     cl_attempts_remove(w, a);
   }
+  cl_remake_close(w);
   if (!keep) cl_twins_dismiss(w);
   cl_server_close(w);
   cl_buffers_close(w, keep);

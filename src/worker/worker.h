@@ -32,9 +32,25 @@
 
 #include <uv.h>
 
+#include "model/timetable.h"
 #include "store/log.h"
 
 struct cl_worker;
+
+/* The way of a state from nothing: which trial trained it up to which step, the root first, and with which
+ * values. The course is of the study's present space. */
+struct cl_remake_leg {
+  int64_t trial;
+  int attempt;
+  double to;
+};
+struct cl_remake_way {
+  size_t n;
+  struct cl_remake_leg *legs;
+  struct cl_timetable table;
+  struct cl_course course;
+};
+void cl_remake_way_done(struct cl_remake_way *way); /* all zero is allowed */
 
 struct cl_worker_options {
   struct cl_log *log; /* keeps; open for writing; outlives the worker */
@@ -55,10 +71,14 @@ struct cl_worker_options {
    * cl_worker_turn and keeps nothing. */
   double (*until)(void *ctx, const struct cl_trial *t);
 
+  /* How the state of a snapshot came to be, so that one whose process is gone can be made again. Null: such
+   * states are given up. Gives *ret, done with cl_remake_way_done. An error's sentence is told as `say`. */
+  int (*way)(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e);
+
   /* A sentence for people about a trial (0 = the worker itself): what could not be done and what happens
    * next. Null: nobody listens. The text borrows. */
   void (*say)(void *ctx, int64_t trial, const char *text);
-  void *ctx; /* of `until` and `say` */
+  void *ctx; /* of `until`, `way` and `say` */
 };
 
 #define CL_WORKER_SLOTS_MAX 10000

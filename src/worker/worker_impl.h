@@ -10,7 +10,7 @@
  *   removal.c    states that were deleted                   budget.c   whether one more has room
  *   tags.c       what a trainer wrote about itself
  *   buffers.c    memory for states of regions          buffers_make.c, _copy.c, _inherit.c   its parts
- *   twins.c      trainers that were forked
+ *   twins.c      trainers that were forked             remake.c   and those that are made again
  *
  * Callbacks of the loop and of the log cannot return an error: they leave it in worker->failure, and the next
  * turn returns it.
@@ -26,6 +26,7 @@
 #include "worker/exit.h"
 #include "worker/keeper_link.h"
 #include "worker/output.h"
+#include "worker/remake.h"
 #include "worker/twins.h"
 #include "worker/worker.h"
 
@@ -142,11 +143,13 @@ struct cl_session {
   struct cl_text path; /* being published: where it was saved */
   bool farewell;       /* pause or stop with save was answered: what comes next is the end */
   bool told_to_end;
-  bool may_differ;    /* it was given values with a load: those of a void are sent back whole */
-  char *twin;         /* of a twin: path of its snapshot */
-  char awaited[100];  /* path of the twin without which it is not gone on, or "" */
-  int64_t awaited_us; /* not longer, if it never comes */
-  uint64_t *given;    /* hashes of the values as the trainer has them, per hyperparameter */
+  bool may_differ;          /* it was given values with a load: those of a void are sent back whole */
+  struct cl_remake *remake; /* of a process that makes a state again */
+  bool superseded;          /* of one that a clone has taken over from */
+  char *twin;               /* of a twin: path of its snapshot */
+  char awaited[100];        /* path of the twin without which it is not gone on, or "" */
+  int64_t awaited_us;       /* not longer, if it never comes */
+  uint64_t *given;          /* hashes of the values as the trainer has them, per hyperparameter */
   int n_given;
 };
 
@@ -199,7 +202,8 @@ struct cl_worker {
     int32_t attempt;
   } * strays; /* attempts started in this worker's name that it does not have */
   size_t n_strays, cap_strays;
-  int64_t removing;   /* bytes of states that are deleted in the log, and not removed yet */
+  int64_t removing; /* bytes of states that are deleted in the log, and not removed yet */
+  struct cl_remake *remakes;
   bool twins_stirred; /* some may not be needed any more */
   bool said_full;     /* that the disk budget is used up */
   struct cl_err failure;
@@ -280,7 +284,9 @@ void cl_session_release(struct cl_session *s); /* one hold less */
 
 /* talk.c */
 void cl_talk_line(struct cl_session *s, const char *line, size_t n);
-void cl_talk_answer(struct cl_session *s);            /* the open question, as things stand now */
+void cl_talk_answer(struct cl_session *s); /* the open question, as things stand now */
+/* All of these values (of the space) into a message. */
+void cl_talk_give_all(struct cl_worker *w, const struct cl_value *values, struct cl_message *m);
 void cl_talk_twins(struct cl_worker *w, int64_t now); /* go on with what has waited for a twin */
 void cl_talk_error(struct cl_session *s, bool fatal, const char *field, const char *limit, const char *format,
                    ...) __attribute__((format(printf, 5, 6)));

@@ -35,10 +35,11 @@ def write_spec(directory, way, member=None, n=6, parallel=6, steps=12, seed=7, p
 
 
 def decisions(log):
-    """What was decided about whom: no positions, which depend on timing."""
+    """What was decided about whom: no positions, which depend on timing. (Who has no process is not continued, but set.)"""
     owners = {e['position']: (e['trial'], e['step']) for e in of_kind(log, 'saved')}
-    return sorted(((e['trial'], e['args']['rung'], e['event'], owners.get(e.get('snapshot')), str(e.get('values')),
-                    e['args'].get('own')) for e in log if e.get('why') == 'exploit' and e['event'] != 'paused'), key=str)
+    rulings = [e for e in log if e['event'] in ('exploited', 'continued', 'set') and e['why'] == 'exploit']
+    return sorted(((e['trial'], e['args']['rung'], owners.get(e.get('snapshot')), str(e.get('values')) if e['event'] == 'exploited' else '',
+                    e['args'].get('own')) for e in rulings), key=str)
 
 
 def place(directory, trial, *names):
@@ -110,6 +111,26 @@ def test_a_member_that_lends_its_slot_goes_on_from_its_twin(directory):
 
 def test_a_forked_population_in_python_does_so_too(directory):
     compare_with_files(directory, 5, 5, member=PYTHON, steps=8)
+
+
+def test_states_that_are_gone_with_their_processes_are_made_again(directory):
+    _, log = play(directory, 'fork', 5, 5, steps=12)
+    wild = os.path.join(directory, 'wild')
+    os.makedirs(wild)
+    write_spec(wild, 'fork', n=5, parallel=5, steps=12, pause=60)
+    process = start(wild, 'run', 'theta.yaml')
+    for _ in range(300):
+        if os.path.isdir(place(wild, 1)) and len(of_kind(events(wild, 'theta'), 'exploited')) >= 2:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    assert none_is_left(wild)
+    clade(wild, 'resume', 'theta')
+    found = events(wild, 'theta')
+    assert decisions(found) == decisions(log)
+    assert not [e for e in found if e['event'] == 'voided' or (e['event'] == 'deleted' and e['why'] == 'missing')]
+    check_loads(wild, found, 5)
 
 
 def test_processes_end_when_the_study_is_interrupted(directory):
