@@ -1,5 +1,5 @@
 /* The random streams of a training. Each is named by (seed, what, epoch or update): nothing about them has to
- * be saved but where the training stands, and changing one seed changes one stream. */
+ * be saved but the seeds and where the training stands, and changing one seed changes one stream. */
 #ifndef NET_SEEDS_H
 #define NET_SEEDS_H
 

@@ -40,11 +40,12 @@ void net_training_done(struct net_training *t) {
 }
 
 static void make_order(struct net_training *t) {
-  if (t->order_epoch == t->place.epoch) return;
+  if (t->order_epoch == t->place.epoch && t->order_seed == t->seeds.order) return;
   for (size_t i = 0; i < t->data->n; i++) t->order[i] = (uint32_t)i;
   struct cl_rng r = cl_rng_stream(t->seeds.order, CL_RNG_USER, t->place.epoch, NET_STREAM_ORDER);
   cl_rng_shuffle(&r, t->order, t->data->n);
   t->order_epoch = t->place.epoch;
+  t->order_seed = t->seeds.order;
 }
 
 /* The targets of a batch, t->labels, of the examples `which`; null: the labels alone. */
@@ -126,12 +127,13 @@ void net_training_evaluate(struct net_training *t, const struct net_images *imag
 struct header {
   char magic[8];
   uint64_t number_size, n_parameters, n_examples;
+  struct net_seeds seeds;
   struct net_place place;
   double loss_sum;
   uint64_t loss_count;
 };
 
-static const char magic[8] = "cladnet1";
+static const char magic[8] = "cladnet2";
 
 static uint32_t checksum(const char *bytes, size_t n) {
   return (uint32_t)crc32_z(crc32_z(0, NULL, 0), (const unsigned char *)bytes, n);
@@ -142,6 +144,7 @@ int net_training_save(const struct net_training *t, const char *directory, struc
   struct header h = {.number_size = sizeof(real),
                      .n_parameters = n,
                      .n_examples = t->data->n,
+                     .seeds = t->seeds,
                      .place = t->place,
                      .loss_sum = t->loss_sum,
                      .loss_count = t->loss_count};
@@ -200,6 +203,7 @@ int net_training_load(struct net_training *t, const char *directory, struct cl_e
   if (status < 0) goto out;
   memcpy(net_parameters(t->net), bytes + sizeof h, array);
   memcpy(net_velocities(t->net), bytes + sizeof h + array, array);
+  if (t->follows) t->seeds = h.seeds;
   t->place = h.place;
   t->loss_sum = h.loss_sum;
   t->loss_count = h.loss_count;

@@ -1,6 +1,8 @@
 /* A training: a network, its data, and where it stands. Everything random in it is named by a seed and the
- * place (epoch, update), so the state to save is the parameters, the velocities and a few counters; a
- * training that was saved and loaded goes on bit for bit as if nothing had happened.
+ * place (epoch, update), so the state to save is the parameters, the velocities, the seeds and a few
+ * counters; a training that was saved and loaded goes on bit for bit as if nothing had happened. Who takes
+ * over another one's state goes on with its own seeds, or, if it follows, with those of the state: then the
+ * replay of a schedule from the root of a lineage comes to the very same.
  *
  * Three seeds, each of which changes one thing only: the initial weights, the order of the examples in each
  * epoch, the dropout masks.
@@ -38,12 +40,14 @@ struct net_training {
   struct net *net;               /* kept */
   const struct net_images *data; /* kept */
   struct net_seeds seeds;
+  bool follows; /* load takes the seeds of the state, too; false after init */
   size_t max_batch;
   struct net_place place;
   double loss_sum; /* over the examples since the last net_training_take_loss */
   uint64_t loss_count;
   uint32_t *order;      /* of the examples in epoch order_epoch */
   uint64_t order_epoch; /* UINT64_MAX: none yet */
+  uint64_t order_seed;  /* that it was made by */
   uint8_t *labels;      /* of a batch */
   real *soft;           /* targets of a batch */
   uint32_t *which;      /* of a batch of net_training_evaluate */

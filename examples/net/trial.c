@@ -54,6 +54,7 @@ static const struct net_option common_options[] = {
     {"init_seed", "", "of the initial weights, if not seed"},
     {"order_seed", "", "of the order of the images, if not seed"},
     {"dropout_seed", "", "of the dropout masks, if not seed"},
+    {"clone_seeds", "own", "own | state: with which a clone goes on; state: a replay comes to the same bits"},
     {0}};
 
 struct trial {
@@ -210,6 +211,14 @@ static int take_seeds(clade_trainer *clade, struct net_seeds *ret, struct cl_err
   return take_seed(clade, "dropout_seed", &ret->dropout, e);
 }
 
+static int take_following(struct trial *t, struct cl_err *e) {
+  const char *whose = clade_trainer_text(t->clade, "clone_seeds");
+  t->training.follows = whose != NULL && strcmp(whose, "state") == 0;
+  if (t->training.follows || (whose != NULL && strcmp(whose, "own") == 0)) return 0;
+  return CL_FAIL(e, CLADE_EINVAL, "clone_seeds is '%s', but must be own or state",
+                 whose == NULL ? "null" : whose);
+}
+
 /* --- data and network -------------------------------------------------------------------------------- */
 
 static int take_wish(clade_trainer *clade, struct net_wish *ret, struct cl_err *e) {
@@ -340,6 +349,8 @@ static int register_state(struct trial *t) {
   if (t->teaches) return 0;
   CL_TRY(clade_trainer_state(t->clade, "parameters", net_parameters(t->net), array));
   CL_TRY(clade_trainer_state(t->clade, "velocities", net_velocities(t->net), array));
+  if (training->follows)
+    CL_TRY(clade_trainer_state(t->clade, "seeds", &training->seeds, sizeof training->seeds));
   CL_TRY(clade_trainer_state(t->clade, "place", &training->place, sizeof training->place));
   CL_TRY(clade_trainer_state(t->clade, "loss sum", &training->loss_sum, sizeof training->loss_sum));
   return clade_trainer_state(t->clade, "loss count", &training->loss_count, sizeof training->loss_count);
@@ -406,6 +417,7 @@ static int run_trial(struct trial *t, struct failure *f) {
                     &f->error));
   CL_TRY(build_network(t, f));
   CL_TRY(net_training_init(&t->training, t->net, MAX_BATCH, &t->data.training, seeds, &f->error));
+  CL_TRY(take_following(t, &f->error));
   f->exit_status = 1;
   CL_TRY(make_teachers(t, &f->error));
   int status = register_state(t);

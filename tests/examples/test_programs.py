@@ -201,7 +201,7 @@ def test_help_lists_every_option_once(_directory):
     for name in ('digits', 'mnist'):
         result = run(BUILD / f'examples/{name}/{name}', '--help')
         options = [line.split()[0] for line in result.stdout.splitlines() if line.startswith('  --')]
-        assert result.returncode == 0 and len(options) == len(set(options)) == 28, options
+        assert result.returncode == 0 and len(options) == len(set(options)) == 29, options
 
 
 def test_every_name_in_a_spec_is_an_option_of_its_program(_directory):
@@ -271,6 +271,31 @@ def test_a_clone_takes_the_state_and_goes_on_with_its_own_seed(directory):
     assert [step for step, _ in metrics_of(clone)] == [1, 2, 5, 6]
     assert metrics_of(clone)[2][1]['val_loss'] == metrics_of(donor)[3][1]['val_loss']
     assert metrics_of(clone)[0][1] != metrics_of(donor)[0][1]
+
+
+def study(directory, *words):
+    result = subprocess.run([str(BUILD / 'apps/cli/clade'), *words], cwd=directory, capture_output=True, text=True, check=False,
+                            timeout=120, stdin=subprocess.DEVNULL, env=environment())
+    assert result.returncode == 0, (words, result.stdout, result.stderr)
+    return result.stdout
+
+
+def test_a_replay_from_the_root_comes_to_the_very_score_where_clones_follow_the_seeds_of_their_state(directory):
+    """And not where every clone has its own."""
+    spec = {'program': [str(BUILD / 'examples/digits/digits'), '--epochs', '6', '--limit', '12', '--width', '4', '--clone_seeds',
+                        'state'],
+            'metric': {'name': 'val_loss', 'goal': 'minimize'}, 'study': 'follow', 'seed': 3, 'ordered': True, 'parallel': 2,
+            'hyperparameters': [{'name': 'lr', 'range': [1e-4, 0.3], 'scale': 'log'}, {'name': 'dropout', 'range': [0.0, 0.6]}],
+            'schedule': {'method': 'pbt', 'population': 5, 'interval': 1, 'end': 6, 'quantile': 0.4}}
+    for whose in ('state', 'own'):
+        spec['study'], spec['program'][-1] = whose, whose
+        pathlib.Path(directory, f'{whose}.yaml').write_text(json.dumps(spec), encoding='utf-8')
+        study(directory, 'run', f'{whose}.yaml')
+        found = [json.loads(study(directory, 'schedule', f'{whose}/{trial}', '--json')) for trial in range(1, 6)]
+        trial, changes = max(((s['trial'], len(s['changes'])) for s in found), key=lambda pair: pair[1])
+        assert changes >= 2, found
+        replay = json.loads(study(directory, 'replay', f'{whose}/{trial}', '--json'))
+        assert (replay['own'] == replay['mean']) == (whose == 'state'), (whose, replay)
 
 
 def test_regions_of_another_width_stay_and_the_trial_begins_afresh(directory):

@@ -126,6 +126,7 @@ static void the_order_seed_changes_the_order_only(void **state) {
   open_fixture(&b, other);
   net_training_advance(&a.t, 8, &usual); /* makes the order of the epoch */
   b.t.order_epoch = 0;
+  b.t.order_seed = other.order;
   memcpy(b.t.order, a.t.order, N * sizeof *a.t.order);
   net_training_advance(&b.t, 8, &usual);
   assert_true(equal_parameters(&a, &b));
@@ -217,6 +218,31 @@ static void a_loaded_state_goes_on_bit_for_bit(void **state) {
   assert_true(net_training_take_loss(&a.t) == net_training_take_loss(&b.t));
   close_fixture(&a);
   close_fixture(&b);
+}
+
+static void who_follows_goes_on_with_the_seeds_of_the_state(void **state) {
+  (void)state;
+  const struct net_seeds others = {.initial = 995, .order = 996, .dropout = 997};
+  struct fixture a, own, follower;
+  struct cl_err e;
+  open_fixture(&a, base);
+  net_training_advance(&a.t, 51, &usual);
+  assert_int_equal(net_training_save(&a.t, a.directory, &e), 0);
+  net_training_advance(&a.t, N, &usual);
+  open_fixture(&own, others);
+  open_fixture(&follower, others);
+  follower.t.follows = true;
+  net_training_advance(&follower.t, 17, &usual); /* an order of the same epoch by the other seed */
+  assert_int_equal(net_training_load(&own.t, a.directory, &e), 0);
+  assert_int_equal(net_training_load(&follower.t, a.directory, &e), 0);
+  net_training_advance(&own.t, N, &usual);
+  net_training_advance(&follower.t, N, &usual);
+  assert_true(equal_parameters(&a, &follower));
+  assert_false(equal_parameters(&a, &own));
+  assert_int_equal(follower.t.seeds.dropout, base.dropout);
+  close_fixture(&a);
+  close_fixture(&own);
+  close_fixture(&follower);
 }
 
 static void expect_load_failure(struct fixture *f, int code, const char *words) {
@@ -438,6 +464,7 @@ int main(void) {
       cmocka_unit_test(every_epoch_sees_each_image_once_in_another_order),
       cmocka_unit_test(a_part_of_an_epoch_ends_exactly_where_it_should),
       cmocka_unit_test(a_loaded_state_goes_on_bit_for_bit),
+      cmocka_unit_test(who_follows_goes_on_with_the_seeds_of_the_state),
       cmocka_unit_test(a_state_that_cannot_be_loaded_changes_nothing),
       cmocka_unit_test(a_state_of_another_network_or_data_set_is_refused),
       cmocka_unit_test(the_loss_falls_and_accuracy_rises),
