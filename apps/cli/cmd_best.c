@@ -2,8 +2,10 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/pairs.h"
+#include "cli/replayed.h"
 #include "cli/rows.h"
 #include "view/number.h"
 #include "view/safe.h"
@@ -102,6 +104,12 @@ static void write_confirmed(struct clade_text *t, const struct clade_best *b, bo
   clade_text_format(t, ", the mean of %s on fresh seeds\n", runs(c->n, n));
 }
 
+static void write_seen(struct clade_text *t, const struct clade_best *b) {
+  if (b->assessments > 0)
+    clade_text_format(t, "test set seen %" PRId64 " time%s\n", b->assessments,
+                      b->assessments == 1 ? "" : "s");
+}
+
 static void write_text(struct cl_cli *cli, const struct clade_best *b, const char *study) {
   struct clade_text *t = &cli->text;
   char buffer[CL_VIEW_NUMBER_MAX];
@@ -122,9 +130,7 @@ static void write_text(struct cl_cli *cli, const struct clade_best *b, const cha
     cl_cli_add_word(t, study);
     clade_text_add_char(t, '\n');
   }
-  if (b->assessments > 0)
-    clade_text_format(t, "test set seen %" PRId64 " time%s\n", b->assessments,
-                      b->assessments == 1 ? "" : "s");
+  write_seen(t, b);
 }
 
 static int write_history(struct cl_cli *cli, struct clade_reader *reader, const struct clade_best *b) {
@@ -168,6 +174,7 @@ static int hand_out(struct cl_cli *cli, struct clade_reader *reader, int64_t tri
 static void write_checkpoint(struct cl_cli *cli, const struct clade_best *b, const struct handed *h) {
   struct clade_text *t = &cli->text;
   char step[CL_VIEW_NUMBER_MAX], score[CL_VIEW_NUMBER_MAX];
+  if (h->directory == NULL || cli->json) return;
   clade_text_add(t, "\ncheckpoint  ");
   cl_view_add_safe(t, h->directory, &cli->out);
   clade_text_format(t, ": the state at step %s", cl_view_short(h->state.step, 6, step));
@@ -180,6 +187,51 @@ static void write_checkpoint(struct cl_cli *cli, const struct clade_best *b, con
   clade_text_add_char(t, '\n');
 }
 
+/* The run of a replay that scored highest; 0: none has a score. */
+static int64_t best_run(const struct clade_replay_outcome *o, const char *goal) {
+  double sign = strcmp(goal, "maximize") == 0 ? 1 : -1, most = -INFINITY;
+  int64_t best = 0;
+  for (size_t i = 0; i < o->n_runs; i++) {
+    if (!(sign * o->runs[i].value > most)) continue;
+    most = sign * o->runs[i].value;
+    best = o->runs[i].trial;
+  }
+  return best;
+}
+
+/* A replay study has one schedule, and no winner: what that is worth. CL_EXIT_NOTHING: no run has a score. */
+static int show_replay(struct cl_cli *cli, const struct options *o, struct clade_reader *reader,
+                       const struct clade_best *b, const struct clade_replay_outcome *outcome) {
+  struct handed handed = {0};
+  int64_t run = best_run(outcome, b->goal);
+  if (o->write != NULL)
+    return cl_cli_complain(
+        cli, CL_EXIT_USAGE,
+        "%s follows a schedule, whose values change: there is nothing to write as tuned values",
+        clade_reader_study(reader));
+  int status = run == 0 ? 0 : hand_out(cli, reader, run, o->checkpoint, &handed);
+  if (status != 0) return status;
+  cl_cli_write_replay(cli, outcome, clade_reader_study(reader));
+  if (!cli->json) write_seen(&cli->text, b);
+  write_checkpoint(cli, b, &handed);
+  return run == 0 ? CL_EXIT_NOTHING : CL_EXIT_DONE;
+}
+
+static int show_nothing(struct cl_cli *cli, const struct options *o, struct clade_reader *reader,
+                        const struct clade_best *b) {
+  struct clade_replay_outcome *outcome = NULL;
+  struct cl_err e = {0};
+  int status = clade_replay_read(reader, &outcome, &e);
+  if (status == CLADE_EINVAL)
+    return cl_cli_complain(cli, CL_EXIT_NOTHING,
+                           "%s has no best trial yet: none has finished with a finite value",
+                           clade_reader_study(reader));
+  if (status < 0) return cl_cli_fail(cli, &e);
+  status = show_replay(cli, o, reader, b, outcome);
+  clade_replay_free(outcome);
+  return status;
+}
+
 static int show_best(struct cl_cli *cli, const void *options, struct clade_reader *reader) {
   const struct options *o = options;
   struct clade_best *b = NULL;
@@ -187,15 +239,15 @@ static int show_best(struct cl_cli *cli, const void *options, struct clade_reade
   struct handed handed = {0};
   int status = CL_EXIT_DONE;
   if (clade_best_read(reader, &b, &e) < 0) return cl_cli_fail(cli, &e);
-  if (b->trial == 0)
-    status = cl_cli_complain(cli, CL_EXIT_NOTHING,
-                             "%s has no best trial yet: none has finished with a finite value",
-                             clade_reader_study(reader));
-  else
-    status = hand_out(cli, reader, b->trial, o->checkpoint, &handed);
+  if (b->trial == 0) {
+    status = show_nothing(cli, o, reader, b);
+    clade_best_free(b);
+    return status;
+  }
+  status = hand_out(cli, reader, b->trial, o->checkpoint, &handed);
   if (status == 0 && cli->json) write_json(&cli->text, b, &handed);
   if (status == 0 && !cli->json) write_text(cli, b, clade_reader_study(reader));
-  if (status == 0 && !cli->json && handed.directory != NULL) write_checkpoint(cli, b, &handed);
+  if (status == 0) write_checkpoint(cli, b, &handed);
   if (status == 0 && o->write != NULL) status = write_tuned(cli, reader, b->trial, o->write);
   if (status == 0 && o->history && !cli->json) status = write_history(cli, reader, b);
   clade_best_free(b);
@@ -234,6 +286,8 @@ const struct cl_cli_command cl_command_best = {
         "one; where configurations were run more than once, their scores are shrunk by the noise between equal runs "
         "(empirical Bayes), and an interval says what is known. Without repeats only the best score can be shown; "
         "clade confirm runs the winners again on fresh seeds.\n\n"
+        "A study of clade replay has no winner: what its schedule is worth is shown, the mean of its runs. --checkpoint is the "
+        "state of the run that scored highest.\n\n"
         "--write changes the lines `tuned_value:` of a spec that have another value, and nothing else.\n\n"
         "--checkpoint copies the newest state that the trial has saved, and says at which step it was saved and what it had "
         "scored there. The directory must not exist; it appears when it is whole and the same as what was saved.",

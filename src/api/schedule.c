@@ -71,14 +71,8 @@ static int fill_legs(struct result *r, const struct cl_lineage *l, struct cl_err
 }
 
 static int choose(const struct cl_study *s, int64_t typed, int64_t *ret, struct cl_err *e) {
-  struct cl_best best;
   *ret = typed;
-  if (typed != 0) return 0;
-  CL_TRY(cl_best_find(s, &best, e));
-  *ret = best.trial;
-  if (best.trial != 0) return 0;
-  return CL_FAIL(e, CLADE_ENOTFOUND, "%s has no best trial yet: none has finished with a finite value",
-                 cl_study_name(s));
+  return typed != 0 ? 0 : cl_best_need(s, ret, e);
 }
 
 int clade_schedule_read(struct clade_reader *reader, int64_t trial, struct clade_schedule **ret,

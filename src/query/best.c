@@ -84,6 +84,27 @@ out:
   return status;
 }
 
+static bool replays(const struct cl_study *s) {
+  return json_object_get(cl_study_settings(s)->json, "replay") != NULL;
+}
+
+int cl_best_need(const struct cl_study *s, int64_t *ret_trial, struct cl_err *e) {
+  struct cl_best best;
+  const char *name = cl_study_name(s);
+  CL_TRY(cl_best_find(s, &best, e));
+  if (best.trial == 0 && replays(s))
+    return CL_FAIL(
+        e, CLADE_ENOTFOUND,
+        "%s replays a schedule, so none of its runs is the best: name one (%s/1), or see what they "
+        "come to with `clade best %s`",
+        name, name, name);
+  if (best.trial == 0)
+    return CL_FAIL(e, CLADE_ENOTFOUND, "%s has no best trial yet: none has finished with a finite value",
+                   name);
+  *ret_trial = best.trial;
+  return 0;
+}
+
 /* History. */
 
 struct end {

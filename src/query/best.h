@@ -36,6 +36,10 @@ struct cl_best {
 /* Cost O(trials), and that of cl_shrinkage_fit where trials repeat. CLADE_ENOMEM. */
 int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e);
 
+/* The trial of cl_best_find, where one is needed. CLADE_ENOTFOUND with a sentence that says what to do: there
+ * is none yet, or the study replays a schedule and never has one. */
+int cl_best_need(const struct cl_study *s, int64_t *ret_trial, struct cl_err *e);
+
 /* The points at which the best value so far changed, in the order in which the trials ended; the last point
  * repeats the best for the last trial that ended. Gives both arrays (n each): x = how many trials had ended,
  * y = best value. Free with cl_free. */

@@ -204,12 +204,9 @@ static int add_numbers(struct trials *l, const struct cl_selection *s, int64_t t
 }
 
 static int add_best(struct trials *l, struct cl_err *e) {
-  struct cl_best best;
-  CL_TRY(cl_best_find(l->study, &best, e));
-  if (best.trial == 0)
-    return CL_FAIL(e, CLADE_ENOTFOUND, "%s has no best trial yet: none has finished with a finite value",
-                   cl_study_name(l->study));
-  return add_row(l, best.trial, e);
+  int64_t best = 0;
+  CL_TRY(cl_best_need(l->study, &best, e));
+  return add_row(l, best, e);
 }
 
 static int add_states(struct trials *l, unsigned states, struct cl_span all, struct cl_err *e) {

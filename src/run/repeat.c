@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "engine/collect.h"
 #include "engine/decide.h"
 
 struct cl_repeater {
@@ -14,10 +15,11 @@ struct cl_repeater {
   struct cl_course course;
   char hash[CL_TIMETABLE_HASH];
   struct cl_attention attention;
-  int worker, n_waiting;        /* decisions put and not told yet */
-  int64_t there, ended, failed; /* trials of the role (and `of`): all, ended, ended without a score */
-  bool exhausted;               /* nothing more to propose */
-  struct cl_err failure;        /* of a callback; ends the next turn */
+  struct cl_collection collection; /* of a replay study, where nobody else collects */
+  int worker, n_waiting;           /* decisions put and not told yet */
+  int64_t there, ended, failed;    /* trials of the role (and `of`): all, ended, ended without a score */
+  bool exhausted;                  /* nothing more to propose */
+  struct cl_err failure;           /* of a callback; ends the next turn */
 };
 
 static const struct cl_study *study_of(const struct cl_repeater *r) {
@@ -45,8 +47,9 @@ static void count(struct cl_repeater *r) {
 
 static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_repeater *r = ctx;
-  if (r->failure.code != 0 || ev->subject == 0 || !is_ours(r, cl_study_trial(study_of(r), ev->subject)))
-    return;
+  if (r->failure.code != 0) return;
+  if (r->plan.finishes && cl_collection_hear(&r->collection, ev, &r->failure) < 0) return;
+  if (ev->subject == 0 || !is_ours(r, cl_study_trial(study_of(r), ev->subject))) return;
   if (ev->kind != CL_EVENT_REPORTED) count(r);
   (void)cl_attention_add(&r->attention, study_of(r), ev->subject, &r->failure);
 }
@@ -129,6 +132,12 @@ static bool is_hopeless(const struct cl_repeater *r) {
   return most > 0 && r->failed == r->ended && r->failed >= most;
 }
 
+/* States that no run goes on from, and at the end all that are not the newest of their run. */
+static int collect(struct cl_repeater *r, bool all, struct cl_err *e) {
+  r->collection.eager |= all;
+  return r->plan.finishes ? cl_collection_decide(&r->collection, study_of(r), NULL, put, r, e) : 0;
+}
+
 static int finish(struct cl_repeater *r, struct cl_err *e) {
   const struct cl_study_head *h = cl_study_head(study_of(r));
   char args[100];
@@ -156,7 +165,9 @@ int cl_repeater_turn(struct cl_repeater *r, int worker, struct cl_err *e) {
   if (r->n_waiting > 0) return 0; /* one proposal at a time */
   bool open = cl_study_head(s)->open || !r->plan.finishes;
   r->exhausted = r->there >= r->plan.runs || is_hopeless(r) || !open;
-  if (r->exhausted && r->ended == r->there && r->plan.finishes && open) return finish(r, e);
+  bool done = r->exhausted && r->ended == r->there && r->plan.finishes && open;
+  CL_TRY(collect(r, done, e));
+  if (done) return finish(r, e);
   if (r->exhausted || r->there - r->ended >= cl_study_slots(s)) return 0;
   return propose(r, e);
 }
@@ -242,6 +253,7 @@ int cl_repeater_create(struct cl_log *log, const struct cl_repeat_plan *plan, st
     if (is_ours(r, cl_study_trial(study_of(r), i)))
       status = cl_attention_add(&r->attention, study_of(r), i, e);
   count(r);
+  if (status == 0 && plan->finishes) status = cl_collection_fill(&r->collection, study_of(r), e);
   if (plan->runs == 0) r->plan.runs = r->there > r->ended ? r->there : r->there + 1;
   if (status == 0) status = cl_log_listen(log, on_event, r, e);
   if (status < 0)
@@ -255,6 +267,7 @@ void cl_repeater_destroy(struct cl_repeater *r) {
   if (r == NULL) return;
   cl_log_unlisten(r->log, on_event, r);
   cl_attention_done(&r->attention);
+  cl_collection_done(&r->collection);
   cl_course_done(&r->course);
   cl_timetable_done(&r->table);
   cl_free(r);

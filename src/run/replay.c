@@ -31,17 +31,11 @@ struct making { /* of a replay study */
 static int find_trial(struct cl_reader *r, const struct cl_selection *selection, const char *address,
                       int64_t *ret, struct cl_err *e) {
   const struct cl_study *s = NULL;
-  struct cl_best best;
   int64_t *trials = NULL;
   size_t n = 0;
   if (selection->kind == CL_SELECT_NONE) {
     CL_TRY(cl_reader_need(r, 0, 0, &s, e));
-    CL_TRY(cl_best_find(s, &best, e));
-    *ret = best.trial;
-    return best.trial != 0
-               ? 0
-               : CL_FAIL(e, CLADE_ENOTFOUND,
-                         "%s has no best trial yet: none has finished with a finite value", cl_study_name(s));
+    return cl_best_need(s, ret, e);
   }
   CL_TRY(cl_trials_find(r, selection, &trials, &n, e));
   int status = n == 1 ? 0
@@ -235,15 +229,12 @@ int cl_replay(const struct clade_run_options *options, const struct clade_replay
 static int choose_best(struct cl_store *store, int64_t id, int64_t *ret, struct cl_err *e) {
   struct cl_reader *reader = NULL;
   const struct cl_study *s = NULL;
-  struct cl_best best = {0};
+  int64_t best = 0;
   CL_TRY(cl_reader_open(store, id, &reader, e));
   int status = cl_reader_need(reader, 0, 0, &s, e);
   bool replays = status == 0 && json_object_get(cl_study_settings(s)->json, "replay") != NULL;
-  if (status == 0 && !replays) status = cl_best_find(s, &best, e);
-  if (status == 0 && !replays && best.trial == 0)
-    status = CL_FAIL(e, CLADE_ENOTFOUND, "%s has no best trial yet: none has finished with a finite value",
-                     cl_study_name(s));
-  if (status == 0) *ret = best.trial;
+  if (status == 0 && !replays) status = cl_best_need(s, &best, e);
+  if (status == 0) *ret = best;
   cl_reader_close(reader);
   return status;
 }

@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
-from program import clade, events, of_kind, start
+from program import attempt, clade, events, of_kind, start
 
 MEMBER = pathlib.Path(__file__).resolve().parent / 'seeded.py'
 SPEC = """
@@ -101,6 +101,27 @@ def test_replay_of_a_member_comes_to_its_very_state(directory):
     assert len({run['seed'] for run in result['runs']} | {found['seed']}) == 5
     for run in result['runs']:
         assert final(directory, 'walk-replay-2', run['trial'])['seen'] == winner['seen']
+    check_best(directory, 'walk-replay-2', result)
+
+
+def check_best(directory, study, result):
+    """What a replay study says is best: its schedule; whose states are left: the newest of each run."""
+    assert json.loads(clade(directory, 'best', study, '--json').stdout) == result
+    text = clade(directory, 'best', study, '--checkpoint', 'winner').stdout
+    assert 'the schedule gives' in text and 'the mean of 4 runs on fresh seeds' in text and 'checkpoint  winner: the state' in text, text
+    highest = max(result['runs'], key=lambda run: run['value'])['trial']
+    assert f' of trial {highest}, which' in text, (highest, text)
+    written = attempt(directory, 'best', study, '--write', 'walk.yaml')
+    assert written.returncode == 2 and 'there is nothing to write' in written.stderr, written
+    log = events(directory, study)
+    gone = {e['snapshot'] for e in of_kind(log, 'deleted')}
+    left = [e for e in of_kind(log, 'saved') if e['position'] not in gone]
+    assert gone and sorted(e['trial'] for e in left) == [run['trial'] for run in result['runs']], (left, gone)
+    places = pathlib.Path(directory) / f'clade.db.d/{study}'
+    assert sorted(str(p.relative_to(places)) for p in places.glob('*/checkpoints/*')) == sorted(e['path'] for e in left)
+    clade(directory, 'check', study)
+    refused = attempt(directory, 'schedule', study)
+    assert refused.returncode == 3 and 'name one (%s/1), or see what they come to with `clade best %s`' % (study, study) in refused.stderr
 
 
 def test_replay_follows_a_file_with_the_spec_beside_it(directory):
@@ -241,4 +262,6 @@ def test_confirm_trains_with_the_schedule_of_the_winner_on_fresh_seeds(directory
     clade(directory, 'check', 'walk')
 
 
+if len(sys.argv) > 1:
+    tap.run({name: globals()[name] for name in sys.argv[1:]})
 tap.run(globals())
