@@ -4,6 +4,10 @@
  *   store_postgres [--dir DIR] [--n DECISIONS] [--engines N] [--writers N] [--events N]
  *
  * The server is a private one in DIR, as `clade store start` makes it: fsync on, synchronous_commit on.
+ *
+ * What a disk gives swings while others use it. So every measurement of decisions stands beside the disk's
+ * syncs and the server's commits of one row just before and after it: `of_limit` is its commits over the mean
+ * of the server's.
  */
 #include <poll.h>
 #include <sys/mman.h>
@@ -109,6 +113,19 @@ static double copy_rows(const char *address, long n) {
   return rate;
 }
 
+/* Commits of one row by so many connections, with the syncs of the disk in the same moments. */
+static double commits_now(struct shared *s, const char *address, long n, int connections, const char *dir) {
+  struct limit l = {address, n / connections + 1};
+  PGconn *conn = connect_to(address);
+  must(conn, PQexec(conn, "TRUNCATE bench_limit"));
+  PQfinish(conn);
+  double rate = (double)(l.n * connections) / run_processes(s, connections, insert_rows, &l);
+  (void)printf("{\"bench\": \"limit\", \"what\": \"now\", \"connections\": %d, \"commits_of_one_row_per_s\": "
+               "%.0f, \"fdatasync_per_s\": %.0f}\n",
+               connections, rate, bench_fdatasync_rate(dir, 200));
+  return rate;
+}
+
 static void bench_limits(struct shared *s, const char *address, long n, int engines) {
   PGconn *conn = connect_to(address);
   must(conn, PQexec(conn, "CREATE TABLE bench_limit (k bigint PRIMARY KEY, v double precision)"));
@@ -188,12 +205,15 @@ static void decide(struct shared *s, int index, void *ctx) {
   cl_store_close(store);
 }
 
-static void bench_decisions(struct shared *s, const struct bench *b, int engines, long n, int together) {
+static void bench_decisions(struct shared *s, const struct bench *b, int engines, long n, int together,
+                            const char *dir) {
   struct deciding d = {b->path, b->study, n / together * together, 0, together};
-  double took = run_processes(s, engines, decide, &d);
+  double before = commits_now(s, b->path, 400, engines, dir);
+  double rate = (double)(d.n * engines) / run_processes(s, engines, decide, &d);
+  double after = commits_now(s, b->path, 400, engines, dir);
   (void)printf("{\"bench\": \"decisions\", \"store\": \"postgresql\", \"engines\": %d, \"in_a_commit\": %d, "
-               "\"durable_per_s\": %.0f}\n",
-               engines, together, (double)(d.n * engines) / took);
+               "\"durable_per_s\": %.0f, \"commits_per_s\": %.0f, \"of_limit\": %.2f}\n",
+               engines, together, rate, rate / together, rate / together / ((before + after) / 2));
 }
 
 /* Following. */
@@ -291,10 +311,10 @@ int main(int argc, char **argv) {
   bench_open_at(&b, server.address);
   bench_propose(&b, engines * TOGETHER_MAX); /* trials to decide about */
   cl_store_close(b.store);                   /* a connection must not cross a fork */
-  bench_decisions(s, &b, 1, n, 1);
-  bench_decisions(s, &b, engines, n, 1);
-  bench_decisions(s, &b, 1, 8 * n, TOGETHER_MAX);
-  bench_decisions(s, &b, engines, 4 * n, TOGETHER_MAX);
+  bench_decisions(s, &b, 1, n, 1, dir);
+  bench_decisions(s, &b, engines, n, 1, dir);
+  bench_decisions(s, &b, 1, 8 * n, TOGETHER_MAX, dir);
+  bench_decisions(s, &b, engines, 4 * n, TOGETHER_MAX, dir);
   bench_follow(s, &b, writers, events);
   bench_check(cl_store_open(b.path, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &b.store, &e), &e);
   bench_write_reports(&b, 20 * n, 100);
