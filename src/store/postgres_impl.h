@@ -143,7 +143,7 @@ struct cl_postgres_param {
   X(FIND_SAVED, "SELECT min(position) FROM snapshots WHERE study = $1 AND trial = $2 AND attempt = $3 AND " \
                 "kind = 34 AND step = $4 AND way = $5 AND path IS NOT DISTINCT FROM $6") \
   X(FIND_LOADED, "SELECT min(position) FROM snapshots WHERE study = $1 AND trial = $2 AND attempt = $3 AND " \
-                 "kind = 35 AND ref = $4") \
+                 "kind = 35 AND step IS NULL AND ref = $4") \
   X(OPEN_ENDS, \
     "SELECT DISTINCT trial FROM attempts WHERE study = $1 AND kind = 37 AND (late OR value IS NULL)")
 

@@ -36,7 +36,7 @@ static const char *const tables[] = {
     "trial bigint, attempt integer, late boolean, step double precision, way smallint, ref bigint, bytes bigint, hash "
     "text, path text, host text, last double precision, best double precision, sum double precision, count bigint, "
     "snapshot bigint, error text, more text, PRIMARY KEY (study, position))",
-    "CREATE INDEX snapshots_trial ON snapshots (study, trial)",
+    "CREATE INDEX snapshots_trial ON snapshots (study, trial, step, ref)",
     "CREATE TABLE notes (" KEY
     "subject bigint, n integer, name text, text text, more text, PRIMARY KEY (study, position))",
     "CREATE INDEX notes_study ON notes (study, position) WHERE subject = 0",

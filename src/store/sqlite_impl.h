@@ -74,10 +74,11 @@ enum cl_sqlite_walk { WALK_ALL, WALK_TRIALS, WALK_STUDY, WALKS };
   X(ASSIGNED_ADD, "INSERT INTO assigned (place, hyperparameter, value) VALUES (?1, ?2, ?3)") \
   X(FIND_ATTEMPT, "SELECT place FROM attempts WHERE place > ?1 AND place < ?2 AND trial = ?3 AND " \
                   "attempt = ?4 AND kind = ?5 ORDER BY place LIMIT 1") \
-  X(FIND_SAVED, "SELECT place FROM snapshots WHERE trial = ?1 AND place > ?2 AND place < ?3 AND kind = 34 " \
-                "AND attempt = ?4 AND step = ?5 AND way = ?6 AND path IS ?7 ORDER BY place LIMIT 1") \
+  X(FIND_SAVED, \
+    "SELECT min(place) FROM snapshots WHERE trial = ?1 AND place > ?2 AND place < ?3 AND kind = 34 " \
+    "AND attempt = ?4 AND step = ?5 AND way = ?6 AND path IS ?7") \
   X(FIND_LOADED, "SELECT place FROM snapshots WHERE trial = ?1 AND place > ?2 AND place < ?3 AND kind = 35 " \
-                 "AND attempt = ?4 AND ref = ?5 ORDER BY place LIMIT 1") \
+                 "AND attempt = ?4 AND step IS NULL AND ref = ?5 ORDER BY place LIMIT 1") \
   X(OPEN_ENDS, "SELECT trial FROM attempts INDEXED BY attempts_open WHERE kind = 37 AND (late OR value IS " \
                "NULL) AND place > ?1 AND place < ?2")
 

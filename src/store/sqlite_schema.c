@@ -38,7 +38,7 @@ static const char tables[] =
     "CREATE INDEX attempts_open ON attempts (place) WHERE kind = 37 AND (late OR value IS NULL);"
     "CREATE TABLE snapshots (" PLACE "\"by\", trial, attempt, late, step REAL, way, ref, bytes, hash, path, "
     "host, last REAL, best REAL, sum REAL, count, snapshot, error, more);"
-    "CREATE INDEX snapshots_trial ON snapshots (trial);"
+    "CREATE INDEX snapshots_trial ON snapshots (trial, step, ref);"
     "CREATE TABLE notes (" PLACE "\"by\", subject, n, name, text, more);"
     "CREATE INDEX notes_study ON notes (place) WHERE subject = 0;";
 

@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "worker/buffers_impl.h"
 
+enum { TINY_BYTES = 1 << 20, LOOKED_AT = 64 };
+
 static struct cl_buffers *all_of(const struct cl_worker *w) {
   return w->buffers;
 }
@@ -45,6 +47,7 @@ struct cl_buffer *cl_buffers_add(struct cl_worker *w, char *path, int fd, int64_
   }
   *b = (struct cl_buffer){.worker = w, .path = path, .fd = fd, .bytes = bytes};
   all->items[all->n++] = b;
+  all->sum += bytes;
   return b;
 }
 
@@ -60,6 +63,7 @@ void cl_buffers_destroy_one(struct cl_buffer *b) {
   while (i < all->n && all->items[i] != b) i++;
   assert(i < all->n);
   all->items[i] = all->items[--all->n];
+  all->sum -= b->bytes;
   if (b->fd < 0) (void)unlink(b->path);
   free_buffer(b);
 }
@@ -100,11 +104,14 @@ static size_t count_members(const struct cl_worker *w) {
   return n;
 }
 
+/* Without thinking about who needs them. */
+static bool may_be_many(const struct cl_buffers *all, int64_t bytes) {
+  return all->sum + bytes <= (bytes <= TINY_BYTES ? CL_BUFFERS_MANY_BYTES : CL_BUFFERS_SMALL_BYTES);
+}
+
 bool cl_buffers_may_grow(const struct cl_worker *w, int64_t bytes) {
   const struct cl_buffers *all = all_of(w);
-  int64_t sum = bytes;
-  for (size_t i = 0; i < all->n; i++) sum += all->items[i]->bytes;
-  return sum <= CL_BUFFERS_SMALL_BYTES || all->n < count_members(w) + w->n_all + 2;
+  return may_be_many(all, bytes) || all->n < count_members(w) + w->n_all + 2;
 }
 
 /* What a machine does not notice is not worth a line. */
@@ -132,8 +139,10 @@ static struct cl_buffer *find_spare(const struct cl_buffers *all, int64_t bytes)
   struct cl_buffer *best = NULL;
   for (size_t i = 0; i < all->n; i++) {
     struct cl_buffer *b = all->items[i];
-    if (b->state == CL_BUFFER_SPARE && b->bytes >= bytes && (best == NULL || b->bytes < best->bytes))
+    if (b->state == CL_BUFFER_SPARE && b->bytes >= bytes && (best == NULL || b->bytes < best->bytes)) {
       best = b;
+      if (b->bytes == bytes) break;
+    }
   }
   return best;
 }
@@ -162,7 +171,9 @@ struct cl_buffer *cl_buffers_lend(struct cl_worker *w, int64_t bytes) {
   struct cl_buffers *all = all_of(w);
   struct cl_buffer *b = find_spare(all, bytes);
   assert(bytes > 0);
-  if (b == NULL && (b = find_spent(all, bytes)) != NULL) {
+  /* Looking for one that is spent takes as long as making a small one, when there are hundreds. */
+  bool makes = all->n >= LOOKED_AT && bytes <= TINY_BYTES && may_be_many(all, bytes);
+  if (b == NULL && !makes && (b = find_spent(all, bytes)) != NULL) {
     size_t before = all->n;
     cl_buffers_spare(b);
     if (all->n < before) b = NULL;

@@ -14,14 +14,17 @@
  *           or once the snapshot is deleted
  *
  * There are as many as members have states here, attempts are in hand, and two more; small ones may be more,
- * up to CL_BUFFERS_SMALL_BYTES. When none can be had, the state goes into a directory at once.
+ * up to CL_BUFFERS_SMALL_BYTES, and of up to a MiB each up to CL_BUFFERS_MANY_BYTES: of a member that is
+ * ahead every state is kept that slower ones may still take over. When none can be had, the state goes into a
+ * directory at once.
  */
 #ifndef CL_BUFFERS_H
 #define CL_BUFFERS_H
 
 #include "model/study.h"
 
-#define CL_BUFFERS_SMALL_BYTES (INT64_C(32) << 20)
+#define CL_BUFFERS_SMALL_BYTES (INT64_C(32) << 20)  /* of one: up to half of it */
+#define CL_BUFFERS_MANY_BYTES  (INT64_C(256) << 20) /* of all that are up to a MiB */
 
 struct cl_worker;
 struct cl_buffer;

@@ -31,6 +31,7 @@ struct cl_buffers {
   char *directory, *note; /* null until there is one */
   int64_t next;           /* number of the next file */
   int64_t bytes;          /* of the last trainer that connected */
+  int64_t sum;            /* bytes of all of them */
   bool told, unnamed;     /* the bill was told; there is no directory, and will not be */
   size_t uncopied;        /* kept ones of which a copy is to be written */
   struct cl_copying *copying;
