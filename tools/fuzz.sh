@@ -85,7 +85,7 @@ dictionary() { # TARGET
 
 # One stretch of a target, by one process at a time.
 stretch() { # TARGET
-  local state=build-fuzz/state/$1 left length=$chunk_s words=()
+  local state=build-fuzz/state/$1 left length=$chunk_s words=() build
   mkdir -p "$state/corpus" "$state/findings"
   exec 8>"$state/lock"
   flock -n 8 || return 0
@@ -96,12 +96,13 @@ stretch() { # TARGET
   [ "$length" -gt 0 ] || return 0
   dictionary "$1" >"$state/words"
   [ ! -s "$state/words" ] || words=("-dict=$state/words")
+  build=$(build_of "$1")
   TIMEFORMAT='processor: %U %S'
   { time nice "build-fuzz/tests/fuzz/fuzz_$1" -runs=$left -max_total_time="$length" "${limits[@]}" "${words[@]}" \
     -max_len="${longest[$1]:-1000}" -print_final_stats=1 -print_funcs=0 -stop_file="$stop" -artifact_prefix="$state/findings/" \
     "$state/corpus" "tests/fuzz/corpus/$1" 2>&1 8>&- | grep -av -E '^#[0-9]+\s+(NEW|REDUCE|pulse|RELOAD)' ||
     true; } >"$state/log" 2>&1
-  awk -v build="$(build_of "$1")" '/^stat::number_of_executed_units:/ { runs = $2 } /^processor:/ { cpu = $2 + $3 }
+  awk -v build="$build" '/^stat::number_of_executed_units:/ { runs = $2 } /^processor:/ { cpu = $2 + $3 }
     $3 == "cov:" && $4 > covered { covered = $4 }
     END { if (runs > 0) print build, runs, cpu + 0, covered + 0 }' "$state/log" >"$state/stretch"
   if [ ! -s "$state/stretch" ] && [ "$(findings_of "$1")" = 0 ]; then

@@ -1,10 +1,12 @@
-/* clade list [studies | trials STUDY | tags STUDY | notes STUDY] */
+/* clade list [studies | trials STUDY | tags STUDY [NAMES] | notes STUDY] */
 #include <string.h>
 
 #include "cli/rows.h"
 
 struct options {
   struct cl_cli_list_options list;
+  struct cl_cli_list boxes, usernames, tags; /* tags: the names of `list tags` */
+  const char *jobs;
   bool available;
 };
 
@@ -22,7 +24,7 @@ static const struct noun {
              {{"trials", "runs", "trial", "run"}, "runs", clade_trials_list},
              {{"tags", "tag"}, "tags", clade_tags_list},
              {{"notes", "note"}, "notes", clade_notes_list}};
-enum { NOUN_STUDIES, NOUN_TRIALS };
+enum { NOUN_STUDIES, NOUN_TRIALS, NOUN_TAGS };
 
 static const struct noun *find_noun(const char *word) {
   for (size_t i = 0; i < sizeof nouns / sizeof nouns[0]; i++)
@@ -134,31 +136,97 @@ static int list_of_studies(struct cl_cli *cli, const struct options *o, const st
   return status;
 }
 
-static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
-  (void)rest;
+/* `host :regex: ^(a|b\.c)$` of lists joined by commas: one condition, for one of them must hold. */
+static void add_names(struct clade_text *t, const char *column, const struct cl_cli_list *list) {
+  bool first = true;
+  clade_text_format(t, "%s :regex: ^(", column);
+  for (size_t i = 0; i < list->n; i++)
+    for (const char *p = list->items[i]; *p != '\0'; p++) {
+      if (first && i > 0) clade_text_add_char(t, '|');
+      first = false;
+      if (*p == ',')
+        clade_text_add_char(t, '|');
+      else if (strchr("\\.[](){}*+?^$|", *p) != NULL)
+        clade_text_format(t, "\\%c", *p);
+      else
+        clade_text_add_char(t, *p);
+      if (p[1] == '\0') first = true;
+    }
+  clade_text_add(t, ")$");
+}
+
+enum { NAME_LISTS = 3 };
+/* The filters that were typed, and one for each list of names. Gives its array; free with clade_free. */
+static const char **make_filters(const struct options *o, struct clade_text *texts, struct cl_cli_list *ret) {
+  const struct {
+    const char *column;
+    const struct cl_cli_list *names;
+  } lists[NAME_LISTS] = {{"host", &o->boxes}, {"username", &o->usernames}, {"tag", &o->tags}};
+  size_t n = o->list.filters.n;
+  const char **all = clade_resize(NULL, (n + NAME_LISTS) * sizeof *all);
+  if (all == NULL) return NULL;
+  for (size_t i = 0; i < n; i++) all[i] = o->list.filters.items[i];
+  for (size_t i = 0; i < NAME_LISTS; i++) {
+    if (lists[i].names->n == 0) continue;
+    add_names(&texts[i], lists[i].column, lists[i].names);
+    all[n++] = clade_text_get(&texts[i]);
+  }
+  *ret = (struct cl_cli_list){.items = all, .n = n};
+  return all;
+}
+
+static int list_noun(struct cl_cli *cli, const struct options *o, const struct noun *noun,
+                     const char *address) {
   struct clade_store *store = NULL;
   struct cl_err e = {0};
-  const struct noun *noun = argc > 0 ? find_noun(argv[0]) : NULL;
-  int taken = noun != NULL;
-  const char *address = argc > taken ? argv[taken] : NULL;
-  if (noun == NULL) noun = &nouns[address == NULL ? NOUN_STUDIES : NOUN_TRIALS];
-  if (argc > taken + 1)
-    return cl_cli_complain(cli, CL_EXIT_USAGE, "'%.60s' is one argument too many: clade list %s",
-                           argv[taken + 1], cli->command->usage);
   if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  int status = noun->list == NULL ? list_studies(cli, options, store, address)
-                                  : list_of_studies(cli, options, noun, store, address);
+  int status = noun->list == NULL ? list_studies(cli, o, store, address)
+                                  : list_of_studies(cli, o, noun, store, address);
   clade_store_close(store);
   return status;
 }
 
-static const struct cl_cli_option options[] = {CL_CLI_LIMIT_OPTIONS(struct options, list),
-                                               CL_CLI_COLUMN_OPTIONS(struct options, list),
-                                               {CL_OPTION_FLAG, '\0', "available",
-                                                offsetof(struct options, available), NULL,
-                                                "list the names of all columns"},
-                                               CL_CLI_FILE_OPTIONS(struct options, list),
-                                               {CL_OPTION_END}};
+static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
+  (void)rest;
+  struct options o = *(const struct options *)options;
+  struct clade_text texts[NAME_LISTS] = {{0}};
+  const struct noun *noun = argc > 0 ? find_noun(argv[0]) : NULL;
+  int taken = noun != NULL;
+  if (noun == NULL && argc > 0 && strcmp(argv[0], "experiments") == 0)
+    return cl_cli_complain(
+        cli, CL_EXIT_USAGE,
+        "studies are grouped by tags, not by experiments: clade tag STUDY experiment=NAME, then "
+        "clade list studies --group tags.experiment");
+  const char *address = argc > taken ? argv[taken++] : o.jobs;
+  if (noun == NULL) noun = &nouns[address == NULL ? NOUN_STUDIES : NOUN_TRIALS];
+  if (noun == &nouns[NOUN_TAGS] && argc > taken) o.tags = (struct cl_cli_list){.items = argv + taken, .n = 1};
+  if (argc > taken + (int)o.tags.n)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "'%.60s' is one argument too many: clade list %s",
+                           argv[argc - 1], cli->command->usage);
+  if (address != NULL && o.jobs != NULL && address != o.jobs)
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "name the studies once: as --job, or before it ('%.60s')",
+                           address);
+  const char **filters = make_filters(&o, texts, &o.list.filters);
+  int status = filters == NULL ? cl_cli_complain(cli, CL_EXIT_FAILED, "out of memory")
+                               : list_noun(cli, &o, noun, address);
+  for (size_t i = 0; i < NAME_LISTS; i++) clade_text_done(&texts[i]);
+  clade_free(filters);
+  return status;
+}
+
+static const struct cl_cli_option options[] = {
+    CL_CLI_LIMIT_OPTIONS(struct options, list),
+    CL_CLI_COLUMN_OPTIONS(struct options, list),
+    {CL_OPTION_FLAG, '\0', "available", offsetof(struct options, available), NULL,
+     "list the names of all columns"},
+    {CL_OPTION_TEXT, '\0', "job", offsetof(struct options, jobs), "STUDIES",
+     "of these studies; what stands before is the same"},
+    {CL_OPTION_LIST, '\0', "box", offsetof(struct options, boxes), "NAMES",
+     "only trials that ran on these hosts, joined by commas"},
+    {CL_OPTION_LIST, '\0', "username", offsetof(struct options, usernames), "NAMES",
+     "only what these people began, joined by commas"},
+    CL_CLI_FILE_OPTIONS(struct options, list),
+    {CL_OPTION_END}};
 
 static const struct cl_cli_example examples[] = {
     {"clade list", "Which studies are there?"},
@@ -177,7 +245,7 @@ const struct cl_cli_command cl_command_list = {
     .name = "list",
     .group = "Look",
     .summary = "list studies, or the trials, tags or notes of a study",
-    .usage = "[studies [PATTERN] | [trials | tags | notes] STUDY]",
+    .usage = "[studies [PATTERN] | [trials | notes] STUDY | tags STUDY [NAMES]]",
     .description =
         "Without arguments: the studies of the store. With a study: its trials, each with the metrics of the last "
         "report that holds the objective, and its hyperparameters. An address narrows them: STUDY/3,7-9 STUDY/best "
@@ -188,6 +256,6 @@ const struct cl_cli_command cl_command_list = {
     .options = options,
     .options_size = sizeof(struct options),
     .examples = examples,
-    .n_most = 2,
+    .n_most = 3,
     .run = run,
 };

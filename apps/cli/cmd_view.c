@@ -77,22 +77,55 @@ static int view_metrics(struct cl_cli *cli, const struct options *o, struct clad
   return status;
 }
 
+/* What XT views and other commands show. */
+static int complain_of(struct cl_cli *cli, const char *what) {
+  static const struct {
+    const char *word, *instead;
+  } others[] = {{"log", "clade log shows the events of a study or trial"},
+                {"events", "clade log shows the events of a study or trial"},
+                {"console", "clade show STUDY/3 names the files that hold what a trial printed"},
+                {"status", "clade show STUDY tells how a study stands, clade log --follow what happens"}};
+  for (size_t i = 0; what != NULL && i < sizeof others / sizeof others[0]; i++)
+    if (strcmp(what, others[i].word) == 0)
+      return cl_cli_complain(cli, CL_EXIT_USAGE, "clade view shows metrics; %s", others[i].instead);
+  return cl_cli_complain(cli, CL_EXIT_USAGE, "say what to view: clade view %s", cli->command->usage);
+}
+
+/* Each study alone, under its name where there are several: they have metrics of their own. */
+static int view_studies(struct cl_cli *cli, const struct options *o, struct clade_store *store,
+                        char *const *addresses, size_t n, const char *const *metrics, size_t n_metrics) {
+  struct cl_err e = {0};
+  int status = 0;
+  if (n > 1 && (cli->json || o->list.export != NULL))
+    return cl_cli_complain(cli, CL_EXIT_USAGE, "metrics are written of one study at a time, not of %zu", n);
+  for (size_t i = 0; i < n && status == 0; i++) {
+    struct clade_reader *reader = NULL;
+    if (clade_reader_open(store, addresses[i], &reader, &e) < 0) return cl_cli_fail(cli, &e);
+    if (addresses[i][0] == '\0') cl_cli_note(cli, "study %s, the latest", clade_reader_study(reader));
+    if (n > 1) clade_text_format(&cli->text, "%s%s:\n", i > 0 ? "\n" : "", clade_reader_study(reader));
+    status = view_metrics(cli, o, reader, metrics, n_metrics);
+    clade_reader_close(reader);
+  }
+  return status;
+}
+
 static int run(struct cl_cli *cli, const void *options, int argc, const char **argv, int rest) {
   (void)rest;
   struct clade_store *store = NULL;
-  struct clade_reader *reader = NULL;
+  char **addresses = NULL;
+  size_t n = 0;
   struct cl_err e = {0};
-  if (argc < 1 || strncmp(argv[0], "metrics", strlen(argv[0])) != 0 || argv[0][0] == '\0')
-    return cl_cli_complain(cli, CL_EXIT_USAGE, "say what to view: clade view %s", cli->command->usage);
+  if (argc < 1 || argv[0][0] == '\0' || strncmp(argv[0], "metrics", strlen(argv[0])) != 0)
+    return complain_of(cli, argc < 1 ? NULL : argv[0]);
   argc--, argv++;
   int taken = cl_cli_skip_noun(argc, argv, false);
   const char *address = argc > taken ? argv[taken++] : NULL;
   if (clade_store_open(cl_cli_store(cli), &store, &e) < 0) return cl_cli_fail(cli, &e);
-  int status = clade_reader_open(store, address, &reader, &e) < 0 ? cl_cli_fail(cli, &e) : 0;
-  if (status == 0 && address == NULL) cl_cli_note(cli, "study %s, the latest", clade_reader_study(reader));
-  if (status == 0)
-    status = view_metrics(cli, options, reader, argv + taken, argc > taken ? (size_t)(argc - taken) : 0);
-  clade_reader_close(reader);
+  int status = clade_addresses_list(store, address, &addresses, &n, &e) < 0
+                   ? cl_cli_fail(cli, &e)
+                   : view_studies(cli, options, store, addresses, n, argv + taken,
+                                  argc > taken ? (size_t)(argc - taken) : 0);
+  clade_addresses_free(addresses, n);
   clade_store_close(store);
   return status;
 }

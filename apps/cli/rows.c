@@ -135,7 +135,10 @@ static void fill_view(struct cl_view_table *view, const struct clade_table *t, b
 
 int cl_cli_write_table(struct cl_cli *cli, const struct clade_table *t, const char *noun,
                        const struct cl_cli_list_options *typed) {
-  struct cl_view_table view = {.wide = typed->wide};
+  struct cl_view_table view = {.wide = typed->wide,
+                               .text_most = (size_t)typed->max_width.value,
+                               .has_precision = typed->precision.given,
+                               .precision = (int)typed->precision.value};
   struct clade_text hidden = {0};
   int64_t rows = (int64_t)clade_table_rows(t), total = clade_table_total(t);
   fill_view(&view, t, typed->number_groups);

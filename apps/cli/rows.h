@@ -10,7 +10,7 @@ struct cl_cli_list_options {
   struct cl_cli_list filters, columns, more, tags_any, tags_all;
   const char *sort, *states, *group, *export;
   bool reverse, all, json, wide, number_groups;
-  struct cl_cli_integer first, last;
+  struct cl_cli_integer first, last, precision, max_width;
 };
 /* clang-format off */
 #define CL_CLI_LIMIT_OPTIONS(type, member) \
@@ -40,7 +40,11 @@ struct cl_cli_list_options {
   {CL_OPTION_FLAG, '\0', "all", offsetof(type, member.all), NULL, \
    "every row (usual: all up to 100, else the last 100; with --json and --export all)"}, \
   {CL_OPTION_FLAG, '\0', "wide", offsetof(type, member.wide), NULL, \
-   "neither leave out columns nor cut text to fit the terminal"}
+   "neither leave out columns nor cut text to fit the terminal"}, \
+  {CL_OPTION_INTEGER, '\0', "precision", offsetof(type, member.precision), "N", \
+   "decimals of numbers that are not whole (usual: so many that the smallest shows two digits)", NULL, 0, 17}, \
+  {CL_OPTION_INTEGER, '\0', "max-width", offsetof(type, member.max_width), "N", \
+   "columns of a text (usual: 30)", NULL, 4, 10000}
 /* clang-format on */
 
 /* Turns the options into the library's, which borrow from them. `every`: all rows unless a limit was typed.

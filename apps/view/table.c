@@ -133,6 +133,7 @@ size_t cl_view_table_rows(const struct cl_view_table *t) {
 }
 
 static size_t text_limit(const struct cl_view_table *t) {
+  if (t->text_most > 0) return t->text_most;
   return t->wide ? SIZE_MAX / 128 : CL_VIEW_TEXT_MAX;
 }
 
@@ -162,7 +163,9 @@ static void measure(struct cl_view_table *t, const struct cl_view_style *style) 
   struct clade_text scratch = {0};
   for (size_t i = 0; i < t->n_columns; i++) {
     struct cl_view_column *c = &t->columns[i];
-    if (c->decimals == CL_VIEW_AUTO) c->decimals = cl_view_decimals(&c->range);
+    bool automatic = c->decimals == CL_VIEW_AUTO;
+    if (automatic) c->decimals = cl_view_decimals(&c->range);
+    if (automatic && t->has_precision && c->decimals != 0) c->decimals = t->precision;
     c->hidden = false;
     c->width = t->bare ? 0 : cl_view_add_cut(&scratch, c->header, text_limit(t), style);
     if (c->has_number) c->width = wider(c->width, range_width(&c->range, c->decimals));

@@ -45,8 +45,11 @@ struct cl_view_table {
     size_t row, title; /* its first row; offset into texts */
   } * groups;
   size_t n_groups, cap_groups;
-  size_t indent; /* blanks before each line */
-  bool wide;     /* neither leave out columns nor cut text */
+  size_t indent;    /* blanks before each line */
+  size_t text_most; /* columns of a text cell; 0 = CL_VIEW_TEXT_MAX */
+  bool wide;        /* neither leave out columns nor cut text */
+  bool has_precision;
+  int precision; /* if so: decimals of columns for which none were typed, unless their numbers are whole */
   bool bare;     /* rows only: no header, no blank line */
   bool failed;
 };

@@ -54,6 +54,26 @@ static void table_is_the_one_of_the_tutorial(void **state) {
   cl_view_table_done(&t);
 }
 
+static void decimals_and_the_width_of_texts_can_be_typed(void **state) {
+  (void)state;
+  struct cl_view_table t = {.has_precision = true, .precision = 1, .text_most = 8};
+  struct clade_text text = {0};
+  cl_view_table_add_column(&t, "loss", 0, CL_VIEW_AUTO);
+  cl_view_table_add_column(&t, "epoch", 0, CL_VIEW_AUTO);
+  cl_view_table_add_column(&t, "note", 0, CL_VIEW_AUTO);
+  cl_view_table_add_number(&t, 0.2385, CL_TONE_PLAIN);
+  cl_view_table_add_number(&t, 17, CL_TONE_PLAIN);
+  cl_view_table_add_text(&t, "eight by", CL_TONE_PLAIN);
+  cl_view_table_add_number(&t, 12.75, CL_TONE_PLAIN);
+  cl_view_table_add_number(&t, 3, CL_TONE_PLAIN);
+  cl_view_table_add_text(&t, "more than eight", CL_TONE_PLAIN);
+  cl_view_table_write(&t, &piped, &text);
+  assert_string_equal(clade_text_get(&text),
+                      "loss  epoch  note\n\n 0.2     17  eight by\n12.8      3  more ...\n\n");
+  clade_text_done(&text);
+  cl_view_table_done(&t);
+}
+
 static void narrow_terminal_leaves_out_columns_of_high_rank(void **state) {
   (void)state;
   struct cl_view_table t = {0};
@@ -202,6 +222,7 @@ int main(void) {
   (void)setlocale(LC_CTYPE, "C.UTF-8");
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(table_is_the_one_of_the_tutorial),
+      cmocka_unit_test(decimals_and_the_width_of_texts_can_be_typed),
       cmocka_unit_test(narrow_terminal_leaves_out_columns_of_high_rank),
       cmocka_unit_test(hostile_text_stays_on_its_line_and_in_its_column),
       cmocka_unit_test(text_of_a_megabyte_is_cut_and_costs_no_more),
