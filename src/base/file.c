@@ -87,7 +87,7 @@ int cl_dir_create(const char *path, struct cl_err *e) {
   char *copy = cl_copy_text(path);
   if (copy == NULL) return CL_FAIL_NOMEM(e);
   int status = 0;
-  for (char *p = copy + 1; status == 0; p++) {
+  for (char *p = copy + (copy[0] == '/'); status == 0; p++) {
     if (*p != '/' && *p != '\0') continue;
     char end = *p;
     *p = '\0';

@@ -64,6 +64,9 @@ struct importing {
 
 static int make_room(struct importing *in, struct cl_err *e) {
   if (in->from > 0 && in->from == in->until) in->from = in->until = in->looked = 0;
+  if (in->until - in->from > CL_TRANSFER_LINE_MAX)
+    return CL_FAIL(e, CLADE_ELIMIT, "%s:%lld: the line has more than %d bytes, the limit of an event",
+                   in->name, (long long)in->line + 1, CL_TRANSFER_LINE_MAX);
   if (in->cap - in->until >= READ_BYTES) return 0;
   if (in->from > 0) {
     memmove(in->bytes, in->bytes + in->from, in->until - in->from);
@@ -71,9 +74,6 @@ static int make_room(struct importing *in, struct cl_err *e) {
     in->looked -= in->from;
     in->from = 0;
   }
-  if (in->until > CL_TRANSFER_LINE_MAX)
-    return CL_FAIL(e, CLADE_ELIMIT, "%s:%lld: the line has more than %d bytes, the limit of an event",
-                   in->name, (long long)in->line + 1, CL_TRANSFER_LINE_MAX);
   if (cl_grow(&in->bytes, &in->cap, in->until + READ_BYTES, 1) < 0) return CL_FAIL_NOMEM(e);
   return 0;
 }

@@ -267,6 +267,28 @@ static void states_that_are_not_there_are_not_handed_out(void **state) {
   assert_false(cl_path_exists(to));
 }
 
+static void a_state_that_is_only_in_memory_is_not_handed_out(void **state) {
+  struct fixture *f = *state;
+  struct cl_store *s = NULL;
+  struct cl_append result;
+  struct clade_checkpoint ret;
+  char to[400];
+  (void)snprintf(to, sizeof to, "%s/copy", f->place.directory);
+  struct cl_event ev = {.kind = CL_EVENT_SAVED, .subject = 3, .attempt = 1};
+  ev.u.saved.step = 2.5;
+  ev.u.saved.way = CL_WAY_REGION;
+  ev.u.saved.bytes = 2;
+  ev.u.saved.path = "/dev/shm/clade-nowhere/1";
+  ev.u.saved.host = "here";
+  assert_int_equal(
+      cl_store_open(f->place.store, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &s, NULL), 0);
+  assert_int_equal(cl_store_append(s, 1, &ev, 1, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+  cl_store_close(s);
+  assert_int_equal(clade_reader_follow(f->reader, NULL, NULL), 0);
+  expect(clade_checkpoint_copy(f->reader, 3, to, &ret, &e), CLADE_EBUSY);
+}
+
 static void readers_say_what_makes_no_sense(void **state) {
   struct fixture *f = *state;
   static const char *const columns[] = {"nothing_like_it"};
@@ -403,6 +425,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(stores_and_studies_that_cannot_be_opened, set_up, tear_down),
       cmocka_unit_test_setup_teardown(readers_say_what_is_not_there, set_up, tear_down),
       cmocka_unit_test_setup_teardown(states_that_are_not_there_are_not_handed_out, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_state_that_is_only_in_memory_is_not_handed_out, set_up, tear_down),
       cmocka_unit_test_setup_teardown(readers_say_what_makes_no_sense, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_trial_that_only_waits_has_no_schedule, set_up, tear_down),
       cmocka_unit_test_setup_teardown(files_that_cannot_be_used_are_refused, set_up, tear_down),

@@ -90,9 +90,16 @@ static void nothing_is_left_of_a_copy_that_fails(void **state) {
   end(&p);
 }
 
+static void a_directory_without_a_name_is_not_made(void **state) {
+  (void)state;
+  struct cl_err e = {0};
+  assert_int_equal(cl_dir_create("", &e), CLADE_EIO);
+  assert_int_equal(cl_dir_create("/", NULL), 0);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(all_that_is_in_it_is_copied),
-                                     cmocka_unit_test(what_exists_is_not_touched),
-                                     cmocka_unit_test(nothing_is_left_of_a_copy_that_fails)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_directory_without_a_name_is_not_made), cmocka_unit_test(all_that_is_in_it_is_copied),
+      cmocka_unit_test(what_exists_is_not_touched), cmocka_unit_test(nothing_is_left_of_a_copy_that_fails)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
