@@ -113,6 +113,18 @@ static void explain_values(const json_t *changes, const char *verb, const struct
   if (separator[0] != '\0') cl_text_add_char(ret, '\n');
 }
 
+/* Words that bandits have drawn. */
+static void explain_lists(const json_t *lists, const struct cl_study *study, struct cl_text *ret) {
+  json_t *all =
+      (json_t *)(uintptr_t)lists; /* jansson's iterators want a mutable object, and leave it alone */
+  for (void *it = json_object_iter(all); it != NULL; it = json_object_iter_next(all, it)) {
+    cl_text_format(ret, "%s was drawn by its bandit", name_of(json_object_iter_key(it), study));
+    add_number(ret, ", which gave this word a share of ",
+               json_number_value(json_array_get(json_object_iter_value(it), 1)));
+    cl_text_add_char(ret, '\n');
+  }
+}
+
 static void explain_parents(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
   const json_t *parents = json_object_get(args, "parents"), *mask = json_object_get(args, "mask");
   if (json_array_size(parents) != 2) return;
@@ -160,6 +172,7 @@ static void explain(const json_t *args, const struct cl_study *study, struct cl_
   explain_rank(args, rule, ret);
   explain_choice(args, ret);
   explain_values(json_object_get(args, "explore"), "multiplied by", study, ret);
+  explain_lists(json_object_get(args, "lists"), study, ret);
   explain_parents(args, study, ret);
   explain_notes(args, ret);
 }

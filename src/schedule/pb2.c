@@ -4,9 +4,10 @@
  *
  * We differ: the model is fitted by true gradients, and deviations (not variances) weigh in (math/bandit.h);
  * whole and ordered numbers are part of the model; every member that trains counts as a point being tried.
- * The mixed form is one process with Hamming distance in place of one bandit per list: lists and numbers then
- * share what is learnt, and nothing has to be drawn. Rulings are made one after the other, so that each sees
- * the points that the ones before it chose.
+ * The mixed form draws the words of lists by a bandit each (schedule/words.h) and then chooses the numbers
+ * for them, in one process with Hamming distance; or that process chooses the words too, so that lists and
+ * numbers share what is learnt and nothing has to be drawn. Rulings are made one after the other, so that
+ * each sees the points that the ones before it chose.
  */
 #include <assert.h>
 #include <math.h>
@@ -18,12 +19,17 @@
 #include "schedule/methods.h"
 #include "schedule/rewards.h"
 #include "schedule/ruling.h"
+#include "schedule/words.h"
+
+#define ROUNDS_UNKNOWN 100 /* when neither stop nor end is given */
 
 struct pb2 {
   struct cl_rulings rulings;
   struct cl_exploit exploit;
   struct cl_explore explore;
   struct cl_rewards rewards;
+  struct cl_words words;
+  bool draws_words; /* lists are the words' bandits', not the model's */
   struct cl_numerics numerics;
   struct cl_tried pending[CL_PENDING_MAX];
   double *point, *fixed; /* d + c each */
@@ -66,7 +72,7 @@ static void decode(struct pb2 *s) {
     if (isnan(s->fixed[k]))
       x->values[w->numbers[k]] = cl_space_decode_one(&space->items[w->numbers[k]], s->point[k]);
   for (int k = 0; k < w->c; k++)
-    if (isnan(s->fixed[w->d + k]))
+    if (isnan(s->fixed[w->d + k]) || !isnan(s->words.drawn[k].share))
       x->values[w->words[k]] = cl_space_level_value(&space->items[w->words[k]], (int64_t)s->point[w->d + k]);
 }
 
@@ -81,6 +87,19 @@ static void redraw_lists(struct pb2 *s, const struct cl_trial *t, uint32_t draw)
     if (cl_rng_uniform(&r) >= s->explore.resample) continue;
     s->explore.values[i] = cl_space_level_value(h, (int64_t)cl_rng_below(&r, (uint64_t)cl_space_levels(h)));
     s->explore.used[i] = NAN;
+  }
+}
+
+/* The words first; numbers are then chosen for them. */
+static void draw_words(struct pb2 *s, const struct cl_trial *t, uint32_t draw) {
+  const struct cl_rewards *w = &s->rewards;
+  const struct cl_study *study = s->rulings.env->study;
+  for (int k = 0; k < w->c && s->draws_words; k++) {
+    const struct cl_hyperparameter *h = &cl_study_space(study)->items[w->words[k]];
+    if (!isnan(s->fixed[w->d + k])) continue;
+    struct cl_rng r = cl_rng_stream((uint64_t)cl_study_seed(study), CL_RNG_EXPLORE, (uint64_t)t->number,
+                                    (uint32_t)h->id + 65536 * (draw & 0xffff));
+    s->fixed[w->d + k] = cl_words_draw(&s->words, k, &r);
   }
 }
 
@@ -112,6 +131,7 @@ static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *o
   struct cl_rng rng = cl_ruling_stream(r, CL_RNG_GP_RESTART, member);
   if (w->d + w->c == 0) return CLADE_EMPTY;
   CL_TRY(fix(s, t, e));
+  cl_words_begin(&s->words);
   CL_TRY(cl_rewards_rows(w, member, own, &b.rows, &b.n, e));
   s->n_pending = cl_rewards_pending(w, member, s->pending);
   assert(s->n_pending <= CL_PENDING_MAX);
@@ -120,6 +140,7 @@ static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *o
   b.n_pending = s->n_pending;
   b.most = cl_bandit_most(r->members.n);
   CL_TRY(fit(s, &b, e));
+  if (b.n >= CL_BANDIT_ROWS_MIN) draw_words(s, t, r->members.items[member].rulings);
   return cl_bandit_choose(&b, cl_members_step(&r->members, from->rung), from->score, &rng, s->point, &s->view,
                           e);
 }
@@ -165,6 +186,7 @@ static void describe(struct pb2 *s) {
   for (int i = 0; i < space->n; i++)
     if (isnan(s->explore.used[i])) cl_text_format(args, ", \"%d\": \"redraw\"", space->items[i].id);
   cl_text_add(args, "}");
+  cl_words_describe(&s->words, args);
   cl_text_format(args, ", \"model\": {\"rows\": %zu, \"pending\": %zu", v->rows, s->n_pending);
   describe_number(args, "kappa", v->kappa);
   describe_number(args, "mean", v->mean);
@@ -208,7 +230,8 @@ static int pb2_next(void *st, const struct cl_schedule_room *room, struct cl_eve
 static int pb2_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
   struct pb2 *s = st;
   CL_TRY(cl_rulings_apply(st, ev, e));
-  return cl_rewards_apply(&s->rewards, &s->rulings.members, ev, e);
+  CL_TRY(cl_rewards_apply(&s->rewards, &s->rulings.members, ev, e));
+  return cl_words_apply(&s->words, &s->rulings.members, ev, e);
 }
 
 /* Making. */
@@ -219,6 +242,13 @@ static int pb2_check(const struct cl_settings *settings, const struct cl_options
   CL_TRY(cl_exploit_check(o, e));
   CL_TRY(cl_archive_check(o, e));
   return cl_numerics_load(&numerics, e);
+}
+
+/* How often all will be judged; unknown: as often as that makes little difference. */
+static double count_rounds(const struct cl_rulings *r) {
+  double last = r->stop > 0 ? r->stop : r->end, n = floor(last / r->members.interval);
+  assert(r->members.interval > 0);
+  return last == 0 ? ROUNDS_UNKNOWN : fmax(1, n);
 }
 
 static int begin(void *st, const struct cl_schedule_env *env, bool with_words, struct cl_err *e) {
@@ -233,6 +263,10 @@ static int begin(void *st, const struct cl_schedule_env *env, bool with_words, s
                                    .n_factors = 2,
                                    .resample = cl_options_number(&env->options, "resample_probability")};
   s->rewards = (struct cl_rewards){.env = env, .with_words = with_words};
+  s->draws_words = with_words && strcmp(cl_options_word(&env->options, "lists"), "bandit") == 0;
+  size_t batch = cl_exploit_cut(&s->exploit, (size_t)env->settings->trials);
+  s->words = (struct cl_words){
+      .rewards = &s->rewards, .batch = batch < 1 ? 1 : (int)batch, .rounds = count_rounds(&s->rulings)};
   return cl_numerics_load(&s->numerics, e);
 }
 
@@ -252,6 +286,7 @@ static bool pb2_curves(const struct cl_options *o) {
 static void pb2_done(void *st) {
   struct pb2 *s = st;
   cl_rewards_done(&s->rewards);
+  cl_words_done(&s->words);
   cl_explore_done(&s->explore);
   cl_rulings_done(&s->rulings);
   cl_free(s->point);
@@ -262,8 +297,18 @@ static const struct cl_option pb2_options[] = {
     CL_RULING_OPTIONS,
     CL_EXPLOIT_OPTIONS_WITH("0.25"),
     CL_ARCHIVE_OPTION,
+    {"resample_probability", "float", 0, 1, "0.25", "how often a list without order is drawn afresh", NULL},
+    {0}};
+
+static const struct cl_option pb2_mix_options[] = {
+    CL_RULING_OPTIONS,
+    CL_EXPLOIT_OPTIONS_WITH("0.25"),
+    CL_ARCHIVE_OPTION,
+    {"lists", "bandit|process", 0, 0, "bandit",
+     "who chooses the words of lists without order: a bandit for each, or the process that chooses the numbers",
+     NULL},
     {"resample_probability", "float", 0, 1, "0.25",
-     "how often a list without order is drawn afresh (pb2_mix: only before the model begins)", NULL},
+     "how often a list without order is drawn afresh, before the model begins", NULL},
     {0}};
 
 const struct cl_scheduler_ops cl_pb2_schedule = {
@@ -284,9 +329,9 @@ const struct cl_scheduler_ops cl_pb2_schedule = {
 const struct cl_scheduler_ops cl_pb2_mix_schedule = {
     CL_RULING_OPS,
     .name = "pb2_mix",
-    .summary = "pb2 with lists in its model: numbers and words are chosen together",
-    .source = "after Parker-Holder et al. 2021, arXiv 2106.15883; one process with Hamming distance",
-    .options = pb2_options,
+    .summary = "pb2 with lists: a bandit for each draws its word, and the model chooses the numbers for them",
+    .source = "Parker-Holder et al. 2021, arXiv 2106.15883; one process with Hamming distance",
+    .options = pb2_mix_options,
     .state_size = sizeof(struct pb2),
     .check = pb2_check,
     .init = pb2_mix_init,

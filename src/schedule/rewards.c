@@ -135,6 +135,7 @@ static int turn_over(struct cl_rewards *w, const struct cl_members *m, size_t me
   bool earned = close_interval(w, member, number_of(args, "step"), sign * number_of(args, "own"));
   w->n += earned;
   w->total += earned;
+  w->earned = earned;
   make_newest(w, member);
   v->step = took ? cl_members_step(m, (int32_t)number_of(args, "donor_rung")) : number_of(args, "step");
   v->score = sign * number_of(args, took ? "score" : "own");
@@ -152,6 +153,7 @@ int cl_rewards_apply(struct cl_rewards *w, const struct cl_members *m, const str
   const struct cl_space *space = cl_study_space(w->env->study);
   if (w->numbers == NULL || space->version != w->space) CL_TRY(take_space(w, space, e));
   int member = cl_members_find(m, ev->subject);
+  w->earned = false;
   if (member < 0) return 0;
   CL_TRY(make_intervals(w, m->n, e));
   bool rules = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;

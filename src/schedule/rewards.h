@@ -27,6 +27,7 @@ struct cl_rewards {
   int32_t newest;                /* … and whose began last */
   size_t n, n_intervals;         /* rows; members with an interval */
   size_t total;                  /* rows, with those that were dropped */
+  bool earned;                   /* the last event ended an interval with a gain: the newest row */
   struct cl_tried *rows;         /* oldest first; their values are set by cl_rewards_rows */
   double *values, *at;           /* of the rows, of the intervals: d + c each */
   size_t cap_rows, cap_intervals, cap_values, cap_at;
