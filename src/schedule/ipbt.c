@@ -9,8 +9,11 @@
  * `ipbt_shrink` is then what is left of the weights: 0 for half of the members (fresh ones), else the option
  * `shrink`. Without them weights are kept.
  *
- * We differ: every trial is a member from beginning to end (no more starters than members); the inner loop is
- * PBT; the smoother is a local line; a remainder of the budget that holds less than an interval is trained
+ * With `starters` more trials begin than members go on: when all have trained for one interval, the best of
+ * them are the members, and the others are stopped. That too is an event of the study.
+ *
+ * We differ: there are no more starters than members unless one asks for them; the inner loop is PBT; the
+ * smoother is a local line; a remainder of the budget that holds less than an interval is trained
  * without a judgement.
  */
 #include <assert.h>
@@ -37,6 +40,8 @@ struct ipbt {
   struct cl_origins origins;
   struct cl_numerics numerics;
   int patience;
+  size_t starters; /* trials that begin for each member that goes on … */
+  bool cut;        /* … which have been chosen */
   double growth, shrink, interval;
   int32_t begun;  /* rung at which the era began */
   int32_t looked; /* rung up to which it is known whether to restart */
@@ -136,8 +141,20 @@ static int hear_restart(struct ipbt *s, const struct cl_event *ev, struct cl_err
   return cl_origins_restart(&s->origins, e);
 }
 
+/* Who goes on, and who does not. */
+static int hear_cut(struct ipbt *s, const struct cl_event *ev, struct cl_err *e) {
+  json_t *what = json_loads(ev->u.chosen.what, 0, NULL), *out = json_object_get(what, "out");
+  int status = 0;
+  if (strcmp(ev->u.chosen.method, "ipbt") == 0 && json_is_array(out)) s->cut = true;
+  for (size_t i = 0; i < json_array_size(out) && status == 0; i++)
+    status = cl_members_dismiss(&s->rulings.members, json_integer_value(json_array_get(out, i)), e);
+  json_decref(what);
+  return status;
+}
+
 static int hear(struct ipbt *s, const struct cl_event *ev, struct cl_err *e) {
   int member = cl_members_find(&s->rulings.members, ev->subject);
+  if (ev->kind == CL_EVENT_CHOSEN) CL_TRY(hear_cut(s, ev, e));
   if (ev->kind == CL_EVENT_CHOSEN) return hear_restart(s, ev, e);
   if (member < 0) return 0;
   if (ev->kind == CL_EVENT_PROPOSED) return begin_origin(s, (size_t)member, ev->subject, e);
@@ -155,6 +172,53 @@ static int ipbt_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
   CL_TRY(cl_rewards_apply(&s->rewards, &s->rulings.members, ev, e));
   if (s->rewards.space != before) cl_origins_clear(&s->origins, width_of(s));
   return hear(s, ev, e);
+}
+
+/* Starters. */
+
+static size_t population_of(const struct ipbt *s) {
+  return (size_t)s->rulings.env->settings->trials / s->starters;
+}
+
+static void write_score(struct ipbt *s, const char *key, const struct cl_evaluation *v) {
+  double sign = cl_objective_sign(&s->rulings.env->settings->objectives[0]);
+  cl_text_format(&s->rulings.args, ", \"%s\": ", key);
+  cl_text_add_json_number(&s->rulings.args, isfinite(v->score) ? sign * v->score : NAN);
+}
+
+/* The best of this rung go on, the others are named in the event. */
+static void write_cut(struct ipbt *s, int32_t rung, struct cl_event *ret) {
+  const struct cl_study_head *h = cl_study_head(s->rulings.env->study);
+  const struct cl_population *p = &s->rulings.members.population;
+  size_t n = cl_population_count(p, rung), kept = population_of(s) < n ? population_of(s) : n;
+  assert(n >= 1 && kept >= 1);
+  *ret = (struct cl_event){
+      .kind = CL_EVENT_CHOSEN, .seen = h->version, .as_of = h->position, .cause = s->rulings.cause};
+  cl_text_clear(&s->what);
+  cl_text_format(&s->what, "{\"starters\": %zu, \"kept\": %zu, \"rung\": %d, \"out\": [", n, kept, (int)rung);
+  for (size_t rank = kept; rank < n; rank++)
+    cl_text_format(&s->what, "%s%lld", rank > kept ? ", " : "",
+                   (long long)cl_population_at(p, rung, rank, NULL)->trial);
+  cl_text_add(&s->what, "]}");
+  cl_text_clear(&s->rulings.args);
+  cl_text_add(&s->rulings.args, "{\"rule\": \"starters\"");
+  write_score(s, "last_kept", cl_population_at(p, rung, kept - 1, NULL));
+  if (kept < n) write_score(s, "first_out", cl_population_at(p, rung, kept, NULL));
+  ret->u.chosen.method = "ipbt";
+  ret->u.chosen.what = cl_text_get(&s->what);
+  s->asked = h->version;
+}
+
+/* All have trained for one interval: 0, *ret says who goes on. */
+static int look_for_cut(struct ipbt *s, const struct cl_schedule_room *room, struct cl_event *ret,
+                        struct cl_err *e) {
+  int32_t rung;
+  if (s->starters == 1 || s->cut) return CLADE_EMPTY;
+  CL_TRY(cl_members_barrier(&s->rulings.members, room, &rung, e));
+  if (rung == 0 || cl_population_count(&s->rulings.members.population, rung) == 0) return CLADE_EMPTY;
+  write_cut(s, rung, ret);
+  if (s->what.failed) return CL_FAIL_NOMEM(e);
+  return cl_ruling_end(&s->rulings, ret, e);
 }
 
 /* Restarts. */
@@ -207,25 +271,30 @@ static int ipbt_next(void *st, const struct cl_schedule_room *room, struct cl_ev
   struct ipbt *s = st;
   if (cl_members_waits(&s->rulings.members)) return CLADE_EMPTY; /* one at a time, see pb2.c */
   if (s->asked == cl_study_head(s->rulings.env->study)->version) return CLADE_EMPTY;
-  int status = look_for_stall(s, room, ret, e);
+  int status = look_for_cut(s, room, ret, e);
+  if (status == CLADE_EMPTY) status = look_for_stall(s, room, ret, e);
   return status != CLADE_EMPTY ? status : cl_rulings_next(st, room, ret, e);
 }
 
 static int ipbt_again(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e) {
   const struct cl_schedule_room room = {0};
-  if (recorded->kind == CL_EVENT_CHOSEN) return look_for_stall(st, &room, ret, e);
+  if (recorded->kind == CL_EVENT_CHOSEN) {
+    int status = look_for_cut(st, &room, ret, e);
+    return status == CLADE_EMPTY ? look_for_stall(st, &room, ret, e) : status;
+  }
   return cl_rulings_again(st, recorded, ret, e);
 }
 
 /* Is the member in the first half of a random order of all? One order per era and question. */
 static int is_in_half(struct ipbt *s, size_t member, uint32_t question, bool *ret, struct cl_err *e) {
-  size_t n = s->rulings.members.n;
+  size_t n = 0, all = s->rulings.members.n;
   struct cl_rng r = cl_rng_stream((uint64_t)cl_study_seed(s->rulings.env->study), CL_RNG_SCHEDULER, 0,
                                   2 * (uint32_t)s->origins.era + question);
-  if (cl_grow(&s->order, &s->cap_order, n, sizeof *s->order) < 0) return CL_FAIL_NOMEM(e);
-  for (size_t i = 0; i < n; i++) s->order[i] = (uint32_t)i;
+  if (cl_grow(&s->order, &s->cap_order, all, sizeof *s->order) < 0) return CL_FAIL_NOMEM(e);
+  for (size_t i = 0; i < all; i++)
+    if (!s->rulings.members.items[i].dismissed) s->order[n++] = (uint32_t)i;
   cl_rng_shuffle(&r, s->order, n);
-  assert(member < n);
+  assert(member < all && n >= 1);
   *ret = false;
   for (size_t i = 0; i < n / 2; i++) *ret = *ret || s->order[i] == member;
   return 0;
@@ -410,9 +479,13 @@ static int judge_ipbt(struct cl_rulings *r, size_t member, const struct cl_evalu
   struct cl_rng rng = cl_ruling_stream(r, CL_RNG_EXPLOIT, member);
   struct cl_takeover take = {0};
   struct cl_exploit_view view;
+  if (a->dismissed) {
+    cl_ruling_stop(r, "starters", member, own, ret);
+    return cl_ruling_end(r, ret, e);
+  }
   if (s->origins.era > 0 && a->asks == s->begun) return restart(s, member, own, ret, e);
-  take.state = cl_exploit_choose(&s->exploit, &r->members.population, (size_t)r->env->settings->trials,
-                                 a->asks, member, !isfinite(own->score), &rng, &take.donor, &view);
+  take.state = cl_exploit_choose(&s->exploit, &r->members.population, population_of(s), a->asks, member,
+                                 !isfinite(own->score), &rng, &take.donor, &view);
   if (take.state == NULL && cl_ruling_is_dead(r, member)) return CLADE_EMPTY;
   if (take.state == NULL) {
     cl_ruling_keep(r, cl_exploit_word(&s->exploit), member, own, &view, ret);
@@ -448,7 +521,7 @@ static int check_reserved(const struct cl_space *space, double shrink, struct cl
 
 static int ipbt_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   struct cl_numerics numerics = {0};
-  CL_TRY(cl_rulings_check(settings, o, e));
+  CL_TRY(cl_rulings_check_starters(settings, o, (int64_t)cl_options_number(o, "starters"), e));
   CL_TRY(cl_exploit_check(o, e));
   if (cl_options_number(o, "sync") == 0)
     return CL_FAIL(e, CLADE_ESPEC, "schedule: ipbt judges all members together: leave out sync: false");
@@ -468,6 +541,7 @@ static int ipbt_init(void *st, const struct cl_schedule_env *env, struct cl_err 
   s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);
   cl_explore_init(&s->explore, o);
   s->rewards = (struct cl_rewards){.env = env, .with_words = true};
+  s->starters = (size_t)cl_options_number(o, "starters");
   s->patience = (int)cl_options_number(o, "patience");
   s->growth = cl_options_number(o, "growth");
   s->shrink = cl_options_number(o, "shrink");
@@ -497,6 +571,8 @@ static const struct cl_option ipbt_options[] = {
     CL_RULING_OPTIONS_WITH("true"),
     CL_EXPLOIT_OPTIONS_WITH("0.25"),
     CL_EXPLORE_OPTIONS,
+    {"starters", "int", 1, 1000, "1",
+     "trials that begin for each member: the best go on after one interval (the paper has 2)", NULL},
     {"growth", "float", 1, 100, "2", "an interval after a restart, in those before it", NULL},
     {"patience", "int", 1, 1e6, "3", "intervals without a rise of the smoothed best score before a restart",
      NULL},

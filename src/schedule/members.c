@@ -167,7 +167,7 @@ static int state_of(const struct cl_members *m, const struct cl_member *a, const
   case CL_DIVERGED:
   case CL_INFEASIBLE:
     if (!gone) return CL_MEMBER_TRAINS;
-    return a->revivals < CL_REVIVALS_MAX ? CL_MEMBER_DEAD : CL_MEMBER_OUT;
+    return a->revivals < CL_REVIVALS_MAX && !a->dismissed ? CL_MEMBER_DEAD : CL_MEMBER_OUT;
   case CL_LOST:
   case CL_PREEMPTED: return is_adrift(m, h, t) ? CL_MEMBER_PAUSED : CL_MEMBER_TRAINS;
   default: return CL_MEMBER_TRAINS; /* waits */
@@ -285,6 +285,14 @@ static int touch(struct cl_members *m, uint32_t i, struct cl_err *e) {
     return CL_FAIL_NOMEM(e);
   m->touched[m->n_touched++] = i;
   return 0;
+}
+
+int cl_members_dismiss(struct cl_members *m, int64_t trial, struct cl_err *e) {
+  int i = cl_members_find(m, trial);
+  if (i < 0) return 0;
+  m->items[i].dismissed = true;
+  m->fresh = false;
+  return touch(m, (uint32_t)i, e);
 }
 
 bool cl_members_is_ruling(const struct cl_event *ev) {

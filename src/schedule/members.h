@@ -37,6 +37,7 @@ struct cl_member {
   uint8_t divergences;           /* takeovers for want of a score, since it last had one */
   struct cl_evaluation *pending; /* ordered mode: made, and nobody sees it before its turn */
   bool by_person;                /* paused by one */
+  bool dismissed;                /* it is not revived any more, and the method stops it when it asks */
   bool lends;                    /* the decision that is on its way is a pause */
   bool skipped;                  /* dead, and nobody to take over from */
   bool loading;                  /* it is to begin with a state that it has not acknowledged */
@@ -113,6 +114,9 @@ int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, s
 int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct cl_err *e); /* CLADE_ENOMEM */
 /* Nobody has a state that it could take over: it asks again when somebody has. */
 void cl_members_skip(struct cl_members *m, size_t member);
+
+/* The population goes on without this trial's member. CLADE_ENOMEM. */
+int cl_members_dismiss(struct cl_members *m, int64_t trial, struct cl_err *e);
 
 /* Is a decision on its way that the tables do not show yet? For methods that decide one after the other. */
 bool cl_members_waits(const struct cl_members *m);

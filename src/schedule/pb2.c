@@ -4,7 +4,7 @@
  *
  * We differ: the model is fitted by true gradients, and deviations (not variances) weigh in (math/bandit.h);
  * whole and ordered numbers are part of the model; every member that trains counts as a point being tried.
- * The mixed form draws the words of lists by a bandit each (schedule/words.h) and then chooses the numbers
+ * The mixed form draws the words of lists by a bandit each (schedule/lists.h) and then chooses the numbers
  * for them, in one process with Hamming distance; or that process chooses the words too, so that lists and
  * numbers share what is learnt and nothing has to be drawn. Rulings are made one after the other, so that
  * each sees the points that the ones before it chose.
@@ -16,10 +16,10 @@
 #include "base/alloc.h"
 #include "schedule/exploit.h"
 #include "schedule/explore.h"
+#include "schedule/lists.h"
 #include "schedule/methods.h"
 #include "schedule/rewards.h"
 #include "schedule/ruling.h"
-#include "schedule/words.h"
 
 #define ROUNDS_UNKNOWN 100 /* when neither stop nor end is given */
 
@@ -28,8 +28,8 @@ struct pb2 {
   struct cl_exploit exploit;
   struct cl_explore explore;
   struct cl_rewards rewards;
-  struct cl_words words;
-  bool draws_words; /* lists are the words' bandits', not the model's */
+  struct cl_lists lists;
+  bool draws_words; /* their words are drawn by bandits, not chosen by the model */
   struct cl_numerics numerics;
   struct cl_tried pending[CL_PENDING_MAX];
   double *point, *fixed; /* d + c each */
@@ -72,7 +72,7 @@ static void decode(struct pb2 *s) {
     if (isnan(s->fixed[k]))
       x->values[w->numbers[k]] = cl_space_decode_one(&space->items[w->numbers[k]], s->point[k]);
   for (int k = 0; k < w->c; k++)
-    if (isnan(s->fixed[w->d + k]) || !isnan(s->words.drawn[k].share))
+    if (isnan(s->fixed[w->d + k]) || !isnan(s->lists.drawn[k].share))
       x->values[w->words[k]] = cl_space_level_value(&space->items[w->words[k]], (int64_t)s->point[w->d + k]);
 }
 
@@ -99,7 +99,7 @@ static void draw_words(struct pb2 *s, const struct cl_trial *t, uint32_t draw) {
     if (!isnan(s->fixed[w->d + k])) continue;
     struct cl_rng r = cl_rng_stream((uint64_t)cl_study_seed(study), CL_RNG_EXPLORE, (uint64_t)t->number,
                                     (uint32_t)h->id + 65536 * (draw & 0xffff));
-    s->fixed[w->d + k] = cl_words_draw(&s->words, k, &r);
+    s->fixed[w->d + k] = cl_lists_draw(&s->lists, k, &r);
   }
 }
 
@@ -131,7 +131,7 @@ static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *o
   struct cl_rng rng = cl_ruling_stream(r, CL_RNG_GP_RESTART, member);
   if (w->d + w->c == 0) return CLADE_EMPTY;
   CL_TRY(fix(s, t, e));
-  cl_words_begin(&s->words);
+  cl_lists_begin(&s->lists);
   CL_TRY(cl_rewards_rows(w, member, own, &b.rows, &b.n, e));
   s->n_pending = cl_rewards_pending(w, member, s->pending);
   assert(s->n_pending <= CL_PENDING_MAX);
@@ -186,7 +186,7 @@ static void describe(struct pb2 *s) {
   for (int i = 0; i < space->n; i++)
     if (isnan(s->explore.used[i])) cl_text_format(args, ", \"%d\": \"redraw\"", space->items[i].id);
   cl_text_add(args, "}");
-  cl_words_describe(&s->words, args);
+  cl_lists_describe(&s->lists, args);
   cl_text_format(args, ", \"model\": {\"rows\": %zu, \"pending\": %zu", v->rows, s->n_pending);
   describe_number(args, "kappa", v->kappa);
   describe_number(args, "mean", v->mean);
@@ -231,7 +231,7 @@ static int pb2_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
   struct pb2 *s = st;
   CL_TRY(cl_rulings_apply(st, ev, e));
   CL_TRY(cl_rewards_apply(&s->rewards, &s->rulings.members, ev, e));
-  return cl_words_apply(&s->words, &s->rulings.members, ev, e);
+  return cl_lists_apply(&s->lists, &s->rulings.members, ev, e);
 }
 
 /* Making. */
@@ -265,7 +265,7 @@ static int begin(void *st, const struct cl_schedule_env *env, bool with_words, s
   s->rewards = (struct cl_rewards){.env = env, .with_words = with_words};
   s->draws_words = with_words && strcmp(cl_options_word(&env->options, "lists"), "bandit") == 0;
   size_t batch = cl_exploit_cut(&s->exploit, (size_t)env->settings->trials);
-  s->words = (struct cl_words){
+  s->lists = (struct cl_lists){
       .rewards = &s->rewards, .batch = batch < 1 ? 1 : (int)batch, .rounds = count_rounds(&s->rulings)};
   return cl_numerics_load(&s->numerics, e);
 }
@@ -286,7 +286,7 @@ static bool pb2_curves(const struct cl_options *o) {
 static void pb2_done(void *st) {
   struct pb2 *s = st;
   cl_rewards_done(&s->rewards);
-  cl_words_done(&s->words);
+  cl_lists_done(&s->lists);
   cl_explore_done(&s->explore);
   cl_rulings_done(&s->rulings);
   cl_free(s->point);

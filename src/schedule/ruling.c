@@ -354,11 +354,29 @@ int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
 /* Making. */
 
 int cl_rulings_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
-  if (cl_options_has(o, "population") && (int64_t)cl_options_number(o, "population") != settings->trials)
+  return cl_rulings_check_starters(settings, o, 1, e);
+}
+
+int cl_rulings_check_starters(const struct cl_settings *settings, const struct cl_options *o,
+                              int64_t starters, struct cl_err *e) {
+  int64_t population = (int64_t)cl_options_number(o, "population");
+  assert(starters >= 1);
+  if (settings->trials % starters != 0 || (starters > 1 && settings->trials / starters < 2))
+    return CL_FAIL(e, CLADE_ESPEC,
+                   "schedule: with %lld starters for each member trials must be a multiple of them, and at "
+                   "least %lld: not %lld",
+                   (long long)starters, 2 * (long long)starters, (long long)settings->trials);
+  if (starters > 1 && cl_options_has(o, "population") && population * starters != settings->trials)
+    return CL_FAIL(e, CLADE_ESPEC,
+                   "schedule: a population of %lld with %lld starters for each member needs %lld trials, but "
+                   "trials is %lld: leave it out",
+                   (long long)population, (long long)starters, (long long)(population * starters),
+                   (long long)settings->trials);
+  if (starters == 1 && cl_options_has(o, "population") && population != settings->trials)
     return CL_FAIL(
         e, CLADE_ESPEC,
         "schedule: population is %lld, but trials is %lld: every trial is a member, so give one of the two",
-        (long long)cl_options_number(o, "population"), (long long)settings->trials);
+        (long long)population, (long long)settings->trials);
   if (settings->lag > 0 && settings->lag < settings->trials)
     return CL_FAIL(
         e, CLADE_ESPEC,

@@ -84,6 +84,10 @@ void cl_rulings_done(struct cl_rulings *r);
 const struct cl_archive *cl_rulings_archive(struct cl_rulings *r, const struct cl_options *o);
 /* CLADE_ESPEC: population differs from trials, or fewer than two members. */
 int cl_rulings_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e);
+/* The same where `starters` trials begin for each member that goes on: the population is trials / starters.
+ */
+int cl_rulings_check_starters(const struct cl_settings *settings, const struct cl_options *o,
+                              int64_t starters, struct cl_err *e);
 
 /* For the op table; `st` begins with struct cl_rulings. */
 #define CL_RULING_OPS \

@@ -318,7 +318,10 @@ static int settle_budget(struct cl_draft *d, struct cl_err *e) {
   if (d->search == NULL) CL_TRY(override_method("random", &d->search, e));
   const char *method = json_string_value(json_object_get(d->search, "method"));
   json_int_t population = json_integer_value(json_object_get(d->schedule, "population"));
-  if (d->trials == 0 && population > 0 && population <= CL_TRIALS_MAX) d->trials = population;
+  json_int_t starters = json_integer_value(json_object_get(d->schedule, "starters")); /* for each member */
+  if (starters < 1 || starters > CL_TRIALS_MAX) starters = 1; /* said where options are checked */
+  if (d->trials == 0 && population > 0 && population <= CL_TRIALS_MAX / starters)
+    d->trials = population * starters;
   if (d->trials == 0 && method != NULL && strcmp(method, "grid") == 0 && !d->repeats)
     d->trials = CL_TRIALS_MAX;
   if (d->trials == 0 && d->definitions.n == 0) d->trials = 1;

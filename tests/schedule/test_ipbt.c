@@ -67,11 +67,12 @@ static int hear(void *ctx, const struct cl_event *ev) {
   struct story *s = ctx;
   if (ev->kind == CL_EVENT_CHOSEN) {
     json_t *what = json_loads(ev->u.chosen.what, 0, NULL);
+    bool restart = json_object_get(what, "restart") != NULL;
     assert_string_equal(ev->u.chosen.method, "ipbt");
-    assert_int_equal((int)number_in(what, "restart"), ++s->restarts);
+    if (restart) assert_int_equal((int)number_in(what, "restart"), ++s->restarts);
     assert_true(s->restarts < 20);
-    s->step[s->restarts] = number_in(what, "step");
-    s->interval[s->restarts] = number_in(what, "interval");
+    if (restart) s->step[s->restarts] = number_in(what, "step");
+    if (restart) s->interval[s->restarts] = number_in(what, "interval");
     json_decref(what);
   }
   if (ev->kind == CL_EVENT_PROPOSED && ev->u.proposed.values.n == 3)
@@ -167,6 +168,95 @@ static void trainers_are_told_by_two_hyperparameters(void **state) {
   simulator_end(&s);
 }
 
+struct starters {
+  double first[64]; /* by trial: its score at step 1, NaN = none */
+  bool out[64];
+  int cuts;
+};
+
+static int hear_starters(void *ctx, const struct cl_event *ev) {
+  struct starters *s = ctx;
+  if (ev->kind == CL_EVENT_REPORTED && ev->u.reported.step == 1 && isnan(s->first[ev->subject]))
+    s->first[ev->subject] = ev->u.reported.metrics.items[0].value;
+  if (ev->kind == CL_EVENT_STOPPED) {
+    assert_true(s->out[ev->subject]);
+    assert_non_null(strstr(ev->args, "\"rule\": \"starters\""));
+  }
+  if (ev->kind != CL_EVENT_CHOSEN) return 0;
+  json_t *what = json_loads(ev->u.chosen.what, 0, NULL), *out = json_object_get(what, "out");
+  for (size_t i = 0; i < json_array_size(out); i++) s->out[json_integer_value(json_array_get(out, i))] = true;
+  s->cuts += json_is_array(out);
+  if (json_is_array(out)) assert_int_equal((int)number_in(what, "rung"), 1);
+  json_decref(what);
+  return 0;
+}
+
+static struct starters hear_cut(const struct simulator *s) {
+  struct starters ret = {.cuts = 0};
+  for (int i = 0; i < 64; i++) ret.first[i] = NAN;
+  assert_int_equal(cl_store_read(s->store, s->id, &(struct cl_read){0}, hear_starters, &ret, NULL), 0);
+  return ret;
+}
+
+static void the_best_of_the_starters_are_the_members(void **state) {
+  (void)state;
+  static struct story story;
+  struct simulator s = {.slots = 5, .trials = 12, .steps = 120, .seed = 2, .gain = saturates, .space = told};
+  s.schedule = IPBT ", \"starters\": 2}";
+  simulator_begin(&s);
+  simulator_run(&s);
+  assert_int_equal(cl_study_trials(simulator_study(&s)), 12);
+  assert_int_equal(cl_study_count(simulator_study(&s), CL_COMPLETE), 6);
+  assert_int_equal(cl_study_count(simulator_study(&s), CL_PRUNED), 6);
+  const struct starters seen = hear_cut(&s);
+  assert_int_equal(seen.cuts, 1);
+  double least = INFINITY, most = -INFINITY;
+  for (int64_t i = 1; i <= 12; i++) {
+    const struct cl_trial *t = cl_study_trial(simulator_study(&s), i);
+    assert_int_equal(t->head.state == CL_PRUNED, seen.out[i]);
+    if (seen.out[i]) {
+      assert_true(t->head.step == 1); /* trained no longer */
+      most = fmax(most, seen.first[i]);
+    } else {
+      least = fmin(least, seen.first[i]);
+    }
+  }
+  assert_true(least > most);
+  listen(&s, &story);
+  assert_true(story.restarts >= 2);
+  assert_int_equal(story.begun, 6 * story.restarts);
+  for (int k = 1; k <= story.restarts; k++) {
+    assert_int_equal(story.fresh[k], 3); /* halves of those who go on */
+    assert_int_equal(story.shrunk[k], 3);
+  }
+  simulator_end(&s);
+}
+
+static void starters_that_fail_hold_nobody_up(void **state) {
+  (void)state;
+  for (int seed = 1; seed <= 8; seed++) {
+    struct simulator s = {.slots = 3, .trials = 18, .steps = 30, .seed = seed, .gain = saturates};
+    s.schedule = "{\"method\": \"ipbt\", \"interval\": 1, \"end\": 30, \"starters\": 3}";
+    s.script = simulator_often;
+    simulator_begin(&s);
+    for (int i = 0; simulator_turn(&s); i++)
+      if (seed % 2 == 0 && i % 7 == 6) simulator_crash(&s);
+    simulator_run(&s);
+    const struct starters seen = hear_cut(&s);
+    int out = 0, complete = (int)cl_study_count(simulator_study(&s), CL_COMPLETE);
+    for (int64_t i = 1; i <= 18; i++) {
+      const struct cl_trial *t = cl_study_trial(simulator_study(&s), i);
+      out += seen.out[i];
+      assert_false(seen.out[i] && t->head.state == CL_COMPLETE);
+      assert_false(seen.out[i] && t->head.step > 1);
+    }
+    assert_int_equal(seen.cuts, 1);
+    assert_int_equal(out, 12);
+    assert_in_range(complete, 4, 6);
+    simulator_end(&s);
+  }
+}
+
 static int compare_items(const void *a, const void *b) {
   const struct item *x = a, *y = b;
   return x->rung != y->rung ? x->rung - y->rung : (int)(x->member - y->member);
@@ -176,20 +266,19 @@ static bool dawdles(const struct simulator *s, int64_t trial, int turn) {
   return (uint64_t)(trial * 7919 + turn * 104729 + s->slots) % 3 != 0;
 }
 
-static void ordered_mode_depends_neither_on_timing_nor_on_crashes(void **state) {
-  (void)state;
+static void decides_alike_in_ordered_mode(const char *schedule, int trials, const char *more) {
   static struct story first, again;
   for (int slots = 1; slots <= 7; slots += 3) {
-    struct simulator s = {.slots = slots, .trials = 5, .steps = 60, .seed = 6, .gain = saturates};
+    struct simulator s = {.slots = slots, .trials = trials, .steps = 60, .seed = 6, .gain = saturates};
     struct story *story = slots == 1 ? &first : &again;
-    s.schedule = "{\"method\": \"ipbt\", \"interval\": 1, \"end\": 60}";
-    s.more = ", \"ordered\": true, \"lag\": 5";
+    s.schedule = schedule;
+    s.more = more;
     s.moves = slots > 1 ? dawdles : NULL;
     simulator_begin(&s);
     for (int i = 0; simulator_turn(&s); i++)
       if (slots == 4 && i % 9 == 8) simulator_crash(&s);
     simulator_run(&s);
-    all_complete(&s);
+    assert_int_equal(cl_study_count(simulator_study(&s), CL_COMPLETE), 5);
     listen(&s, story);
     qsort(story->items, (size_t)story->n, sizeof story->items[0], compare_items);
     assert_true(story->restarts >= 1);
@@ -201,6 +290,14 @@ static void ordered_mode_depends_neither_on_timing_nor_on_crashes(void **state) 
     }
     simulator_end(&s);
   }
+}
+
+static void ordered_mode_depends_neither_on_timing_nor_on_crashes(void **state) {
+  (void)state;
+  decides_alike_in_ordered_mode("{\"method\": \"ipbt\", \"interval\": 1, \"end\": 60}", 5,
+                                ", \"ordered\": true, \"lag\": 5");
+  decides_alike_in_ordered_mode("{\"method\": \"ipbt\", \"interval\": 1, \"end\": 60, \"starters\": 2}", 10,
+                                ", \"ordered\": true, \"lag\": 10");
 }
 
 static void failed_and_diverged_members_are_replaced(void **state) {
@@ -232,8 +329,11 @@ static void a_spec_that_cannot_be_is_refused(void **state) {
       {IPBT ", \"sync\": false}", NULL, "leave out sync"},
       {IPBT "}", "{\"id\": 1, \"name\": \"ipbt_shrink\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}",
        "only one"},
+      {IPBT ", \"starters\": 3}", NULL, "must be a multiple"},
+      {IPBT ", \"starters\": 4}", NULL, "at least 8"},
+      {IPBT ", \"starters\": 2, \"population\": 4}", NULL, "needs 8 trials"},
   };
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 6; i++) {
     char text[900];
     struct cl_settings *settings;
     struct cl_err e = {0};
@@ -260,6 +360,8 @@ int main(void) {
       cmocka_unit_test(a_stalled_population_begins_anew_with_a_longer_interval),
       cmocka_unit_test(what_still_rises_is_left_alone),
       cmocka_unit_test(trainers_are_told_by_two_hyperparameters),
+      cmocka_unit_test(the_best_of_the_starters_are_the_members),
+      cmocka_unit_test(starters_that_fail_hold_nobody_up),
       cmocka_unit_test(ordered_mode_depends_neither_on_timing_nor_on_crashes),
       cmocka_unit_test(failed_and_diverged_members_are_replaced),
       cmocka_unit_test(a_spec_that_cannot_be_is_refused),

@@ -5,8 +5,8 @@
  * weights are a function of the rulings so far. Nothing is learnt from members that go on with the word they
  * have: nobody drew it.
  */
-#ifndef CL_WORDS_H
-#define CL_WORDS_H
+#ifndef CL_LISTS_H
+#define CL_LISTS_H
 
 #include "base/text.h"
 #include "math/exp3.h"
@@ -17,7 +17,7 @@ struct cl_play {
   int level;
 };
 
-struct cl_words {
+struct cl_lists {
   const struct cl_rewards *rewards; /* keeps; with_words */
   int batch;                        /* draws in a round */
   double rounds;
@@ -29,16 +29,16 @@ struct cl_words {
   size_t n_plays, cap_weights, cap_shares, cap_drawn, cap_plays;
 };
 
-void cl_words_done(struct cl_words *w); /* a zeroed one with rewards, batch and rounds set is empty */
+void cl_lists_done(struct cl_lists *w); /* a zeroed one with rewards, batch and rounds set is empty */
 
 /* The rewards have heard `ev`. CLADE_ENOMEM. */
-int cl_words_apply(struct cl_words *w, const struct cl_members *m, const struct cl_event *ev,
+int cl_lists_apply(struct cl_lists *w, const struct cl_members *m, const struct cl_event *ev,
                    struct cl_err *e);
 
-void cl_words_begin(struct cl_words *w); /* a ruling that has drawn nothing yet */
+void cl_lists_begin(struct cl_lists *w); /* a ruling that has drawn nothing yet */
 /* A level of list k. */
-int cl_words_draw(struct cl_words *w, int k, struct cl_rng *r);
+int cl_lists_draw(struct cl_lists *w, int k, struct cl_rng *r);
 /* Into the args: `, "lists": {id: [level, share], …}`; nothing if nothing was drawn. */
-void cl_words_describe(const struct cl_words *w, struct cl_text *args);
+void cl_lists_describe(const struct cl_lists *w, struct cl_text *args);
 
 #endif

@@ -1,4 +1,4 @@
-#include "schedule/words.h"
+#include "schedule/lists.h"
 
 #include <assert.h>
 #include <jansson.h>
@@ -10,18 +10,18 @@
 
 #define NOTHING ((struct cl_play){NAN, 0})
 
-static struct cl_exp3 bandit_of(const struct cl_words *w, int k) {
+static struct cl_exp3 bandit_of(const struct cl_lists *w, int k) {
   return cl_exp3_for(w->rewards->levels[k], w->batch, w->rounds);
 }
 
-static double *weights_of(const struct cl_words *w, int k) {
+static double *weights_of(const struct cl_lists *w, int k) {
   size_t from = 0;
   for (int i = 0; i < k; i++) from += (size_t)w->rewards->levels[i];
   return w->weights + from;
 }
 
 /* Other lists than before: all begins anew. */
-static int take_space(struct cl_words *w, struct cl_err *e) {
+static int take_space(struct cl_lists *w, struct cl_err *e) {
   const struct cl_rewards *x = w->rewards;
   size_t n = 0, most = 0, c = (size_t)x->c;
   for (int k = 0; k < x->c; k++) {
@@ -35,11 +35,11 @@ static int take_space(struct cl_words *w, struct cl_err *e) {
   for (size_t i = 0; i < n; i++) w->weights[i] = 1;
   w->space = x->space;
   w->n_plays = 0;
-  cl_words_begin(w);
+  cl_lists_begin(w);
   return 0;
 }
 
-static int make_plays(struct cl_words *w, size_t members, struct cl_err *e) {
+static int make_plays(struct cl_lists *w, size_t members, struct cl_err *e) {
   size_t n = members * (size_t)w->rewards->c;
   if (cl_grow(&w->plays, &w->cap_plays, n + 1, sizeof *w->plays) < 0) return CL_FAIL_NOMEM(e);
   while (w->n_plays < n) w->plays[w->n_plays++] = NOTHING;
@@ -57,7 +57,7 @@ static double standing(const struct cl_rewards *x) {
   return n < 2 ? 0.5 : below / (double)(n - 1);
 }
 
-static void end_plays(struct cl_words *w, struct cl_play *plays) {
+static void end_plays(struct cl_lists *w, struct cl_play *plays) {
   for (int k = 0; k < w->rewards->c; k++) {
     struct cl_play p = plays[k];
     plays[k] = NOTHING;
@@ -68,7 +68,7 @@ static void end_plays(struct cl_words *w, struct cl_play *plays) {
 }
 
 /* What the args of a ruling say was drawn, where the member really trains with it. */
-static void begin_plays(const struct cl_words *w, size_t member, const json_t *lists, struct cl_play *plays) {
+static void begin_plays(const struct cl_lists *w, size_t member, const json_t *lists, struct cl_play *plays) {
   const struct cl_rewards *x = w->rewards;
   const struct cl_space *space = cl_study_space(x->env->study);
   const double *at = x->at + member * (size_t)(x->d + x->c);
@@ -87,7 +87,7 @@ static bool ends_interval(const struct cl_event *ev) {
          ev->kind == CL_EVENT_VOIDED || ev->kind == CL_EVENT_STOPPED;
 }
 
-int cl_words_apply(struct cl_words *w, const struct cl_members *m, const struct cl_event *ev,
+int cl_lists_apply(struct cl_lists *w, const struct cl_members *m, const struct cl_event *ev,
                    struct cl_err *e) {
   if (w->rewards->space != w->space) CL_TRY(take_space(w, e));
   int member = cl_members_find(m, ev->subject);
@@ -102,11 +102,11 @@ int cl_words_apply(struct cl_words *w, const struct cl_members *m, const struct 
   return 0;
 }
 
-void cl_words_begin(struct cl_words *w) {
+void cl_lists_begin(struct cl_lists *w) {
   for (int k = 0; k < w->rewards->c; k++) w->drawn[k] = NOTHING;
 }
 
-int cl_words_draw(struct cl_words *w, int k, struct cl_rng *r) {
+int cl_lists_draw(struct cl_lists *w, int k, struct cl_rng *r) {
   const struct cl_exp3 x = bandit_of(w, k);
   double *picked = w->shares + x.arms;
   int level = 0;
@@ -119,7 +119,7 @@ int cl_words_draw(struct cl_words *w, int k, struct cl_rng *r) {
   return level;
 }
 
-void cl_words_describe(const struct cl_words *w, struct cl_text *args) {
+void cl_lists_describe(const struct cl_lists *w, struct cl_text *args) {
   const struct cl_space *space = cl_study_space(w->rewards->env->study);
   const char *separator = ", \"lists\": {";
   for (int k = 0; k < w->rewards->c; k++) {
@@ -133,7 +133,7 @@ void cl_words_describe(const struct cl_words *w, struct cl_text *args) {
   if (strcmp(separator, ", ") == 0) cl_text_add(args, "}");
 }
 
-void cl_words_done(struct cl_words *w) {
+void cl_lists_done(struct cl_lists *w) {
   cl_free(w->weights);
   cl_free(w->shares);
   cl_free(w->drawn);
