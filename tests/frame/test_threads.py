@@ -6,12 +6,9 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 
-# What tests/worker/test_threads.c shows to the thread sanitizer.
-SHOWN = {'src/worker/publish.c', 'src/worker/leftover.c'}
-# Each works on a struct of its own that the loop leaves alone until it is told; tested end to end in worker/regions and
-# cli/memory, which start programs, so the thread sanitizer cannot follow them.
-OWN = {'src/worker/removal.c', 'src/worker/buffers_make.c', 'src/worker/buffers_copy.c'}
-KNOWN = SHOWN | OWN
+# What tests/worker/test_threads.c and tests/store/test_sqlite.c show to the thread sanitizer.
+KNOWN = {'src/worker/publish.c', 'src/worker/leftover.c', 'src/worker/removal.c', 'src/worker/buffers_make.c',
+         'src/worker/buffers_copy.c', 'src/store/sqlite_checkpoint.c'}
 THREADS = re.compile(r'\b(pthread_create|thrd_create|uv_thread_create|uv_queue_work|clone)\s*\(')
 
 
