@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 enum { SLACK_MIN = 4 };
 
@@ -72,15 +73,7 @@ static int compare_needs(const void *a, const void *b) {
 }
 
 static const struct need *find_need(const struct needs *l, int64_t snapshot) {
-  size_t lo = 0, hi = l->n;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (l->items[middle].snapshot < snapshot)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  return lo < l->n && l->items[lo].snapshot == snapshot ? &l->items[lo] : NULL;
+  return cl_sorted_find(l->items, l->n, sizeof *l->items, snapshot);
 }
 
 /* CLADE_BUSY: the scheduler cannot say what it needs. */

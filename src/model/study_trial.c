@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 /* Columns and cells. */
 
@@ -187,15 +188,8 @@ void cl_trial_values(const struct cl_study *s, const struct cl_trial *t, struct 
 /* Snapshots. */
 
 static struct cl_snapshot *find_snapshot(const struct cl_study *s, int64_t position) {
-  size_t lo = 0, hi = s->n_snapshots;
-  while (lo < hi) {
-    size_t mid = (lo + hi) / 2;
-    if (s->snapshots[mid].position < position)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  return lo < s->n_snapshots && s->snapshots[lo].position == position ? &s->snapshots[lo] : NULL;
+  size_t at = cl_sorted_place(s->snapshots, s->n_snapshots, sizeof *s->snapshots, position);
+  return at < s->n_snapshots && s->snapshots[at].position == position ? &s->snapshots[at] : NULL;
 }
 
 const struct cl_snapshot *cl_study_snapshot(const struct cl_study *s, int64_t position) {

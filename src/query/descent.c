@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 struct member {   /* a trial while the log is read */
   int64_t branch; /* CL_NO_BRANCH: not started */
@@ -72,15 +73,7 @@ static int add_member(struct reading *r, const struct cl_event *ev, const struct
 }
 
 static const struct saved *find_saved(const struct reading *r, int64_t position) {
-  size_t lo = 0, hi = r->n_saved;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (r->saved[middle].position < position)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  return lo < r->n_saved && r->saved[lo].position == position ? &r->saved[lo] : NULL;
+  return cl_sorted_find(r->saved, r->n_saved, sizeof *r->saved, position);
 }
 
 static int save(struct reading *r, struct member *m, const struct cl_event *ev) {

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "query/trials.h"
 
 struct stream {
@@ -15,16 +16,7 @@ struct stream {
 };
 
 static bool is_wanted(const struct stream *s, int64_t trial) {
-  size_t lo = 0, hi = s->n;
-  if (s->numbers == NULL) return true;
-  while (lo < hi) {
-    size_t mid = (lo + hi) / 2;
-    if (s->numbers[mid] < trial)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  return lo < s->n && s->numbers[lo] == trial;
+  return s->numbers == NULL || cl_sorted_find(s->numbers, s->n, sizeof *s->numbers, trial) != NULL;
 }
 
 static int pass_on(void *ctx, const struct cl_event *ev) {

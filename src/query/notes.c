@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "query/tags.h"
 #include "query/trials.h"
 
@@ -85,17 +86,7 @@ static int usual(void *source, struct cl_table *t, struct cl_err *e) {
 static const struct cl_rows_ops note_ops = {need, cell, tagged, usual};
 
 static bool is_wanted(const struct notes *l, int64_t subject) {
-  if (l->trials == NULL) return true;
-  size_t lo = 0, hi = l->n_trials;
-  while (lo < hi) {
-    size_t mid = lo + (hi - lo) / 2;
-    if (l->trials[mid] == subject) return true;
-    if (l->trials[mid] < subject)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  return false;
+  return l->trials == NULL || cl_sorted_find(l->trials, l->n_trials, sizeof *l->trials, subject) != NULL;
 }
 
 static int add_row(struct notes *l, struct row row, struct cl_err *e) {

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "store/postgres_impl.h"
 
 enum { LOOK_HEAD = 1, LOOK_INSERTED = 11, LOOK_FLUSHED };
@@ -163,16 +164,9 @@ void cl_postgres_fill_trial(const struct cl_postgres *s, const PGresult *r, int 
 /* Among those that came with the lock. */
 static bool find_fetched(const struct cl_postgres *s, int64_t trial, struct cl_head *ret) {
   if (!s->writing || !s->heads_fetched) return false;
-  size_t lo = 0, hi = s->n_hints;
-  while (lo < hi) {
-    size_t mid = (lo + hi) / 2;
-    if (s->hints[mid] < trial)
-      lo = mid + 1;
-    else
-      hi = mid;
-  }
-  if (lo == s->n_hints || s->hints[lo] != trial) return false;
-  *ret = s->heads[lo];
+  const int64_t *hint = cl_sorted_find(s->hints, s->n_hints, sizeof *s->hints, trial);
+  if (hint == NULL) return false;
+  *ret = s->heads[hint - s->hints];
   return true;
 }
 
