@@ -7,20 +7,11 @@
  * random and DGD (limit 0.3 s)
  */
 #include <stdio.h>
-#include <time.h>
 
+#include "measure.h"
 #include "query/best.h"
 #include "query/eval.h"
 #include "search/noisy.h"
-
-#define NOISE 0.0097
-
-static double score(const struct cl_study *study, int64_t seed, int64_t trial) {
-  struct cl_value v[NOISY_LISTS];
-  struct cl_rng r = cl_rng_stream((uint64_t)seed, CL_RNG_USER, (uint64_t)trial, 0);
-  cl_trial_values(study, cl_study_trial(study, trial), v);
-  return noisy_truth(v) + NOISE * cl_rng_normal(&r);
-}
 
 static double truth_of(const struct cl_study *study, int64_t trial) {
   struct cl_value v[NOISY_LISTS];
@@ -31,21 +22,7 @@ static double truth_of(const struct cl_study *study, int64_t trial) {
 static struct cl_study *search(const char *method, int trials, int64_t seed) {
   struct cl_searcher *searcher = NULL;
   struct cl_study *study = noisy_study(method, trials, seed, &searcher);
-  for (int64_t t = 1; t <= trials; t++) {
-    struct cl_event ev = {0};
-    if (cl_searcher_next(searcher, &ev, NULL) != 0) abort();
-    noisy_apply(study, searcher, &ev);
-    double value = score(study, seed, t);
-    ev = (struct cl_event){.kind = CL_EVENT_STARTED, .subject = t, .attempt = 1, .cause = CL_CAUSE_CLAIM};
-    ev.seen = cl_study_trial(study, t)->head.version;
-    ev.u.started.worker = 1;
-    ev.u.started.until = CL_NO_STEP;
-    noisy_apply(study, searcher, &ev);
-    ev = (struct cl_event){.kind = CL_EVENT_ENDED, .subject = t, .attempt = 1};
-    ev.u.ended.known = true;
-    ev.u.ended.objectives = (struct cl_number_list){1, &value};
-    noisy_apply(study, searcher, &ev);
-  }
+  for (int64_t t = 1; t <= trials; t++) (void)noisy_trial(study, searcher, seed, t);
   cl_searcher_destroy(searcher);
   return study;
 }
@@ -81,7 +58,7 @@ static void measure_bias(void) {
     claimed += cl_study_trial(study, best)->value;
     for (int64_t k = 0; k < FRESH; k++) {
       struct cl_rng r = cl_rng_stream((uint64_t)seed, CL_RNG_USER, (uint64_t)(1000000 + k), 0);
-      mean += (truth_of(study, best) + NOISE * cl_rng_normal(&r)) / FRESH;
+      mean += (truth_of(study, best) + NOISY_SD * cl_rng_normal(&r)) / FRESH;
     }
     cl_study_destroy(study);
   }
@@ -89,23 +66,17 @@ static void measure_bias(void) {
          claimed / STUDIES, mean / STUDIES, claimed / mean, STUDIES);
 }
 
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void measure_eval(const char *name, const char *method) {
   struct cl_study *study = search(method, 100000, 1);
   struct cl_best b;
   struct cl_eval v;
-  double start = seconds();
+  double start = now();
   if (cl_best_find(study, &b, NULL) < 0) abort();
-  double best = seconds() - start;
-  start = seconds();
+  double best = now() - start;
+  start = now();
   if (cl_eval_study(study, &(struct cl_eval_options){0}, &v, NULL) < 0) abort();
   printf("%-7s 100000 trials, %lld configurations: best %.3f s, eval %.3f s (%zu and %zu rows)\n", name,
-         (long long)v.configurations, best, seconds() - start, v.n_rows, v.n_online);
+         (long long)v.configurations, best, now() - start, v.n_rows, v.n_online);
   cl_eval_done(&v);
   cl_study_destroy(study);
 }

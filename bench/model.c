@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "measure.h"
 #include "model/study.h"
 
 enum { FLOATS = 10, CYCLES = 300000, DRAWS = 1000000, COPIES = 20 };
@@ -16,19 +16,6 @@ struct bench {
   struct cl_study *s;
   int64_t position;
 };
-
-static void need(int status, const struct cl_err *e) {
-  if (status >= 0) return;
-  fprintf(stderr, "bench: %s\n", e->text);
-  exit(1);
-}
-
-/* Of this process: other load does not count. */
-static double now(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void apply(struct bench *b, struct cl_event *ev) {
   struct cl_err e;

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "measure.h"
 #include "schedule/scheduler.h"
 
 enum { FLOATS = 10, RUNGS = 4 };
@@ -38,19 +38,6 @@ struct bench {
   size_t n_questions, cap_questions;
   int64_t rulings, exploits;
 };
-
-static void need(int status, const struct cl_err *e) {
-  if (status >= 0) return;
-  fprintf(stderr, "bench: %s\n", e->text);
-  exit(1);
-}
-
-/* Of this process: other load does not count. */
-static double now(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void keep(struct kept *k, const struct cl_event *ev) {
   struct cl_event *copy = cl_event_copy(ev);

@@ -5,8 +5,8 @@
  *   search cost       processor time per ask, and per ask + apply, at 1 000 and 1 000 000 trials
  */
 #include <stdio.h>
-#include <time.h>
 
+#include "measure.h"
 #include "search/noisy.h"
 
 static void print_noisy(const char *name, const char *search, enum noisy_choice choice) {
@@ -20,13 +20,6 @@ static void compare_methods(void) {
   print_noisy("random", "{\"method\": \"random\"}", NOISY_BEST_SCORE);
   print_noisy("dgd", "{\"method\": \"dgd\"}", NOISY_BEST_POSTERIOR);
   print_noisy("dgd xt", "{\"method\": \"dgd\", \"variant\": \"xt\"}", NOISY_BEST_MEAN);
-}
-
-/* Of this process: other load does not count. */
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 struct load {
@@ -65,26 +58,18 @@ static void grow(struct load *l, int64_t until) {
     double first = cl_value_number(ev.u.proposed.values.items[0].value);
     noisy_apply(l->study, l->searcher, &ev);
     double score = first + (double)(cl_mix64((uint64_t)t) % 1000) / 500;
-    ev = (struct cl_event){.kind = CL_EVENT_STARTED, .subject = t, .attempt = 1, .cause = CL_CAUSE_CLAIM};
-    ev.seen = cl_study_trial(l->study, t)->head.version;
-    ev.u.started.worker = 1;
-    ev.u.started.until = CL_NO_STEP;
-    noisy_apply(l->study, l->searcher, &ev);
-    ev = (struct cl_event){.kind = CL_EVENT_ENDED, .subject = t, .attempt = 1};
-    ev.u.ended.known = true;
-    ev.u.ended.objectives = (struct cl_number_list){1, &score};
-    noisy_apply(l->study, l->searcher, &ev);
+    noisy_end(l->study, l->searcher, t, score);
   }
 }
 
 static double ask_us(struct load *l) {
   enum { ASKS = 20000 };
-  double begin = seconds();
+  double begin = now();
   for (int i = 0; i < ASKS; i++) {
     struct cl_event ev = {0};
     if (cl_searcher_next(l->searcher, &ev, NULL) != 0) abort();
   }
-  return (seconds() - begin) / ASKS * 1e6;
+  return (now() - begin) / ASKS * 1e6;
 }
 
 static void print_cost(const char *name, const char *search, bool lists) {
@@ -93,9 +78,9 @@ static void print_cost(const char *name, const char *search, bool lists) {
   printf("%-10s", name);
   for (int i = 0; i < 2; i++) {
     int64_t before = cl_study_trials(l.study);
-    double start = seconds();
+    double start = now();
     grow(&l, sizes[i]);
-    double each = (seconds() - start) / (double)(sizes[i] - before) * 1e6;
+    double each = (now() - start) / (double)(sizes[i] - before) * 1e6;
     printf(" %12.2f %12.2f", ask_us(&l), each);
   }
   printf("\n");

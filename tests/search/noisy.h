@@ -13,6 +13,7 @@
 #include "search/searcher.h"
 
 enum { NOISY_LISTS = 8, NOISY_TRIALS_MAX = 500 };
+#define NOISY_SD 0.0097
 static const int noisy_levels[NOISY_LISTS] = {7, 4, 6, 10, 5, 6, 5, 6};
 static const int noisy_best[NOISY_LISTS] = {4, 1, 3, 3, 3, 2, 2, 4};
 
@@ -90,6 +91,33 @@ static inline struct cl_study *noisy_study(const char *search, int trials, int64
   return study;
 }
 
+/* Starts and ends the trial that was proposed last. */
+static inline void noisy_end(struct cl_study *study, struct cl_searcher *searcher, int64_t t, double score) {
+  struct cl_event ev = {.kind = CL_EVENT_STARTED, .subject = t, .attempt = 1, .cause = CL_CAUSE_CLAIM};
+  ev.seen = cl_study_trial(study, t)->head.version;
+  ev.u.started.worker = 1;
+  ev.u.started.until = CL_NO_STEP;
+  noisy_apply(study, searcher, &ev);
+  ev = (struct cl_event){.kind = CL_EVENT_ENDED, .subject = t, .attempt = 1};
+  ev.u.ended.known = true;
+  ev.u.ended.objectives = (struct cl_number_list){1, &score};
+  noisy_apply(study, searcher, &ev);
+}
+
+/* Proposes, runs and ends the next trial, number `t`; its score. */
+static inline double noisy_trial(struct cl_study *study, struct cl_searcher *searcher, int64_t seed,
+                                 int64_t t) {
+  struct cl_event ev = {0};
+  struct cl_value v[NOISY_LISTS];
+  if (cl_searcher_next(searcher, &ev, NULL) != 0) abort();
+  noisy_apply(study, searcher, &ev);
+  cl_trial_values(study, cl_study_trial(study, t), v);
+  struct cl_rng r = cl_rng_stream((uint64_t)seed, CL_RNG_USER, (uint64_t)t, 0);
+  double score = noisy_truth(v) + NOISY_SD * cl_rng_normal(&r);
+  noisy_end(study, searcher, t, score);
+  return score;
+}
+
 /* True value of the configuration that is chosen after `trials` sequential trials. */
 static inline double noisy_run(const char *search, int trials, int64_t seed, enum noisy_choice choice) {
   struct cl_searcher *searcher = NULL;
@@ -98,26 +126,13 @@ static inline double noisy_run(const char *search, int trials, int64_t seed, enu
   int n = 0;
   assert(trials <= NOISY_TRIALS_MAX);
   for (int64_t t = 1; t <= trials; t++) {
-    struct cl_event ev = {0};
     struct cl_value v[NOISY_LISTS];
-    if (cl_searcher_next(searcher, &ev, NULL) != 0) abort();
-    noisy_apply(study, searcher, &ev);
+    double score = noisy_trial(study, searcher, seed, t);
     cl_trial_values(study, cl_study_trial(study, t), v);
-    struct cl_rng r = cl_rng_stream((uint64_t)seed, CL_RNG_USER, (uint64_t)t, 0);
-    double truth = noisy_truth(v), score = truth + 0.0097 * cl_rng_normal(&r);
-    ev = (struct cl_event){.kind = CL_EVENT_STARTED, .subject = t, .attempt = 1, .cause = CL_CAUSE_CLAIM};
-    ev.seen = cl_study_trial(study, t)->head.version;
-    ev.u.started.worker = 1;
-    ev.u.started.until = CL_NO_STEP;
-    noisy_apply(study, searcher, &ev);
-    ev = (struct cl_event){.kind = CL_EVENT_ENDED, .subject = t, .attempt = 1};
-    ev.u.ended.known = true;
-    ev.u.ended.objectives = (struct cl_number_list){1, &score};
-    noisy_apply(study, searcher, &ev);
     uint64_t hash = cl_space_hash(cl_study_space(study), v);
     int k = 0;
     while (k < n && sets[k].hash != hash) k++;
-    if (k == n) sets[n++] = (struct noisy_set){.hash = hash, .truth = truth, .best = -INFINITY};
+    if (k == n) sets[n++] = (struct noisy_set){.hash = hash, .truth = noisy_truth(v), .best = -INFINITY};
     sets[k].n++;
     sets[k].sum += score;
     sets[k].squares += score * score;
