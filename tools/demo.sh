@@ -1,11 +1,22 @@
 #!/usr/bin/env bash
-# What `./dev demo` shows: tools/demo.sh BUILD [search|pbt|mnist]. Everything is built; BUILD is the build directory.
-# Without a name: the search and the population, about four minutes on two cores. Results are in a new directory under
-# $TMPDIR, which stays.
+# What `./dev demo` shows: tools/demo.sh BUILD [search|pbt|mnist] [--seeds N]. Everything is built; BUILD is the build
+# directory. Without a name: the search and the population, about four minutes on two cores. --seeds: how many pairs of
+# studies `pbt` (8) and `mnist` (3) compare. Results are in a new directory under $TMPDIR, which stays.
 set -euo pipefail
 
-build=$(cd "${1:?"usage: tools/demo.sh BUILD [search|pbt|mnist]"}" && pwd)
-part=${2:-all}
+build=$(cd "${1:?"usage: tools/demo.sh BUILD [search|pbt|mnist] [--seeds N]"}" && pwd)
+shift
+part=all seeds=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --seeds)
+      seeds=${2:?"--seeds needs a number"}
+      shift
+      ;;
+    *) part=$1 ;;
+  esac
+  shift
+done
 clade=$build/apps/cli/clade
 digits=$build/examples/digits
 mnist=$build/examples/mnist
@@ -19,6 +30,11 @@ case $part in
 esac
 if [ ! -x "$digits/digits" ]; then
   echo "demo: $digits/digits is not built: it needs OpenBLAS (./dev setup)" >&2
+  exit 1
+fi
+
+if [ "$part" = mnist ] && [ -z "${MNIST_DATA:-}" ] && [ ! -d "$mnist/data" ]; then
+  echo "demo: name the directory of MNIST: MNIST_DATA=DIR ./dev demo mnist (examples/mnist/download.sh fetches it)" >&2
   exit 1
 fi
 
@@ -49,10 +65,10 @@ show_search() {
 }
 
 show_population() {
-  printf '\nPopulation based training against random search: the same initial populations, eight seeds.\n'
+  printf '\nPopulation based training against random search: the same initial populations, %s seeds.\n' "${seeds:-eight}"
   cd "$digits"
   # shellcheck disable=SC2046
-  show compare digits-pbt.yaml digits-random.yaml --seeds 8 $(pictures)
+  show compare digits-pbt.yaml digits-random.yaml --seeds "${seeds:-8}" $(pictures)
   best=$("$clade" list studies 'digits-pbt-*' --columns study,best --sort best --json |
     python3 -c 'import json, sys; print(json.load(sys.stdin)[-1]["study"])')
   printf '\nThe best member had the schedule below; trained with it from the beginning, on fresh seeds:\n'
@@ -63,10 +79,6 @@ show_population() {
 
 # The MNIST study in small: a tenth of the training images, four epochs, three seeds.
 show_mnist() {
-  if [ -z "${MNIST_DATA:-}" ] && [ ! -d "$mnist/data" ]; then
-    echo "demo: name the directory of MNIST: MNIST_DATA=DIR ./dev demo mnist (examples/mnist/download.sh fetches it)" >&2
-    exit 1
-  fi
   cd "$mnist"
   for method in pbt random; do
     sed -e 's/"--final_train", "all"/"--epochs", "4", "--limit", "480"/' -e 's/end: 10/end: 4/' \
@@ -74,7 +86,7 @@ show_mnist() {
   done
   echo "The MNIST study in small (a tenth of the images, 4 epochs of 10): 15 members learn from each other, or alone."
   # shellcheck disable=SC2046
-  show compare "$directory/mnist-pbt.yaml" "$directory/mnist-random.yaml" --seeds 3 $(pictures)
+  show compare "$directory/mnist-pbt.yaml" "$directory/mnist-random.yaml" --seeds "${seeds:-3}" $(pictures)
 }
 
 case $part in
