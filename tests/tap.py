@@ -20,6 +20,17 @@ def need(*programs):
             raise Skip(f'{program} is not installed')
 
 
+def raises(kind, function, *words):
+    """The exception of that kind that the function raises, whose text has all these words."""
+    try:
+        function()
+    except kind as reason:
+        for word in words:
+            assert word in str(reason), reason
+        return reason
+    raise AssertionError('nothing was raised')
+
+
 def python_with(*modules):
     """A Python that has one of these modules, the first where possible: this one or else that of the system; None: there is none."""
     for module in modules:

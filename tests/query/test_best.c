@@ -11,7 +11,7 @@
 #include "math/distribution.h"
 #include "query/best.h"
 #include "query/reader.h"
-#include "query/tales.h"
+#include "query/told.h"
 
 /* Printed by shrinkage.py. */
 #define BEST_ESTIMATE 1.8808413425398756
@@ -20,26 +20,6 @@
 #define BEST_NOISE    0.05949280577846316
 
 #define NEAR(a, b) assert_true(fabs((a) - (b)) < 1e-12)
-
-struct told {
-  struct cl_store *store;
-  struct cl_reader *reader;
-  const struct cl_study *study;
-};
-
-static struct told tell(void (*teller)(struct cl_store *s)) {
-  struct told t = {.store = tale_store("memory:")};
-  struct cl_err e = {0};
-  teller(t.store);
-  assert_int_equal(cl_reader_open(t.store, 1, &t.reader, &e), 0);
-  assert_int_equal(cl_reader_need(t.reader, 0, 0, &t.study, &e), 0);
-  return t;
-}
-
-static void forget(struct told *t) {
-  cl_reader_close(t->reader);
-  cl_store_close(t->store);
-}
 
 static void estimate_is_the_empirical_bayes_one(void **state) {
   (void)state;

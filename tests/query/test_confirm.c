@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "query/confirm.h"
 #include "query/reader.h"
-#include "query/tales.h"
+#include "query/told.h"
 
 #define NEAR(a, b, error) assert_true(fabs((a) - (b)) < (error))
 
@@ -35,25 +35,6 @@ static void selection_bias_of_the_tutorial_is_that_of_its_rows(void **state) {
   NEAR(highest, 0.0472, 1e-12); /* above the 0.045 that won the search */
   NEAR((c.hi - c.lo) / 2, 2.0930240544083093 * c.sd / sqrt(20), 1e-12);
   NEAR(c.lo + c.hi, 2 * c.mean, 1e-12);
-}
-
-struct told {
-  struct cl_store *store;
-  struct cl_reader *reader;
-  const struct cl_study *study;
-};
-
-static struct told tell(void (*teller)(struct cl_store *s)) {
-  struct told t = {.store = tale_store("memory:")};
-  teller(t.store);
-  assert_int_equal(cl_reader_open(t.store, 1, &t.reader, NULL), 0);
-  assert_int_equal(cl_reader_need(t.reader, 0, 0, &t.study, NULL), 0);
-  return t;
-}
-
-static void forget(struct told *t) {
-  cl_reader_close(t->reader);
-  cl_store_close(t->store);
 }
 
 static void tell_confirmed(struct cl_store *s) {

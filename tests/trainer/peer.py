@@ -1,8 +1,10 @@
 """A worker that plays a script: it listens on a socket, starts a trainer, and says exactly what a test tells it to."""
+import functools
 import json
 import os
 import socket
 import subprocess
+import sys
 
 PATIENCE = 60  # seconds after which a silent trainer is a failure; nothing waits that long when all is well
 
@@ -99,3 +101,17 @@ class Peer:
             self.process.kill()
             self.process.communicate()
         self.vanish()
+
+
+def scenarios_of(probe):
+    """A decorator for tests that get a peer of their own, whose trainer is this program or script of Python."""
+    def scenario(function):
+        @functools.wraps(function)
+        def run(directory):
+            peer = Peer([sys.executable] * probe.endswith(".py") + [probe], directory)
+            try:
+                function(peer)
+            finally:
+                peer.close()
+        return run
+    return scenario

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 sys.path.insert(0, CLIENT)
 import clade  # noqa: E402
 import tap  # noqa: E402
+from tap import raises  # noqa: E402
 from peer import Peer  # noqa: E402
 
 OUTSIDE = [name for name in os.environ if name.startswith("CLADE_")]
@@ -23,16 +24,6 @@ for variable in OUTSIDE:
 
 def outside(defaults, *argv):
     return clade.start(defaults, argv=["program"] + list(argv))
-
-
-def raises(kind, function, *words):
-    try:
-        function()
-    except kind as reason:
-        for word in words:
-            assert word in str(reason), reason
-        return reason
-    raise AssertionError("nothing was raised")
 
 
 def with_peer(script):

@@ -1,28 +1,16 @@
 """Both clients against a worker that plays a script. Usage: test_clients.py PROBE (a program, or a script of Python)."""
-import functools
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap  # noqa: E402
-from peer import Peer  # noqa: E402
+from peer import scenarios_of  # noqa: E402
 
 PROBE = sys.argv[1]
+scenario = scenarios_of(PROBE)
 VALUES = {"lr": 0.0123, "layers": 3, "nesterov": True, "opt": "adam"}
 OPEN = "open lr=0.0123 layers=3 nesterov=true opt=adam seed=-7 trial=4 attempt=2 final=false study=true"
 TAIL = "layers=3 nesterov=true opt=adam changed"
-
-
-def scenario(function):
-    """A test with its own peer."""
-    @functools.wraps(function)
-    def run(directory):
-        peer = Peer([sys.executable] * PROBE.endswith(".py") + [PROBE], directory)
-        try:
-            function(peer)
-        finally:
-            peer.close()
-    return run
 
 
 def hello(peer, reports=0, can="save load"):

@@ -1,26 +1,15 @@
 """Regions of both clients against a worker that plays a script. Usage: test_regions.py PROBE (a program, or a script)."""
-import functools
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap  # noqa: E402
-from peer import Peer  # noqa: E402
+from peer import scenarios_of  # noqa: E402
 
 PROBE = sys.argv[1]
+scenario = scenarios_of(PROBE)
 BYTES = 5000  # of the region `weights`, if not said otherwise
 PAGE = 4096
-
-
-def scenario(function):
-    @functools.wraps(function)
-    def run(directory):
-        peer = Peer([sys.executable] * PROBE.endswith(".py") + [PROBE], directory)
-        try:
-            function(peer)
-        finally:
-            peer.close()
-    return run
 
 
 class Model:

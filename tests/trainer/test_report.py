@@ -4,7 +4,6 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import tap  # noqa: E402
-from peer import Peer  # noqa: E402
 from test_clients import scenario  # noqa: E402
 
 START = {"values": {"lr": 0.0123, "opt": "adam", "warmup": None, "layers": 3}, "seed": 5}

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 sys.path.insert(0, CLIENT)
 import clade  # noqa: E402
 import tap  # noqa: E402
+from tap import raises  # noqa: E402
 
 CLADE = os.path.abspath(sys.argv[1])
 for variable in [name for name in os.environ if name.startswith("CLADE_")]:
@@ -26,16 +27,6 @@ def study_in(directory, name="s", **more):
 def loss(trial):
     assert -2 <= trial["x"] <= 2 and trial["n"] in (1, 2, 3, 4) and trial["opt"] in ("adam", "sgd", None)
     return (trial["x"] - 0.385) ** 2
-
-
-def raises(kind, function, *words):
-    try:
-        function()
-    except kind as reason:
-        for word in words:
-            assert word in str(reason), reason
-        return reason
-    raise AssertionError("nothing was raised")
 
 
 def test_optimize_tells_every_trial_and_ends_when_none_is_left(directory):
