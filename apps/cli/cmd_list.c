@@ -1,4 +1,5 @@
 /* clade list [studies | trials STUDY | tags STUDY [NAMES] | notes STUDY] */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/rows.h"
@@ -33,6 +34,12 @@ static const struct noun *find_noun(const char *word) {
   return NULL;
 }
 
+/* A person's own usual columns; programs always get the same ones. */
+static const char *own_columns(const char *variable) {
+  const char *list = getenv(variable);
+  return list == NULL || list[0] == '\0' ? NULL : list;
+}
+
 static int list_studies(struct cl_cli *cli, const struct options *o, struct clade_store *store,
                         const char *patterns) {
   struct clade_list_options q;
@@ -42,6 +49,7 @@ static int list_studies(struct cl_cli *cli, const struct options *o, struct clad
   if (status != 0) return status;
   if (o->available)
     return clade_studies_columns(store, &cli->text, &e) < 0 ? cl_cli_fail(cli, &e) : CL_EXIT_DONE;
+  if (!cli->json && o->list.export == NULL) q.usual = own_columns("CLADE_STUDY_COLUMNS");
   status = clade_studies_list(store, patterns, &q, &t, &e) < 0
                ? cl_cli_fail(cli, &e)
                : cl_cli_put_table(cli, &o->list, t, "studies", false);
@@ -62,6 +70,7 @@ static int list_rows(struct cl_cli *cli, const struct options *o, const struct n
     q.columns = json_columns;
     q.n_columns = sizeof json_columns / sizeof json_columns[0];
   }
+  if (!program && noun == &nouns[NOUN_TRIALS]) q.usual = own_columns("CLADE_COLUMNS");
   status = noun->list(reader, &q, &t, &e) < 0 ? cl_cli_fail(cli, &e)
                                               : cl_cli_put_table(cli, &o->list, t, noun->noun, nested);
   clade_table_free(t);
@@ -81,6 +90,7 @@ static int list_many(struct cl_cli *cli, const struct options *o, struct clade_r
   struct cl_err e = {0};
   int status = cl_cli_list_make(cli, &o->list, cli->json || o->list.export != NULL, &q);
   if (status != 0) return status;
+  if (!cli->json && o->list.export == NULL) q.usual = own_columns("CLADE_COLUMNS");
   status = clade_trials_list_many(readers, n, &q, &t, &e) < 0
                ? cl_cli_fail(cli, &e)
                : cl_cli_put_table(cli, &o->list, t, "runs", false);
@@ -251,7 +261,8 @@ const struct cl_cli_command cl_command_list = {
         "report that holds the objective, and its hyperparameters. An address narrows them: STUDY/3,7-9 STUDY/best "
         "STUDY/state:FAILED STUDY/'lr<0.01'. Several studies in a list (a,b), a range (job3-job7) or a pattern (m*) are "
         "one table. `jobs` and `runs` are other words for studies and trials.\n\n"
-        "All rows are listed up to 100, else the last 100. On a terminal that is too narrow the least important columns "
+        "CLADE_COLUMNS and CLADE_STUDY_COLUMNS in the environment are the usual columns of trials and of studies, typed as "
+        "for --columns; what a study lacks is left out. All rows are listed up to 100, else the last 100. On a terminal that is too narrow the least important columns "
         "are left out, and named below.",
     .options = options,
     .options_size = sizeof(struct options),

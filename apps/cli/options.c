@@ -64,11 +64,18 @@ struct match {
   int n; /* how many have this prefix */
 };
 
+/* XT's scripts part words by underscores (--max_runs). */
+static bool begins_so(const char *name, const char *typed, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (name[i] != (typed[i] == '_' ? '-' : typed[i])) return false;
+  return true;
+}
+
 static struct match find_name(const struct parser *p, const char *name, size_t n) {
   struct match m = {0};
   bool common = false;
   for (const struct cl_cli_option *o = NULL; (o = next_option(p->command, o, &common)) != NULL;) {
-    if (n == 0 || strncmp(o->name, name, n) != 0) continue;
+    if (n == 0 || !begins_so(o->name, name, n)) continue;
     bool whole = o->name[n] == '\0';
     m = (struct match){.option = o, .common = common, .n = whole ? 1 : m.n + 1};
     if (whole) break;
@@ -97,8 +104,7 @@ static int fail_ambiguous(const struct parser *p, const char *name, size_t n) {
   struct clade_text all = {0};
   bool common = false;
   for (const struct cl_cli_option *o = NULL; (o = next_option(p->command, o, &common)) != NULL;)
-    if (strncmp(o->name, name, n) == 0)
-      clade_text_format(&all, "%s--%s", all.length > 0 ? " or " : "", o->name);
+    if (begins_so(o->name, name, n)) clade_text_format(&all, "%s--%s", all.length > 0 ? " or " : "", o->name);
   int status = fail(p->e, "--%s can mean %s: write more of it", name, clade_text_get(&all));
   clade_text_done(&all);
   return status;

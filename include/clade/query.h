@@ -108,6 +108,7 @@ struct clade_list_options {
   const char *const *more;
   const char *const *tags_any;
   const char *const *tags_all;
+  const char *usual; /* the columns where none were typed, but for those that are not there; null: as above */
   const char *states, *sort, *group; /* null: none */
   bool reverse;
   enum clade_limit limit;

@@ -126,6 +126,7 @@ int cl_api_list_options(const struct clade_list_options *o, const struct cl_sele
                                   .n_filters = o->n_filters,
                                   .n_columns = o->n_columns,
                                   .n_more = o->n_more,
+                                  .usual = o->usual,
                                   .filters = o->filters,
                                   .columns = o->columns,
                                   .more = o->more,

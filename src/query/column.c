@@ -116,6 +116,8 @@ void cl_catalogue_describe(const struct cl_catalogue *c, struct cl_text *ret) {
 
 /* Typed columns. */
 
+enum adding { ADD, ADD_AGAIN, ADD_KNOWN }; /* see column.h */
+
 struct typed { /* one item of a list, in a copy of its own */
   const char *name;
   char *header, *format;
@@ -181,13 +183,14 @@ static const char *group_pattern(const char *name) {
   return NULL;
 }
 
-static int add_named(struct cl_table *t, const struct cl_catalogue *c, const struct typed *typed, bool again,
-                     struct cl_err *e) {
+static int add_named(struct cl_table *t, const struct cl_catalogue *c, const struct typed *typed,
+                     enum adding how, struct cl_err *e) {
   struct cl_column column;
   const char *nearest = NULL;
   if (!cl_catalogue_find(c, typed->name, &column, &nearest)) {
     struct typed group = *typed;
     const char *pattern = group_pattern(typed->name);
+    if (pattern == NULL && how == ADD_KNOWN) return 0;
     if (pattern == NULL) return fail_unknown(typed->name, nearest, e);
     group.name = pattern;
     return add_matching(t, c, &group, e);
@@ -195,7 +198,7 @@ static int add_named(struct cl_table *t, const struct cl_catalogue *c, const str
   column.renamed = typed->header != NULL;
   if (typed->header != NULL) column.header = typed->header;
   column.format = typed->format;
-  struct cl_column *there = again ? find_in_table(t, &column) : NULL;
+  struct cl_column *there = how == ADD_AGAIN ? find_in_table(t, &column) : NULL;
   if (there == NULL) return add_column(t, &column, e);
   return cl_table_change_column(t, there, &column, e);
 }
@@ -271,7 +274,7 @@ static bool is_all(const char *name) {
   return strcmp(name, "*") == 0 || (n > 2 && strcmp(name + n - 2, ".*") == 0);
 }
 
-static int add_item(struct cl_table *t, const struct cl_catalogue *c, char *item, bool again,
+static int add_item(struct cl_table *t, const struct cl_catalogue *c, char *item, enum adding how,
                     struct cl_err *e) {
   struct typed typed = {.name = item};
   while (*item == ' ') item++;
@@ -295,7 +298,7 @@ static int add_item(struct cl_table *t, const struct cl_catalogue *c, char *item
   }
   CL_TRY(parse_rest(item, rest, &typed, e));
   bool pattern = is_pattern(&typed) && (is_all(typed.name) || !is_known(c, typed.name));
-  return pattern ? add_matching(t, c, &typed, e) : add_named(t, c, &typed, again, e);
+  return pattern ? add_matching(t, c, &typed, e) : add_named(t, c, &typed, how, e);
 }
 
 /* Does the comma at p belong to the format that began at `format`? Then a width at most stands before it, and
@@ -326,17 +329,27 @@ static const char *item_end(const char *p) {
   return p;
 }
 
-int cl_columns_add(struct cl_table *t, const struct cl_catalogue *c, const char *list, bool again,
-                   struct cl_err *e) {
+static int add_list(struct cl_table *t, const struct cl_catalogue *c, const char *list, enum adding how,
+                    struct cl_err *e) {
   CL_TRY(cl_query_text_check("list of columns", list, e));
   bool whole = is_known(c, list);
   int status = 0;
   for (const char *p = list; status == 0 && *p != '\0';) {
     const char *end = whole ? p + strlen(p) : item_end(p);
     char *item = cl_copy_bytes(p, (size_t)(end - p));
-    status = item == NULL ? CL_FAIL_NOMEM(e) : add_item(t, c, item, again, e);
+    status = item == NULL ? CL_FAIL_NOMEM(e) : add_item(t, c, item, how, e);
     cl_free(item);
     p = *end == '\0' ? end : end + 1;
   }
   return status;
+}
+
+int cl_columns_add(struct cl_table *t, const struct cl_catalogue *c, const char *list, bool again,
+                   struct cl_err *e) {
+  return add_list(t, c, list, again ? ADD_AGAIN : ADD, e);
+}
+
+int cl_columns_add_known(struct cl_table *t, const struct cl_catalogue *c, const char *list,
+                         struct cl_err *e) {
+  return add_list(t, c, list, ADD_KNOWN, e);
 }

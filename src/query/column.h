@@ -47,6 +47,9 @@ bool cl_catalogue_find(const struct cl_catalogue *c, const char *name, struct cl
  * CLADE_EINVAL naming the nearest, or what is wrong with the text. */
 int cl_columns_add(struct cl_table *t, const struct cl_catalogue *c, const char *list, bool again,
                    struct cl_err *e);
+/* The same, but names that are not there are left out. */
+int cl_columns_add_known(struct cl_table *t, const struct cl_catalogue *c, const char *list,
+                         struct cl_err *e);
 
 /* Names of all columns, a line each: for --available. */
 void cl_catalogue_describe(const struct cl_catalogue *c, struct cl_text *ret);

@@ -228,7 +228,8 @@ int cl_listing_choose(struct cl_listing *l, const struct cl_list_options *o, boo
 
 static int add_columns(struct cl_listing *l, const struct cl_list_options *o, struct cl_table *t,
                        struct cl_err *e) {
-  if (o->n_columns == 0) CL_TRY(l->ops->usual(l->source, t, e));
+  if (o->n_columns == 0 && o->usual != NULL) CL_TRY(cl_columns_add_known(t, &l->catalogue, o->usual, e));
+  if (o->n_columns == 0 && t->n_columns == 0) CL_TRY(l->ops->usual(l->source, t, e));
   for (size_t i = 0; i < o->n_columns; i++) CL_TRY(cl_columns_add(t, &l->catalogue, o->columns[i], false, e));
   for (size_t i = 0; i < o->n_more; i++) CL_TRY(cl_columns_add(t, &l->catalogue, o->more[i], true, e));
   if (t->n_columns > 0) return 0;
@@ -306,5 +307,6 @@ bool cl_list_names_tags(const struct cl_list_options *o) {
                                                                                      : o->selection->filter};
   return o->n_tags_any + o->n_tags_all > 0 || name_tags(o->filters, o->n_filters, false) ||
          name_tags(o->columns, o->n_columns, true) || name_tags(o->more, o->n_more, true) ||
+         (o->usual != NULL && name_tags(&o->usual, 1, true)) ||
          name_tags(others, sizeof others / sizeof others[0], false);
 }

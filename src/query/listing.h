@@ -21,6 +21,8 @@ struct cl_list_options {
   size_t n_filters, n_columns, n_more, n_tags_any, n_tags_all;
   const char *const *filters;  /* all must hold */
   const char *const *columns;  /* typed lists (column.h); none: the usual ones */
+  const char *usual;           /* a list in their place, where none were typed; names that are not there are
+                                  left out. Null, or nothing of it is there: as the source says */
   const char *const *more;     /* added to the usual ones */
   const char *const *tags_any; /* "NAME" or "NAME=TEXT", joined by commas: one of them must be there */
   const char *const *tags_all; /* all of them */

@@ -127,6 +127,20 @@ static void a_name_of_the_study_comes_before_columns_that_yield(void **state) {
   catalogue.n -= 2;
 }
 
+static void what_is_not_there_can_be_left_out(void **state) {
+  (void)state;
+  struct cl_table t = {0};
+  struct cl_err e = {0};
+  assert_int_equal(cl_columns_add_known(&t, &catalogue, "nothing,lr:.2f,sku=S,trial=T,metrics.x", &e), 0);
+  assert_int_equal(t.n_columns, 2);
+  assert_string_equal(t.columns[0].format, ".2f");
+  assert_string_equal(t.columns[1].header, "T");
+  assert_int_equal(cl_columns_add_known(&t, &catalogue, "lr:.2q", &e),
+                   CLADE_EINVAL); /* no name is wrong here */
+  assert_int_equal(cl_columns_add_known(&t, &catalogue, "'lr", &e), CLADE_EINVAL);
+  cl_table_done(&t);
+}
+
 static void a_prefix_alone_means_all_of_its_kind(void **state) {
   (void)state;
   assert_string_equal(columns("metrics"), columns("metrics.*"));
@@ -374,6 +388,7 @@ int main(void) {
       cmocka_unit_test(names_may_hold_anything),
       cmocka_unit_test(wildcards_name_what_there_is_once),
       cmocka_unit_test(a_name_of_the_study_comes_before_columns_that_yield),
+      cmocka_unit_test(what_is_not_there_can_be_left_out),
       cmocka_unit_test(a_prefix_alone_means_all_of_its_kind),
       cmocka_unit_test(columns_of_rented_machines_have_a_sentence),
       cmocka_unit_test(what_is_no_column_is_refused),
