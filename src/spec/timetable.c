@@ -1,6 +1,7 @@
 #include "spec/timetable.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -116,13 +117,15 @@ static int flatten(json_t *into, const char *prefix, const json_t *config, int d
   return 0;
 }
 
-/* What `after` has that `before` has not, or otherwise. */
+/* What `after` has that `before` has not, or otherwise. Gives; null without memory. */
 static json_t *difference(const json_t *before, const json_t *after) {
   json_t *set = json_object();
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)(uintptr_t)after, key, value) {
-    if (!json_equal(json_object_get(before, key), value)) (void)json_object_set(set, key, value);
+    if (json_equal(json_object_get(before, key), value) || json_object_set(set, key, value) == 0) continue;
+    json_decref(set);
+    return NULL;
   }
   return set;
 }
@@ -152,6 +155,7 @@ static int follow_rows(const struct row *rows, size_t n, const char *name, struc
   assert(n >= 1);
   size_t first = n - 1;
   while (first > 0 && strcmp(rows[first - 1].target, rows[first].clone) == 0) first--;
+  struct cl_timetable made = {0};
   json_t *changes = json_array(), *now = json_object(), *initial = NULL, *all = NULL;
   int status = changes == NULL || now == NULL ? CL_FAIL_NOMEM(e) : flatten(now, "", rows[first].before, 0, e);
   if (status == 0 && (initial = json_copy(now)) == NULL) status = CL_FAIL_NOMEM(e);
@@ -163,11 +167,16 @@ static int follow_rows(const struct row *rows, size_t n, const char *name, struc
   }
   if (status == 0 && (all = json_pack("{s:O, s:O}", "initial", initial, "changes", changes)) == NULL)
     status = CL_FAIL_NOMEM(e);
-  if (status == 0) status = cl_timetable_from_json(all, ret, e);
+  if (status == 0) status = cl_timetable_from_json(all, &made, e);
   if (status == 0) {
-    ret->foreign = true;
-    ret->unit = cl_arena_text(&ret->arena, "training_iteration");
+    made.foreign = true;
+    made.unit = cl_arena_text(&made.arena, "training_iteration");
+    if (made.unit == NULL) status = CL_FAIL_NOMEM(e);
   }
+  if (status == 0)
+    *ret = made;
+  else
+    cl_timetable_done(&made);
   json_decref(all);
   json_decref(changes);
   json_decref(now);
@@ -240,8 +249,9 @@ static void write_values(struct cl_text *ret, const struct cl_timetable_value *v
 }
 
 static void write_step(struct cl_text *ret, double step) {
-  int64_t whole = (int64_t)step;
-  cl_yaml_write(ret, (double)whole == step ? cl_value_int(whole) : cl_value_real(step));
+  bool whole =
+      fabs(step) < 0x1p53 && rint(step) == step; /* beyond, an integer would say more than is known */
+  cl_yaml_write(ret, whole ? cl_value_int((int64_t)step) : cl_value_real(step));
 }
 
 void cl_timetable_write_yaml(const struct cl_timetable *t, struct cl_text *ret) {
