@@ -20,10 +20,12 @@ static int show(struct cl_cli *cli, const struct clade_run_result *r) {
   if (status == 0) status = clade_reader_open(store, r->study, &reader, &e);
   if (status == 0) status = clade_replay_read(reader, &o, &e);
   if (status == 0) cl_cli_write_replay(cli, o, r->study);
+  bool scored = status == 0 && o->scores.n > 0;
   clade_replay_free(o);
   clade_reader_close(reader);
   clade_store_close(store);
-  return status < 0 ? cl_cli_fail(cli, &e) : CL_EXIT_DONE;
+  if (status < 0) return cl_cli_fail(cli, &e);
+  return scored || r->signal != 0 ? CL_EXIT_DONE : CL_EXIT_FAILED;
 }
 
 /* Doing it. */
@@ -98,7 +100,7 @@ const struct cl_cli_command cl_command_replay = {
         "exactly what the member had. With --seeds N each run has a seed of its own, and the mean is what the schedule is "
         "worth: the member's own score was chosen for being high.\n\n"
         "Steps are counted in the trainer's own unit. Interrupted, clade resume goes on with the new study.\n\n"
-        "Exit status: 0 done, 1 could not go on (the first runs all failed), 2 usage or a schedule that does not fit, 3 no such "
+        "Exit status: 0 done, 1 could not go on, or no run came to a score, 2 usage or a schedule that does not fit, 3 no such "
         "study or trial, 130 or 143 interrupted.",
     .options = options,
     .options_size = sizeof(struct options),

@@ -82,8 +82,9 @@ void cl_cli_explain_failures(const struct cl_cli_live *l, const struct clade_run
   if (r->failed_trial == 0) return;
   add_reason(&reason, r, &l->cli->err);
   (void)cl_cli_complain(l->cli, 0,
-                        given_up ? "the first %" PRId64 " trials failed, so the study was given up"
-                                 : "none of the %" PRId64 " trials came to a result",
+                        given_up          ? "the first %" PRId64 " trials failed, so the study was given up"
+                        : r->results == 1 ? "the %" PRId64 " trial that there was came to no result"
+                                          : "none of the %" PRId64 " trials came to a result",
                         r->results);
   (void)fwrite(clade_text_get(&reason), 1, reason.length, stderr);
   if (given_up)

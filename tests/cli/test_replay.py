@@ -141,6 +141,15 @@ def test_values_of_class_restart_come_with_a_new_process_from_the_same_state(dir
     assert len(pids) == 3, pids  # a change of size at step 5, another at 9
 
 
+def test_a_replay_without_a_score_has_failed(directory):
+    write_spec(directory, steps='none')
+    (pathlib.Path(directory) / 'hand.yaml').write_text(HAND)
+    result = attempt(directory, 'replay', 'hand.yaml', '--spec', 'walk.yaml', '--name', 'nothing')
+    assert result.returncode == 1 and 'came to no result' in result.stderr, (result.returncode, result.stderr)
+    assert 'no run has come to a score' in result.stdout, result.stdout
+    assert clade(directory, 'best', 'nothing', status=3).stdout == result.stdout
+
+
 def test_killed_replay_comes_to_the_same(directory):
     write_spec(directory, 14, change='restart')
     (pathlib.Path(directory) / 'hand.yaml').write_text(HAND)
