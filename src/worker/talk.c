@@ -15,6 +15,7 @@
 #include "worker/worker_impl.h"
 
 #define METRICS_LIMIT "200 names in a study"
+#define TWINS_MAX     5        /* of one report */
 #define TWIN_US       10000000 /* from its trainer's report to a twin's hello */
 
 _Static_assert(CL_METRICS_MAX == 200, "METRICS_LIMIT says it to trainers");
@@ -807,6 +808,7 @@ static void hear_report_with_twin(struct cl_session *s, const struct cl_message 
   cl_text_clear(&s->path);
   cl_text_add_bytes(&s->path, line, n);
   s->saving = true;
+  s->twins_asked = 0;
   if (s->path.failed) {
     (void)CL_FAIL_NOMEM(&e);
     no_memory(s, &e);
@@ -913,21 +915,43 @@ static void remember_report(struct cl_session *s) {
   s->step = h->step;
 }
 
+/* The twin of a report was killed before it was recorded: another one is asked for, of the same state, as its
+ * trainer still waits in that report. */
+static bool ask_again(struct cl_session *s) {
+  struct cl_message m = {.type = CL_MESSAGE_FORK};
+  if (s->attempt == NULL || s->twins_asked >= TWINS_MAX) return false;
+  s->attempt->twin[0] = '\0';
+  m.token = cl_twins_offer(s->attempt);
+  if (m.token == NULL || !await(s, m.token)) return false;
+  s->twins_asked++;
+  s->open = false;
+  cl_session_send(s, &m);
+  return true;
+}
+
+/* The report that waits for its twin, from the line that was kept. */
+static void record_kept(struct cl_session *s, const struct cl_published *p) {
+  struct cl_message m;
+  s->open = true;
+  s->question = CL_MESSAGE_REPORT;
+  if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
+    cl_session_close(s); /* no memory: it comes again */
+  else
+    record_report(s, &m, p);
+}
+
 /* The twin that was waited for is there, or will not come. */
 static void go_on_with_twin(struct cl_session *s, bool is_there) {
   char path[sizeof s->awaited];
   struct cl_published p = {.twin = path};
-  struct cl_message m;
   struct cl_err e;
   memcpy(path, s->awaited, sizeof path);
   s->awaited[0] = '\0';
   p.bytes = is_there ? cl_twins_bytes(s->worker, path) : 0;
   if (s->path.length > 0) {
+    if (!is_there && ask_again(s)) return;
     if (!is_there) put_note(s, "state not saved", "the twin that was to hold it has not come");
-    if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
-      cl_session_close(s); /* no memory: it comes again */
-    else
-      record_report(s, &m, is_there ? &p : NULL);
+    record_kept(s, is_there ? &p : NULL);
     return;
   }
   s->open = true;
@@ -948,7 +972,13 @@ void cl_talk_twins(struct cl_worker *w, int64_t now) {
 
 static void hear_saved(struct cl_session *s, const struct cl_message *m) {
   struct cl_err e;
+  bool kept = s->awaited[0] != '\0' && s->path.length > 0;
   s->awaited[0] = '\0';
+  if (kept) { /* it could not be forked again */
+    put_note(s, "state not saved", m->error == NULL ? "there is no twin" : m->error);
+    record_kept(s, NULL);
+    return;
+  }
   if (s->attempt == NULL) {
     cl_talk_answer(s);
   } else if (m->error != NULL) {

@@ -144,6 +144,7 @@ struct cl_session {
   bool farewell;       /* pause or stop with save was answered: what comes next is the end */
   bool told_to_end;
   bool may_differ;          /* it was given values with a load: those of a void are sent back whole */
+  int twins_asked;          /* for this report, after the first one */
   struct cl_remake *remake; /* of a process that makes a state again */
   bool superseded;          /* of one that a clone has taken over from */
   char *twin;               /* of a twin: path of its snapshot */
