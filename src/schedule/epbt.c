@@ -109,6 +109,7 @@ static void add_trials(struct epbt *s, const char *key, const uint32_t *ranks, s
   struct cl_text *args = &s->rulings.args;
   cl_text_format(args, ", \"%s\": [", key);
   for (size_t i = 0; i < n; i++) {
+    assert(ranks[i] < s->generation.n);
     const struct cl_evaluation *v = cl_population_at(&m->population, s->generation.rung, ranks[i], NULL);
     cl_text_format(args, "%s%lld", i == 0 ? "" : ", ", (long long)v->trial);
   }
@@ -196,6 +197,7 @@ static int descend(struct epbt *s, size_t member, size_t number, const struct cl
   const struct cl_trial *t = cl_study_trial(study, own->trial);
   struct cl_takeover take = {0};
   size_t couple, partner = cl_generation_partner(g, number, &couple);
+  assert(partner < g->n_descendants && g->rung == own->rung);
   uint32_t ranks[2] = {g->chosen[number], g->chosen[partner]};
   const struct cl_evaluation *second =
       cl_population_at(&s->rulings.members.population, g->rung, ranks[1], NULL);

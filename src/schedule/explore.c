@@ -54,6 +54,7 @@ static int read_of(struct cl_explore *x, const struct cl_hyperparameter *h, cons
   of->way.n_factors = factors ? cl_options_numbers(o, "factors", of->factors) : x->n_factors;
   if (!factors) memcpy(of->factors, x->factors, sizeof x->factors);
   if (keeps || resamples) of->factors[0] = of->way.n_factors = 1;
+  assert(of->way.n_factors >= 1 && of->way.n_factors <= CL_OPTION_LIST_MAX);
   of->way.factors = of->factors;
   if (of->way.noise > 0 && h->domain != CL_FLOAT && h->domain != CL_INTEGER)
     return CL_FAIL(e, CLADE_ESPEC,
@@ -166,6 +167,7 @@ int cl_explore_values(struct cl_explore *x, const struct cl_study *s, const stru
                                       resamples ? &keep : x->factors, resamples ? 1 : x->n_factors, 0};
   const struct cl_space *space = cl_study_space(s);
   CL_TRY(cl_explore_begin(x, s, t, from, e));
+  assert(all.n_factors >= 1);
   for (int i = 0; i < space->n; i++) x->ways[i] = &all;
   for (size_t k = 0; k < x->n_of; k++) {
     int i = cl_space_find_id(space, x->of[k].id);
@@ -178,6 +180,7 @@ int cl_explore_values(struct cl_explore *x, const struct cl_study *s, const stru
 }
 
 void cl_explore_describe(const struct cl_explore *x, const struct cl_space *space, struct cl_text *args) {
+  assert(x->cap >= (size_t)space->n);
   cl_text_format(args, ", \"explore\": {\"rule\": \"%s\"", words[x->rule]);
   for (int i = 0; i < space->n; i++) {
     if (x->used[i] == 1 && x->steps[i] == 0) continue;

@@ -172,6 +172,7 @@ static double number_of(const json_t *args, const char *key) {
 static int begin_evaluation(struct fire *s, struct fire_member *a, const struct cl_event *ev, int donor) {
   int child = cl_members_find(&s->rulings.members, ev->u.exploited.with);
   if (donor < 0 || child < 0) return 0;
+  assert(role_of(s, (size_t)child) == FIRST);
   a->parent = donor;
   a->child = child;
   a->parent_life = s->items[donor].life;
@@ -253,6 +254,7 @@ static int sort_part(struct fire *s, size_t from, size_t n, struct cl_err *e) {
   if (cl_grow(&s->order, &s->cap_order, n + 1, sizeof *s->order) < 0) return CL_FAIL_NOMEM(e);
   for (size_t i = from; i < from + n; i++)
     if (!isnan(s->room[i])) s->order[ranked++] = (struct ranked){s->room[i], i};
+  assert(ranked <= n);
   qsort(s->order, ranked, sizeof *s->order, compare_ranked);
   return 0;
 }
@@ -360,6 +362,7 @@ enum outcome { GOES_ON, STOPS, SUCCEEDS };
 static int judge_evaluation(struct fire *s, size_t evaluator, int32_t rung, enum outcome *ret,
                             struct cl_err *e) {
   const struct fire_member *a = &s->items[evaluator];
+  assert(role_of(s, evaluator) == EVALUATOR);
   struct curve own = {0}, child = {0};
   *ret = STOPS;
   if (!is_evaluating(s, a)) return 0;
@@ -447,6 +450,7 @@ static int take_over(struct fire *s, const char *rule, size_t member, const stru
   const struct cl_member *a = &s->rulings.members.items[member];
   const struct cl_trial *t = cl_study_trial(study, a->trial);
   struct cl_takeover taken = *take;
+  assert(take->state != NULL && take->state->snapshot != 0);
   CL_TRY(cl_explore_values(&s->explore, study, t, take->state, a->rulings, e));
   taken.values = s->explore.values;
   CL_TRY(cl_ruling_take_over(&s->rulings, rule, member, own, view, &taken, ret, e));

@@ -85,6 +85,7 @@ static int make_points(struct ipbt *s, struct cl_err *e) {
 static int begin_origin(struct ipbt *s, size_t member, int64_t trial, struct cl_err *e) {
   const struct cl_study *study = s->rulings.env->study;
   struct cl_value *values = cl_alloc_array((size_t)cl_study_space(study)->n + 1, sizeof *values);
+  assert(member < s->rulings.members.n);
   int status = values == NULL ? CL_FAIL_NOMEM(e) : make_points(s, e);
   if (status == 0) {
     cl_trial_values(study, cl_study_trial(study, trial), values);
@@ -135,6 +136,7 @@ static int hear_restart(struct ipbt *s, const struct cl_event *ev, struct cl_err
   json_decref(what);
   if (strcmp(ev->u.chosen.method, "ipbt") != 0 || !(rung >= 1) || !(interval > 0)) return 0;
   CL_TRY(cl_members_change_interval(&s->rulings.members, (int32_t)rung, interval, e));
+  assert((int32_t)rung >= s->begun);
   s->interval = interval;
   s->begun = s->looked = (int32_t)rung;
   s->n_best = 0;
@@ -177,6 +179,7 @@ static int ipbt_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
 /* Starters. */
 
 static size_t population_of(const struct ipbt *s) {
+  assert(s->starters >= 1);
   return (size_t)s->rulings.env->settings->trials / s->starters;
 }
 
@@ -384,6 +387,7 @@ static bool tell_trainer(struct ipbt *s, bool fresh) {
   if (count < 0 || share < 0 || x->donor[count].kind == CL_ABSENT || x->donor[share].kind == CL_ABSENT)
     return false;
   const struct cl_hyperparameter *h = &space->items[count];
+  assert(count != share && cl_space_levels(h) >= 2);
   int64_t level = cl_space_level_of(h, x->own[count].kind == CL_ABSENT ? x->donor[count] : x->own[count]);
   x->values[count] = cl_space_level_value(h, (level + 1) % cl_space_levels(h));
   x->values[share] = (struct cl_value){.kind = CL_REAL, .as.real = fresh ? 0 : s->shrink};
@@ -476,6 +480,7 @@ static int judge_ipbt(struct cl_rulings *r, size_t member, const struct cl_evalu
                       struct cl_event *ret, struct cl_err *e) {
   struct ipbt *s = (struct ipbt *)r;
   const struct cl_member *a = &r->members.items[member];
+  assert(own->rung == a->asks);
   struct cl_rng rng = cl_ruling_stream(r, CL_RNG_EXPLOIT, member);
   struct cl_takeover take = {0};
   struct cl_exploit_view view;

@@ -16,6 +16,7 @@ static struct cl_exp3 bandit_of(const struct cl_lists *w, int k) {
 
 static double *weights_of(const struct cl_lists *w, int k) {
   size_t from = 0;
+  assert(k >= 0 && k < w->rewards->c);
   for (int i = 0; i < k; i++) from += (size_t)w->rewards->levels[i];
   return w->weights + from;
 }
@@ -71,6 +72,7 @@ static void end_plays(struct cl_lists *w, struct cl_play *plays) {
 static void begin_plays(const struct cl_lists *w, size_t member, const json_t *lists, struct cl_play *plays) {
   const struct cl_rewards *x = w->rewards;
   const struct cl_space *space = cl_study_space(x->env->study);
+  assert(member < x->n_intervals);
   const double *at = x->at + member * (size_t)(x->d + x->c);
   for (int k = 0; k < x->c && x->intervals[member].open; k++) {
     char id[24];
@@ -109,6 +111,7 @@ void cl_lists_begin(struct cl_lists *w) {
 int cl_lists_draw(struct cl_lists *w, int k, struct cl_rng *r) {
   const struct cl_exp3 x = bandit_of(w, k);
   double *picked = w->shares + x.arms;
+  assert(w->cap_shares >= 2 * (size_t)x.arms);
   int level = 0;
   assert(w->space == w->rewards->space);
   cl_exp3_shares(&x, weights_of(w, k), w->shares);

@@ -22,6 +22,7 @@ double cl_members_step(const struct cl_members *m, int32_t rung) {
 
 /* Steps are sums of fractions: 0.1 ten times is not quite 1. */
 int32_t cl_members_rung(const struct cl_members *m, double step) {
+  assert(m->interval > 0);
   struct cl_era era = {0, 0, m->interval};
   for (size_t i = 0; i < m->n_eras; i++)
     if (step >= m->eras[i].step * (1 - 1e-12)) era = m->eras[i];
@@ -60,6 +61,7 @@ static void take_out(const struct cl_members *m, uint32_t *list, size_t *n, uint
 
 static void put_in(const struct cl_members *m, uint32_t *list, size_t *n, uint32_t member) {
   size_t at = find_place(m, list, *n, member);
+  assert(at == *n || list[at] != member);
   memmove(&list[at + 1], &list[at], ((*n)++ - at) * sizeof *list);
   list[at] = member;
 }
@@ -104,6 +106,7 @@ static int leave(struct cl_members *m, uint32_t i, struct cl_err *e) {
 
 static int enter(struct cl_members *m, uint32_t i, struct cl_err *e) {
   const struct cl_member *a = &m->items[i];
+  assert(a->asks >= 1 || !(a->state == CL_MEMBER_HELD || is_idle(a->state)));
   m->n_loading += a->loading;
   m->n_voided += a->voided;
   if (a->state == CL_MEMBER_TRAINS) return count_training(m, i, e);
@@ -201,6 +204,7 @@ struct cl_evaluation cl_members_describe(const struct cl_members *m, size_t memb
 /* Into the table, where others see it. Not for a member that is counted as training. */
 static int publish(struct cl_members *m, uint32_t i, struct cl_evaluation *v, struct cl_err *e) {
   int64_t snapshot = v->snapshot;
+  assert(i < m->n && v->trial == m->items[i].trial && v->rung >= 1);
   m->items[i].rung = v->rung;
   if (isfinite(v->score)) m->items[i].divergences = 0;
   CL_TRY(cl_population_set(&m->population, i, v, e));
@@ -266,6 +270,7 @@ static int look(struct cl_members *m, uint32_t i, struct cl_err *e) {
 
 static int add(struct cl_members *m, int64_t trial, struct cl_err *e) {
   size_t old = m->cap_index, n = m->n + 1;
+  assert(trial > 0 && cl_members_find(m, trial) < 0);
   if (cl_grow(&m->items, &m->cap, n, sizeof *m->items) < 0 ||
       cl_grow(&m->held, &m->cap_held, n, sizeof *m->held) < 0 ||
       cl_grow(&m->idle, &m->cap_idle, n, sizeof *m->idle) < 0 ||
@@ -567,6 +572,7 @@ int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct c
   if (cl_grow(&m->flying, &m->cap_flying, m->n_flying + 1, sizeof *m->flying) < 0) return CL_FAIL_NOMEM(e);
   m->flying[m->n_flying++] = (uint32_t)member;
   a->put = cl_study_trial(m->env->study, a->trial)->head.version;
+  assert(!lends || a->state == CL_MEMBER_HELD);
   a->lends = lends;
   m->lent += lends;
   m->taken += takes_slot(a);

@@ -27,6 +27,7 @@ struct mf_pbt {
 };
 
 static int group_of(const struct mf_pbt *s, size_t member) {
+  assert(s->groups >= 1);
   return (int)(member % (size_t)s->groups);
 }
 
@@ -40,6 +41,7 @@ static int fill_table(struct mf_pbt *s, int32_t rung, size_t *ret_n, struct cl_e
   const struct cl_population *p = &s->rulings.members.population;
   size_t n = cl_population_count(p, rung);
   bool known = rung == s->table_rung && cl_population_revision(p, rung) == s->table_revision;
+  assert(rung >= 1);
   *ret_n = n;
   if (known && n == s->n_table) return 0;
   if (cl_grow(&s->table, &s->cap_table, n + 1, sizeof *s->table) < 0) return CL_FAIL_NOMEM(e);
@@ -129,6 +131,7 @@ static int judge_mf_pbt(struct cl_rulings *r, size_t member, const struct cl_eva
   }
   CL_TRY(find_values(s, member, &move, rung, e));
   take.state = cl_population_at(&r->members.population, rung, move.state, &take.donor);
+  assert(take.state->snapshot != 0);
   take.values = s->explore.values;
   if (move.values != move.state && !s->frozen)
     take.with = r->members.items[s->table[move.values].member].trial;

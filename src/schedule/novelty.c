@@ -8,6 +8,7 @@
 void cl_novelty_count(const struct cl_novelty *x, size_t n, size_t *ret_parents, size_t *ret_candidates) {
   double kept = (double)n * (1 - x->removed);
   double parents = fmax(2, rint(kept)), candidates = fmin((double)n, rint(kept * x->multiplier));
+  assert(x->removed >= 0 && x->removed < 1);
   *ret_parents = parents > (double)n ? n : (size_t)parents;
   *ret_candidates = (size_t)fmax(0, candidates);
 }

@@ -135,6 +135,7 @@ static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *o
   CL_TRY(cl_rewards_rows(w, member, own, &b.rows, &b.n, e));
   s->n_pending = cl_rewards_pending(w, member, s->pending);
   assert(s->n_pending <= CL_PENDING_MAX);
+  assert(b.n >= w->n);
   b.fixed = s->fixed;
   b.pending = s->pending;
   b.n_pending = s->n_pending;
@@ -153,6 +154,7 @@ static int explore(struct pb2 *s, size_t member, const struct cl_evaluation *own
   const struct cl_member *a = &s->rulings.members.items[member];
   const struct cl_trial *t = cl_study_trial(study, a->trial);
   struct cl_explore *x = &s->explore;
+  assert(from->snapshot != 0 && isfinite(from->score));
   CL_TRY(cl_explore_begin(x, study, t, from, e));
   int status = ask_model(s, member, own, from, e);
   if (status < 0) return status;
@@ -203,6 +205,7 @@ static int judge_pb2(struct cl_rulings *r, size_t member, const struct cl_evalua
                      struct cl_event *ret, struct cl_err *e) {
   struct pb2 *s = (struct pb2 *)r;
   const char *rule = cl_exploit_word(&s->exploit);
+  assert(own->rung == r->members.items[member].asks);
   struct cl_rng rng = cl_ruling_stream(r, CL_RNG_EXPLOIT, member);
   struct cl_takeover take = {0};
   struct cl_exploit_view view;

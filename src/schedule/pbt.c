@@ -4,6 +4,7 @@
  * We differ: members are compared at equal steps, from history; values never leave their range; a clone takes
  * exactly the state whose score was ranked; failed and diverged members are replaced.
  */
+#include <assert.h>
 #include <math.h>
 
 #include "schedule/exploit.h"
@@ -23,6 +24,7 @@ static int judge_pbt(struct cl_rulings *r, size_t member, const struct cl_evalua
   const struct cl_study *study = r->env->study;
   const struct cl_member *a = &r->members.items[member];
   const char *rule = cl_exploit_word(&s->exploit);
+  assert(own->rung == a->asks);
   struct cl_rng rng = cl_ruling_stream(r, CL_RNG_EXPLOIT, member);
   struct cl_takeover take = {0};
   struct cl_exploit_view view;

@@ -88,6 +88,7 @@ static const struct cl_evaluation *at(const struct clade_policies_view *v, size_
 static struct clade_policies_member describe(const struct clade_policies_view *v,
                                              const struct cl_evaluation *x, size_t member) {
   double sign = cl_objective_sign(&v->settings->objectives[0]);
+  assert(x != NULL && member < v->s->rulings.members.n);
   bool scored = isfinite(x->score);
   return (struct clade_policies_member){.trial = v->s->rulings.members.items[member].trial,
                                         .step = x->step,
@@ -189,6 +190,7 @@ static const struct cl_hyperparameter *changeable(const struct clade_policies_ch
 
 static void change(struct clade_policies_change *c, int i, struct cl_value value, double factor) {
   struct policies *s = c->view->s;
+  assert(i >= 0 && i < cl_study_space(s->rulings.env->study)->n && value.kind != CL_ABSENT);
   s->explore.values[i] = value;
   s->explore.used[i] = factor;
   s->explore.steps[i] = 0;
@@ -235,6 +237,7 @@ static void host_multiply(struct clade_policies_change *c, int i, double factor)
 /* The donor's values as they are. */
 static void forget_changes(struct policies *s) {
   int n = cl_study_space(s->rulings.env->study)->n;
+  assert(s->explore.cap >= (size_t)n);
   for (int i = 0; i < n; i++) {
     s->explore.values[i] = s->explore.donor[i];
     s->explore.used[i] = 1;
@@ -587,6 +590,7 @@ static int judge_policies(struct cl_rulings *r, size_t member, const struct cl_e
                           struct cl_event *ret, struct cl_err *e) {
   struct policies *s = (struct policies *)r;
   assert(s->table != NULL);
+  assert(own->rung == r->members.items[member].asks);
   CL_TRY(make_room(s, e));
   struct clade_policies_view v = view_of(s, member, own);
   int status = judge(&v, ret, e);

@@ -89,6 +89,7 @@ static double number_of(const json_t *args, const char *key) {
 
 static int encode_trial(struct cl_rewards *w, size_t member, int64_t trial, struct cl_err *e) {
   const struct cl_study *s = w->env->study;
+  assert(member < w->n_intervals);
   struct cl_value *values = cl_alloc_array((size_t)cl_study_space(s)->n + 1, sizeof *values);
   if (values == NULL) return CL_FAIL_NOMEM(e);
   cl_trial_values(s, cl_study_trial(s, trial), values);
@@ -173,6 +174,7 @@ int cl_rewards_rows(struct cl_rewards *w, size_t member, const struct cl_evaluat
                     const struct cl_tried **ret, size_t *ret_n, struct cl_err *e) {
   CL_TRY(make_row(w, e));
   size_t n = w->n + close_interval(w, member, own->step, own->score);
+  assert(n <= w->cap_rows && w->total >= w->n);
   for (size_t i = 0; i < n; i++) w->rows[i].values = w->values + i * width_of(w);
   *ret = w->rows;
   *ret_n = n;

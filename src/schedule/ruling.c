@@ -18,6 +18,7 @@ static void begin_args(struct cl_rulings *r, const char *rule, size_t member,
                        const struct cl_evaluation *own) {
   const struct cl_member *a = &r->members.items[member];
   double sign = cl_objective_sign(&r->env->settings->objectives[0]);
+  assert(member < r->members.n && a->asks >= 1);
   cl_text_clear(&r->args);
   cl_text_format(&r->args, "{\"rule\": \"%s\", \"rung\": %d, \"step\": ", rule, (int)a->asks);
   cl_text_add_json_number(&r->args, own->step);
@@ -46,6 +47,7 @@ static void add_view(struct cl_rulings *r, const struct cl_exploit_view *view) {
 static void add_donor(struct cl_rulings *r, size_t donor, const struct cl_evaluation *own,
                       const struct cl_evaluation *v) {
   double sign = cl_objective_sign(&r->env->settings->objectives[0]);
+  assert(donor < r->members.n && v->trial == r->members.items[donor].trial);
   cl_text_format(&r->args, ", \"donor\": %lld, \"score\": ", (long long)r->members.items[donor].trial);
   cl_text_add_json_number(&r->args, sign * v->score);
   cl_text_format(&r->args, ", \"donor_rung\": %d, \"reports\": [%lld, %lld]", (int)v->rung,
@@ -73,6 +75,7 @@ bool cl_ruling_is_dead(const struct cl_rulings *r, size_t member) {
 
 /* The next step to be asked at: none where training ends anyway. */
 static double bounded(double until, double stop, double end) {
+  assert(!isnan(until));
   if (stop > 0 && stop < until) until = stop;
   return end > 0 && until >= end * (1 - 1e-12) ? CL_NO_STEP : until;
 }
@@ -93,6 +96,7 @@ static void about(const struct cl_rulings *r, size_t member, enum cl_kind kind, 
 
 static int lend(struct cl_rulings *r, size_t member, struct cl_event *ret, struct cl_err *e) {
   const struct cl_evaluation own = cl_members_describe(&r->members, member);
+  assert(!cl_ruling_is_dead(r, member));
   about(r, member, CL_EVENT_PAUSED, r->cause, ret);
   ret->u.paused.at = own.report;
   begin_args(r, "turn", member, &own);
@@ -154,6 +158,7 @@ static int assign(struct cl_rulings *r, const struct cl_value *values, int *ret_
 
 /* Where a member stands with another state: who goes back to one of the archive keeps its place. */
 static int32_t place_after(int32_t rung, bool archived, int32_t asks) {
+  assert(asks >= 1);
   return archived && asks - 1 > rung ? asks - 1 : rung;
 }
 

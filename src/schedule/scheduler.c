@@ -153,6 +153,7 @@ int cl_scheduler_apply(struct cl_scheduler *s, const struct cl_event *ev, struct
 
 int cl_scheduler_next(struct cl_scheduler *s, const struct cl_schedule_room *room, struct cl_event *ret,
                       struct cl_err *e) {
+  assert(room->unproposed >= 0);
   return s->state == NULL ? CLADE_EMPTY : s->ops->next(s->state, room, ret, e);
 }
 

@@ -66,7 +66,7 @@ static const struct peculiar *peculiar_of(const char *method) {
 
 static int members_of(const char *method) {
 #if defined(__SANITIZE_ADDRESS__)
-  int n = 240;
+  int n = 160;
 #else
   int n = 2000;
 #endif
