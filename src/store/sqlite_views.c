@@ -338,55 +338,20 @@ int cl_sqlite_drop_views(struct cl_sqlite *s, int64_t study, struct cl_err *e) {
   return status;
 }
 
-static void add_pointer(struct cl_text *t, int view, const char *word) {
-  cl_text_format(t, "CREATE VIEW %s AS SELECT * FROM ", views[view]);
-  add_view_name(t, views[view], word);
-}
-
-/* Each statement that defines something passes over all tables and views of the store, and dropping three
- * views to create them again is six of them. So the texts of those that are there are replaced in one pass.
- * It leaves SQLite's own copy of the schema as it was, which is no harm: nothing here reads those views, and
- * for others the tables that were made in this transaction have changed its version. *ret: they were there.
- */
-static int repoint_views(struct cl_sqlite *s, const char *word, bool *ret, struct cl_err *e) {
-  struct cl_text pointer = {0};
-  cl_text_clear(&s->scratch);
-  cl_text_add(&s->scratch, "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = CASE name");
-  for (int i = 0; i < VIEWS; i++) {
-    cl_text_clear(&pointer);
-    add_pointer(&pointer, i, word);
-    cl_text_format(&s->scratch, " WHEN '%s' THEN ", views[i]);
-    cl_view_add_quoted(&s->scratch, cl_text_get(&pointer), '\'');
-  }
-  cl_text_add(&s->scratch, " END WHERE type = 'view' AND name IN (");
-  for (int i = 0; i < VIEWS; i++) cl_text_format(&s->scratch, "%s'%s'", i == 0 ? "" : ", ", views[i]);
-  cl_text_add(&s->scratch, ")");
-  if (pointer.failed) s->scratch.failed = true;
-  cl_text_done(&pointer);
-  int status = cl_sqlite_exec_scratch(s, e);
-  *ret = status == 0 && sqlite3_changes(s->db) == VIEWS;
-  (void)sqlite3_exec(s->db, "PRAGMA writable_schema = 0", NULL, NULL, NULL);
-  return status;
-}
-
-static int replace_pointers(struct cl_sqlite *s, const char *word, struct cl_err *e) {
+int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e) {
+  char *word = NULL;
+  assert(s->writing);
+  CL_TRY(get_word(s, "SELECT view FROM studies WHERE ?1 = ?1 ORDER BY study DESC LIMIT 1", 0, &word, e));
   int status = 0;
   cl_text_clear(&s->scratch);
   for (int i = 0; i < VIEWS && status == 0; i++) {
     cl_text_format(&s->scratch, "DROP VIEW IF EXISTS %s;", views[i]);
-    if (word != NULL) add_pointer(&s->scratch, i, word);
+    if (word != NULL) {
+      cl_text_format(&s->scratch, "CREATE VIEW %s AS SELECT * FROM ", views[i]);
+      add_view_name(&s->scratch, views[i], word);
+    }
     status = cl_sqlite_exec_scratch(s, e);
   }
-  return status;
-}
-
-int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e) {
-  char *word = NULL;
-  bool done = false;
-  assert(s->writing);
-  CL_TRY(get_word(s, "SELECT view FROM studies WHERE ?1 = ?1 ORDER BY study DESC LIMIT 1", 0, &word, e));
-  int status = word == NULL ? 0 : repoint_views(s, word, &done, e);
-  if (status == 0 && !done) status = replace_pointers(s, word, e);
   cl_free(word);
   return status;
 }
