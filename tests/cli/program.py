@@ -3,6 +3,7 @@ directory of clade.py."""
 import json
 import os
 import subprocess
+import time
 
 from terminal import variables
 
@@ -25,6 +26,15 @@ def clade(directory, *words, status=0, **more):
 def start(directory, *words, output=subprocess.DEVNULL, errors=None, **more):
     return subprocess.Popen([CLADE, *words], cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=errors or output, text=True,
                             env=variables(**CLIENT, **more))
+
+
+def wait_until_begun(directory, study):
+    """Until the study's directory is there: from then on it can be resumed."""
+    for _ in range(600):
+        if os.path.isdir(os.path.join(directory, 'clade.db.d', study)):
+            return
+        time.sleep(0.1)
+    raise AssertionError('the study has not begun')
 
 
 def events(directory, study):

@@ -9,7 +9,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 from loads import check_loads, disk_peak
-from program import attempt as clade, events, of_kind, start, trials
+from program import attempt as clade, events, of_kind, start, trials, wait_until_begun
 
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'memory_member.py')
 SPEC = """
@@ -148,6 +148,7 @@ def test_population_in_memory_goes_on_after_kill_9_of_engines_and_members(direct
     rounds = int(os.environ.get('CLADE_TEST_KILLS', 8))
     write_spec(directory, 5, 3, 10 * rounds // 4)
     process = start(directory, 'run', 'theta.yaml')
+    wait_until_begun(directory, 'theta')
     memory = set()
     for round_ in range(rounds):
         time.sleep(0.3 + 0.037 * (round_ % 7))

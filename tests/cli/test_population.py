@@ -12,7 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 from loads import check_loads, disk_peak
-from program import attempt as clade, events, of_kind, start, trials
+from program import attempt as clade, events, of_kind, start, trials, wait_until_begun
 
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
 SPEC = """
@@ -83,6 +83,7 @@ def test_slots_are_lent_when_the_population_is_larger(directory):
 def test_population_goes_on_after_kill_9(directory):
     write_spec(directory, 5, 2, 16)
     process = start(directory, 'run', 'theta.yaml')
+    wait_until_begun(directory, 'theta')
     for round_ in range(6):
         time.sleep(0.4)
         process.send_signal(signal.SIGKILL)
