@@ -38,6 +38,16 @@ def memory_of(directory):
     return [open(os.path.join(study, name), encoding='utf-8').read().strip() for name in notes]
 
 
+def wait_for_memory(directory):
+    """The first directories of buffers that a study has which begins just now."""
+    wait_until_begun(directory, 'theta')
+    for _ in range(600):
+        if memory_of(directory):
+            break
+        time.sleep(0.1)
+    return set(memory_of(directory))
+
+
 def test_states_go_through_memory_in_the_same_process(directory):
     write_spec(directory, 6, 6, 12, ', sync: true')
     result = clade(directory, 'run', 'theta.yaml')
@@ -113,12 +123,7 @@ def test_copies_stay_within_the_disk_budget_and_one_state(directory):
 def test_a_deleted_study_leaves_no_memory(directory):
     write_spec(directory, 4, 4, 400)
     process = start(directory, 'run', 'theta.yaml')
-    study = os.path.join(directory, 'clade.db.d', 'theta')
-    for _ in range(300):
-        if os.path.isdir(study) and memory_of(directory):
-            break
-        time.sleep(0.1)
-    left = memory_of(directory)
+    left = wait_for_memory(directory)
     for _ in range(2):  # the second one kills at once
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
@@ -148,8 +153,7 @@ def test_population_in_memory_goes_on_after_kill_9_of_engines_and_members(direct
     rounds = int(os.environ.get('CLADE_TEST_KILLS', 8))
     write_spec(directory, 5, 3, 10 * rounds // 4)
     process = start(directory, 'run', 'theta.yaml')
-    wait_until_begun(directory, 'theta')
-    memory = set()
+    memory = wait_for_memory(directory)
     for round_ in range(rounds):
         time.sleep(0.3 + 0.037 * (round_ % 7))
         if round_ % 2 == 1:
