@@ -163,6 +163,7 @@ int cl_trainer_twin_check(int connection, struct cl_err *e) {
 
 /* A second opening of the same file, at the same offset, under the same number. */
 static int reopen(int fd, int flags, struct cl_err *e) {
+  assert((flags & O_ACCMODE) == O_RDONLY);
   char link[40];
   off_t at = lseek(fd, 0, SEEK_CUR);
   int keep = fcntl(fd, F_GETFD);
@@ -192,6 +193,7 @@ static int visit_own(int fd, void *ctx, struct cl_err *e) {
 
 static void be_child(int connection) {
   struct cl_err e;
+  assert(connection != STDIN_FILENO && connection != STDOUT_FILENO && connection != STDERR_FILENO);
   (void)setpgid(0, 0);
   if (for_descriptors(visit_own, &connection, &e) < 0) _exit(1);
 }
@@ -204,6 +206,7 @@ static int fail_fork(struct cl_err *e) {
 
 /* Those that have ended are nobody's any more. The program may have waited for them itself. */
 static void reap(struct cl_trainer_twins *t) {
+  assert(t->n <= t->capacity);
   for (size_t i = t->n; i > 0; i--) {
     pid_t pid = waitpid(t->items[i - 1], NULL, WNOHANG);
     if (pid != 0) t->items[i - 1] = t->items[--t->n];

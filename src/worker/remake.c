@@ -114,11 +114,13 @@ static char *leg_directory(const struct cl_remake *r) {
 }
 
 static void values_of(const struct cl_remake *r, double step, struct cl_value *ret) {
+  assert(r->way.n > 0 && r->way.course.n >= 0);
   const struct cl_value *values = cl_course_values(&r->way.course, cl_course_entry(&r->way.course, step));
   memcpy(ret, values, (size_t)r->way.course.n * sizeof *ret);
 }
 
 static double leg_from(const struct cl_remake *r) {
+  assert(r->leg < r->way.n);
   return r->leg == 0 ? CL_NO_STEP : r->way.legs[r->leg - 1].to;
 }
 
@@ -300,6 +302,7 @@ static int write_environment(struct cl_remake *r, const char *directory, struct 
 /* Where a clone took over, a clone takes over. */
 static void next_leg(struct cl_remake *r, struct cl_session *s) {
   struct cl_err e;
+  assert(r->leg + 1 < r->way.n && r->session == s);
   r->leg++;
   r->reports = 0;
   char *directory = leg_directory(r);
@@ -338,6 +341,7 @@ static bool scores_the_same(const struct cl_remake *r, const struct cl_snapshot 
 static void finish(struct cl_remake *r, struct cl_session *s, const struct cl_message *m) {
   struct cl_worker *w = r->worker;
   const struct cl_snapshot *n = cl_study_snapshot(w->study, r->snapshot);
+  assert(r->running && r->leg + 1 == r->way.n && s->twin == NULL);
   if (!scores_the_same(r, n, m)) {
     give_up(r, "the program, run again with the same values and seeds, scored something else");
     return;
@@ -382,6 +386,7 @@ void cl_remake_hear(struct cl_session *s, const struct cl_message *m) {
 
 void cl_remake_closed(struct cl_session *s) {
   struct cl_remake *r = s->remake;
+  assert(r->session == s);
   s->remake = NULL;
   r->session = NULL;
   r->deadline_us = cl_clock_monotonic_us() + (cl_process_lives(r->pid, r->start) ? COME_US : 0);

@@ -2,7 +2,8 @@
  * hands itself over by fork, or, with the word `save`, by files. What it trains on from is written down in
  * loads.txt of the trial's directory: "<trial> <step> <theta>" of whoever scored that.
  *
- *   forked_member STEPS [save | fork [MILLISECONDS]]
+ *   forked_member STEPS [save | fork | dice [MILLISECONDS]]    dice: as fork, but it never scores the same
+ * again
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static void begin(const clade_trainer *t, const struct member *m) {
   write_line(t, "loads.txt", "ae", line);
 }
 
-static int train(clade_trainer *t, struct member *m, int steps, long pause_ms) {
+static int train(clade_trainer *t, struct member *m, int steps, long pause_ms, bool dice) {
   struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000};
   int status = clade_trainer_start(t);
   long long attempt = clade_trainer_attempt(t), trial = clade_trainer_trial(t);
@@ -66,6 +67,7 @@ static int train(clade_trainer *t, struct member *m, int steps, long pause_ms) {
   while (status >= 0 && status != CLADE_TRAINER_STOP && m->step < steps) {
     (void)nanosleep(&pause, NULL);
     m->theta += clade_trainer_float(t, "x");
+    if (dice) m->theta += 1e-3 * (double)(getpid() % 89);
     m->step++;
     int before = m->step;
     m->trial = trial;
@@ -89,8 +91,8 @@ int main(int argc, char **argv) {
   if (status == 0) clade_trainer_default(t, "x", "0.5");
   if (status == 0 && !saves) status = clade_trainer_fork(t);
   if (status == 0)
-    status =
-        train(t, &m, argc > 1 ? (int)strtol(argv[1], NULL, 10) : 4, argc > 3 ? strtol(argv[3], NULL, 10) : 0);
+    status = train(t, &m, argc > 1 ? (int)strtol(argv[1], NULL, 10) : 4,
+                   argc > 3 ? strtol(argv[3], NULL, 10) : 0, argc > 2 && strcmp(argv[2], "dice") == 0);
   if (status < 0) (void)fprintf(stderr, "%s\n", clade_trainer_errmsg(t));
   status = clade_trainer_exit_status(t);
   clade_trainer_close(t);

@@ -113,24 +113,35 @@ def test_a_forked_population_in_python_does_so_too(directory):
     compare_with_files(directory, 5, 5, member=PYTHON, steps=8)
 
 
-def test_states_that_are_gone_with_their_processes_are_made_again(directory):
-    _, log = play(directory, 'fork', 5, 5, steps=12)
-    wild = os.path.join(directory, 'wild')
-    os.makedirs(wild)
-    write_spec(wild, 'fork', n=5, parallel=5, steps=12, pause=60)
-    process = start(wild, 'run', 'theta.yaml')
+def interrupt_and_resume(directory, way):
+    write_spec(directory, way, n=5, parallel=5, steps=12, pause=60)
+    process = start(directory, 'run', 'theta.yaml')
     for _ in range(300):
-        if os.path.isdir(place(wild, 1)) and len(of_kind(events(wild, 'theta'), 'exploited')) >= 2:
+        if os.path.isdir(place(directory, 1)) and len(of_kind(events(directory, 'theta'), 'exploited')) >= 2:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
-    assert none_is_left(wild)
-    clade(wild, 'resume', 'theta')
-    found = events(wild, 'theta')
+    assert none_is_left(directory)
+    result = clade(directory, 'resume', 'theta')
+    return events(directory, 'theta'), result.stdout + result.stderr
+
+
+def test_states_that_are_gone_with_their_processes_are_made_again(directory):
+    _, log = play(directory, 'fork', 5, 5, steps=12)
+    wild = os.path.join(directory, 'wild')
+    os.makedirs(wild)
+    found, _ = interrupt_and_resume(wild, 'fork')
     assert decisions(found) == decisions(log)
     assert not [e for e in found if e['event'] == 'voided' or (e['event'] == 'deleted' and e['why'] == 'missing')]
     check_loads(wild, found, 5)
+
+
+def test_what_scores_something_else_is_not_the_state_that_was_ranked(directory):
+    log, said = interrupt_and_resume(directory, 'dice')
+    assert 'scored something else' in said and '5 complete' in said, said
+    assert [e for e in log if e['event'] == 'deleted' and e['why'] == 'missing']
+    check_loads(directory, log, 5)
 
 
 def test_processes_end_when_the_study_is_interrupted(directory):
