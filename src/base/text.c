@@ -241,6 +241,31 @@ bool cl_text_to_number(const char *text, double *ret) {
   return true;
 }
 
+bool cl_text_to_seconds(const char *text, double *ret) {
+  double total = 0;
+  const char *p = text;
+  do {
+    char number[32];
+    size_t n = strspn(p, "0123456789.");
+    if (n == 0 || n >= sizeof number) return false;
+    memcpy(number, p, n);
+    number[n] = '\0';
+    double x = 0;
+    if (!cl_text_to_number(number, &x)) return false;
+    p += n;
+    if (strncmp(p, "ms", 2) == 0)
+      x /= 1000, p += 2;
+    else if (*p == 'd' || *p == 'h' || *p == 'm' || *p == 's')
+      x *= *p == 'd' ? 86400 : *p == 'h' ? 3600 : *p == 'm' ? 60 : 1, p++;
+    else if (*p != '\0' || p != text + n)
+      return false;
+    total += x;
+  } while (*p != '\0');
+  if (!(total > 0 && total <= 1e10)) return false; /* three centuries */
+  *ret = total;
+  return true;
+}
+
 bool cl_text_to_int(const char *text, int64_t *ret) {
   const char *digits = text[0] == '-' || text[0] == '+' ? text + 1 : text;
   if (digits[0] == '\0' || strspn(digits, "0123456789") != strlen(digits)) return false;

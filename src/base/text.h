@@ -48,6 +48,8 @@ const char *cl_number_text(double x, char *buffer);
 
 /* Whole text as a number: decimal, exponent, nan, inf, -inf; nothing before or after. False if it is none. */
 bool cl_text_to_number(const char *text, double *ret);
+/* A duration: "2h", "90s", "250ms", "1h30m", "1.5d", a bare number of seconds; above 0, at most 1e10 s. */
+bool cl_text_to_seconds(const char *text, double *ret);
 bool cl_text_to_int(const char *text, int64_t *ret); /* decimal digits with sign, in range of int64 */
 
 /* Distance in single-character edits, for "did you mean". At most 64 characters are looked at. */

@@ -17,7 +17,10 @@ struct cl_engine {
   struct cl_scheduler *scheduler; /* null: the study has none */
   bool exhausted;                 /* the searcher has no point left */
   bool deciding;
-  struct cl_lease lease;  /* ours while deciding, else as last seen */
+  struct cl_lease lease; /* ours while deciding, else as last seen */
+  double clock;          /* of the study, s: its last reading … */
+  int64_t clock_ms;      /* … and when that was heard here; 0 = before the first turn */
+  int64_t now_ms;
   int64_t seen_moving_ms; /* when the other holder's beat was last seen to move */
   int64_t next_lease_ms;
   struct cl_attention attention;
@@ -69,6 +72,13 @@ static void say_bill(struct cl_engine *g) {
   g->options.say(g->options.ctx, text);
 }
 
+/* The study's clock stands still while nobody follows its log, and never goes back. */
+static void set_clock(struct cl_engine *g, double seconds, int64_t now_ms) {
+  if (!(seconds >= g->clock)) return;
+  g->clock = seconds;
+  g->clock_ms = now_ms;
+}
+
 static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_engine *g = ctx;
   if (g->failure.code != 0) return;
@@ -76,6 +86,7 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (cl_searcher_apply(g->searcher, ev, &g->failure) < 0) return;
   if (g->scheduler != NULL) (void)cl_scheduler_apply(g->scheduler, ev, &g->failure);
   if (g->failure.code != 0) return;
+  if (ev->kind == CL_EVENT_CLOCK) set_clock(g, ev->u.clock.seconds, g->now_ms);
   if (!g->deciding) return;
   if (ev->kind == CL_EVENT_SAVED) say_bill(g);
   if (cl_collection_hear(&g->collection, ev, &g->failure) < 0) return;
@@ -129,9 +140,16 @@ static int tend_lease(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
 
 /* Deciding. */
 
+/* Decisions that change nothing that others depend on: reports that go on, states that are asked for,
+ * readings of the clock. There may be many of them at all times. */
+static bool is_aside(const struct cl_event *ev) {
+  return ev->kind == CL_EVENT_CLOCK || ev->kind == CL_EVENT_CHECKPOINT_ASKED ||
+         (ev->kind == CL_EVENT_CONTINUED && ev->cause == CL_CAUSE_LIMIT);
+}
+
 static void told(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_engine *g = ctx;
-  g->n_waiting--;
+  g->n_waiting -= !is_aside(ev);
   g->n_returning -= ev->kind == CL_EVENT_RETRIED;
   assert(g->n_waiting >= 0 && g->n_returning >= 0);
   if (ev->subject > 0 && result->status != 0)
@@ -143,7 +161,7 @@ static int put(void *ctx, struct cl_event *ev, struct cl_err *e) {
   ev->by = g->options.worker;
   ev->as_of = cl_log_position(g->options.log);
   CL_TRY(cl_log_put(g->options.log, ev, told, g, e));
-  g->n_waiting++;
+  g->n_waiting += !is_aside(ev);
   g->n_returning += ev->kind == CL_EVENT_RETRIED;
   return 0;
 }
@@ -213,9 +231,9 @@ static int decide_scheduled(struct cl_engine *g, struct cl_err *e) {
   const struct cl_study *s = study_of(g);
   const struct cl_study_head *h = cl_study_head(s);
   if (g->scheduler == NULL || !h->open || cl_study_settings(s)->paused != NULL) return 0;
-  const struct cl_schedule_room room = {cl_study_slots(s) - (cl_study_pending(s) - cl_study_asked(s)) -
-                                            g->n_returning,
-                                        g->exhausted ? 0 : h->budget - h->counted};
+  const struct cl_schedule_room room = {
+      cl_study_slots(s) - (cl_study_pending(s) - cl_study_asked(s)) - g->n_returning,
+      g->exhausted ? 0 : h->budget - h->counted, g->clock + (double)(g->now_ms - g->clock_ms) / 1000};
   for (;;) {
     struct cl_event ev = {0};
     int status = cl_scheduler_next(g->scheduler, &room, &ev, e);
@@ -253,6 +271,8 @@ static int decide_study(struct cl_engine *g, struct cl_err *e) {
 }
 
 int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
+  g->now_ms = now_ms;
+  if (g->clock_ms == 0) g->clock_ms = now_ms;
   if (g->failure.code != 0) return CL_FAIL(e, g->failure.code, "%s", g->failure.text);
   if (cl_study_is_newer(study_of(g)))
     return CL_FAIL(
@@ -293,12 +313,14 @@ bool cl_engine_is_over(const struct cl_engine *g) {
 struct recall {
   struct cl_study *past;
   struct cl_scheduler *scheduler;
+  double clock;
   struct cl_err *e;
 };
 
 static int recall_event(void *ctx, const struct cl_event *ev) {
   struct recall *r = ctx;
   CL_TRY(cl_study_apply(r->past, ev, r->e));
+  if (ev->kind == CL_EVENT_CLOCK) r->clock = ev->u.clock.seconds;
   return cl_scheduler_apply(r->scheduler, ev, r->e);
 }
 
@@ -318,6 +340,7 @@ static int make_scheduler(struct cl_engine *g, struct cl_err *e) {
   if (status >= 0) {
     cl_study_reach(r.past, all.until);
     cl_scheduler_move(g->scheduler, study_of(g));
+    g->clock = r.clock;
     status = 0;
   }
   cl_study_destroy(r.past);

@@ -111,6 +111,8 @@ enum cl_way { CL_WAY_DIRECTORY = 1, CL_WAY_REGION, CL_WAY_FORK, CL_WAY_COPY };
 enum cl_how { CL_STOP_ASK = 1, CL_STOP_KILL };
 enum cl_worker_state { CL_WORKER_JOINED = 1, CL_WORKER_CHANGED, CL_WORKER_GONE };
 enum cl_note { CL_NOTE_TEXT = 1, CL_NOTE_TAG, CL_NOTE_UNTAG };
+/* Name of a worker's note: a state that was asked for cannot be had. */
+#define CL_NOTE_NOT_SAVED "state not saved"
 
 struct cl_metric {
   int id; /* 1…; objectives first, in the order of the settings. 0 when appending: the store finds it by name

@@ -65,6 +65,7 @@ static int check_option(const struct cl_options *a, const struct cl_option *o, c
     return CL_FAIL(e, CLADE_ESPEC, "%s: %s of method %s must be one of %s", a->section, o->name, a->method,
                    o->type);
   }
+  if (strcmp(o->type, "any") == 0) return 0;
   if (strcmp(o->type, "floats") == 0) return check_list(a, o, node, e);
   if (strcmp(o->type, "text") == 0) {
     if (json_string_length(node) > 0) return 0;

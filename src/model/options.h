@@ -11,8 +11,9 @@
 
 struct cl_option {
   const char *name;
-  const char *type;     /* "int", "float", "bool", "floats" (a list), "text", "object" (options of its own,
-                           checked by the method), or the words of a choice: "owen|none" */
+  const char *
+      type;             /* "int", "float", "bool", "floats" (a list), "text", "object" (options of its own,
+                           checked by the method), "any" (checked by the method), or the words of a choice: "owen|none" */
   double lo, hi;        /* inclusive range of a number, or of each of a list */
   const char *standard; /* the default, as text; the only place where it is written */
   const char *help;     /* one sentence */

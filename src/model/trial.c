@@ -110,9 +110,10 @@ static int state_when_finished(const struct cl_head *h) {
   return h->flags & CL_FLAG_SCORED ? CL_COMPLETE : CL_FAILED;
 }
 
-/* Exit 0 of a program that trains one interval per process: it never connected and has reached `until`. */
+/* Exit 0 of a program that trains one interval per process: it never connected and has reached `until`. At
+ * every report it cannot have been asked to stop. */
 static bool is_leg(const struct cl_head *h) {
-  return !(h->flags & CL_CONNECTED_ONCE) && !isnan(h->until) && !isnan(h->step) && h->step >= h->until;
+  return !(h->flags & CL_CONNECTED_ONCE) && isfinite(h->until) && !isnan(h->step) && h->step >= h->until;
 }
 
 /* The order of judgement at `ended` (events.md section 3). `h` has the flags of the end already. */

@@ -76,6 +76,10 @@ void cl_cause_write(const struct cl_event *ev, struct cl_text *ret) {
 
 static void write_step(double step, struct cl_text *ret) {
   if (isnan(step)) return;
+  if (isinf(step)) {
+    cl_text_add(ret, ", asked about at every report");
+    return;
+  }
   cl_text_add(ret, " until step ");
   cl_text_add_number(ret, step);
 }

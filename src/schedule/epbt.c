@@ -340,8 +340,12 @@ static int epbt_init(void *st, const struct cl_schedule_env *env, struct cl_err 
   s->rulings.members.ordered =
       false; /* the barrier orders, and streams are named by generation and descendant */
   assert(s->rulings.members.interval > 0);
+  CL_TRY(cl_rulings_ask(&s->rulings, e));
   s->generations = (int32_t)cl_options_number(o, "generations");
-  if (s->generations > 0) s->rulings.stop = s->generations * s->rulings.members.interval;
+  if (cl_ready_is_given(o))
+    s->rulings.stop_rung = s->generations;
+  else if (s->generations > 0)
+    s->rulings.stop = s->generations * s->rulings.members.interval;
   s->elites = cl_options_number(o, "elites");
   s->swap = cl_options_number(o, "crossover");
   s->redraws = (uint32_t)cl_options_number(o, "redraws");

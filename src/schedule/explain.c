@@ -151,6 +151,28 @@ static void explain_notes(const json_t *args, struct cl_text *ret) {
   if (json_object_size(notes) > 0) cl_text_add_char(ret, '\n');
 }
 
+/* Why it was its time. */
+static void explain_ready(const json_t *ready, struct cl_text *ret) {
+  const char *metric = json_string_value(json_object_get(ready, "metric")),
+             *rule = json_string_value(json_object_get(ready, "rule"));
+  double value = number_of(ready, "value");
+  if (rule == NULL) return;
+  cl_text_add(ret, "ready: ");
+  if (metric == NULL) {
+    add_number(ret, "it had trained for ", value);
+    add_number(ret, " s since the last time, and is judged every ", number_of(ready, "bound"));
+    cl_text_add(ret, " s\n");
+    return;
+  }
+  cl_text_format(ret, "%s, %s", metric, rule);
+  add_number(ret, " ", number_of(ready, "bound"));
+  if (isnan(value))
+    cl_text_add(ret, ": it is no number any more");
+  else
+    add_number(ret, ": it has come to ", value);
+  cl_text_add_char(ret, '\n');
+}
+
 static void explain(const json_t *args, const struct cl_study *study, struct cl_text *ret) {
   const char *rule = json_string_value(json_object_get(args, "rule"));
   if (rule == NULL) rule = "?";
@@ -169,6 +191,7 @@ static void explain(const json_t *args, const struct cl_study *study, struct cl_
     cl_text_add(ret, " takeovers, and had no score in between: it is taken out\n");
     return;
   }
+  explain_ready(json_object_get(args, "ready"), ret);
   explain_rank(args, rule, ret);
   explain_choice(args, ret);
   explain_values(json_object_get(args, "explore"), "multiplied by", study, ret);

@@ -526,6 +526,7 @@ static int check_reserved(const struct cl_space *space, double shrink, struct cl
 
 static int ipbt_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   struct cl_numerics numerics = {0};
+  CL_TRY(cl_ready_refuse(o, "finds out the interval by itself", e));
   CL_TRY(cl_rulings_check_starters(settings, o, (int64_t)cl_options_number(o, "starters"), e));
   CL_TRY(cl_exploit_check(o, e));
   if (cl_options_number(o, "sync") == 0)

@@ -153,16 +153,33 @@ static int64_t gift_at(const struct cl_members *m, const struct cl_trial *t) {
 }
 
 /* Its process went before the question was answered. It is answered before another one starts from there. */
-static bool is_adrift(const struct cl_members *m, const struct cl_head *h, const struct cl_trial *t) {
+static bool is_adrift(const struct cl_members *m, const struct cl_member *a, const struct cl_head *h,
+                      const struct cl_trial *t) {
+  if (cl_questions_are_asked(&m->questions) && !cl_questions_is_ready(&m->questions, (size_t)(a - m->items)))
+    return false;
   return h->step >= h->until && h->load == 0 && snapshot_at(m->env->study, t) != 0;
 }
 
-static int state_of(const struct cl_members *m, const struct cl_member *a, const struct cl_trial *t) {
+/* Its report waits; for a ruling? *ret_answer: what else is due. */
+static bool is_judged(const struct cl_members *m, const struct cl_member *a, const struct cl_trial *t,
+                      enum cl_answer *ret_answer) {
+  *ret_answer = CL_ANSWER_NONE;
+  if (!is_held(&t->head)) return false;
+  if (!cl_questions_are_asked(&m->questions)) return true;
+  bool has_state = snapshot_at(m->env->study, t) != 0;
+  enum cl_answer answer = cl_questions_answer(&m->questions, (size_t)(a - m->items), t, has_state);
+  if (answer != CL_ANSWER_JUDGE) *ret_answer = answer;
+  return answer == CL_ANSWER_JUDGE;
+}
+
+static int state_of(const struct cl_members *m, const struct cl_member *a, const struct cl_trial *t,
+                    enum cl_answer *ret_answer) {
   const struct cl_head *h = &t->head;
+  *ret_answer = CL_ANSWER_NONE;
   bool gone = !(h->flags & CL_ATTEMPT_OPEN) && cl_state_is_result(cl_study_head(m->env->study), h);
   if (is_voided(h, a)) return a->was_dead ? CL_MEMBER_DEAD : CL_MEMBER_PAUSED;
   switch (h->state) {
-  case CL_RUNNING: return is_held(h) ? CL_MEMBER_HELD : CL_MEMBER_TRAINS;
+  case CL_RUNNING: return is_judged(m, a, t, ret_answer) ? CL_MEMBER_HELD : CL_MEMBER_TRAINS;
   case CL_PAUSED: return a->by_person ? CL_MEMBER_OUT : CL_MEMBER_PAUSED;
   case CL_COMPLETE:
   case CL_PRUNED: return CL_MEMBER_OUT;
@@ -172,7 +189,7 @@ static int state_of(const struct cl_members *m, const struct cl_member *a, const
     if (!gone) return CL_MEMBER_TRAINS;
     return a->revivals < CL_REVIVALS_MAX && !a->dismissed ? CL_MEMBER_DEAD : CL_MEMBER_OUT;
   case CL_LOST:
-  case CL_PREEMPTED: return is_adrift(m, h, t) ? CL_MEMBER_PAUSED : CL_MEMBER_TRAINS;
+  case CL_PREEMPTED: return is_adrift(m, a, h, t) ? CL_MEMBER_PAUSED : CL_MEMBER_TRAINS;
   default: return CL_MEMBER_TRAINS; /* waits */
   }
 }
@@ -246,10 +263,27 @@ static bool is_evaluated(const struct cl_members *m, uint32_t i, const struct cl
          (v->report == t->record && v->step == t->head.step && gift_at(m, t) == 0);
 }
 
+static int note_answer(struct cl_members *m, uint32_t i, enum cl_answer answer, struct cl_err *e) {
+  struct cl_member *a = &m->items[i];
+  a->answer = (uint8_t)answer;
+  if (answer == CL_ANSWER_NONE || a->listed) return 0;
+  if (cl_grow(&m->answers, &m->cap_answers, m->n_answers + 1, sizeof *m->answers) < 0)
+    return CL_FAIL_NOMEM(e);
+  m->answers[m->n_answers++] = i;
+  a->listed = true;
+  return 0;
+}
+
+static int32_t rung_asked_for(const struct cl_members *m, uint32_t i, double step) {
+  return cl_questions_are_asked(&m->questions) ? m->questions.items[i].now.count + 1
+                                               : cl_members_rung(m, step);
+}
+
 static int look(struct cl_members *m, uint32_t i, struct cl_err *e) {
   struct cl_member *a = &m->items[i];
   const struct cl_trial *t = cl_study_trial(m->env->study, a->trial);
-  int before = a->state, state = state_of(m, a, t);
+  enum cl_answer answer;
+  int before = a->state, state = state_of(m, a, t, &answer);
   bool dies = state == CL_MEMBER_DEAD && before != CL_MEMBER_DEAD;
   bool asks = state == CL_MEMBER_HELD || state == CL_MEMBER_PAUSED;
   CL_TRY(leave(m, i, e));
@@ -259,9 +293,10 @@ static int look(struct cl_members *m, uint32_t i, struct cl_err *e) {
     asks = dies = false;
     a->asks = a->before_rung;
   }
-  if (asks) a->asks = cl_members_rung(m, t->head.step);
+  if (asks) a->asks = rung_asked_for(m, i, t->head.step);
   if (dies) a->asks = a->rung + 1;
   a->state = (uint8_t)state;
+  CL_TRY(note_answer(m, i, answer, e));
   int status = dies || (asks && !is_evaluated(m, i, t)) ? evaluate(m, i, e) : 0;
   return status < 0 ? status : enter(m, i, e);
 }
@@ -279,6 +314,7 @@ static int add(struct cl_members *m, int64_t trial, struct cl_err *e) {
   for (size_t i = old; i < m->cap_index; i++) m->index[i] = -1;
   CL_TRY(cl_population_add(&m->population, e));
   CL_TRY(cl_recent_reach(&m->recent, n, e));
+  CL_TRY(cl_questions_reach(&m->questions, n, e));
   m->items[m->n] = (struct cl_member){.trial = trial, .put = -1};
   m->index[trial] = (int32_t)m->n;
   return count_training(m, (uint32_t)m->n++, e);
@@ -369,8 +405,20 @@ static int hear_sources(struct cl_members *m, uint32_t i, const struct cl_event 
   return ev->kind == CL_EVENT_VOIDED ? take_back(m, i, ev, e) : 0;
 }
 
+/* Reports that waited for it can be answered. */
+static int hear_clock(struct cl_members *m, double seconds, struct cl_err *e) {
+  struct cl_questions *q = &m->questions;
+  size_t n = q->n_unread;
+  if (!cl_questions_are_asked(q) || !(seconds >= q->clock)) return 0;
+  cl_questions_read(q, m->env->study, seconds);
+  for (size_t i = 0; i < n; i++) CL_TRY(touch(m, q->unread[i], e)); /* emptied, and still there */
+  return 0;
+}
+
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e) {
   m->fresh = false;
+  m->next_answer = 0;
+  if (ev->kind == CL_EVENT_CLOCK) return hear_clock(m, ev->u.clock.seconds, e);
   if (ev->subject == 0) return 0;
   if (ev->kind == CL_EVENT_PROPOSED &&
       (ev->u.proposed.role == CL_ROLE_SEARCH || ev->u.proposed.role == CL_ROLE_ENQUEUED))
@@ -379,6 +427,7 @@ int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_
   if (i < 0) return 0;
   struct cl_member *a = &m->items[i];
   CL_TRY(hear_sources(m, (uint32_t)i, ev, e));
+  CL_TRY(cl_questions_hear(&m->questions, m->env->study, (size_t)i, ev, cl_members_is_ruling(ev), e));
   hear_scores(m, (size_t)i, ev);
   if (ev->kind == CL_EVENT_PAUSED) a->by_person = !cl_members_is_ruling(ev);
   bool ruled = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
@@ -433,14 +482,22 @@ static bool is_first(const struct cl_members *m, uint32_t i) {
          (m->n_idle == 0 || !asks_before(m, m->idle[0], i));
 }
 
+/* The least rung that is asked for. Nobody waits for the dead that nobody can give a state. */
+static int32_t first_asked(const struct cl_members *m) {
+  int32_t first = m->n_held > 0 ? m->items[m->held[0]].asks : INT32_MAX;
+  size_t k = 0;
+  while (k < m->n_idle && !m->ordered && m->items[m->idle[k]].skipped) k++;
+  if (k < m->n_idle && m->items[m->idle[k]].asks < first) first = m->items[m->idle[k]].asks;
+  return first;
+}
+
 /* May it be judged now? In free mode always; the other two wait for those that have come less far. */
 static bool may_judge(struct cl_members *m, const struct cl_schedule_room *room, uint32_t i) {
   const struct cl_member *a = &m->items[i];
   if (!m->sync && !m->ordered) return true;
   if (m->ordered && m->n_loading > 0) return false; /* it may ask again, by the tables of its first time */
   int32_t lowest = lowest_training(m);
-  int32_t first = m->n_held > 0 ? m->items[m->held[0]].asks : INT32_MAX;
-  if (m->n_idle > 0 && m->items[m->idle[0]].asks < first) first = m->items[m->idle[0]].asks;
+  int32_t first = first_asked(m);
   if (a->asks > first) return false;
   if (m->sync && (room->unproposed > 0 || lowest < a->asks)) return false;
   if (!m->ordered) return true;
@@ -468,8 +525,7 @@ int cl_members_barrier(struct cl_members *m, const struct cl_schedule_room *room
   assert(m->sync);
   *ret = 0;
   CL_TRY(look_at_touched(m, e));
-  int32_t first = m->n_held > 0 ? m->items[m->held[0]].asks : INT32_MAX;
-  if (m->n_idle > 0 && m->items[m->idle[0]].asks < first) first = m->items[m->idle[0]].asks;
+  int32_t first = first_asked(m);
   if (first == INT32_MAX || room->unproposed > 0 || lowest_training(m) < first) return 0;
   CL_TRY(show_rung(m, first, e));
   *ret = first;
@@ -557,6 +613,39 @@ int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, s
   return CLADE_EMPTY;
 }
 
+bool cl_members_want_clock(struct cl_members *m) {
+  int64_t version = cl_study_head(m->env->study)->version;
+  if (m->questions.n_unread == 0 || m->clock_put == version) return false;
+  m->clock_put = version;
+  return true;
+}
+
+static void drop_answered(struct cl_members *m) {
+  size_t kept = 0;
+  for (size_t k = 0; k < m->n_answers; k++) {
+    struct cl_member *a = &m->items[m->answers[k]];
+    a->listed = a->answer != CL_ANSWER_NONE;
+    if (a->listed) m->answers[kept++] = m->answers[k];
+  }
+  m->n_answers = kept;
+}
+
+/* Cost O(members that are answered), taken over all calls between two events. */
+int cl_members_answer(struct cl_members *m, size_t *ret, enum cl_answer *ret_answer, struct cl_err *e) {
+  *ret_answer = CL_ANSWER_NONE;
+  if (!cl_questions_are_asked(&m->questions)) return 0;
+  CL_TRY(look_at_touched(m, e));
+  if (m->next_answer == 0) drop_answered(m);
+  for (; m->next_answer < m->n_answers; m->next_answer++) {
+    uint32_t i = m->answers[m->next_answer];
+    if (m->items[i].answer == CL_ANSWER_NONE || is_flying(m, i)) continue;
+    *ret = i;
+    *ret_answer = (enum cl_answer)m->items[i].answer;
+    return 0;
+  }
+  return 0;
+}
+
 int cl_members_call(struct cl_members *m, int64_t trial, bool lends, size_t *ret, struct cl_err *e) {
   CL_TRY(look_at_touched(m, e));
   int i = cl_members_find(m, trial);
@@ -620,13 +709,21 @@ static int32_t lowest_loading(const struct cl_members *m) {
   return rung;
 }
 
+/* Who asks is judged where at least half have come to. Those that have ended may not have come as far as all
+ * that have not, where rungs are not steps. The last such rung below; the lowest table if there is none. */
+static int32_t last_full(const struct cl_members *m, int32_t rung) {
+  size_t half = ((size_t)m->env->settings->trials + 1) / 2;
+  while (rung > m->population.base && cl_population_count(&m->population, rung) < half) rung--;
+  return rung;
+}
+
 void cl_members_forget(struct cl_members *m) {
   if (m->n_flying > 0) return; /* a ruling that is on its way names a table */
   int32_t rung = lowest_training(m);
   if (m->n_held > 0) rung = least(rung, m->items[m->held[0]].asks);
   if (m->n_idle > 0) rung = least(rung, m->items[m->idle[0]].asks);
   if (rung == INT32_MAX || rung - 1 <= m->population.base) return;
-  cl_population_forget(&m->population, least(rung, lowest_loading(m)) - 1);
+  cl_population_forget(&m->population, last_full(m, least(rung, lowest_loading(m)) - 1));
 }
 
 int cl_members_keep(const struct cl_members *m, int (*visit)(void *ctx, int64_t snapshot), void *ctx) {
@@ -646,6 +743,7 @@ int cl_members_keep(const struct cl_members *m, int (*visit)(void *ctx, int64_t 
 void cl_members_done(struct cl_members *m) {
   cl_population_done(&m->population);
   cl_recent_done(&m->recent);
+  cl_questions_done(&m->questions);
   for (size_t i = 0; i < m->n; i++) drop_pending(&m->items[i]);
   cl_free(m->items);
   cl_free(m->index);
@@ -654,6 +752,7 @@ void cl_members_done(struct cl_members *m) {
   cl_free(m->touched);
   cl_free(m->at);
   cl_free(m->flying);
+  cl_free(m->answers);
   cl_free(m->banned);
   cl_free(m->eras);
 }

@@ -15,6 +15,7 @@
 #define CL_MEMBERS_H
 
 #include "schedule/population.h"
+#include "schedule/questions.h"
 #include "schedule/recent.h"
 #include "schedule/scheduler.h"
 
@@ -33,9 +34,11 @@ struct cl_member {
   int32_t asks;                  /* the rung it asks for, while it asks */
   uint32_t rulings;              /* so far: names the random streams of the next one */
   uint8_t state;                 /* enum cl_member_state */
+  uint8_t answer;                /* enum cl_answer: what its report waits for while it trains */
   uint8_t revivals;              /* since its last evaluation */
   uint8_t divergences;           /* takeovers for want of a score, since it last had one */
   struct cl_evaluation *pending; /* ordered mode: made, and nobody sees it before its turn */
+  bool listed;                   /* among the answers */
   bool by_person;                /* paused by one */
   bool dismissed;                /* it is not revived any more, and the method stops it when it asks */
   bool lends;                    /* the decision that is on its way is a pause */
@@ -61,6 +64,8 @@ struct cl_members {
   struct cl_era *eras; /* of methods that change the interval; none: it holds from step 0 on */
   size_t n_eras, cap_eras;
   bool sync, ordered;
+  struct cl_questions questions; /* when members are ready, if not every interval */
+  int64_t clock_put;             /* version of the study that a reading of the clock was decided for */
   struct cl_population population;
   struct cl_recent recent; /* of larger = better scores; most = 0 unless the method sets it */
   struct cl_member *items; /* in the order of their proposals */
@@ -70,10 +75,11 @@ struct cl_members {
   uint32_t *held, *idle; /* members by (rung asked for, member) */
   uint32_t *touched;     /* members that an event was about */
   uint32_t *flying;      /* members with a decision that is on its way */
+  uint32_t *answers;     /* members whose answer is due, or was */
   size_t n_held, n_idle, n_touched, n_flying, n_skipped, n_loading, n_voided;
   int64_t *banned; /* snapshots that could not be loaded */
   size_t n_banned, cap_banned;
-  size_t cap_held, cap_idle, cap_touched, cap_flying;
+  size_t cap_held, cap_idle, cap_touched, cap_flying, n_answers, cap_answers;
   int32_t *at; /* how many living members stand at each rung, from the lowest of them on … */
   size_t cap_at;
   int32_t lowest; /* … which is this one; 0 without living members */
@@ -83,6 +89,7 @@ struct cl_members {
   bool fresh;
   int64_t lent, taken; /* slots that decisions on their way will free or take */
   size_t next_held;    /* those before are on their way */
+  size_t next_answer;  /* so are those */
 };
 
 #define CL_REVIVALS_MAX 3 /* of a member that never reports in between */
@@ -112,6 +119,12 @@ int32_t cl_members_rung(const struct cl_members *m, double step);
 int cl_members_next(struct cl_members *m, const struct cl_schedule_room *room, size_t *ret, bool *ret_lend,
                     struct cl_err *e);
 int cl_members_decided(struct cl_members *m, size_t member, bool lends, struct cl_err *e); /* CLADE_ENOMEM */
+/* Reports that are not for judging. The next member whose report is answered at once (*ret; CL_ANSWER_GO, RUN
+ * or SAVE: call cl_members_decided), or CL_ANSWER_NONE. CLADE_ENOMEM. */
+int cl_members_answer(struct cl_members *m, size_t *ret, enum cl_answer *ret_answer, struct cl_err *e);
+/* Must the clock be read first? Asked for once until that is in the log. */
+bool cl_members_want_clock(struct cl_members *m);
+
 /* Nobody has a state that it could take over: it asks again when somebody has. */
 void cl_members_skip(struct cl_members *m, size_t member);
 

@@ -170,9 +170,9 @@ static int mf_pbt_check(const struct cl_settings *settings, const struct cl_opti
 static int mf_pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *e) {
   struct mf_pbt *s = st;
   const struct cl_options *o = &env->options;
-  (void)e;
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_mf_pbt;
+  CL_TRY(cl_rulings_ask(&s->rulings, e));
   s->groups = cl_options_numbers(o, "frequencies", s->periods);
   s->frozen = cl_options_number(o, "frozen") != 0;
   s->explore.rule = CL_EXPLORE_BOTH;

@@ -241,6 +241,7 @@ static int pb2_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
 
 static int pb2_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   struct cl_numerics numerics = {0};
+  CL_TRY(cl_ready_refuse(o, "models what a step gains at equal steps", e));
   CL_TRY(cl_rulings_check(settings, o, e));
   CL_TRY(cl_exploit_check(o, e));
   CL_TRY(cl_archive_check(o, e));

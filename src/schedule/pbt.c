@@ -57,6 +57,7 @@ static int pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *
   struct pbt *s = st;
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_pbt;
+  CL_TRY(cl_rulings_ask(&s->rulings, e));
   s->exploit = cl_exploit_from(&env->options);
   s->exploit.archive = cl_rulings_archive(&s->rulings, &env->options);
   s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);

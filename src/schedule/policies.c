@@ -364,6 +364,7 @@ static int check_loaded(const struct clade_policies *p, const struct cl_settings
 static int policies_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   const struct clade_policies *p = NULL;
   void *library = NULL;
+  CL_TRY(cl_ready_refuse(o, "has a policy of its own for it", e));
   CL_TRY(load(settings, &library, &p, e));
   int status = check_loaded(p, settings, o, e);
   cl_library_close(library);

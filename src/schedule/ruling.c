@@ -14,6 +14,8 @@ static void add_number(struct cl_rulings *r, const char *key, double x) {
   cl_text_add_json_number(&r->args, x);
 }
 
+static void add_ready(struct cl_rulings *r, size_t member);
+
 static void begin_args(struct cl_rulings *r, const char *rule, size_t member,
                        const struct cl_evaluation *own) {
   const struct cl_member *a = &r->members.items[member];
@@ -25,6 +27,23 @@ static void begin_args(struct cl_rulings *r, const char *rule, size_t member,
   cl_text_add(&r->args, ", \"own\": ");
   cl_text_add_json_number(&r->args, isfinite(own->score) ? sign * own->score : NAN);
   if (a->state == CL_MEMBER_DEAD) cl_text_add(&r->args, ", \"dead\": true");
+  add_ready(r, member);
+}
+
+/* Why it is ready now. */
+static void add_ready(struct cl_rulings *r, size_t member) {
+  const struct cl_questions *q = &r->members.questions;
+  if (!cl_questions_are_asked(q) || cl_ruling_is_dead(r, member)) return;
+  cl_text_add(&r->args, ", \"ready\": {");
+  if (q->ready.metric != NULL) {
+    cl_text_add(&r->args, "\"metric\": ");
+    cl_text_add_json(&r->args, q->ready.metric);
+    cl_text_add(&r->args, ", ");
+  }
+  cl_text_format(&r->args, "\"rule\": \"%s\"", cl_ready_word(&q->ready));
+  add_number(r, "value", cl_progress_value(&q->items[member].now, &q->ready));
+  add_number(r, "bound", q->ready.bound);
+  cl_text_add(&r->args, "}");
 }
 
 static void add_view(struct cl_rulings *r, const struct cl_exploit_view *view) {
@@ -81,6 +100,7 @@ static double bounded(double until, double stop, double end) {
 }
 
 double cl_ruling_until(const struct cl_rulings *r, int32_t rung) {
+  if (cl_questions_are_asked(&r->members.questions)) return -INFINITY; /* every report asks */
   return bounded(cl_members_step(&r->members, rung + 1), r->stop, r->end);
 }
 
@@ -191,6 +211,8 @@ static int judge(struct cl_rulings *r, size_t member, struct cl_event *ret, stru
   bool lives = !cl_ruling_is_dead(r, member);
   if (lives && r->stop > 0 && own->step >= r->stop)
     return stop(r, member, own, "stop", own->step, r->stop, ret, e);
+  if (lives && r->stop_rung > 0 && rung >= r->stop_rung)
+    return stop(r, member, own, "stop", rung, r->stop_rung, ret, e);
   if (lives && !isfinite(own->score) && divergences >= CL_DIVERGENCES_MAX)
     return stop(r, member, own, "diverged", divergences, CL_DIVERGENCES_MAX, ret, e);
   return r->judge(r, member, own, ret, e);
@@ -205,8 +227,46 @@ static int begin_anew(struct cl_rulings *r, size_t member, struct cl_event *ret,
   return cl_ruling_end(r, ret, e);
 }
 
+/* Reports that are not judged. */
+
+static int read_clock(const struct cl_rulings *r, const struct cl_schedule_room *room, struct cl_event *ret) {
+  const struct cl_study_head *h = cl_study_head(r->env->study);
+  *ret = (struct cl_event){.kind = CL_EVENT_CLOCK, .seen = h->version, .as_of = h->position};
+  ret->u.clock.seconds = fmax(room->seconds, r->members.questions.clock);
+  return 0;
+}
+
+static int answer(struct cl_rulings *r, size_t member, enum cl_answer what, struct cl_event *ret,
+                  struct cl_err *e) {
+  const struct cl_questions *q = &r->members.questions;
+  bool saves = what == CL_ANSWER_SAVE;
+  about(r, member, saves ? CL_EVENT_CHECKPOINT_ASKED : CL_EVENT_CONTINUED, CL_CAUSE_LIMIT, ret);
+  if (!saves) {
+    ret->u.continued.until = what == CL_ANSWER_RUN ? CL_NO_STEP : -INFINITY;
+    ret->u.continued.report = q->items[member].report;
+  }
+  cl_text_clear(&r->args);
+  cl_text_add(&r->args, "{\"which\": \"ready\"");
+  add_number(r, "value", cl_progress_value(&q->items[member].now, &q->ready));
+  add_number(r, "bound", q->ready.bound);
+  CL_TRY(cl_ruling_end(r, ret, e));
+  return cl_members_decided(&r->members, member, false, e);
+}
+
+/* CLADE_EMPTY: none is due. */
+static int answer_next(struct cl_rulings *r, const struct cl_schedule_room *room, struct cl_event *ret,
+                       struct cl_err *e) {
+  size_t member = 0;
+  enum cl_answer what;
+  if (cl_members_want_clock(&r->members)) return read_clock(r, room, ret);
+  CL_TRY(cl_members_answer(&r->members, &member, &what, e));
+  return what == CL_ANSWER_NONE ? CLADE_EMPTY : answer(r, member, what, ret, e);
+}
+
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
   struct cl_rulings *r = st;
+  int due = answer_next(r, room, ret, e);
+  if (due != CLADE_EMPTY) return due;
   for (;;) {
     size_t member = 0;
     bool lends = false;
@@ -392,7 +452,16 @@ int cl_rulings_check_starters(const struct cl_settings *settings, const struct c
     return CL_FAIL(e, CLADE_ESPEC,
                    "schedule: a population of %lld cannot learn from each other: it needs at least 2",
                    (long long)settings->trials);
-  return 0;
+  return cl_ready_check(settings, o, e);
+}
+
+int cl_rulings_ask(struct cl_rulings *r, struct cl_err *e) {
+  const struct cl_options *o = &r->env->options;
+  struct cl_questions *q = &r->members.questions;
+  q->burn_in = cl_options_number(o, "burn_in");
+  q->stop = r->stop;
+  q->end = r->end;
+  return cl_ready_init(&q->ready, r->env->settings, o, e);
 }
 
 void cl_rulings_init(struct cl_rulings *r, const struct cl_schedule_env *env) {
@@ -414,6 +483,7 @@ const struct cl_archive *cl_rulings_archive(struct cl_rulings *r, const struct c
 
 /* The first rung at or above burn_in. */
 double cl_rulings_first(const struct cl_options *o) {
+  if (cl_ready_is_given(o)) return -INFINITY;
   double interval = cl_options_number(o, "interval");
   double rung = ceil(cl_options_number(o, "burn_in") / interval - 1e-9);
   return bounded(interval * (rung < 1 ? 1 : rung), cl_options_number(o, "stop"), cl_options_number(o, "end"));

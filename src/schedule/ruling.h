@@ -45,6 +45,7 @@
   {"population", "int", 2, 1e6, "2", "number of members; every trial is one", NULL}, \
   {"interval", "float", 1e-9, 1e15, "1", "steps between two moments at which a member is judged", \
    "perturbation_interval"}, \
+  {"ready", "object", 0, 0, "{}", "instead of interval: judged by time or by a metric, see ready.h", NULL}, \
   {"burn_in", "float", 0, 1e15, "0", "steps before the first of them", "burn_in_period"}, \
   {"sync", "bool", 0, 0, together, "judge all members together, when the last one has come so far", "synch"}, \
   {"stop", "float", 0, 1e15, "0", "members that have come so far are stopped; 0 = never", NULL}, \
@@ -56,6 +57,7 @@ struct cl_rulings {
   const struct cl_schedule_env *env; /* keeps */
   struct cl_members members;
   double stop, end;
+  int32_t stop_rung;         /* members that have come to this rung are stopped; 0 = none */
   enum cl_cause cause;       /* of rulings: CL_CAUSE_EXPLOIT unless the method says so after init */
   struct cl_archive archive; /* empty for ever unless cl_rulings_archive was called */
   struct cl_text args;       /* of the ruling that is being written */
@@ -79,6 +81,8 @@ struct cl_takeover {
 
 /* Options into a zeroed struct (keeps env). Set judge afterwards. */
 void cl_rulings_init(struct cl_rulings *r, const struct cl_schedule_env *env);
+/* After init, by methods that do not refuse `ready` in their check (cl_ready_refuse). CLADE_ENOMEM. */
+int cl_rulings_ask(struct cl_rulings *r, struct cl_err *e);
 void cl_rulings_done(struct cl_rulings *r);
 /* Read CL_ARCHIVE_OPTION too; what it returns is for cl_exploit.archive. */
 const struct cl_archive *cl_rulings_archive(struct cl_rulings *r, const struct cl_options *o);

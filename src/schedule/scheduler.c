@@ -91,6 +91,7 @@ bool cl_schedule_exploits(const struct cl_settings *settings) {
 
 bool cl_schedule_needs_curves(const struct cl_settings *settings) {
   const struct cl_scheduler_ops *ops = ops_of(settings);
+  if (ops != NULL && json_is_object(json_object_get(settings->schedule, "ready"))) return true;
   if (ops == NULL || ops->curves == NULL) return false;
   struct cl_options options = options_of(ops, settings);
   return ops->curves(&options);

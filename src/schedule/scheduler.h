@@ -20,6 +20,7 @@
 struct cl_schedule_room {
   int64_t slots;      /* more trials that may be WAITING or RUNNING; negative: too many are */
   int64_t unproposed; /* trials that will still be proposed, and go first */
+  double seconds;     /* what a reading of the clock would be: for `clock` events, and nothing else */
 };
 
 /* Valid until done; what it points to may change between calls. */
@@ -89,9 +90,9 @@ void cl_scheduler_destroy(struct cl_scheduler *s); /* null is allowed */
  * nothing. CLADE_ESPEC as cl_schedule_check; CLADE_ENOMEM. */
 int cl_scheduler_apply(struct cl_scheduler *s, const struct cl_event *ev, struct cl_err *e);
 
-/* The next decision, as an event about a trial (seen and as_of filled in; `by` is the caller's). *ret borrows
- * until the next call. A trial that was decided about is left alone until an event on it is applied.
- * CLADE_EMPTY: nothing to decide as things stand. */
+/* The next decision, as an event about a trial, or a reading of the clock about the study (seen and as_of
+ * filled in; `by` is the caller's). *ret borrows until the next call. A trial that was decided about is left
+ * alone until an event on it is applied. CLADE_EMPTY: nothing to decide as things stand. */
 int cl_scheduler_next(struct cl_scheduler *s, const struct cl_schedule_room *room, struct cl_event *ret,
                       struct cl_err *e);
 

@@ -129,7 +129,7 @@ static int read_duration(struct cl_draft *d, const struct cl_node *map, const ch
   const char *text = NULL, *wanted = cl_read_expects(limit_keys, key);
   if (node == NULL) return 0;
   CL_TRY(cl_read_text(&d->r, node, key, wanted, &text, e));
-  return cl_read_duration(text, ret) ? 0 : cl_read_wrong(&d->r, node, key, wanted, e);
+  return cl_text_to_seconds(text, ret) ? 0 : cl_read_wrong(&d->r, node, key, wanted, e);
 }
 
 static int read_size(struct cl_draft *d, const struct cl_node *map, const char *key, int64_t *ret,

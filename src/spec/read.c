@@ -293,31 +293,6 @@ int cl_read_word(const struct cl_reader *r, const struct cl_node *node, const ch
   return wrong_word(r, node, key, words, e);
 }
 
-bool cl_read_duration(const char *text, double *ret_seconds) {
-  double total = 0;
-  const char *p = text;
-  do {
-    char number[32];
-    size_t n = strspn(p, "0123456789.");
-    if (n == 0 || n >= sizeof number) return false;
-    memcpy(number, p, n);
-    number[n] = '\0';
-    double x = 0;
-    if (!cl_text_to_number(number, &x)) return false;
-    p += n;
-    if (strncmp(p, "ms", 2) == 0)
-      x /= 1000, p += 2;
-    else if (*p == 'd' || *p == 'h' || *p == 'm' || *p == 's')
-      x *= *p == 'd' ? 86400 : *p == 'h' ? 3600 : *p == 'm' ? 60 : 1, p++;
-    else if (*p != '\0' || p != text + n)
-      return false;
-    total += x;
-  } while (*p != '\0');
-  if (!(total > 0 && total <= 1e10)) return false; /* three centuries */
-  *ret_seconds = total;
-  return true;
-}
-
 bool cl_read_size(const char *text, int64_t *ret_bytes) {
   char number[32];
   size_t n = strspn(text, "0123456789.");

@@ -64,8 +64,6 @@ int cl_read_bool(const struct cl_reader *r, const struct cl_node *node, const ch
 int cl_read_word(const struct cl_reader *r, const struct cl_node *node, const char *key, const char *words,
                  int *ret_index, struct cl_err *e);
 
-/* "2h", "90s", "1h30m", "1.5d", a bare number of seconds; false if it is none. */
-bool cl_read_duration(const char *text, double *ret_seconds);
 /* "4G", "512MiB", a bare number of bytes; units are powers of 1024. */
 bool cl_read_size(const char *text, int64_t *ret_bytes);
 

@@ -66,10 +66,10 @@ static int override_objectives(struct cl_draft *d, struct cl_err *e) {
 
 static int override_limits(struct cl_draft *d, struct cl_err *e) {
   const struct cl_spec_overrides *o = d->o;
-  if (o->time != NULL && !cl_read_duration(o->time, &d->time_s))
+  if (o->time != NULL && !cl_text_to_seconds(o->time, &d->time_s))
     return CL_FAIL(e, CLADE_ESPEC, "the time limit is '%s'; write a duration such as 90s, 15m, 2h or 1h30m",
                    o->time);
-  if (o->grace != NULL && !cl_read_duration(o->grace, &d->grace_s))
+  if (o->grace != NULL && !cl_text_to_seconds(o->grace, &d->grace_s))
     return CL_FAIL(e, CLADE_ESPEC, "the grace time is '%s'; write a duration such as 10s", o->grace);
   if (o->memory != NULL && !cl_read_size(o->memory, &d->memory_bytes))
     return CL_FAIL(e, CLADE_ESPEC, "the memory limit is '%s'; write a size such as 512M or 4G", o->memory);

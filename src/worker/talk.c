@@ -301,6 +301,7 @@ static enum cl_message_way way_of(const struct cl_snapshot *n) {
 }
 
 static void put_gone(struct cl_session *s, const struct cl_snapshot *from);
+static void put_note(struct cl_session *s, const char *name, const char *text);
 
 /* A trainer that cannot load what it is to load ends, and the trial's next attempt begins from the snapshot.
  */
@@ -365,6 +366,14 @@ static bool fits_process(struct cl_session *s) {
   return s->attempt->fixed == 0 || s->attempt->fixed == fixed;
 }
 
+/* Its state was asked for, and there is no place for it; or it is saved already. */
+static void leave_unsaved(struct cl_session *s) {
+  s->attempt->asked = 0;
+  if (!(s->attempt->saved_step == s->step))
+    put_note(s, CL_NOTE_NOT_SAVED,
+             s->attempt->damaged ? "its process has lost it" : "the disk budget is used up");
+}
+
 static void answer_running(struct cl_session *s, const struct cl_trial *t) {
   struct cl_attempt *a = s->attempt;
   const struct cl_snapshot *load = pending_load(s);
@@ -383,8 +392,8 @@ static void answer_running(struct cl_session *s, const struct cl_trial *t) {
     if (wants_save(s))
       answer_save(s);
     else
-      a->asked = 0;
-    if (a->asked == 0) answer_running(s, t);
+      leave_unsaved(s);
+    if (a->asked == 0 && !s->closing) answer_running(s, t);
   } else if (must_wait(s, t)) {
     s->held = true;
   } else if (a->damaged) {
@@ -773,7 +782,7 @@ static void on_report_published(void *ctx, const struct cl_published *p) {
   struct cl_session *s = ctx;
   struct cl_message m;
   if (!s->closing) {
-    if (p->status < 0) put_note(s, "state not saved", p->error.text);
+    if (p->status < 0) put_note(s, CL_NOTE_NOT_SAVED, p->error.text);
     if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
       cl_session_close(s); /* no memory: it comes again */
     else
@@ -828,7 +837,7 @@ static void hear_report(struct cl_session *s, const struct cl_message *m, const 
   struct cl_event ev;
   struct cl_err e;
   if (m->path == NULL || m->error != NULL || s->attempt == NULL) {
-    if (m->error != NULL) put_note(s, "state not saved", m->error);
+    if (m->error != NULL) put_note(s, CL_NOTE_NOT_SAVED, m->error);
     record_report(s, m, NULL);
     return;
   }
@@ -843,7 +852,7 @@ static void hear_report(struct cl_session *s, const struct cl_message *m, const 
   }
   if (was_lent(s, m->path)) {
     bool repeated = m->ordinal <= cl_attempt_trial(s->attempt)->head.reports;
-    if (!repeated) put_note(s, "state not saved", "the memory that it was saved in has gone with its worker");
+    if (!repeated) put_note(s, CL_NOTE_NOT_SAVED, "the memory that it was saved in has gone with its worker");
     record_report(s, m, NULL);
     return;
   }
@@ -880,7 +889,7 @@ static void told_saved(void *ctx, const struct cl_event *ev, const struct cl_app
 }
 
 static void go_on_unsaved(struct cl_session *s, const char *why) {
-  put_note(s, "state not saved", why);
+  put_note(s, CL_NOTE_NOT_SAVED, why);
   if (s->closing) return;
   s->saving = false;
   if (s->attempt != NULL) {
@@ -950,7 +959,7 @@ static void go_on_with_twin(struct cl_session *s, bool is_there) {
   p.bytes = is_there ? cl_twins_bytes(s->worker, path) : 0;
   if (s->path.length > 0) {
     if (!is_there && ask_again(s)) return;
-    if (!is_there) put_note(s, "state not saved", "the twin that was to hold it has not come");
+    if (!is_there) put_note(s, CL_NOTE_NOT_SAVED, "the twin that was to hold it has not come");
     record_kept(s, is_there ? &p : NULL);
     return;
   }
@@ -975,7 +984,7 @@ static void hear_saved(struct cl_session *s, const struct cl_message *m) {
   bool kept = s->awaited[0] != '\0' && s->path.length > 0;
   s->awaited[0] = '\0';
   if (kept) { /* it could not be forked again */
-    put_note(s, "state not saved", m->error == NULL ? "there is no twin" : m->error);
+    put_note(s, CL_NOTE_NOT_SAVED, m->error == NULL ? "there is no twin" : m->error);
     record_kept(s, NULL);
     return;
   }

@@ -86,9 +86,19 @@ static void end_attempt(struct simulator *s, const struct cl_trial *t, int statu
   put(s, ev);
 }
 
+static void on_event(void *ctx, const struct cl_event *ev) {
+  struct simulator *s = ctx;
+  if (ev->subject == 0) return;
+  if (ev->kind == CL_EVENT_CHECKPOINT_ASKED) s->wanted[ev->subject] = true;
+  if (ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED) s->answered[ev->subject] = true;
+  if (ev->kind == CL_EVENT_REPORTED || ev->kind == CL_EVENT_STARTED)
+    s->answered[ev->subject] = ev->kind == CL_EVENT_STARTED;
+}
+
 static void open_log(struct simulator *s) {
   struct cl_err e = {0};
   assert_int_equal(cl_log_open(s->store, s->id, NULL, &s->log, &e), 0);
+  assert_int_equal(cl_log_listen(s->log, on_event, s, &e), 0);
   join(s);
   struct cl_engine_options o = {.log = s->log, .holder = "worker", .worker = s->worker};
   int status = cl_engine_create(&o, &s->engine, &e);
@@ -106,6 +116,7 @@ static void open_log(struct simulator *s) {
 
 static void close_log(struct simulator *s) {
   cl_engine_destroy(s->engine);
+  cl_log_unlisten(s->log, on_event, s);
   cl_log_close(s->log);
 }
 
@@ -121,6 +132,8 @@ void simulator_begin(struct simulator *s) {
   s->open = cl_alloc_array(members, sizeof *s->open);
   s->newest_saved = cl_alloc_array(members, sizeof *s->newest_saved);
   s->damaged = cl_alloc_array(members, sizeof *s->damaged);
+  s->wanted = cl_alloc_array(members, sizeof *s->wanted);
+  s->answered = cl_alloc_array(members, sizeof *s->answered);
   assert_int_equal(
       cl_store_open("memory:", &(struct cl_store_options){.mode = CL_STORE_CREATE}, &s->store, &e), 0);
   struct cl_event ev = {.kind = CL_EVENT_CREATED, .cause = CL_CAUSE_HUMAN};
@@ -145,6 +158,8 @@ void simulator_end(struct simulator *s) {
   cl_free(s->open);
   cl_free(s->newest_saved);
   cl_free(s->damaged);
+  cl_free(s->wanted);
+  cl_free(s->answered);
   cl_free(s->saved);
 }
 
@@ -209,7 +224,7 @@ static void report(struct simulator *s, const struct cl_trial *t, bool diverges)
   double *theta = &s->theta[t->number], step = s->step[t->number] += 1;
   *theta += s->gain == NULL ? values[0].as.real : s->gain(s, values, step, *theta);
   struct cl_metric m = {1, "theta", diverges ? NAN : s->theta[t->number]};
-  if (s->step[t->number] >= t->head.until && !diverges) save(s, t);
+  if (isfinite(t->head.until) && s->step[t->number] >= t->head.until && !diverges) save(s, t);
   struct cl_event ev = {.kind = CL_EVENT_REPORTED, .subject = t->number, .attempt = t->head.attempt};
   ev.u.reported.ordinal = t->head.reports + 1;
   ev.u.reported.step = s->step[t->number];
@@ -217,8 +232,27 @@ static void report(struct simulator *s, const struct cl_trial *t, bool diverges)
   put(s, ev);
 }
 
+/* The state of the report that waits; or a note that it cannot be had. */
+static void save_for(struct simulator *s, const struct cl_trial *t) {
+  s->wanted[t->number] = false;
+  if (s->unsaved == NULL || !s->unsaved(s, t->number, t->head.step)) {
+    save(s, t);
+    return;
+  }
+  struct cl_event ev = {.kind = CL_EVENT_NOTE, .subject = t->number};
+  ev.u.note.what = CL_NOTE_TEXT;
+  ev.u.note.name = CL_NOTE_NOT_SAVED;
+  ev.u.note.text = "no room";
+  put(s, ev);
+}
+
+static bool is_held(const struct simulator *s, const struct cl_trial *t) {
+  bool asks_always = isinf(t->head.until);
+  return t->head.step >= t->head.until && !(asks_always && s->answered[t->number]);
+}
+
 static void train(struct simulator *s, const struct cl_trial *t) {
-  if (t->head.step < t->head.until || cl_head_wants_load(&t->head)) s->held[t->number] = 0;
+  if (!is_held(s, t) || cl_head_wants_load(&t->head)) s->held[t->number] = 0;
   enum trouble trouble =
       s->script == NULL ? NO_TROUBLE : s->script(s, t->number, t->head.attempt, s->step[t->number]);
   struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = t->number, .attempt = t->head.attempt};
@@ -240,7 +274,9 @@ static void train(struct simulator *s, const struct cl_trial *t) {
     end_attempt(s, t, 75);
   } else if (trouble == IS_LOST) {
     lose(s, t);
-  } else if (t->head.step >= t->head.until) {
+  } else if (is_held(s, t) && s->wanted[t->number]) {
+    save_for(s, t);
+  } else if (is_held(s, t)) {
     int turns = ++s->held[t->number];
     if (turns > s->longest_held) s->longest_held = turns;
     return;
@@ -264,8 +300,13 @@ static void claim(struct simulator *s, const struct cl_trial *t) {
   load(s, t, ev.u.started.from);
   s->held[t->number] = 0;
   s->open[s->n_open++] = t->number;
-  s->damaged[t->number] = false;
+  s->damaged[t->number] = s->wanted[t->number] = false;
   put(s, ev);
+  if (!s->asks) return;
+  struct cl_event hello = {.kind = CL_EVENT_CONNECTED, .subject = t->number, .attempt = ev.attempt};
+  hello.u.connected.protocol = 1;
+  hello.u.connected.capabilities = "save load";
+  put(s, hello);
 }
 
 /* As a collector does: by what is on the disk, not by who might want it. */

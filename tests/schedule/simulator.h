@@ -28,6 +28,10 @@ struct simulator {
   /* Does it take part in this turn? Null: always. */
   bool (*moves)(const struct simulator *s, int64_t trial, int turn);
 
+  /* Can its state not be saved when it is asked for? Null: it can. */
+  bool (*unsaved)(const struct simulator *s, int64_t trial, double step);
+  bool asks; /* members are ready by time or metric: their trainers connect, and save when they are asked */
+
   /* Is this state, which nobody is about to begin from, removed in this turn? Null: none ever. */
   bool (*removes)(const struct simulator *s, const struct cl_snapshot *n, int turn);
 
@@ -44,8 +48,9 @@ struct simulator {
   int *held;            /* turns that its report has waited */
   int64_t *open;        /* trials with a process */
   int n_open;
-  int64_t *newest_saved; /* of each trial, from 1; 0 = none */
-  bool *damaged;         /* whether a load has left the process in no state at all */
+  int64_t *newest_saved;   /* of each trial, from 1; 0 = none */
+  bool *wanted, *answered; /* its state was asked for; its last report has been answered */
+  bool *damaged;           /* whether a load has left the process in no state at all */
   size_t n_saved, cap_saved;
   struct simulator_saved *saved;
 };

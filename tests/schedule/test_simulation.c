@@ -185,7 +185,9 @@ static void check_donor(const struct history *h, const struct cl_study *past, co
   assert_true(n->step == report->u.reported.step);
   assert_true(n->rollup.last == score && report->u.reported.metrics.items[0].value == score);
   if (ev->cause == CL_CAUSE_EXPLOIT) { /* else descendants may be of worse parents, and of themselves */
-    if (json_object_get(args, "role") == NULL && json_object_get(args, "restart") == NULL)
+    bool behind = number_in(args, "at") < number_in(args, "rung"); /* it was better where it was judged */
+    bool by_score = json_object_get(args, "role") == NULL && json_object_get(args, "restart") == NULL;
+    if (by_score && !(behind && json_object_get(args, "ready") != NULL))
       assert_false(score < own); /* fire_pbt ranks by more than scores; who begins anew only wants a state */
     if (!json_is_true(json_object_get(args, "archived"))) assert_int_not_equal(donor, ev->subject);
   }
@@ -284,13 +286,16 @@ struct mode {
   bool waits;                 /* members wait for each other */
   int starters;               /* trials for each member, 0 = 1 */
   bool falls;                 /* now and then a score falls, so that earlier states are the better ones */
+  const char *ready;          /* instead of an interval; null: every 2 steps */
 };
 
 static void begin(struct simulator *s, const struct cl_scheduler_ops *ops, const struct mode *mode) {
   static char schedule[2000];
   const struct peculiar *p = peculiar_of(ops->name);
-  (void)snprintf(schedule, sizeof schedule, "{\"method\": \"%s\", \"interval\": 2%s%s}", name_in_spec(ops),
+  (void)snprintf(schedule, sizeof schedule, "{\"method\": \"%s\", \"%s\": %s%s%s}", name_in_spec(ops),
+                 mode->ready == NULL ? "interval" : "ready", mode->ready == NULL ? "2" : mode->ready,
                  mode->options, p->options);
+  s->asks = mode->ready != NULL;
   s->schedule = schedule;
   s->more = mode->more;
   s->space = p->space == NULL ? space : p->space;
@@ -461,7 +466,93 @@ static void ordered_mode_does_not_depend_on_timing(void **state) {
   }
 }
 
-int main(void) {
+/* Ready by time and by metric. A turn is a tenth of a second. */
+
+static bool takes_ready(const struct cl_scheduler_ops *ops) {
+  static const char *const methods[] = {"pbt", "epbt", "mf_pbt"};
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+    if (strcmp(ops->name, methods[i]) == 0) return true;
+  return false;
+}
+
+static bool has_no_room(const struct simulator *s, int64_t trial, double step) {
+  return hash(s, trial, 0, step) % 19 == 0;
+}
+
+static int64_t n_clocks;
+static double last_clock;
+
+static int check_clock(void *ctx, const struct cl_event *ev) {
+  (void)ctx;
+  if (ev->kind != CL_EVENT_CLOCK) return 0;
+  n_clocks++;
+  assert_true(ev->u.clock.seconds >= last_clock);
+  last_clock = ev->u.clock.seconds;
+  return 0;
+}
+
+enum hardship { NONE, MISFORTUNE, KILLS };
+
+static void simulate_ready(const struct cl_scheduler_ops *ops, const struct mode *mode, int slots,
+                           enum hardship hardship) {
+  bool hard = hardship == MISFORTUNE;
+  struct simulator s = {.slots = slots,
+                        .trials = 48,
+                        .steps = 12,
+                        .seed = 23,
+                        .script = hard ? misfortune_before_the_end : NULL,
+                        .unsaved = hard ? has_no_room : NULL,
+                        .moves = dawdles};
+  begin(&s, ops, mode);
+  for (int i = 0; simulator_turn(&s); i++) {
+    bool more_wait = hardship == KILLS || mode->more[0] != '\0'; /* up to the lag of ordered mode */
+    assert_true(more_wait || cl_study_pending(simulator_study(&s)) <= s.slots);
+    if (hardship == KILLS && i % 83 == 82) simulator_crash(&s);
+  }
+  simulator_run(&s);
+  check_members(&s, s.trials);
+  struct history h = read_history(&s);
+  struct tally tally = check_history(&h);
+  print_message("# %s ready %s%s%s, %d slots: %d events, %d rulings, %d exploits\n", ops->name, mode->ready,
+                mode->options, mode->more, slots, (int)h.n, (int)tally.rulings, (int)tally.exploits);
+  assert_true(tally.exploits >= (strstr(mode->ready, "above") != NULL ? 1 : 3));
+  assert_int_equal(tally.again, tally.rulings);
+  n_clocks = 0;
+  last_clock = 0;
+  assert_int_equal(cl_store_read(s.store, s.id, &(struct cl_read){0}, check_clock, NULL, NULL), 0);
+  assert_true((n_clocks > 0) == (strstr(mode->ready, "metric") == NULL));
+  free_history(&h);
+  simulator_end(&s);
+}
+
+static void members_are_ready_by_time_and_by_metric(void **state) {
+  (void)state;
+  static const struct mode modes[] = {
+      {"", "", true, .ready = "{\"every\": \"600ms\"}"},
+      {", \"sync\": true", "", true, .ready = "{\"every\": \"600ms\"}"},
+      {"", "", true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"},
+      {", \"sync\": true", "", true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"},
+      {"", ORDERED, true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"},
+      {", \"sync\": true", ORDERED, true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"},
+      {"", "", true, .ready = "{\"metric\": \"theta\", \"factor\": 1.5}"},
+      {"", "", true, .ready = "{\"metric\": \"theta\", \"patience\": 2, \"goal\": \"minimize\"}"},
+      {", \"burn_in\": 5", "", true, .ready = "{\"metric\": \"theta\", \"above\": 1.25}"}};
+  for (int i = 0; cl_schedulers()[i] != NULL; i++) {
+    const struct cl_scheduler_ops *ops = cl_schedulers()[i];
+    for (size_t k = 0; k < sizeof modes / sizeof *modes && takes_ready(ops); k++) {
+      if (k >= 6 && strcmp(ops->name, "pbt") != 0) continue; /* how a metric is read is not the method's */
+      simulate_ready(ops, &modes[k], 48, NONE);
+      simulate_ready(ops, &modes[k], 9, MISFORTUNE);
+      simulate_ready(ops, &modes[k], 9, KILLS);
+    }
+  }
+}
+
+/* An argument: ready by time and by metric, which is a test of its own for the time that it takes. */
+int main(int argc, char **argv) {
+  const struct CMUnitTest ready[] = {cmocka_unit_test(members_are_ready_by_time_and_by_metric)};
+  (void)argv;
+  if (argc > 1) return cmocka_run_group_tests(ready, NULL, NULL);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(members_are_many_and_no_rule_is_broken),
       cmocka_unit_test(states_that_were_removed_are_not_taken_over),

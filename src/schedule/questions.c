@@ -1,0 +1,238 @@
+#include "schedule/questions.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+void cl_questions_done(struct cl_questions *q) {
+  cl_ready_done(&q->ready);
+  cl_free(q->items);
+  cl_free(q->marks);
+  cl_free(q->unread);
+  *q = (struct cl_questions){0};
+}
+
+bool cl_questions_are_asked(const struct cl_questions *q) {
+  return q->ready.rule != CL_READY_STEPS;
+}
+
+int cl_questions_reach(struct cl_questions *q, size_t n, struct cl_err *e) {
+  if (!cl_questions_are_asked(q)) return 0;
+  if (cl_grow(&q->items, &q->cap, n, sizeof *q->items) < 0 ||
+      cl_grow(&q->unread, &q->cap_unread, n, sizeof *q->unread) < 0)
+    return CL_FAIL_NOMEM(e);
+  for (; q->n < n; q->n++) q->items[q->n] = (struct cl_question){.now = cl_progress_begin(), .since = NAN};
+  return 0;
+}
+
+/* Marks. */
+
+static size_t find_place(const struct cl_questions *q, int64_t snapshot) {
+  size_t lo = 0, hi = q->n_marks;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (q->marks[middle].snapshot < snapshot)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo;
+}
+
+static struct cl_mark *find_mark(struct cl_questions *q, int64_t snapshot) {
+  size_t at = find_place(q, snapshot);
+  return at < q->n_marks && q->marks[at].snapshot == snapshot ? &q->marks[at] : NULL;
+}
+
+static int add_mark(struct cl_questions *q, const struct cl_study *s, struct cl_question *m,
+                    const struct cl_event *ev, struct cl_err *e) {
+  assert(q->n_marks == 0 || q->marks[q->n_marks - 1].snapshot < ev->position);
+  if (cl_grow(&q->marks, &q->cap_marks, q->n_marks + 1, sizeof *q->marks) < 0) return CL_FAIL_NOMEM(e);
+  const struct cl_snapshot *n = cl_study_snapshot(s, ev->position);
+  const struct cl_snapshot *original = n == NULL ? NULL : cl_study_original(s, n);
+  const struct cl_mark *same = original == NULL ? NULL : find_mark(q, original->position);
+  struct cl_mark mark = {ev->position, ev->subject, ev->attempt, ev->u.saved.step,
+                         same == NULL ? m->now : same->progress};
+  q->marks[q->n_marks++] = mark;
+  return 0;
+}
+
+static void drop_mark(struct cl_questions *q, int64_t snapshot) {
+  struct cl_mark *mark = find_mark(q, snapshot);
+  if (mark == NULL) return;
+  size_t at = (size_t)(mark - q->marks);
+  memmove(mark, mark + 1, (--q->n_marks - at) * sizeof *mark);
+}
+
+/* Its state at the last report is the same training, wherever it is saved. */
+static void note_in_marks(struct cl_questions *q, const struct cl_study *s, const struct cl_question *m) {
+  const struct cl_trial *t = cl_study_trial(s, m->trial);
+  for (size_t i = q->n_marks; i > 0 && q->marks[i - 1].snapshot > m->report; i--) {
+    struct cl_mark *mark = &q->marks[i - 1];
+    if (mark->trial == t->number && mark->attempt == t->head.attempt && mark->step == t->head.step)
+      mark->progress = m->now;
+  }
+}
+
+/* Events. */
+
+static bool is_past_end(const struct cl_questions *q, double step) {
+  return q->end > 0 && step >= q->end * (1 - 1e-12);
+}
+
+static void wait_for_clock(struct cl_questions *q, struct cl_question *m) {
+  if (q->ready.rule != CL_READY_TIME || m->listed) return;
+  assert(q->n_unread < q->n);
+  m->listed = true;
+  q->unread[q->n_unread++] = (uint32_t)(m - q->items);
+}
+
+/* Steps go before: nobody is judged before burn_in or from end on, and at stop everybody is. */
+static void look_at_step(const struct cl_questions *q, struct cl_question *m, double step) {
+  if (step < q->burn_in || is_past_end(q, step)) m->now.is_ready = false;
+  if (step < q->burn_in)
+    m->now.was_there = false; /* what has been crossed by then counts when that is over */
+  if (q->stop > 0 && step >= q->stop) m->now.is_ready = true;
+}
+
+static void hear_report(struct cl_questions *q, const struct cl_study *s, struct cl_question *m,
+                        const struct cl_event *ev) {
+  const struct cl_metric_list *list = &ev->u.reported.metrics;
+  int id = q->ready.metric == NULL ? 0 : cl_study_metric_find(s, q->ready.metric);
+  double value = NAN;
+  bool has = false;
+  if (ev->late) return;
+  for (int i = 0; i < list->n && id > 0 && !has; i++)
+    if ((has = list->items[i].id == id)) value = list->items[i].value;
+  cl_progress_report(&m->now, &q->ready, has, value);
+  look_at_step(q, m, ev->u.reported.step);
+  m->report = ev->position;
+  m->open = true;
+  m->unread = q->ready.rule == CL_READY_TIME;
+  wait_for_clock(q, m);
+}
+
+/* From its own state it goes on as it was there; another's was judged before it was given. */
+static void begin_from(struct cl_questions *q, struct cl_question *m, int64_t trial, int64_t snapshot) {
+  const struct cl_mark *mark = find_mark(q, snapshot);
+  if (snapshot == 0) m->now = cl_progress_begin();
+  if (mark == NULL) return;
+  m->now = mark->progress;
+  if (mark->trial != trial) cl_progress_settle(&m->now);
+}
+
+static void hear_start(struct cl_questions *q, struct cl_question *m, const struct cl_event *ev) {
+  bool fresh = ev->attempt != m->attempt;
+  m->attempt = ev->attempt;
+  m->trial = ev->subject;
+  m->since = NAN; /* until it says hello: what it needs to begin is no training */
+  if (!fresh) wait_for_clock(q, m);
+  if (!fresh) return;
+  m->open = m->unread = m->can_save = false;
+  begin_from(q, m, ev->subject, ev->u.started.from);
+}
+
+static void release(struct cl_questions *q, struct cl_question *m) {
+  m->open = m->unread = false;
+  m->since = q->clock;
+}
+
+static void hear_exploit(struct cl_questions *q, struct cl_question *m, const struct cl_event *ev) {
+  struct cl_mark *mark = find_mark(q, ev->u.exploited.snapshot);
+  if (mark != NULL) cl_progress_settle(&mark->progress);
+  m->before = m->now;
+  m->before_judged = m->judged;
+  begin_from(q, m, ev->subject, ev->u.exploited.snapshot);
+  m->judged = m->now.count;
+  release(q, m);
+}
+
+static void hear_answer(struct cl_questions *q, const struct cl_study *s, struct cl_question *m, bool rules) {
+  cl_progress_settle(&m->now);
+  if (rules) m->judged = m->now.count;
+  note_in_marks(q, s, m);
+  release(q, m);
+}
+
+/* A word of the trainer protocol. */
+static bool hands_over(const char *capabilities) {
+  return capabilities != NULL &&
+         (strstr(capabilities, "save") != NULL || strstr(capabilities, "fork") != NULL);
+}
+
+static void hear_hello(struct cl_questions *q, struct cl_question *m, const struct cl_event *ev) {
+  if (ev->late) return;
+  m->can_save = hands_over(ev->u.connected.capabilities);
+  wait_for_clock(q, m);
+}
+
+int cl_questions_hear(struct cl_questions *q, const struct cl_study *s, size_t member,
+                      const struct cl_event *ev, bool rules, struct cl_err *e) {
+  if (!cl_questions_are_asked(q)) return 0;
+  assert(member < q->n);
+  struct cl_question *m = &q->items[member];
+  switch (ev->kind) {
+  case CL_EVENT_REPORTED: hear_report(q, s, m, ev); break;
+  case CL_EVENT_SAVED: return add_mark(q, s, m, ev, e);
+  case CL_EVENT_DELETED:
+    if (ev->u.deleted.snapshot > m->report) m->refused = m->report; /* it was there, and is not any more */
+    drop_mark(q, ev->u.deleted.snapshot);
+    break;
+  case CL_EVENT_STARTED: hear_start(q, m, ev); break;
+  case CL_EVENT_CONNECTED: hear_hello(q, m, ev); break;
+  case CL_EVENT_EXPLOITED: hear_exploit(q, m, ev); break;
+  case CL_EVENT_CONTINUED:
+  case CL_EVENT_SET:
+    if (rules || (ev->kind == CL_EVENT_CONTINUED && ev->cause == CL_CAUSE_LIMIT)) hear_answer(q, s, m, rules);
+    break;
+  case CL_EVENT_VOIDED:
+    m->now = m->before;
+    m->judged = m->before_judged;
+    break;
+  case CL_EVENT_CHECKPOINT_ASKED: m->asked = m->report; break;
+  case CL_EVENT_NOTE:
+    if (ev->by != 0 && ev->u.note.name != NULL && strcmp(ev->u.note.name, CL_NOTE_NOT_SAVED) == 0)
+      m->refused = m->report;
+    break;
+  default: break;
+  }
+  return 0;
+}
+
+void cl_questions_read(struct cl_questions *q, const struct cl_study *s, double seconds) {
+  assert(seconds >= q->clock);
+  q->clock = seconds;
+  for (size_t i = 0; i < q->n_unread; i++) {
+    struct cl_question *m = &q->items[q->unread[i]];
+    m->listed = false;
+    if (!m->unread) {
+      m->since = seconds;
+      continue;
+    }
+    m->unread = false;
+    cl_progress_clock(&m->now, &q->ready, isnan(m->since) ? 0 : seconds - m->since);
+    m->since = NAN;
+    look_at_step(q, m, cl_study_trial(s, m->trial)->head.step);
+    note_in_marks(q, s, m);
+  }
+  q->n_unread = 0;
+}
+
+enum cl_answer cl_questions_answer(const struct cl_questions *q, size_t member, const struct cl_trial *t,
+                                   bool has_state) {
+  const struct cl_question *m = &q->items[member];
+  assert(member < q->n);
+  if (!m->open || m->unread) return CL_ANSWER_NONE;
+  if (is_past_end(q, t->head.step)) return CL_ANSWER_RUN;
+  if (!m->now.is_ready || m->now.count < m->judged) return CL_ANSWER_GO;
+  bool may_save = m->can_save && !(t->head.flags & CL_FLAG_DIVERGED);
+  if (has_state || !may_save || m->refused == m->report) return CL_ANSWER_JUDGE;
+  return m->asked == m->report ? CL_ANSWER_NONE : CL_ANSWER_SAVE;
+}
+
+bool cl_questions_is_ready(const struct cl_questions *q, size_t member) {
+  const struct cl_question *m = &q->items[member];
+  return m->open && !m->unread && m->now.is_ready && m->now.count >= m->judged;
+}
