@@ -17,7 +17,7 @@ void cl_collection_done(struct cl_collection *c) {
 
 static int add(struct cl_collection *c, int64_t position, struct cl_err *e) {
   if (cl_grow(&c->live, &c->cap, c->n + 1, sizeof *c->live) < 0) return CL_FAIL_NOMEM(e);
-  assert(c->n == 0 || c->live[c->n - 1] < position);
+  assert(position > 0 && (c->n == 0 || c->live[c->n - 1] < position));
   c->live[c->n++] = position;
   return 0;
 }
@@ -55,6 +55,7 @@ struct needs {
 };
 
 static int need(struct needs *l, int64_t snapshot, int64_t trial) {
+  assert(snapshot >= 0 && trial >= 0);
   if (snapshot == 0) return 0;
   if (cl_grow(&l->items, &l->cap, l->n + 1, sizeof *l->items) < 0) return CLADE_ENOMEM;
   l->items[l->n++] = (struct need){snapshot, trial};
@@ -139,6 +140,7 @@ static void sweep_needless(struct cl_collection *c, struct sweep *w, const struc
     if (why != NULL && why->trial != 0 && takes_disk(n))
       w->ended[w->n_ended++] = (struct need){n->position, why->trial};
   }
+  assert(kept <= c->n && w->n_ended + w->n_gone <= kept);
   c->n = kept;
 }
 
@@ -160,6 +162,7 @@ static void sweep_ended(struct sweep *w) {
     size_t i = find_lowest(w->s, w->ended, w->n_ended);
     const struct cl_snapshot *n = cl_study_snapshot(w->s, w->ended[i].snapshot);
     const struct cl_snapshot *original = cl_study_original(w->s, n);
+    assert(n != NULL && n->trial == w->ended[i].trial);
     add_victim(w, n);
     if (original != NULL && original->usable && original->pins == 0) add_victim(w, original);
     w->ended[i] = w->ended[--w->n_ended];

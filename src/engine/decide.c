@@ -31,6 +31,7 @@ void cl_attention_done(struct cl_attention *a) {
 
 int cl_attention_add(struct cl_attention *a, const struct cl_study *s, int64_t number, struct cl_err *e) {
   const struct cl_trial *t = cl_study_trial(s, number);
+  assert(number >= 1 && a->n <= a->cap);
   if (t == NULL || !needs_attention(&t->head)) return 0;
   if (cl_grow(&a->trials, &a->cap, a->n + 1, sizeof *a->trials) < 0) return CL_FAIL_NOMEM(e);
   a->trials[a->n++] = number;

@@ -96,6 +96,7 @@ static void on_event(void *ctx, const struct cl_event *ev) {
 /* The lease. */
 
 static void keep_lease(struct cl_engine *g, const struct cl_lease *lease, int64_t now_ms) {
+  assert(lease->generation > 0 && strcmp(lease->holder, g->holder) == 0);
   g->deciding = true;
   g->lease = *lease;
   g->next_lease_ms = now_ms + CL_LEASE_BEAT_MS;
@@ -171,6 +172,7 @@ static int put(void *ctx, struct cl_event *ev, struct cl_err *e) {
 static int put_attended(void *ctx, struct cl_event *ev, struct cl_err *e) {
   struct cl_engine *g = ctx;
   const struct cl_trial *t = cl_study_trial(study_of(g), ev->subject);
+  assert(t != NULL);
   bool member = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
   if (g->scheduler == NULL || !member) return put(g, ev, e);
   if (ev->cause == CL_CAUSE_DIVERGED && cl_schedule_exploits(cl_study_settings(study_of(g)))) return 0;

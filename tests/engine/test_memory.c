@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -16,7 +17,7 @@ static const char settings[] =
     "{\"study\": \"sim\", \"objectives\": [{\"name\": \"loss\", \"goal\": \"minimize\"}],"
     " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0},"
     "   {\"id\": 2, \"name\": \"k\", \"domain\": \"ordered\", \"values\": [1, 2, 4]}],"
-    " \"search\": {\"method\": \"random\"}, \"trials\": 3, \"limits\": {\"retries\": 1, \"max_failures\": 3}}";
+    " \"search\": {\"method\": \"random\"}, \"trials\": 3, \"limits\": {\"retries\": 1, \"max_failures\": 3, \"disk_bytes\": 6000}}";
 
 struct stage {
   struct cl_store *store;
@@ -50,7 +51,8 @@ static int act(struct stage *s, struct cl_err *e) {
   for (int64_t i = 1; i <= cl_study_trials(study); i++) {
     const struct cl_trial *t = cl_study_trial(study, i);
     struct cl_event ev = {.subject = i, .attempt = t->head.attempt};
-    struct cl_metric m = {1, "loss", i == 1 ? NAN : 0.25};
+    struct cl_metric m = {1, "loss", i == 1 ? NAN : 0.25 * (double)i};
+    char path[40];
     if (t->head.state == CL_WAITING) {
       ev.kind = CL_EVENT_STARTED;
       ev.attempt++;
@@ -61,6 +63,13 @@ static int act(struct stage *s, struct cl_err *e) {
       ev.kind = CL_EVENT_REPORTED;
       ev.u.reported.ordinal = 1;
       ev.u.reported.metrics = (struct cl_metric_list){1, &m};
+    } else if (t->head.state == CL_RUNNING && t->head.reports == 1 && i > 1 &&
+               cl_trial_resume_from(study, t) == 0) {
+      (void)snprintf(path, sizeof path, "%d/checkpoints/1", (int)i);
+      ev.kind = CL_EVENT_SAVED;
+      ev.u.saved.way = CL_WAY_DIRECTORY;
+      ev.u.saved.bytes = 5000;
+      ev.u.saved.path = path;
     } else if (t->head.flags & CL_ATTEMPT_OPEN) {
       if (i == 1 && t->head.state == CL_RUNNING) continue; /* until it is stopped */
       ev.kind = CL_EVENT_ENDED;
@@ -81,7 +90,8 @@ static int run(struct stage *s, struct cl_err *e) {
     CL_TRY(act(s, e));
     CL_TRY(cl_log_commit(s->log, e));
   }
-  return 0;
+  CL_TRY(cl_engine_turn(s->engine, 4100, e)); /* what is not needed any more is deleted */
+  return cl_log_commit(s->log, e);
 }
 
 static void a_study_without_memory_says_so(void **state) {
@@ -100,6 +110,7 @@ static void a_study_without_memory_says_so(void **state) {
       assert_true(cl_engine_is_over(s.engine));
       assert_int_equal(cl_study_count(cl_log_study(s.log), CL_COMPLETE), 2);
       assert_int_equal(cl_study_count(cl_log_study(s.log), CL_DIVERGED), 1);
+      assert_int_equal(cl_study_disk(cl_log_study(s.log)).bytes, 5000); /* the best one's state is left */
     }
     cl_engine_destroy(s.engine);
     cl_log_close(s.log);
