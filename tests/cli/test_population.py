@@ -333,7 +333,7 @@ def test_policies_of_ones_own_rule_real_trainers(directory):
     assert './libroulette.so' in result.stdout and 'sd 0.25' in result.stdout, (result.stdout, result.stderr)
     result = clade(directory, 'run', path)
     assert result.returncode == 0 and '6 complete' in result.stdout, (result.stdout, result.stderr)
-    log = events(directory)
+    log = events(directory, 'theta')
     exploits = of_kind(log, 'exploited')
     assert exploits and all(e['args']['rule'] == 'roulette' and 'share' in e['args']['notes'] for e in exploits), exploits
     check_loads(directory, log, 6)
