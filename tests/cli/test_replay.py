@@ -235,7 +235,7 @@ def test_program_that_cannot_be_told_is_stopped(directory):
         'study: walk\nprogram: [sh, train.sh, "{x}"]\nmetric: {name: theta, goal: maximize}\ntrials: 2\n'
         'hyperparameters:\n  - name: x\n    range: [0.0, 1.0]\n')
     (pathlib.Path(directory) / 's.yaml').write_text('initial: {x: 0.5}\nchanges: [{step: 2, set: {x: 0.25}}]\n')
-    done = clade(directory, 'replay', 's.yaml', '--spec', 'walk.yaml')
+    done = clade(directory, 'replay', 's.yaml', '--spec', 'walk.yaml', status=1)
     assert 'cannot change while it trains' in done.stderr and 'no run has come to a score' in done.stdout, done
 
 
