@@ -27,7 +27,7 @@ static inline size_t cl_sorted_place(const void *items, size_t n, size_t size, i
 /* The item with this key, the first of several; null: there is none. */
 static inline const void *cl_sorted_find(const void *items, size_t n, size_t size, int64_t key) {
   size_t at = cl_sorted_place(items, n, size, key);
-  if (at == n) return NULL;
+  if (at == n || items == NULL) return NULL;
   const char *item = (const char *)items + at * size;
   return memcmp(item, &key, sizeof key) == 0 ? item : NULL;
 }

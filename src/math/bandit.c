@@ -286,7 +286,7 @@ int cl_bandit_fit(const struct cl_bandit *b, struct cl_bandit_fit *ret, struct c
 
 int cl_bandit_choose(const struct cl_bandit *b, double time, double context, struct cl_rng *r, double *ret,
                      struct cl_bandit_view *ret_view, struct cl_err *e) {
-  struct cl_bandit_fit fit;
+  struct cl_bandit_fit fit = {0};
   struct cl_bandit_view view;
   struct frame f;
   double *spare;
