@@ -235,10 +235,13 @@ static size_t texts_size(const char *const *texts, uint32_t *ret_n) {
   return size;
 }
 
-static char *put_text(char *at, const char *text) {
-  size_t n = strlen(text) + 1;
-  memcpy(at, text, n);
-  return at + n;
+static char *put_texts(char *at, const char *const *texts) {
+  for (; *texts != NULL; texts++) {
+    size_t n = strlen(*texts) + 1;
+    memcpy(at, *texts, n);
+    at += n;
+  }
+  return at;
 }
 
 static struct request *make_request(const struct cl_spawn *s, pid_t pid, int64_t start, int lock,
@@ -266,9 +269,7 @@ static struct request *make_request(const struct cl_spawn *s, pid_t pid, int64_t
   memcpy(r->bytes, &head, sizeof head);
   if (limits > 0) memcpy(r->bytes + sizeof head, s->limits, limits);
   char *at = r->bytes + sizeof head + limits;
-  for (uint32_t i = 0; i < n_paths; i++) at = put_text(at, paths[i]);
-  for (uint32_t i = 0; i < head.n_argv; i++) at = put_text(at, s->argv[i]);
-  for (uint32_t i = 0; i < head.n_env; i++) at = put_text(at, s->env[i]);
+  at = put_texts(put_texts(put_texts(at, paths), s->argv), s->env);
   assert(at == r->bytes + size);
   return r;
 }
