@@ -1,6 +1,8 @@
 /* The worker's side of the trainer protocol (events.md section 6). Every question is first recorded, then
  * answered from the state of the replica at that moment; so an answer can be given again, by this worker or
  * the next, and is right each time. */
+#include "worker/talk_impl.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -12,13 +14,6 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "worker/worker_impl.h"
-
-#define METRICS_LIMIT "200 names in a study"
-#define TWINS_MAX     5        /* of one report */
-#define TWIN_US       10000000 /* from its trainer's report to a twin's hello */
-
-_Static_assert(CL_METRICS_MAX == 200, "METRICS_LIMIT says it to trainers");
 
 /* Sending. */
 
@@ -117,39 +112,6 @@ void cl_talk_give_all(struct cl_worker *w, const struct cl_value *values, struct
 
 /* States. */
 
-/* Relative to the trial's directory. An exploit may bring a step back: its state is another one. */
-static void name_checkpoint(const struct cl_session *s, double step, const char *end, char ret[100]) {
-  char number[CL_NUMBER_TEXT], loads[20] = "";
-  if (s->attempt->loads > 0) (void)snprintf(loads, sizeof loads, "-load%d", s->attempt->loads);
-  (void)snprintf(ret, 100, "checkpoints/%d-%s%s%s", s->number, cl_number_text(step, number), loads, end);
-}
-
-static char *checkpoint_path(const struct cl_session *s, double step, const char *end) {
-  char name[100];
-  name_checkpoint(s, step, end, name);
-  return cl_attempt_path(s->worker->study, s->trial, 0, name);
-}
-
-/* A path that a trainer says it has saved to must be one that it was given: an unpublished name of its
- * attempt. */
-static bool is_own_path(const struct cl_session *s, const char *path) {
-  char begin[40];
-  char *directory = cl_attempt_path(s->worker->study, s->trial, 0, "checkpoints/");
-  size_t n = directory == NULL ? 0 : strlen(directory), length = strlen(path);
-  (void)snprintf(begin, sizeof begin, "%d-", s->number);
-  bool own = directory != NULL && strncmp(path, directory, n) == 0 && strchr(path + n, '/') == NULL &&
-             strncmp(path + n, begin, strlen(begin)) == 0 && length > 4 &&
-             strcmp(path + length - 4, ".new") == 0;
-  cl_free(directory);
-  return own;
-}
-
-/* Memory that was lent to it for its regions. */
-static bool is_lent(const struct cl_session *s, const char *path) {
-  return s->attempt != NULL && s->attempt->lent != NULL &&
-         strcmp(path, cl_buffer_path(s->attempt->lent)) == 0;
-}
-
 /* Memory for its regions, if it has any and some can be had: then `way` and path say so. */
 static bool lend(struct cl_session *s, struct cl_message *m) {
   struct cl_attempt *a = s->attempt;
@@ -179,7 +141,7 @@ static int choose_place(struct cl_session *s, double step, struct cl_message *m,
     m->path = cl_twins_offer(s->attempt);
     return m->path == NULL ? CL_FAIL(e, CLADE_EIO, "the system gives no random bytes") : 0;
   }
-  *ret_path = checkpoint_path(s, step, ".new");
+  *ret_path = cl_talk_checkpoint_path(s, step, ".new");
   if (*ret_path == NULL) return CL_FAIL_NOMEM(e);
   m->way = CL_MESSAGE_WAY_DIRECTORY;
   m->path = *ret_path;
@@ -214,7 +176,7 @@ static bool wants_last_save(const struct cl_session *s) {
 
 /* Answers. */
 
-static void no_memory(struct cl_session *s, const struct cl_err *e) {
+void cl_talk_no_memory(struct cl_session *s, const struct cl_err *e) {
   cl_worker_fail(s->worker, e);
   cl_session_close(s);
 }
@@ -223,11 +185,11 @@ static void no_memory(struct cl_session *s, const struct cl_err *e) {
 static void answer_end(struct cl_session *s, enum cl_message_type type, bool save) {
   struct cl_err e;
   bool wanted = save && wants_last_save(s);
-  char *path = wanted ? checkpoint_path(s, s->step, ".new") : NULL;
+  char *path = wanted ? cl_talk_checkpoint_path(s, s->step, ".new") : NULL;
   struct cl_message m = {.type = type, .save = path};
   if (wanted && path == NULL) {
     (void)CL_FAIL_NOMEM(&e);
-    no_memory(s, &e);
+    cl_talk_no_memory(s, &e);
     return;
   }
   s->told_to_end = true;
@@ -237,24 +199,17 @@ static void answer_end(struct cl_session *s, enum cl_message_type type, bool sav
   cl_free(path);
 }
 
-/* It is not gone on with before that twin is there. */
-static bool await(struct cl_session *s, const char *token) {
-  s->awaited_us = cl_clock_monotonic_us() + TWIN_US;
-  cl_worker_hurry(s->worker);
-  return cl_twins_path(s->attempt, token, s->awaited, sizeof s->awaited);
-}
-
 static void answer_save(struct cl_session *s) {
   struct cl_err e;
   char *path = NULL;
   struct cl_message m = {.type = CL_MESSAGE_SAVE};
   if (choose_place(s, s->step, &m, &path, &e) < 0) {
-    no_memory(s, &e);
+    cl_talk_no_memory(s, &e);
     return;
   }
   if (m.way == CL_MESSAGE_WAY_FORK) {
     m = (struct cl_message){.type = CL_MESSAGE_FORK, .token = m.path};
-    (void)await(s, m.token);
+    (void)cl_talk_await(s, m.token);
     cl_text_clear(&s->path);
   }
   s->saving = true;
@@ -284,7 +239,7 @@ static void answer_go(struct cl_session *s) {
   if (status == 0) status = announce(s, &m, &path, &e);
   if (m.n_values > 0) m.change = s->attempt->changed;
   if (status < 0)
-    no_memory(s, &e);
+    cl_talk_no_memory(s, &e);
   else
     send_answer(s, &m);
   cl_free(path);
@@ -301,14 +256,13 @@ static enum cl_message_way way_of(const struct cl_snapshot *n) {
 }
 
 static void put_gone(struct cl_session *s, const struct cl_snapshot *from);
-static void put_note(struct cl_session *s, const char *name, const char *text);
 
 /* A trainer that cannot load what it is to load ends, and the trial's next attempt begins from the snapshot.
  */
 static void begin_again(struct cl_session *s) {
   struct cl_err e;
   s->held = true; /* until it is PREEMPTING */
-  if (cl_life_preempt(s->attempt, 0, &e) < 0) no_memory(s, &e);
+  if (cl_life_preempt(s->attempt, 0, &e) < 0) cl_talk_no_memory(s, &e);
 }
 
 /* A process cannot become another one: it ends, and the trial's next attempt is a clone of the twin. */
@@ -339,7 +293,7 @@ static void answer_load(struct cl_session *s, const struct cl_snapshot *from) {
   if (status == 0) status = give_values(s, CHANGED, &m, &e);
   s->may_differ = true;
   if (status < 0)
-    no_memory(s, &e);
+    cl_talk_no_memory(s, &e);
   else
     send_answer(s, &m);
   cl_free(path);
@@ -370,8 +324,8 @@ static bool fits_process(struct cl_session *s) {
 static void leave_unsaved(struct cl_session *s) {
   s->attempt->asked = 0;
   if (!(s->attempt->saved_step == s->step))
-    put_note(s, CL_NOTE_NOT_SAVED,
-             s->attempt->damaged ? "its process has lost it" : "the disk budget is used up");
+    cl_talk_put_note(s, CL_NOTE_NOT_SAVED,
+                     s->attempt->damaged ? "its process has lost it" : "the disk budget is used up");
 }
 
 static void answer_running(struct cl_session *s, const struct cl_trial *t) {
@@ -433,7 +387,7 @@ void cl_talk_answer(struct cl_session *s) {
 /* Recording. */
 
 /* Count down, and say whether the session can still be answered. */
-static bool is_told(struct cl_session *s, const struct cl_append *result) {
+bool cl_talk_is_told(struct cl_session *s, const struct cl_append *result) {
   s->puts--;
   if (s->closing) return false;
   if (result->status >= 0 || result->status == CLADE_EREFUSED || result->status == CLADE_ECONFLICT)
@@ -442,7 +396,7 @@ static bool is_told(struct cl_session *s, const struct cl_append *result) {
   return false;
 }
 
-static int put(struct cl_session *s, struct cl_event *ev, cl_log_told *told, struct cl_err *e) {
+int cl_talk_put(struct cl_session *s, struct cl_event *ev, cl_log_told *told, struct cl_err *e) {
   ev->subject = s->trial;
   ev->attempt = s->number;
   CL_TRY(cl_worker_put(s->worker, ev, told, s, e));
@@ -451,13 +405,13 @@ static int put(struct cl_session *s, struct cl_event *ev, cl_log_told *told, str
   return 0;
 }
 
-static void put_or_fail(struct cl_session *s, struct cl_event *ev, cl_log_told *told) {
+void cl_talk_put_or_fail(struct cl_session *s, struct cl_event *ev, cl_log_told *told) {
   struct cl_err e;
-  if (put(s, ev, told, &e) < 0) no_memory(s, &e);
+  if (cl_talk_put(s, ev, told, &e) < 0) cl_talk_no_memory(s, &e);
 }
 
 /* Legal in itself and in the trial's state? An event that is not would fail the commit of everybody. */
-static int check(const struct cl_session *s, const struct cl_event *ev, struct cl_err *e) {
+int cl_talk_check(const struct cl_session *s, const struct cl_event *ev, struct cl_err *e) {
   struct cl_event copy = *ev;
   bool late;
   copy.subject = s->trial;
@@ -467,7 +421,22 @@ static int check(const struct cl_session *s, const struct cl_event *ev, struct c
                        &copy, &late, e);
 }
 
-static void told_nothing(void *ctx, const struct cl_event *ev, const struct cl_append *result);
+void cl_talk_told_nothing(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct cl_session *s = ctx;
+  (void)ev;
+  (void)result;
+  s->puts--;
+  cl_session_release(s);
+}
+
+void cl_talk_put_note(struct cl_session *s, const char *name, const char *text) {
+  struct cl_event ev = {.kind = CL_EVENT_NOTE};
+  ev.u.note.what = CL_NOTE_TEXT;
+  ev.u.note.name = name;
+  ev.u.note.text = text;
+  if (cl_event_check(&ev, NULL) == 0) cl_talk_put_or_fail(s, &ev, cl_talk_told_nothing);
+  cl_worker_say(s->worker, s->trial, "%s: %s", name, text);
+}
 
 /* hello. */
 
@@ -497,7 +466,7 @@ static void send_start(struct cl_session *s) {
     m.load = load;
   }
   if (status < 0)
-    no_memory(s, &e);
+    cl_talk_no_memory(s, &e);
   else
     send_answer(s, &m);
   cl_free(path);
@@ -510,9 +479,9 @@ static void put_cloned(struct cl_session *s) {
   struct cl_event ev = {.kind = CL_EVENT_LOADED};
   ev.u.loaded.change = a->started;
   ev.u.loaded.snapshot = a->from;
-  if (a->clone_told || check(s, &ev, NULL) < 0) return;
+  if (a->clone_told || cl_talk_check(s, &ev, NULL) < 0) return;
   a->clone_told = true;
-  put_or_fail(s, &ev, told_nothing);
+  cl_talk_put_or_fail(s, &ev, cl_talk_told_nothing);
 }
 
 /* A program that says hello for the first time when its trial has been decided about already ends at once. */
@@ -525,7 +494,7 @@ static bool ends_at_hello(const struct cl_session *s, const struct cl_trial *t) 
 static void told_hello(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
   (void)ev;
-  if (is_told(s, result)) {
+  if (cl_talk_is_told(s, result)) {
     if (s->attempt == NULL || ends_at_hello(s, cl_attempt_trial(s->attempt)))
       cl_talk_answer(s);
     else
@@ -614,403 +583,8 @@ static void hear_hello(struct cl_session *s, const struct cl_message *m) {
   struct cl_event ev = {.kind = CL_EVENT_CONNECTED};
   ev.u.connected.protocol = (int)m->protocol;
   ev.u.connected.capabilities = capabilities;
-  put_or_fail(s, &ev, told_hello);
+  cl_talk_put_or_fail(s, &ev, told_hello);
   if (s->attempt != NULL && s->attempt->cloned) put_cloned(s);
-}
-
-/* report. */
-
-static struct cl_rollup rollup_with(const struct cl_session *s, const struct cl_metric *metrics, int n) {
-  const struct cl_trial *t = cl_attempt_trial(s->attempt);
-  const struct cl_objective *o = &cl_study_settings(s->worker->study)->objectives[0];
-  struct cl_rollup r = t->rollup == NULL ? (struct cl_rollup){0} : *t->rollup;
-  for (int i = 0; i < n; i++)
-    if (strcmp(metrics[i].name, o->name) == 0) cl_rollup_add(&r, o, metrics[i].value);
-  return r;
-}
-
-static int too_many(const char *name, struct cl_err *e) {
-  return CL_FAIL(e, CLADE_ELIMIT,
-                 "the metric '%s' is one too many: a study keeps %d names; report it under one of them", name,
-                 CL_METRICS_MAX);
-}
-
-/* Two workers may each have had room for their last names: the store has refused one report. */
-static void refuse_metrics(struct cl_session *s, const struct cl_event *ev) {
-  const struct cl_metric_list *list = &ev->u.reported.metrics;
-  const char *name = list->n > 0 ? list->items[list->n - 1].name : "";
-  struct cl_err e;
-  for (int i = list->n - 1; i >= 0; i--)
-    if (cl_study_metric_find(s->worker->study, list->items[i].name) == 0) name = list->items[i].name;
-  (void)too_many(name, &e);
-  cl_talk_error(s, false, "metrics", METRICS_LIMIT, "%s", e.text);
-}
-
-/* Refused at its attempt's end, which is answered, or for its names. */
-static bool has_too_many_names(const struct cl_session *s, const struct cl_append *result) {
-  return result->status == CLADE_EREFUSED && s->attempt != NULL && cl_attempt_is_current(s->attempt) &&
-         cl_state_is_pending(cl_attempt_trial(s->attempt)->head.state);
-}
-
-static void told_report(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
-  struct cl_session *s = ctx;
-  s->keeping = 0;
-  bool told = is_told(s, result);
-  if (told && has_too_many_names(s, result)) {
-    s->saving = false;
-    refuse_metrics(s, ev);
-  } else if (told) {
-    s->saving = false;
-    s->ordinal = ev->u.reported.ordinal;
-    s->step = ev->u.reported.step;
-    if (result->status == 0 || result->status == CLADE_REPEATED) s->report = result->position;
-    cl_talk_answer(s); /* refused only when the attempt has ended meanwhile: stop */
-  }
-  cl_session_release(s);
-}
-
-static void told_nothing(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
-  struct cl_session *s = ctx;
-  (void)ev;
-  (void)result;
-  s->puts--;
-  cl_session_release(s);
-}
-
-static void put_note(struct cl_session *s, const char *name, const char *text) {
-  struct cl_event ev = {.kind = CL_EVENT_NOTE};
-  ev.u.note.what = CL_NOTE_TEXT;
-  ev.u.note.name = name;
-  ev.u.note.text = text;
-  if (cl_event_check(&ev, NULL) == 0) put_or_fail(s, &ev, told_nothing);
-  cl_worker_say(s->worker, s->trial, "%s: %s", name, text);
-}
-
-static struct cl_event saved_event(const struct cl_published *p, const char *path, const char *host,
-                                   double step) {
-  struct cl_event ev = {.kind = CL_EVENT_SAVED};
-  ev.u.saved.step = step;
-  ev.u.saved.way = p->twin != NULL ? CL_WAY_FORK : p->in_memory ? CL_WAY_REGION : CL_WAY_DIRECTORY;
-  ev.u.saved.bytes = p->bytes;
-  ev.u.saved.hash = p->hash[0] == '\0' ? NULL : p->hash;
-  ev.u.saved.path = path;
-  ev.u.saved.host = host;
-  return ev;
-}
-
-static int keep_published(struct cl_session *s, const struct cl_published *p, double step, int64_t report,
-                          struct cl_rollup rollup, cl_log_told *told, struct cl_err *e) {
-  char path[140], name[100];
-  name_checkpoint(s, step, "", name);
-  (void)snprintf(path, sizeof path, "%lld/%s", (long long)s->trial, name);
-  struct cl_event ev = saved_event(p, p->twin != NULL ? p->twin : path, s->worker->host, step);
-  ev.u.saved.report = report;
-  ev.u.saved.rollup = rollup;
-  s->keeping = p->bytes;
-  return put(s, &ev, told, e);
-}
-
-static int known_limit(const struct cl_session *s, const struct cl_message *m, struct cl_err *e) {
-  int known = cl_study_metrics(s->worker->study);
-  for (size_t i = 0; i < m->n_metrics; i++)
-    if (cl_study_metric_find(s->worker->study, m->metrics[i].name) == 0 && ++known > CL_METRICS_MAX)
-      return too_many(m->metrics[i].name, e);
-  return 0;
-}
-
-/* The report as an event; its metrics stand in `room`. */
-static int make_report(const struct cl_message *m, struct cl_metric *room, struct cl_event *ret,
-                       struct cl_err *e) {
-  if (m->n_metrics > CL_METRICS_MAX)
-    return CL_FAIL(e, CLADE_ELIMIT, "the report has %zu metrics, the limit is %d", m->n_metrics,
-                   CL_METRICS_MAX);
-  for (size_t i = 0; i < m->n_metrics; i++)
-    room[i] = (struct cl_metric){.name = m->metrics[i].name,
-                                 .value = m->metrics[i].value == 0 ? 0 : m->metrics[i].value};
-  *ret = (struct cl_event){.kind = CL_EVENT_REPORTED};
-  ret->u.reported.ordinal = m->ordinal;
-  ret->u.reported.step = m->step == 0 ? 0 : m->step;
-  ret->u.reported.metrics.n = (int)m->n_metrics;
-  ret->u.reported.metrics.items = room;
-  return 0;
-}
-
-static void refuse_report(struct cl_session *s, const struct cl_message *m, const struct cl_err *e) {
-  const struct cl_head *h = &cl_study_trial(s->worker->study, s->trial)->head;
-  char limit[80];
-  if (m->ordinal > h->reports + 1) {
-    (void)snprintf(limit, sizeof limit, "%lld", (long long)h->reports + 1);
-    cl_talk_error(s, false, "ordinal", limit, "%s", e->text);
-  } else if (!isnan(h->step) && m->step < h->step) {
-    char number[CL_NUMBER_TEXT];
-    (void)snprintf(limit, sizeof limit, "at least %s", cl_number_text(h->step, number));
-    cl_talk_error(s, false, "step", limit, "%s", e->text);
-  } else {
-    cl_talk_error(s, false, "metrics", e->code == CLADE_ELIMIT ? METRICS_LIMIT : NULL, "%s", e->text);
-  }
-}
-
-/* Everything is legal: record it, with the state that was saved for it. */
-static void record_report(struct cl_session *s, const struct cl_message *m, const struct cl_published *p) {
-  struct cl_metric room[CL_METRICS_MAX];
-  struct cl_event ev;
-  struct cl_err e;
-  int status = make_report(m, room, &ev, &e);
-  if (status == 0 && (status = known_limit(s, m, &e)) == 0) status = check(s, &ev, &e);
-  if (status < 0) {
-    refuse_report(s, m, &e);
-    return;
-  }
-  status = put(s, &ev, told_report, &e);
-  if (status == 0 && p != NULL && s->attempt != NULL)
-    status = keep_published(s, p, ev.u.reported.step, 0, rollup_with(s, room, ev.u.reported.metrics.n),
-                            told_nothing, &e);
-  if (status < 0) no_memory(s, &e);
-}
-
-/* Does the disk budget let it stay, now that its size is known? */
-static bool stays(struct cl_session *s, const struct cl_published *p, double step) {
-  if (cl_worker_may_keep(s->worker, s, p->bytes)) return true;
-  char *path = checkpoint_path(s, step, "");
-  if (path != NULL) cl_worker_discard(s->worker, path, p->bytes);
-  return false;
-}
-
-/* The message's texts are gone when a publishing is through: it is parsed again from s->path, which keeps the
- * line. */
-static void on_report_published(void *ctx, const struct cl_published *p) {
-  struct cl_session *s = ctx;
-  struct cl_message m;
-  if (!s->closing) {
-    if (p->status < 0) put_note(s, CL_NOTE_NOT_SAVED, p->error.text);
-    if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
-      cl_session_close(s); /* no memory: it comes again */
-    else
-      record_report(s, &m, p->status == 0 && stays(s, p, m.step) ? p : NULL);
-  }
-  cl_session_release(s);
-}
-
-static int publish(struct cl_session *s, const char *path, double step,
-                   void (*done)(void *ctx, const struct cl_published *p), struct cl_err *e) {
-  char *to = checkpoint_path(s, step, "");
-  int status = to == NULL ? CL_FAIL_NOMEM(e) : cl_publish(s->worker->loop, path, to, done, s, e);
-  if (status == 0) s->holds++;
-  s->saving = status == 0;
-  cl_free(to);
-  return status;
-}
-
-/* By a worker that lives no longer: what is no path into the trial's directory. */
-static bool was_lent(const struct cl_session *s, const char *path) {
-  return s->bytes > 0 && (strncmp(path, "/dev/shm/clade-", 15) == 0 || strncmp(path, "/proc/", 6) == 0);
-}
-
-/* Its twin said hello before; but another connection is another queue. */
-static void hear_report_with_twin(struct cl_session *s, const struct cl_message *m, const char *line,
-                                  size_t n) {
-  struct cl_err e;
-  if (m->ordinal <= cl_attempt_trial(s->attempt)->head.reports) {
-    record_report(s, m, NULL); /* told again */
-    return;
-  }
-  cl_text_clear(&s->path);
-  cl_text_add_bytes(&s->path, line, n);
-  s->saving = true;
-  s->twins_asked = 0;
-  if (s->path.failed) {
-    (void)CL_FAIL_NOMEM(&e);
-    no_memory(s, &e);
-  } else if (!await(s, m->path)) {
-    s->saving = false;
-    cl_talk_error(s, false, "path", "one that was announced",
-                  "the report names a twin that was not asked for");
-  } else {
-    cl_talk_twins(s->worker, cl_clock_monotonic_us());
-  }
-}
-
-static void hear_report(struct cl_session *s, const struct cl_message *m, const char *line, size_t n) {
-  s->expects =
-      s->expects && m->path == NULL && !(m->step >= cl_study_trial(s->worker->study, s->trial)->head.until);
-  struct cl_metric room[CL_METRICS_MAX];
-  struct cl_event ev;
-  struct cl_err e;
-  if (m->path == NULL || m->error != NULL || s->attempt == NULL) {
-    if (m->error != NULL) put_note(s, CL_NOTE_NOT_SAVED, m->error);
-    record_report(s, m, NULL);
-    return;
-  }
-  if (cl_twins_is_token(m->path)) {
-    hear_report_with_twin(s, m, line, n);
-    return;
-  }
-  if (is_lent(s, m->path)) {
-    struct cl_published p = {.in_memory = true, .bytes = m->bytes};
-    record_report(s, m, &p);
-    return;
-  }
-  if (was_lent(s, m->path)) {
-    bool repeated = m->ordinal <= cl_attempt_trial(s->attempt)->head.reports;
-    if (!repeated) put_note(s, CL_NOTE_NOT_SAVED, "the memory that it was saved in has gone with its worker");
-    record_report(s, m, NULL);
-    return;
-  }
-  if (!is_own_path(s, m->path)) {
-    cl_talk_error(s, false, "path", "one that was announced",
-                  "the report names a state that was not asked for");
-    return;
-  }
-  int status = make_report(m, room, &ev, &e);
-  if (status == 0) status = check(s, &ev, &e);
-  if (status < 0) {
-    refuse_report(s, m, &e);
-    return;
-  }
-  cl_text_clear(&s->path);
-  cl_text_add_bytes(&s->path, line, n);
-  status =
-      s->path.failed ? CL_FAIL_NOMEM(&e) : publish(s, m->path, ev.u.reported.step, on_report_published, &e);
-  if (status < 0) no_memory(s, &e);
-}
-
-/* saved. */
-
-static void told_saved(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
-  struct cl_session *s = ctx;
-  (void)ev;
-  s->keeping = 0;
-  if (is_told(s, result)) {
-    s->saving = false;
-    if (s->attempt != NULL && result->position > s->attempt->asked) s->attempt->asked = 0;
-    cl_talk_answer(s);
-  }
-  cl_session_release(s);
-}
-
-static void go_on_unsaved(struct cl_session *s, const char *why) {
-  put_note(s, CL_NOTE_NOT_SAVED, why);
-  if (s->closing) return;
-  s->saving = false;
-  if (s->attempt != NULL) {
-    s->attempt->asked = 0;
-    s->attempt->saved_step = s->step; /* not asked for again at this step */
-  }
-  cl_talk_answer(s);
-}
-
-static void on_saved_published(void *ctx, const struct cl_published *p) {
-  struct cl_session *s = ctx;
-  struct cl_err e;
-  if (!s->closing && p->status < 0) {
-    go_on_unsaved(s, p->error.text);
-  } else if (!s->closing && s->attempt != NULL && !stays(s, p, s->step)) {
-    go_on_unsaved(s, "it has no room in the disk budget");
-  } else if (!s->closing && s->attempt != NULL) {
-    struct cl_rollup rollup = rollup_with(s, NULL, 0);
-    if (keep_published(s, p, s->step, s->report, rollup, told_saved, &e) < 0) no_memory(s, &e);
-  } else if (!s->closing) {
-    cl_talk_answer(s);
-  }
-  cl_session_release(s);
-}
-
-/* On a new connection: the report that this belongs to was the last one. */
-static void remember_report(struct cl_session *s) {
-  const struct cl_head *h = &cl_attempt_trial(s->attempt)->head;
-  if (s->report != 0) return;
-  s->report = s->attempt->report;
-  s->ordinal = h->reports;
-  s->step = h->step;
-}
-
-/* The twin of a report was killed before it was recorded: another one is asked for, of the same state, as its
- * trainer still waits in that report. */
-static bool ask_again(struct cl_session *s) {
-  struct cl_message m = {.type = CL_MESSAGE_FORK};
-  if (s->attempt == NULL || s->twins_asked >= TWINS_MAX) return false;
-  s->attempt->twin[0] = '\0';
-  m.token = cl_twins_offer(s->attempt);
-  if (m.token == NULL || !await(s, m.token)) return false;
-  s->twins_asked++;
-  s->open = false;
-  cl_session_send(s, &m);
-  return true;
-}
-
-/* The report that waits for its twin, from the line that was kept. */
-static void record_kept(struct cl_session *s, const struct cl_published *p) {
-  struct cl_message m;
-  s->open = true;
-  s->question = CL_MESSAGE_REPORT;
-  if (cl_message_parse(s->path.bytes, s->path.length, &s->memory, &m, NULL) < 0)
-    cl_session_close(s); /* no memory: it comes again */
-  else
-    record_report(s, &m, p);
-}
-
-/* The twin that was waited for is there, or will not come. */
-static void go_on_with_twin(struct cl_session *s, bool is_there) {
-  char path[sizeof s->awaited];
-  struct cl_published p = {.twin = path};
-  struct cl_err e;
-  memcpy(path, s->awaited, sizeof path);
-  s->awaited[0] = '\0';
-  p.bytes = is_there ? cl_twins_bytes(s->worker, path) : 0;
-  if (s->path.length > 0) {
-    if (!is_there && ask_again(s)) return;
-    if (!is_there) put_note(s, CL_NOTE_NOT_SAVED, "the twin that was to hold it has not come");
-    record_kept(s, is_there ? &p : NULL);
-    return;
-  }
-  s->open = true;
-  if (!is_there || s->attempt == NULL)
-    go_on_unsaved(s, "the twin that was to hold it has not come");
-  else if (keep_published(s, &p, s->step, s->report, rollup_with(s, NULL, 0), told_saved, &e) < 0)
-    no_memory(s, &e);
-}
-
-void cl_talk_twins(struct cl_worker *w, int64_t now) {
-  for (struct cl_session *s = w->sessions; s != NULL; s = s->next) {
-    if (s->awaited[0] == '\0' || s->closing) continue;
-    int status = cl_twins_look(w, s->awaited);
-    bool waits = status == CLADE_BUSY || (status == CLADE_EMPTY && now < s->awaited_us);
-    if (!waits) go_on_with_twin(s, status == 0);
-  }
-}
-
-static void hear_saved(struct cl_session *s, const struct cl_message *m) {
-  struct cl_err e;
-  bool kept = s->awaited[0] != '\0' && s->path.length > 0;
-  s->awaited[0] = '\0';
-  if (kept) { /* it could not be forked again */
-    put_note(s, CL_NOTE_NOT_SAVED, m->error == NULL ? "there is no twin" : m->error);
-    record_kept(s, NULL);
-    return;
-  }
-  if (s->attempt == NULL) {
-    cl_talk_answer(s);
-  } else if (m->error != NULL) {
-    go_on_unsaved(s, m->error);
-  } else if (m->path != NULL && is_lent(s, m->path)) {
-    struct cl_published p = {.in_memory = true, .bytes = m->bytes};
-    remember_report(s);
-    s->step = m->step;
-    if (keep_published(s, &p, s->step, s->report, rollup_with(s, NULL, 0), told_saved, &e) < 0)
-      no_memory(s, &e);
-  } else if (m->path != NULL && was_lent(s, m->path)) {
-    remember_report(s);
-    if (s->attempt->saved_step == m->step)
-      cl_talk_answer(s); /* told again: it has been kept */
-    else
-      go_on_unsaved(s, "the memory that it was saved in has gone with its worker");
-  } else if (m->path == NULL || !is_own_path(s, m->path)) {
-    cl_talk_error(s, false, "path", "one that was asked for", "a state was saved that was not asked for");
-  } else {
-    remember_report(s);
-    s->step = m->step;
-    if (publish(s, m->path, m->step, on_saved_published, &e) < 0) no_memory(s, &e);
-  }
 }
 
 /* loaded, done. */
@@ -1020,7 +594,7 @@ static void hear_saved(struct cl_session *s, const struct cl_message *m) {
 static void told_gone(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
   (void)ev;
-  if (is_told(s, result)) cl_talk_answer(s);
+  if (cl_talk_is_told(s, result)) cl_talk_answer(s);
   cl_session_release(s);
 }
 
@@ -1035,15 +609,15 @@ static void put_gone(struct cl_session *s, const struct cl_snapshot *from) {
       from->way == CL_WAY_DIRECTORY
           ? "the state is gone"
           : "the state was in the memory of a worker that is gone, and no copy of it had been written";
-  if (check(s, &ev, &e) < 0) return;
+  if (cl_talk_check(s, &ev, &e) < 0) return;
   s->attempt->missing_put = true;
-  put_or_fail(s, &ev, told_gone);
-  if (cl_snapshot_put_gone(s->worker, s->trial, from, &e) < 0) no_memory(s, &e);
+  cl_talk_put_or_fail(s, &ev, told_gone);
+  if (cl_snapshot_put_gone(s->worker, s->trial, from, &e) < 0) cl_talk_no_memory(s, &e);
 }
 
 static void told_loaded(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
-  if (is_told(s, result)) {
+  if (cl_talk_is_told(s, result)) {
     if (s->attempt != NULL && ev->u.loaded.change == s->attempt->started) s->attempt->loaded = true;
     if (ev->u.loaded.error == NULL) s->may_differ = false;
     cl_talk_answer(s);
@@ -1072,18 +646,18 @@ static void hear_loaded(struct cl_session *s, const struct cl_message *m) {
   ev.u.loaded.missing.items = m->missing;
   ev.u.loaded.error = m->error;
   if (m->error != NULL) cl_worker_say(s->worker, s->trial, "a state could not be loaded: %s", m->error);
-  if (!of_start) remember_report(s);
-  int status = check(s, &ev, &e);
+  if (!of_start) cl_talk_remember_report(s);
+  int status = cl_talk_check(s, &ev, &e);
   if (status < 0)
     cl_talk_error(s, false, "change", NULL, "%s", e.text);
   else
-    put_or_fail(s, &ev, told_loaded);
+    cl_talk_put_or_fail(s, &ev, told_loaded);
 }
 
 static void told_done(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_session *s = ctx;
   (void)ev;
-  if (is_told(s, result)) {
+  if (cl_talk_is_told(s, result)) {
     s->told_to_end = true;
     send_go(s);
   }
@@ -1106,7 +680,7 @@ static int put_computed(struct cl_session *s, struct cl_err *e) {
   ev.u.reported.step = t->head.step;
   ev.u.reported.metrics.n = 1;
   ev.u.reported.metrics.items = &metric;
-  return put(s, &ev, told_nothing, e);
+  return cl_talk_put(s, &ev, cl_talk_told_nothing, e);
 }
 
 static void hear_done(struct cl_session *s) {
@@ -1116,16 +690,16 @@ static void hear_done(struct cl_session *s) {
     cl_talk_answer(s);
     return;
   }
-  int status = check(s, &ev, &e);
+  int status = cl_talk_check(s, &ev, &e);
   if (status < 0) {
     cl_talk_error(s, false, NULL, NULL, "%s", e.text);
     return;
   }
   if (status == 0) status = put_computed(s, &e);
   if (status < 0)
-    no_memory(s, &e);
+    cl_talk_no_memory(s, &e);
   else
-    put_or_fail(s, &ev, told_done);
+    cl_talk_put_or_fail(s, &ev, told_done);
 }
 
 /* Lines. */
@@ -1134,8 +708,8 @@ static void hear(struct cl_session *s, const struct cl_message *m, const char *l
   s->open = true;
   s->question = m->type;
   switch (m->type) {
-  case CL_MESSAGE_REPORT: hear_report(s, m, line, n); break;
-  case CL_MESSAGE_SAVED: hear_saved(s, m); break;
+  case CL_MESSAGE_REPORT: cl_talk_hear_report(s, m, line, n); break;
+  case CL_MESSAGE_SAVED: cl_talk_hear_saved(s, m); break;
   case CL_MESSAGE_LOADED: hear_loaded(s, m); break;
   case CL_MESSAGE_DONE: hear_done(s); break;
   default:
