@@ -90,7 +90,6 @@ static int64_t host_number(const struct clade_plugin_answer *a) {
 static double host_uniform(const struct clade_plugin_answer *a, uint32_t stream) {
   struct cl_rng r = cl_rng_stream(a->env->seed, CL_RNG_USER, (uint64_t)a->proposal->number,
                                   0x80000000u | (stream & 0xFFFF)); /* apart from what enqueued points draw */
-  ;
   return cl_rng_uniform(&r);
 }
 
