@@ -180,8 +180,13 @@ int cl_explore_values(struct cl_explore *x, const struct cl_study *s, const stru
 }
 
 void cl_explore_describe(const struct cl_explore *x, const struct cl_space *space, struct cl_text *args) {
+  cl_explore_describe_own(x, words[x->rule], NULL, space, args);
+}
+
+void cl_explore_describe_own(const struct cl_explore *x, const char *rule, const bool *set,
+                             const struct cl_space *space, struct cl_text *args) {
   assert(x->cap >= (size_t)space->n);
-  cl_text_format(args, ", \"explore\": {\"rule\": \"%s\"", words[x->rule]);
+  cl_text_format(args, ", \"explore\": {\"rule\": \"%s\"", rule);
   for (int i = 0; i < space->n; i++) {
     if (x->used[i] == 1 && x->steps[i] == 0) continue;
     cl_text_format(args, ", \"%d\": ", space->items[i].id);
@@ -190,7 +195,7 @@ void cl_explore_describe(const struct cl_explore *x, const struct cl_space *spac
       cl_text_add_json_number(args, x->steps[i]);
       cl_text_add(args, "}");
     } else if (isnan(x->used[i]))
-      cl_text_add(args, "\"redraw\"");
+      cl_text_add(args, set != NULL && set[i] ? "\"set\"" : "\"redraw\"");
     else
       cl_text_add_json_number(args, x->used[i]);
   }

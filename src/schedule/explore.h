@@ -61,5 +61,9 @@ int cl_explore_values(struct cl_explore *x, const struct cl_study *s, const stru
 
 /* Into the args of a ruling: `, "explore": {"rule": …, per id the factor, "redraw" or {"noise": step}}`. */
 void cl_explore_describe(const struct cl_explore *x, const struct cl_space *space, struct cl_text *args);
+/* The same for a method that explores by a rule of its own. A value whose factor is NaN was drawn afresh, or
+ * `set` where set[i] says so (in the order of the space; null: nowhere). */
+void cl_explore_describe_own(const struct cl_explore *x, const char *rule, const bool *set,
+                             const struct cl_space *space, struct cl_text *args);
 
 #endif

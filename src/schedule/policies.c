@@ -520,28 +520,6 @@ static int ask_explore(struct clade_policies_view *v, const struct cl_evaluation
   return 0;
 }
 
-/* Per id the factor, or that it was set. */
-static void describe_changes(struct policies *s) {
-  const struct cl_space *space = cl_study_space(s->rulings.env->study);
-  struct cl_text *args = &s->rulings.args;
-  cl_text_format(args, ", \"explore\": {\"rule\": \"%s\"", s->table->name);
-  for (int i = 0; i < space->n; i++) {
-    double used = s->explore.used[i];
-    if (used == 1 && s->explore.steps[i] == 0) continue;
-    cl_text_format(args, ", \"%d\": ", space->items[i].id);
-    if (s->explore.steps[i] != 0) {
-      cl_text_add(args, "{\"noise\": ");
-      cl_text_add_json_number(args, s->explore.steps[i]);
-      cl_text_add(args, "}");
-    } else if (isnan(used)) {
-      cl_text_add(args, s->set[i] ? "\"set\"" : "\"redraw\"");
-    } else {
-      cl_text_add_json_number(args, used);
-    }
-  }
-  cl_text_add(args, "}");
-}
-
 static int take_over(struct clade_policies_view *v, const struct cl_exploit_view *view,
                      struct cl_takeover *take, struct cl_event *ret, struct cl_err *e) {
   struct policies *s = v->s;
@@ -556,7 +534,7 @@ static int take_over(struct clade_policies_view *v, const struct cl_exploit_view
   take->values = s->explore.values;
   CL_TRY(cl_ruling_take_over(r, s->table->name, v->member, v->own, view, take, ret, e));
   if (own)
-    describe_changes(s);
+    cl_explore_describe_own(&s->explore, s->table->name, s->set, cl_study_space(study), &r->args);
   else
     cl_explore_describe(&s->explore, cl_study_space(study), &r->args);
   return end(v, ret, e);
@@ -629,20 +607,16 @@ static void policies_done(void *st) {
 static const struct cl_option policies_options[] = {
     CL_RULING_OPTIONS, CL_EXPLOIT_OPTIONS, CL_EXPLORE_OPTIONS, CL_EXPLORE_EACH_OPTION, {0}};
 
-const struct cl_scheduler_ops cl_policies_schedule = {.abi = sizeof(struct cl_scheduler_ops),
+const struct cl_scheduler_ops cl_policies_schedule = {CL_RULING_OPS,
                                                       .name = "policies",
                                                       .summary = "policies of one's own",
                                                       .source = "include/clade/policies.h",
-                                                      .capabilities = CL_SCHEDULE_EXPLOITS,
                                                       .options = policies_options,
                                                       .state_size = sizeof(struct policies),
                                                       .check = policies_check,
                                                       .init = policies_init,
                                                       .apply = cl_rulings_apply,
                                                       .next = cl_rulings_next,
-                                                      .first = cl_rulings_first,
                                                       .curves = policies_curves,
-                                                      .asks = cl_rulings_asks,
                                                       .again = cl_rulings_again,
-                                                      .keeps = cl_rulings_keeps,
                                                       .done = policies_done};
