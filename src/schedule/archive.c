@@ -6,15 +6,8 @@
 
 #include "base/alloc.h"
 
-/* A method that checks its options as another one does need not have it. */
-static bool is_option(const struct cl_options *o) {
-  const struct cl_option *at = o->table;
-  while (at->name != NULL && strcmp(at->name, "archive") != 0) at++;
-  return at->name != NULL;
-}
-
 int cl_archive_check(const struct cl_options *o, struct cl_err *e) {
-  if (!is_option(o) || cl_options_number(o, "archive") == 0) return 0;
+  if (cl_options_number(o, "archive") == 0) return 0;
   const char *exploit = cl_options_word(o, "exploit");
   if (strcmp(exploit, "truncation") == 0 || strcmp(exploit, "best") == 0) return 0;
   return CL_FAIL(e, CLADE_ESPEC,

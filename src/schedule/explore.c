@@ -105,6 +105,14 @@ int cl_explore_each(struct cl_explore *x, const struct cl_options *o, const stru
   return 0;
 }
 
+int cl_explore_check(const struct cl_options *o, const struct cl_space *space, struct cl_err *e) {
+  struct cl_explore x = {0};
+  cl_explore_init(&x, o);
+  int status = cl_explore_each(&x, o, space, e);
+  cl_explore_done(&x);
+  return status;
+}
+
 void cl_explore_done(struct cl_explore *x) {
   cl_free(x->of);
   cl_free(x->ways);

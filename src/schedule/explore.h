@@ -46,6 +46,8 @@ void cl_explore_init(struct cl_explore *x,
 int cl_explore_each(struct cl_explore *x, const struct cl_options *o, const struct cl_space *space,
                     struct cl_err *e);
 void cl_explore_done(struct cl_explore *x);
+/* Could cl_explore_each read it? CLADE_ESPEC, CLADE_ENOMEM. */
+int cl_explore_check(const struct cl_options *o, const struct cl_space *space, struct cl_err *e);
 
 /* Fill donor and own, settled by today's space, and make room for values and used: for methods that find
  * values in their own way, and call cl_explore_keep_held afterwards. CLADE_ENOMEM. */

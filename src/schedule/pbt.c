@@ -43,14 +43,10 @@ static int judge_pbt(struct cl_rulings *r, size_t member, const struct cl_evalua
 }
 
 static int pbt_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
-  struct cl_explore explore = {0};
   CL_TRY(cl_rulings_check(settings, o, e));
   CL_TRY(cl_exploit_check(o, e));
   CL_TRY(cl_archive_check(o, e));
-  cl_explore_init(&explore, o);
-  int status = cl_explore_each(&explore, o, &settings->space, e);
-  cl_explore_done(&explore);
-  return status;
+  return cl_explore_check(o, &settings->space, e);
 }
 
 static int pbt_init(void *st, const struct cl_schedule_env *env, struct cl_err *e) {

@@ -356,7 +356,9 @@ static int check_loaded(const struct clade_policies *p, const struct cl_settings
   struct clade_policies_view view = {.settings = settings, .donor = CLADE_NOBODY};
   char error[CLADE_PLUGIN_ERROR] = "";
   CL_TRY(check_options(p, o, e));
-  CL_TRY(cl_pbt_schedule.check(settings, o, e));
+  CL_TRY(cl_rulings_check(settings, o, e));
+  CL_TRY(cl_exploit_check(o, e));
+  CL_TRY(cl_explore_check(o, &settings->space, e));
   int status = p->check == NULL ? 0 : p->check(&host, &view, error);
   return status == 0 ? 0 : blame(settings, status, error, "to begin", e);
 }
