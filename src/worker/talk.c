@@ -211,6 +211,7 @@ static void answer_save(struct cl_session *s) {
     m = (struct cl_message){.type = CL_MESSAGE_FORK, .token = m.path};
     (void)cl_talk_await(s, m.token);
     cl_text_clear(&s->path);
+    s->twins_asked = 0;
   }
   s->saving = true;
   send_answer(s, &m);

@@ -347,8 +347,8 @@ void cl_talk_remember_report(struct cl_session *s) {
   s->step = h->step;
 }
 
-/* The twin of a report was killed before it was recorded: another one is asked for, of the same state, as its
- * trainer still waits in that report. */
+/* The twin of a report was killed before it was recorded, or has not come: another one is asked for, of the
+ * same state, as its trainer still waits in that report. */
 static bool ask_again(struct cl_session *s) {
   struct cl_message m = {.type = CL_MESSAGE_FORK};
   if (s->attempt == NULL || s->twins_asked >= TWINS_MAX) return false;
@@ -379,9 +379,9 @@ static void go_on_with_twin(struct cl_session *s, bool is_there) {
   struct cl_err e;
   memcpy(path, s->awaited, sizeof path);
   s->awaited[0] = '\0';
+  if (!is_there && ask_again(s)) return;
   p.bytes = is_there ? cl_twins_bytes(s->worker, path) : 0;
   if (s->path.length > 0) {
-    if (!is_there && ask_again(s)) return;
     if (!is_there) cl_talk_put_note(s, CL_NOTE_NOT_SAVED, "the twin that was to hold it has not come");
     record_kept(s, is_there ? &p : NULL);
     return;

@@ -5,17 +5,21 @@
 #include "worker/world.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <signal.h>
 
 #include "fault/alloc.h"
 #include "fault/calls.h"
+#include "worker/process.h"
 
 enum { TRIALS = 2, ENGINES_MAX = 40 };
 
-/* What is run, and whether a second engine takes it over (then faults begin with that one). */
+/* What is run, and whether a second engine takes it over (then faults begin with that one). Those that clone
+ * take over each other's states: the second trial the first one's, and later the first one the second's. */
 struct scenario {
   const char *name, *program, *settings;
-  bool connects, handed_over;
+  bool connects, handed_over, clones;
+  bool loses_twins; /* between the engines: what was in their memory is made again */
 };
 
 #define TRAINER_LIMITS ", \"limits\": {\"retries\": 3, \"reconnect\": 60}"
@@ -27,11 +31,26 @@ static const char printer[] =
     "cd \"$CLADE_DIR\"; echo epoch=1 rew=3 win=9; printf 'keep\\nratio=a\\n' > tags; i=0; "
     "while [ ! -e ../enough ] && [ $i -lt 3000 ]; do sleep 0.01; i=$((i+1)); done; echo epoch=2 rew=5";
 
+#define MEMBER_SETTINGS \
+  TRAINER_LIMITS \
+  ", \"objectives\": [{\"name\": \"theta\", \"goal\": \"maximize\"}], \"hyperparameters\": " \
+  "[{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 10.0}, " \
+  "{\"id\": 2, \"name\": \"opt\", \"domain\": \"unordered\", \"values\": [\"adam\", \"sgd\"]}]"
+
 static const struct scenario scenarios[] = {
-    {"trainers", "exec \"$KILL_TRAINER\" --pause_ms=1", TRAINER_LIMITS, true, false},
-    {"printers", printer, PRINTER_SETTINGS, false, false},
-    {"trainers, handed over", "exec \"$KILL_TRAINER\" --pause_ms=25", TRAINER_LIMITS, true, true},
-    {"printers, handed over", printer, PRINTER_SETTINGS, false, true},
+    {"trainers", "exec \"$KILL_TRAINER\" --pause_ms=1", TRAINER_LIMITS, .connects = true},
+    {"printers", printer, PRINTER_SETTINGS},
+    {"trainers, handed over", "exec \"$KILL_TRAINER\" --pause_ms=25", TRAINER_LIMITS, .connects = true,
+     .handed_over = true},
+    {"printers, handed over", printer, PRINTER_SETTINGS, .handed_over = true},
+    {"twins", "exec \"$FORKED_MEMBER\" 6 fork 1", MEMBER_SETTINGS, .connects = true, .clones = true},
+    {"regions", "exec \"$FORKED_MEMBER\" 6 regions 1", MEMBER_SETTINGS, .connects = true, .clones = true},
+    {"twins, handed over", "exec \"$FORKED_MEMBER\" 6 fork 1", MEMBER_SETTINGS, .connects = true,
+     .clones = true, .handed_over = true},
+    {"twins, made again", "exec \"$FORKED_MEMBER\" 6 fork 1", MEMBER_SETTINGS, .connects = true,
+     .clones = true, .handed_over = true, .loses_twins = true},
+    {"regions, handed over", "exec \"$FORKED_MEMBER\" 6 regions 1", MEMBER_SETTINGS, .connects = true,
+     .clones = true, .handed_over = true},
 };
 
 static const struct scenario *playing;
@@ -40,6 +59,7 @@ static bool handed; /* the second engine has begun */
 static bool struck; /* something has failed since the study began, here or (perhaps) in a keeper */
 
 static bool asked, paused;
+static bool taken[TRIALS + 1]; /* it has taken over another's state */
 
 static bool has_happened(void) {
   struck |= cl_fault_happened() || cl_fault_call_happened();
@@ -60,9 +80,69 @@ static int put(struct world *w, int64_t trial, struct cl_event ev, struct cl_err
   return cl_log_put(w->log, &ev, NULL, NULL, e);
 }
 
+/* The newest state that a trial has handed over, from that step on. */
+static const struct cl_snapshot *find_state(const struct world *w, int64_t trial, double step) {
+  for (size_t i = cl_study_snapshots(w->s); i > 0; i--) {
+    const struct cl_snapshot *n = cl_study_nth_snapshot(w->s, i - 1);
+    if (n->trial == trial && n->usable && n->step >= step && n->way != CL_WAY_COPY) return n;
+  }
+  return NULL;
+}
+
+static int put_exploit(struct world *w, int64_t trial, const struct cl_snapshot *from, struct cl_err *e) {
+  struct cl_assigned values[] = {{1, cl_value_real(0.125)}, {2, cl_value_text("adam")}};
+  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
+  ev.u.exploited.snapshot = from->position;
+  ev.u.exploited.values = (struct cl_assigned_list){2, values};
+  ev.u.exploited.until = from->step + 2;
+  taken[trial] = true;
+  return put(w, trial, ev, e);
+}
+
+static int put_on(struct world *w, const struct cl_trial *t, struct cl_err *e) {
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
+  ev.u.continued.until = t->head.step + 2;
+  ev.u.continued.report = t->record;
+  return put(w, t->number, ev, e);
+}
+
+/* A member asks. The second one takes over what the first has at step 2, the first one, from its second
+ * question on, what the second has made of that; whoever has nothing to hand over is not waited for. */
+static int rule(struct world *w, const struct cl_trial *t, struct cl_err *e) {
+  const struct cl_trial *other = world_trial(w, 3 - t->number);
+  bool second = t->number == 2, over = other->head.state == CL_COMPLETE;
+  if (taken[t->number] || (!second && t->head.step <= 2)) return put_on(w, t, e);
+  const struct cl_snapshot *from = find_state(w, other->number, second ? 2 : 4);
+  if (!second && playing->handed_over && !handed) return 0;
+  if (from != NULL) return put_exploit(w, t->number, from, e);
+  return over || (second && other->head.step > 2) ? put_on(w, t, e) : 0;
+}
+
+static bool asks(const struct cl_trial *t) {
+  const struct cl_head *h = &t->head;
+  return h->state == CL_RUNNING && !(h->flags & CL_FLAG_PREEMPTING) && h->load <= 0 && h->reports > 0 &&
+         h->step >= h->until;
+}
+
+/* As a population would be ruled: what could not be loaded is taken back, and who asks is answered. */
+static int lead(struct world *w, struct cl_err *e) {
+  for (int64_t i = 1; i <= TRIALS; i++) {
+    const struct cl_trial *t = world_trial(w, i);
+    if (cl_head_failed_to_load(&t->head)) {
+      struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+      ev.u.voided.change = t->head.load > 0 ? t->head.load : -t->head.load;
+      CL_TRY(put(w, i, ev, e));
+    } else if (asks(t)) {
+      CL_TRY(rule(w, t, e));
+    }
+  }
+  return 0;
+}
+
 /* The first trial is asked for its state; the second one pauses, and goes on when its process has ended. */
 static int steer(struct world *w, struct cl_err *e) {
   if (!playing->connects) return 0;
+  if (playing->clones) return lead(w, e);
   const struct cl_trial *first = world_trial(w, 1), *second = world_trial(w, 2);
   if (!asked && first->head.state == CL_RUNNING && first->head.reports >= 1) {
     asked = true;
@@ -97,6 +177,7 @@ static bool is_over(const struct world *w) {
 
 static bool is_time_to_hand_over(const struct world *w) {
   if (!playing->handed_over || handed) return false;
+  if (playing->clones) return find_state(w, 2, 4) != NULL;
   for (int64_t i = 1; i <= TRIALS; i++)
     if (world_trial(w, i)->head.reports == 0) return false;
   return true;
@@ -127,6 +208,8 @@ static int run_engine(struct world *w, int64_t limit, struct cl_err *e) {
   w->options.n_gpus = playing->connects ? 0 : 2;
   w->options.gpus = gpus;
   w->options.labels = w->options.provenance = "{}";
+  w->options.way = playing->clones ? world_way : NULL;
+  w->until = playing->clones ? 2 : CL_NO_STEP;
   CL_TRY(world_try_to_work(w, TRIALS, e));
   CL_TRY(cl_worker_recover(w->worker, e));
   return run_worker(w, limit, e);
@@ -143,11 +226,34 @@ static void let_printers_end(struct world *w) {
   world_touch(w, 0, 0, "enough", "");
 }
 
+/* Those that a note of the worker names. */
+static void kill_twin(const char *path) {
+  char *text = NULL;
+  long long pid = 0, start = 0;
+  assert_int_equal(cl_file_read(path, 4096, &text, NULL, NULL), 0);
+  assert_int_equal(sscanf(text, "%*s %lld %lld", &pid, &start), 2);
+  if (pid > 1 && cl_process_start((pid_t)pid) == start) (void)kill((pid_t)pid, SIGKILL);
+  while (cl_process_lives((pid_t)pid, start)) (void)usleep(1000);
+  cl_free(text);
+}
+
+static void kill_twins(struct world *w) {
+  glob_t found;
+  int n = 0;
+  char pattern[200];
+  (void)snprintf(pattern, sizeof pattern, "%s/clade.db.d/s/*/attempt-*/twin-*", w->directory);
+  assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+  for (size_t i = 0; i < found.gl_pathc; i++, n++) kill_twin(found.gl_pathv[i]);
+  assert_true(n >= 2);
+  globfree(&found);
+}
+
 static void hand_over(struct world *w) {
   handed = true;
   cl_worker_shutdown(w->worker, CL_SHUTDOWN_DETACH, 0);
   let_printers_end(w);
   world_close(w);
+  if (playing->loses_twins) kill_twins(w);
   world_open(w);
 }
 
@@ -203,9 +309,44 @@ static void assert_acknowledged(struct world *w, int64_t trial) {
   cl_free(text);
 }
 
+/* Every line "trial step theta" that a member has written when it began from a state is a score of the log:
+ * nobody goes on from anything that was not ranked. */
+struct origin {
+  int64_t trial;
+  double step, score;
+  bool found;
+};
+
+static int look_for_score(void *ctx, const struct cl_event *ev) {
+  struct origin *o = ctx;
+  bool matches = ev->kind == CL_EVENT_REPORTED && ev->subject == o->trial && ev->u.reported.step == o->step;
+  for (int i = 0; matches && i < ev->u.reported.metrics.n; i++)
+    o->found |= ev->u.reported.metrics.items[i].value == o->score;
+  return 0;
+}
+
+static int assert_loads(struct world *w, int64_t trial) {
+  if (!world_has(w, trial, 0, "loads.txt")) return 0;
+  char *text = world_read(w, trial, 0, "loads.txt");
+  int n = 0;
+  for (char *line = text; *line != '\0'; line = strchr(line, '\n') + 1, n++) {
+    struct origin o = {0};
+    char *end;
+    o.trial = strtoll(line, &end, 10);
+    o.step = strtod(end, &end);
+    o.score = strtod(end, NULL);
+    assert_int_equal(cl_store_read(w->store, w->study, &(struct cl_read){0}, look_for_score, &o, NULL), 0);
+    if (!o.found) world_show(w);
+    assert_true(o.found);
+  }
+  cl_free(text);
+  return n;
+}
+
 /* Files are left as they are when an attempt is given up, but no lock is held and no descriptor is left. */
 static void assert_whole(struct world *w) {
   struct cl_err e = {0};
+  int loads = 0;
   if (cl_store_check(w->store, w->study, &e) != 0) fail_msg("%s", e.text);
   for (int64_t i = 1; i <= TRIALS; i++) {
     assert_int_equal(world_state(w, i), CL_COMPLETE);
@@ -214,9 +355,12 @@ static void assert_whole(struct world *w) {
       continue;
     }
     assert_int_equal(world_count(w, i, CL_EVENT_DONE), 1);
+    loads += playing->clones ? assert_loads(w, i) : 0;
+    if (playing->clones) continue;
     assert_true(world_trial(w, i)->value < 0.05);
     assert_acknowledged(w, i);
   }
+  if (playing->clones && !has_happened()) assert_true(loads >= 2);
 }
 
 /* A study while `name` (null: allocations) fails the nth time; false when it did not come to that. */
@@ -231,6 +375,7 @@ static bool survives(const char *name, unsigned long nth, bool in_keeper) {
   if (!playing->handed_over) let_printers_end(&w);
   struck = in_keeper;
   asked = paused = handed = false;
+  memset(taken, 0, sizeof taken);
   if (in_keeper) {
     char *token = cl_path_join(w.directory, "fault");
     assert_int_equal(cl_file_write(token, "", 0, false, NULL), 0);
@@ -257,6 +402,11 @@ static bool is_thorough(void) {
 /* 1, 2, 3, … first, then in strides: what comes late is mostly what has been before. */
 static unsigned long next_instant(unsigned long n, unsigned long dense) {
   return n < dense ? n + 1 : n + 3;
+}
+
+static void nothing_fails_by_itself(void **state) {
+  playing = *state;
+  assert_false(survives(NULL, 1000000000, false));
 }
 
 static void every_call_may_fail_once(void **state) {
@@ -290,8 +440,9 @@ int main(int argc, char **argv) {
     cl_fault_call_arm_from_environment();
     return cl_keeper_main(argc, argv);
   }
-  if (getenv("KILL_TRAINER") == NULL) return 77;
+  if (getenv("KILL_TRAINER") == NULL || getenv("FORKED_MEMBER") == NULL) return 77;
   static const struct CMUnitTest kinds[] = {
+      cmocka_unit_test(nothing_fails_by_itself),
       cmocka_unit_test(every_call_may_fail_once),
       cmocka_unit_test(memory_may_be_short_at_any_instant),
       cmocka_unit_test(a_keeper_may_fail_at_any_call),

@@ -1,9 +1,10 @@
 /* A member of a population whose state is two numbers: theta grows by the hyperparameter x at every step. It
- * hands itself over by fork, or, with the word `save`, by files. What it trains on from is written down in
- * loads.txt of the trial's directory: "<trial> <step> <theta>" of whoever scored that.
+ * hands itself over by fork, or, with the word `save`, by files, with `regions` as a region of its memory.
+ * What it trains on from is written down in loads.txt of the trial's directory: "<trial> <step> <theta>" of
+ * whoever scored that.
  *
- *   forked_member STEPS [save | fork | dice [MILLISECONDS]]    dice: as fork, but it never scores the same
- * again
+ *   forked_member STEPS [save | regions | fork | dice [MILLISECONDS]]    dice: as fork, but it never scores
+ * the same again
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -84,12 +85,13 @@ static int train(clade_trainer *t, struct member *m, int steps, long pause_ms, b
 
 int main(int argc, char **argv) {
   struct member m = {0};
-  bool saves = argc > 2 && strcmp(argv[2], "save") == 0;
+  bool saves = argc > 2 && strcmp(argv[2], "save") == 0, lends = argc > 2 && strcmp(argv[2], "regions") == 0;
   struct clade_trainer_options options = {save, load, &m};
   clade_trainer *t = NULL;
   int status = clade_trainer_open(argc, argv, saves ? &options : NULL, &t);
   if (status == 0) clade_trainer_default(t, "x", "0.5");
-  if (status == 0 && !saves) status = clade_trainer_fork(t);
+  if (status == 0 && lends) status = clade_trainer_state(t, "member", &m, sizeof m);
+  if (status == 0 && !saves && !lends) status = clade_trainer_fork(t);
   if (status == 0)
     status = train(t, &m, argc > 1 ? (int)strtol(argv[1], NULL, 10) : 4,
                    argc > 3 ? strtol(argv[3], NULL, 10) : 0, argc > 2 && strcmp(argv[2], "dice") == 0);

@@ -87,16 +87,6 @@ static void assert_has(const char *line, const char *part) {
   if (strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
 }
 
-/* The text behind "<key>":" in a message. */
-static void take_text(const char *line, const char *key, char ret[200]) {
-  char begin[40];
-  (void)snprintf(begin, sizeof begin, "\"%s\":\"", key);
-  const char *at = strstr(line, begin);
-  if (at == NULL) fail_msg("no %s in '%s'", key, line);
-  at += strlen(begin);
-  (void)snprintf(ret, 200, "%.*s", (int)strcspn(at, "\""), at);
-}
-
 static const char *say_hello(struct world *w, struct client *c, int64_t trial, int attempt, int64_t bytes) {
   char token[CL_TOKEN_SIZE];
   client_open(w, c);
@@ -161,7 +151,7 @@ static int64_t save_at(struct world *w, struct client *c, int64_t trial, int ord
                        const char *line, unsigned seed) {
   char path[200];
   assert_has(line, "\"way\":\"region\"");
-  take_text(line, "path", path);
+  client_take_text(line, "path", path);
   write_state(path, seed);
   int64_t before = last_snapshot(w, trial, CL_WAY_REGION);
   send_report(c, ordinal, step, path);
@@ -201,7 +191,7 @@ static void a_report_that_is_told_again_has_its_state_already(void **state) {
   struct client c;
   char path[200], token[CL_TOKEN_SIZE];
   begin(&w, 1, 2);
-  take_text(say_hello(&w, &c, 1, 1, needed()), "path", path);
+  client_take_text(say_hello(&w, &c, 1, 1, needed()), "path", path);
   write_state(path, 3);
   send_report(&c, 1, 2, path);
   WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_REGION) != 0);
@@ -255,11 +245,11 @@ static void a_loser_is_given_the_winners_memory_which_nobody_else_gets(void **st
   assert_has(line, "\"load\"");
   assert_has(line, "\"way\":\"region\"");
   assert_has(line, "\"values\":{\"lr\":0.125}");
-  take_text(line, "path", source);
+  client_take_text(line, "path", source);
   for (int step = 3; step < 30; step++) { /* the winner goes on and on, while the loser is still loading */
     (void)decide_until(&w, 1, step);
     line = client_hear(&w, &winner);
-    take_text(line, "path", path);
+    client_take_text(line, "path", path);
     assert_string_not_equal(path, source);
     (void)save_at(&w, &winner, 1, step - 1, step, line, (unsigned)step + 50);
     WORLD_UNTIL(&w, !cl_buffers_busy(w.worker));
@@ -287,7 +277,7 @@ static void a_dead_winner_can_still_be_cloned(void **state) {
   world_touch(&w, 1, 1, "end", "9");
   WORLD_UNTIL(&w, world_state(&w, 1) == CL_FAILED);
   (void)exploit(&w, 2, snapshot);
-  take_text(client_hear(&w, &loser), "path", source);
+  client_take_text(client_hear(&w, &loser), "path", source);
   assert_state(source, 3);
   client_close(&loser);
   end(&w);
@@ -309,7 +299,7 @@ static void a_member_that_was_paused_begins_from_memory(void **state) {
   wait_for_process(&w, 1, 2);
   assert_null(strstr(say_hello(&w, &c, 1, 2, 0), "\"load\"")); /* it has no regions yet */
   client_close(&c);
-  take_text(say_hello(&w, &c, 1, 2, needed()), "load", source);
+  client_take_text(say_hello(&w, &c, 1, 2, needed()), "load", source);
   assert_string_equal(source, cl_buffer_path(cl_buffers_find(w.worker, cl_study_snapshot(w.s, snapshot))));
   assert_state(source, 3);
   client_close(&c);

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "query/timetable.h"
+
 const char world_patient[] =
     "cd \"$CLADE_DIR/attempt-$CLADE_ATTEMPT\"; env > env.new; mv env.new env; "
     "i=0; while [ ! -e end ] && [ $i -lt 9000 ]; do sleep 0.01; i=$((i + 1)); done; exit $(cat end)";
@@ -136,6 +138,29 @@ int world_try_to_work(struct world *w, int slots, struct cl_err *e) {
   o.say = remember;
   o.ctx = w;
   return cl_worker_create(&o, &w->worker, e);
+}
+
+int world_way(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
+  const struct world *w = ctx;
+  struct cl_reader *reader = NULL;
+  struct cl_lineage lineage = {0};
+  struct cl_remake_way way = {0};
+  CL_TRY(cl_reader_open(w->store, w->study, &reader, e));
+  int status = cl_timetable_read_state(reader, snapshot, &way.table, &lineage, e);
+  if (status == 0) status = cl_course_make(&way.table, cl_study_space(w->s), &way.course, e);
+  if (status == 0) way.legs = cl_alloc_array(lineage.n, sizeof *way.legs);
+  if (status == 0 && way.legs == NULL) status = CL_FAIL_NOMEM(e);
+  for (; status == 0 && way.n < lineage.n; way.n++)
+    way.legs[way.n] = (struct cl_remake_leg){.trial = lineage.legs[way.n].trial,
+                                             .attempt = lineage.legs[way.n].attempt,
+                                             .to = lineage.legs[way.n].to};
+  if (status < 0)
+    cl_remake_way_done(&way);
+  else
+    *ret = way;
+  cl_lineage_done(&lineage);
+  cl_reader_close(reader);
+  return status;
 }
 
 void world_work(struct world *w, int slots) {
@@ -355,6 +380,15 @@ bool client_is_silent(struct world *w, struct client *c) {
     world_turn(w);
   }
   return take_line(c) == 0;
+}
+
+void client_take_text(const char *line, const char *key, char ret[200]) {
+  char begin[40];
+  (void)snprintf(begin, sizeof begin, "\"%s\":\"", key);
+  const char *at = strstr(line, begin);
+  if (at == NULL) fail_msg("no %s in '%s'", key, line);
+  at += strlen(begin);
+  (void)snprintf(ret, 200, "%.*s", (int)strcspn(at, "\""), at);
 }
 
 void world_token(struct world *w, int64_t trial, int attempt, char ret[CL_TOKEN_SIZE]) {

@@ -53,6 +53,8 @@ void world_close(struct world *w); /* the worker leaves, and the log is closed *
 void world_work_off(struct world *w, int slots); /* the next, and until nothing waits or runs */
 void world_work(struct world *w, int slots); /* create a worker (w->options may have been set) and recover */
 int world_try_to_work(struct world *w, int slots, struct cl_err *e);
+/* For w->options.way: along the lineage that stands in the log, as a session finds it. `ctx` is the world. */
+int world_way(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e);
 
 int64_t world_propose(struct world *w, double lr); /* the next trial; its number */
 /* Append a decision about a trial, as a scheduler or a person would; its position. */
@@ -106,6 +108,8 @@ const char *client_hear(struct world *w, struct client *c);
 bool client_is_silent(struct world *w, struct client *c);
 /* Connect and say hello for an attempt; the answer. `can`: words. */
 const char *client_hello(struct world *w, struct client *c, int64_t trial, int attempt, const char *can);
+/* The text behind "<key>":" in a message. */
+void client_take_text(const char *line, const char *key, char ret[200]);
 void world_token(struct world *w, int64_t trial, int attempt, char ret[CL_TOKEN_SIZE]);
 
 /* A script that ends when a file `end` is made in its attempt's directory, with the status that stands there.

@@ -1,0 +1,722 @@
+/* Twins: what the worker does with processes that were forked, and with what these say. The processes are
+ * puppets: each is one, and the test speaks for it. Time is advanced, not waited for. */
+#include "puppet.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+int64_t __real_cl_clock_monotonic_us(void);
+int64_t __wrap_cl_clock_monotonic_us(void);
+
+static int64_t advanced_us;
+
+int64_t __wrap_cl_clock_monotonic_us(void) {
+  return __real_cl_clock_monotonic_us() + advanced_us;
+}
+
+/* As if that had passed. */
+static void pass(struct world *w, double seconds) {
+  advanced_us += (int64_t)(seconds * 1e6);
+  world_turn(w);
+}
+
+/* `n` trials whose trainers can fork; they are asked about at step 2. */
+struct scene {
+  struct world w;
+  struct client trainers[3];
+  char tokens[3][200]; /* of the twins that they were asked for */
+};
+
+static void assert_has(const char *line, const char *part) {
+  if (line == NULL || strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
+}
+
+static void begin_with(struct scene *s, int n, int slots, const char *more) {
+  world_begin(&s->w, world_patient, more);
+  s->w.until = 2;
+  for (int i = 0; i < n; i++) world_propose(&s->w, 2.385);
+  world_work(&s->w, slots);
+  for (int i = 0; i < n; i++) {
+    WORLD_UNTIL(&s->w, world_has(&s->w, i + 1, 1, "env"));
+    const char *line = client_hello(&s->w, &s->trainers[i], i + 1, 1, "fork");
+    assert_has(line, "\"save_at\":2.0,\"way\":\"fork\"");
+    client_take_text(line, "path", s->tokens[i]);
+  }
+}
+
+static void begin(struct scene *s, int n) {
+  begin_with(s, n, n, "");
+}
+
+static void end(struct scene *s, int n) {
+  for (int i = 0; i < n; i++)
+    if (s->trainers[i].fd >= 0) client_close(&s->trainers[i]);
+  world_end(&s->w);
+  advanced_us = 0;
+}
+
+static void send_report(struct client *c, int ordinal, double step, const char *token) {
+  client_send(c, "{\"type\":\"report\",\"ordinal\":%d,\"step\":%g,\"metrics\":{\"loss\":0.5}%s%s%s}", ordinal,
+              step, token == NULL ? "" : ",\"path\":\"", token == NULL ? "" : token,
+              token == NULL ? "" : "\"");
+}
+
+static const struct cl_snapshot *last_snapshot(const struct scene *s, int64_t trial) {
+  for (size_t i = cl_study_snapshots(s->w.s); i > 0; i--) {
+    const struct cl_snapshot *n = cl_study_nth_snapshot(s->w.s, i - 1);
+    if (n->trial == trial) return n;
+  }
+  return NULL;
+}
+
+/* The twin of a trial's trainer, and the report that names it: the snapshot. */
+static int64_t leave_twin(struct scene *s, int64_t trial, struct puppet *twin) {
+  struct world *w = &s->w;
+  puppet_open(w, twin);
+  puppet_hello(twin, s->tokens[trial - 1]);
+  assert_true(client_is_silent(w, &twin->c));
+  send_report(&s->trainers[trial - 1], 1, 2, s->tokens[trial - 1]);
+  WORLD_UNTIL(w, world_count(w, trial, CL_EVENT_SAVED) == 1);
+  return last_snapshot(s, trial)->position;
+}
+
+static void note_of(const struct scene *s, int64_t trial, char ret[100]) {
+  (void)snprintf(ret, 100, "%s", strrchr(last_snapshot(s, trial)->path, '/') + 1);
+}
+
+static int64_t exploit(struct scene *s, int64_t trial, int64_t snapshot) {
+  struct cl_assigned values[2] = {{1, cl_value_real(0.125)}, {2, cl_value_text("sgd")}};
+  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
+  ev.u.exploited.snapshot = snapshot;
+  ev.u.exploited.values = (struct cl_assigned_list){2, values};
+  ev.u.exploited.until = 4;
+  return world_decide(&s->w, trial, ev);
+}
+
+static void retry(struct scene *s, int64_t trial) {
+  struct cl_event ev = {.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
+  ev.u.retried.count = world_trial(&s->w, trial)->head.tries + 1;
+  (void)world_decide(&s->w, trial, ev);
+}
+
+/* Trial 2 asks, is told to take over the state of trial 1, and so to end; its next attempt is to be a clone.
+ */
+static void supersede(struct scene *s, int64_t snapshot) {
+  struct world *w = &s->w;
+  send_report(&s->trainers[1], 1, 2, NULL);
+  assert_true(client_is_silent(w, &s->trainers[1]));
+  (void)exploit(s, 2, snapshot);
+  assert_string_equal(client_hear(w, &s->trainers[1]), "{\"type\":\"stop\"}");
+  client_close(&s->trainers[1]);
+  world_touch(w, 2, 1, "end", "75");
+  WORLD_UNTIL(w, world_state(w, 2) == CL_PREEMPTED);
+  retry(s, 2);
+}
+
+/* What the twin is asked for: the clone's token; its lock comes with it. */
+static int hear_fork(struct scene *s, struct puppet *twin, int attempt, char token[200]) {
+  char directory[40];
+  int lock = -1;
+  const char *line = puppet_hear(&s->w, twin, &lock);
+  (void)snprintf(directory, sizeof directory, "/2/attempt-%d\"", attempt);
+  assert_has(line, "{\"type\":\"fork\"");
+  assert_has(line, directory);
+  client_take_text(line, "token", token);
+  assert_true(lock >= 0);
+  return lock;
+}
+
+static bool lock_is_held(struct scene *s, int64_t trial, int attempt) {
+  char *path = world_path(&s->w, trial, attempt, "lock");
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+  if (fd >= 0) (void)close(fd);
+  cl_free(path);
+  return held;
+}
+
+/* Saving. */
+
+static void a_twin_is_the_state_of_the_report_that_names_it(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  struct stat info;
+  char name[100], wanted[300];
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  const struct cl_snapshot *n = cl_study_snapshot(s.w.s, snapshot);
+  assert_int_equal(n->way, CL_WAY_FORK);
+  assert_true(n->step == 2 && n->bytes > 0 && n->rollup.count == 1);
+  assert_int_equal(cl_twins_find(s.w.worker, n), 0);
+  note_of(&s, 1, name);
+  char *path = world_path(&s.w, 1, 1, name), *text = world_read(&s.w, 1, 1, name);
+  assert_int_equal(stat(path, &info), 0);
+  assert_int_equal(info.st_mode & 0777, 0600);
+  (void)snprintf(wanted, sizeof wanted, "%s %d ", s.tokens[0], (int)twin.pid);
+  assert_has(text, wanted);
+  cl_free(text);
+  cl_free(path);
+  assert_true(client_is_silent(&s.w, &s.trainers[0])); /* the report waits for the scheduler */
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+/* The report is there first: it waits until its twin has said hello. */
+static void a_report_waits_for_its_twin(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin(&s, 1);
+  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &s.trainers[0]));
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 0);
+  puppet_open(&s.w, &twin);
+  puppet_hello(&twin, s.tokens[0]);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1);
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static void a_twin_that_does_not_come_is_asked_for_five_times_more(void **state) {
+  (void)state;
+  struct scene s;
+  char token[200], before[200];
+  begin(&s, 1);
+  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &s.trainers[0]));
+  memcpy(before, s.tokens[0], sizeof before);
+  for (int i = 0; i < 5; i++) {
+    pass(&s.w, 11);
+    const char *line = client_hear(&s.w, &s.trainers[0]);
+    assert_has(line, "{\"type\":\"fork\"");
+    client_take_text(line, "token", token);
+    assert_string_not_equal(token, before);
+    memcpy(before, token, sizeof before);
+  }
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 0);
+  pass(&s.w, 11);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_REPORTED) == 1); /* without a state */
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 0);
+  json_t *note = world_last(&s.w, 1, CL_EVENT_NOTE);
+  assert_string_equal(json_string_value(world_field(note, "text")),
+                      "the twin that was to hold it has not come");
+  json_decref(note);
+  end(&s, 1);
+}
+
+/* Killed between its hello and the report that names it. */
+static void a_twin_that_has_died_is_asked_for_at_once(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char token[200];
+  begin(&s, 1);
+  puppet_open(&s.w, &twin);
+  puppet_hello(&twin, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &twin.c));
+  puppet_kill(&twin);
+  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
+  puppet_open(&s.w, &twin);
+  puppet_hello(&twin, token);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_NOTE), 0);
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static void a_trainer_that_cannot_fork_again_is_recorded_without_its_state(void **state) {
+  (void)state;
+  struct scene s;
+  begin(&s, 1);
+  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &s.trainers[0]));
+  pass(&s.w, 11);
+  assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"fork\"");
+  client_send(&s.trainers[0], "{\"type\":\"saved\",\"step\":2,\"error\":\"it has two threads by now\"}");
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_REPORTED) == 1);
+  json_t *note = world_last(&s.w, 1, CL_EVENT_NOTE);
+  assert_string_equal(json_string_value(world_field(note, "text")), "it has two threads by now");
+  json_decref(note);
+  end(&s, 1);
+}
+
+static void a_state_that_is_asked_for_is_a_twin_too(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char token[200];
+  begin(&s, 1);
+  assert_has((send_report(&s.trainers[0], 1, 1, NULL), client_hear(&s.w, &s.trainers[0])), "\"go\"");
+  (void)world_decide(&s.w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_LIMIT});
+  send_report(&s.trainers[0], 2, 1.5, NULL);
+  const char *line = client_hear(&s.w, &s.trainers[0]);
+  assert_has(line, "{\"type\":\"fork\"");
+  client_take_text(line, "token", token);
+  assert_string_equal(token, s.tokens[0]); /* the same until it has come */
+  puppet_open(&s.w, &twin);
+  puppet_hello(&twin, token);
+  assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"go\"");
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 1);
+  assert_true(last_snapshot(&s, 1)->step == 1.5);
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static void an_asked_twin_that_does_not_come_is_asked_for_again(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char token[200];
+  begin(&s, 1);
+  assert_has((send_report(&s.trainers[0], 1, 1, NULL), client_hear(&s.w, &s.trainers[0])), "\"go\"");
+  (void)world_decide(&s.w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_LIMIT});
+  send_report(&s.trainers[0], 2, 1.5, NULL);
+  for (int i = 0; i < 3; i++) {
+    client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
+    assert_true(client_is_silent(&s.w, &s.trainers[0]));
+    pass(&s.w, 11);
+  }
+  client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
+  puppet_open(&s.w, &twin);
+  puppet_hello(&twin, token);
+  assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"go\"");
+  assert_true(last_snapshot(&s, 1)->step == 1.5);
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_NOTE), 0);
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+/* And given up: then it is asked for at the next report at which it is wanted, from the beginning. */
+static void asking_for_a_twin_has_an_end(void **state) {
+  (void)state;
+  struct scene s;
+  char token[200];
+  begin(&s, 1);
+  assert_has((send_report(&s.trainers[0], 1, 1, NULL), client_hear(&s.w, &s.trainers[0])), "\"go\"");
+  for (int asked = 1; asked <= 2; asked++) {
+    (void)world_decide(&s.w, 1,
+                       (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_LIMIT});
+    send_report(&s.trainers[0], 1 + asked, 1 + 0.25 * asked, NULL);
+    for (int i = 0; i < 6; i++) {
+      client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
+      pass(&s.w, 11);
+    }
+    assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"go\"");
+    assert_int_equal(world_count(&s.w, 1, CL_EVENT_NOTE), asked);
+  }
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 0);
+  end(&s, 1);
+}
+
+/* Hostile ones. */
+
+static void tokens_that_nobody_was_given_are_refused(void **state) {
+  (void)state;
+  struct scene s;
+  begin(&s, 1);
+  static const char *const bad[] = {
+      "twin.",
+      "twin.x",
+      "twin.0.1.0123456789abcdef.0123456789abcdef0123456789abcdef",
+      "twin.99999999999999999999.1.0123456789abcdef.0123456789abcdef0123456789abcdef",
+      "twin.1",
+      "twin.1.",
+      "twin.1.x",
+      "twin.1.1",
+      "twin.1.1.",
+      "twin.1.99999999999999999999.0123456789abcdef.0123456789abcdef0123456789abcdef",
+      "twin.1.4294967296.0123456789abcdef.0123456789abcdef0123456789abcdef",
+      "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcde",
+      "twin.1.1.0123456789abcdeX.0123456789abcdef0123456789abcdef",
+      "twin.1.1.0123456789abcdefX0123456789abcdef0123456789abcdef",
+      "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdeX",
+      "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdef",
+      "twin.7.1.0123456789abcdef.0123456789abcdef0123456789abcdef",
+      "twin.1.1.../../../../../e.0123456789abcdef0123456789abcdef",
+      "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+      "remake.0123456789abcdef0123456789abcdef"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    struct client c;
+    client_open(&s.w, &c);
+    client_send(&c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1}", bad[i]);
+    const char *line = client_hear(&s.w, &c);
+    assert_has(line, "\"type\":\"error\"");
+    assert_has(line, "\"fatal\":true");
+    assert_string_equal(client_hear(&s.w, &c), "");
+    client_close(&c);
+    if (strncmp(bad[i], "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdef",
+                sizeof "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdef") == 0)
+      continue; /* in a report it may be one that the worker before has asked for */
+    send_report(&s.trainers[0], 1, 2, bad[i]);
+    assert_has(client_hear(&s.w, &s.trainers[0]), "not asked for");
+  }
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 0);
+  end(&s, 1);
+}
+
+static void a_report_cannot_name_the_twin_of_another(void **state) {
+  (void)state;
+  struct scene s;
+  begin(&s, 2);
+  send_report(&s.trainers[1], 1, 2, s.tokens[0]);
+  assert_has(client_hear(&s.w, &s.trainers[1]), "names a twin that was not asked for");
+  end(&s, 2);
+}
+
+static void who_says_hello_as_the_same_twin_takes_its_place(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin, again;
+  begin(&s, 1);
+  (void)leave_twin(&s, 1, &twin);
+  puppet_open(&s.w, &again);
+  puppet_hello(&again, s.tokens[0]);
+  assert_string_equal(client_hear(&s.w, &twin.c), "");
+  assert_true(client_is_silent(&s.w, &again.c));
+  assert_int_equal(cl_twins_find(s.w.worker, last_snapshot(&s, 1)), 0);
+  puppet_kill(&twin);
+  puppet_kill(&again);
+  end(&s, 1);
+}
+
+static void a_twin_that_speaks_unasked_is_told_so_and_hung_up_on(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin(&s, 1);
+  (void)leave_twin(&s, 1, &twin);
+  client_send(&twin.c, "{\"type\":\"report\",\"ordinal\":1,\"step\":3,\"metrics\":{\"loss\":0.25}}");
+  assert_has(client_hear(&s.w, &twin.c), "one is open at a time");
+  assert_string_equal(client_hear(&s.w, &twin.c), "");
+  assert_int_equal(cl_twins_find(s.w.worker, last_snapshot(&s, 1)), CLADE_BUSY); /* it may come back */
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1);
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+/* Clones. */
+
+static void a_clone_is_the_next_attempt_of_the_loser(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin, clone;
+  char token[200];
+  begin(&s, 2);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  supersede(&s, snapshot);
+  int lock = hear_fork(&s, &twin, 2, token);
+  assert_true(lock_is_held(&s, 2, 2));
+  char *environment = world_read(&s.w, 2, 2, "environment");
+  assert_has(environment, "CLADE_"); /* of its attempt; the first pair */
+  cl_free(environment);
+  puppet_open(&s.w, &clone);
+  puppet_hello(&clone, token);
+  const char *line = client_hear(&s.w, &clone.c);
+  assert_has(line, "{\"type\":\"start\"");
+  assert_has(line, "\"lr\":0.125");
+  client_send(&twin.c, "{\"type\":\"saved\",\"step\":2}"); /* the clone was faster */
+  WORLD_UNTIL(&s.w, world_count(&s.w, 2, CL_EVENT_LOADED) == 1);
+  json_t *loaded = world_last(&s.w, 2, CL_EVENT_LOADED);
+  assert_int_equal(json_integer_value(world_field(loaded, "snapshot")), snapshot);
+  assert_null(world_field(loaded, "error"));
+  json_decref(loaded);
+  (void)close(lock); /* of the test; the worker has let go of its own */
+  WORLD_UNTIL(&s.w, !lock_is_held(&s, 2, 2));
+  assert_int_equal(world_state(&s.w, 2), CL_RUNNING);
+  puppet_kill(&clone); /* nobody's child here: followed by its process, and missed */
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
+  retry(&s, 2); /* and a second clone of the same twin */
+  lock = hear_fork(&s, &twin, 3, token);
+  (void)close(lock);
+  puppet_kill(&twin);
+  end(&s, 2);
+}
+
+static void a_twin_that_cannot_fork_says_why(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char token[200];
+  begin(&s, 2);
+  supersede(&s, leave_twin(&s, 1, &twin));
+  (void)close(hear_fork(&s, &twin, 2, token));
+  client_send(&twin.c, "{\"type\":\"saved\",\"step\":2,\"error\":\"no process number is left\"}");
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
+  assert_has(cl_text_get(&s.w.said), "could not be started: no process number is left. The next start");
+  pass(&s.w, 60);
+  retry(&s, 2);
+  (void)close(hear_fork(&s, &twin, 3, token)); /* it is asked again */
+  puppet_kill(&twin);
+  end(&s, 2);
+}
+
+static void a_clone_that_does_not_come_is_given_up(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin, clone;
+  char token[200];
+  begin(&s, 2);
+  supersede(&s, leave_twin(&s, 1, &twin));
+  (void)close(hear_fork(&s, &twin, 2, token));
+  client_send(&twin.c, "{\"type\":\"saved\",\"step\":2}");
+  assert_true(client_is_silent(&s.w, &twin.c));
+  assert_int_equal(world_state(&s.w, 2), CL_RUNNING);
+  pass(&s.w, 11);
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
+  assert_false(lock_is_held(&s, 2, 2));
+  puppet_open(&s.w, &clone); /* too late */
+  puppet_hello(&clone, token);
+  assert_string_equal(client_hear(&s.w, &clone.c), "{\"type\":\"stop\"}");
+  puppet_kill(&clone);
+  puppet_kill(&twin);
+  end(&s, 2);
+}
+
+static void a_twin_that_dies_while_it_is_asked_takes_its_clone_with_it(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char token[200];
+  begin(&s, 2);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  supersede(&s, snapshot);
+  (void)close(hear_fork(&s, &twin, 2, token));
+  puppet_kill(&twin);
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
+  retry(&s, 2);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 2, CL_EVENT_VOIDED) == 1); /* nobody has that state any more */
+  WORLD_UNTIL(&s.w, !cl_study_snapshot(s.w.s, snapshot)->usable);
+  end(&s, 2);
+}
+
+/* Between `started` and the fork. */
+static void a_twin_that_has_died_before_it_is_asked_is_missed(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin_with(&s, 3, 3, "");
+  char token[200];
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  supersede(&s, snapshot);
+  int lock = hear_fork(&s, &twin, 2, token); /* busy from here, so that the third one waits for it */
+  (void)close(lock);
+  send_report(&s.trainers[2], 1, 2, NULL);
+  assert_true(client_is_silent(&s.w, &s.trainers[2]));
+  (void)exploit(&s, 3, snapshot);
+  assert_string_equal(client_hear(&s.w, &s.trainers[2]), "{\"type\":\"stop\"}");
+  world_touch(&s.w, 3, 1, "end", "75");
+  WORLD_UNTIL(&s.w, world_state(&s.w, 3) == CL_PREEMPTED);
+  retry(&s, 3);
+  WORLD_UNTIL(&s.w, world_trial(&s.w, 3)->head.attempt == 2 && world_state(&s.w, 3) == CL_RUNNING);
+  puppet_kill(&twin);
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST && world_state(&s.w, 3) == CL_LOST);
+  json_t *lost = world_last(&s.w, 3, CL_EVENT_LOST);
+  assert_has(json_string_value(world_field(lost, "args")), "the twin that it was to begin from has ended");
+  json_decref(lost);
+  end(&s, 3);
+}
+
+static void what_a_connected_loser_cannot_take_over_is_taken_back(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin(&s, 2);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  send_report(&s.trainers[1], 1, 2, NULL);
+  assert_true(client_is_silent(&s.w, &s.trainers[1]));
+  puppet_kill(&twin);
+  (void)uv_run(&s.w.loop, UV_RUN_NOWAIT);
+  (void)exploit(&s, 2, snapshot); /* decided before it was told that the twin is gone */
+  WORLD_UNTIL(&s.w, !cl_study_snapshot(s.w.s, snapshot)->usable);
+  json_t *loaded = world_last(&s.w, 2, CL_EVENT_LOADED);
+  assert_has(json_string_value(world_field(loaded, "error")), "gone");
+  json_decref(loaded);
+  assert_int_equal(world_trial(&s.w, 2)->head.attempt, 1);
+  end(&s, 2);
+}
+
+/* Ends. */
+
+static void a_twin_that_nobody_needs_is_told_to_stop(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char name[100];
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  note_of(&s, 1, name);
+  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
+  ev.u.deleted.snapshot = snapshot;
+  (void)world_decide(&s.w, 1, ev);
+  assert_string_equal(client_hear(&s.w, &twin.c), "{\"type\":\"stop\"}");
+  assert_string_equal(client_hear(&s.w, &twin.c), "");
+  assert_false(world_has(&s.w, 1, 1, name));
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static bool was_killed(const struct puppet *p) {
+  siginfo_t info = {0};
+  return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == p->pid &&
+         info.si_code == CLD_KILLED && info.si_status == SIGKILL;
+}
+
+static void one_that_is_away_when_it_is_not_needed_any_more_is_killed(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  puppet_hang_up(&twin);
+  WORLD_UNTIL(&s.w, cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)) == CLADE_BUSY);
+  assert_false(was_killed(&twin));
+  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
+  ev.u.deleted.snapshot = snapshot;
+  (void)world_decide(&s.w, 1, ev);
+  WORLD_UNTIL(&s.w, was_killed(&twin));
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static void twins_end_with_the_last_worker(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet near, away;
+  begin(&s, 2);
+  (void)leave_twin(&s, 1, &near);
+  (void)leave_twin(&s, 2, &away);
+  puppet_hang_up(&away);
+  WORLD_UNTIL(&s.w, cl_twins_find(s.w.worker, last_snapshot(&s, 2)) == CLADE_BUSY);
+  cl_worker_shutdown(s.w.worker, CL_SHUTDOWN_KILL, 0);
+  WORLD_UNTIL(&s.w, world_is_idle(&s.w));
+  world_close(&s.w);
+  char byte[40];
+  assert_true(recv(near.c.fd, byte, sizeof byte, 0) > 0);
+  assert_int_equal(memcmp(byte, "{\"type\":\"stop\"}\n", 16), 0);
+  assert_true(was_killed(&away));
+  puppet_kill(&near);
+  puppet_kill(&away);
+  end(&s, 2);
+}
+
+/* Workers that come and go. */
+
+static void reopen(struct scene *s, int slots) {
+  cl_worker_shutdown(s->w.worker, CL_SHUTDOWN_DETACH, 0);
+  world_close(&s->w);
+  world_open(&s->w);
+  world_work(&s->w, slots);
+}
+
+static void a_twin_comes_back_to_the_next_worker(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin, other;
+  char wrong[200];
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  reopen(&s, 1);
+  assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), CLADE_BUSY);
+  memcpy(wrong, s.tokens[0], sizeof wrong); /* its name is known to everybody who can read the log */
+  char *last = wrong + strlen(wrong) - 1;
+  *last = *last == '0' ? '1' : '0';
+  puppet_open(&s.w, &other);
+  puppet_hello(&other, wrong);
+  assert_has(client_hear(&s.w, &other.c), "no twin has this token");
+  puppet_kill(&other);
+  puppet_open(&s.w, &other);
+  puppet_hello(&other, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &other.c));
+  assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), 0);
+  puppet_kill(&other);
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static void is_gone_with(const char *note) {
+  struct scene s;
+  struct puppet twin;
+  char name[100];
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  note_of(&s, 1, name);
+  if (note != NULL) world_touch(&s.w, 1, 1, name, note);
+  if (note == NULL) puppet_kill(&twin);
+  reopen(&s, 1);
+  WORLD_UNTIL(&s.w, !cl_study_snapshot(s.w.s, snapshot)->usable);
+  json_t *deleted = world_last(&s.w, 1, CL_EVENT_DELETED);
+  assert_string_equal(json_string_value(world_field(deleted, "why")), "missing");
+  json_decref(deleted);
+  if (note != NULL) puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static void a_state_whose_process_nobody_knows_is_gone(void **state) {
+  (void)state;
+  is_gone_with(NULL);
+  is_gone_with("");
+  is_gone_with("twin.1.1.x");
+  is_gone_with("twin.1.1.x 1 1 boot\n");  /* never the first process of the machine */
+  is_gone_with("twin.1.1.x -3 1 boot\n"); /* nor everybody */
+  is_gone_with("twin.1.1.x 4000000 7 another-boot\n");
+}
+
+static void the_twins_of_other_machines_are_left_to_their_workers(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  cl_worker_shutdown(s.w.worker, CL_SHUTDOWN_DETACH, 0);
+  world_close(&s.w);
+  world_open(&s.w);
+  s.w.options.host = "elsewhere";
+  world_work(&s.w, 1);
+  WORLD_UNTIL(&s.w, !cl_study_snapshot(s.w.s, snapshot)->usable); /* nobody is left there */
+  assert_false(was_killed(&twin));
+  puppet_kill(&twin);
+  client_close(&s.trainers[0]);
+  s.w.options.host = NULL;
+  char *path = world_path(&s.w, 1, 1, "end");
+  cl_free(path);
+  world_touch(&s.w, 1, 1, "end", "0");
+  world_end(&s.w);
+}
+
+int main(int argc, char **argv) {
+  WORLD_MAIN_BEGIN(argc, argv);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_twin_is_the_state_of_the_report_that_names_it),
+      cmocka_unit_test(a_report_waits_for_its_twin),
+      cmocka_unit_test(a_twin_that_does_not_come_is_asked_for_five_times_more),
+      cmocka_unit_test(a_twin_that_has_died_is_asked_for_at_once),
+      cmocka_unit_test(a_trainer_that_cannot_fork_again_is_recorded_without_its_state),
+      cmocka_unit_test(a_state_that_is_asked_for_is_a_twin_too),
+      cmocka_unit_test(an_asked_twin_that_does_not_come_is_asked_for_again),
+      cmocka_unit_test(asking_for_a_twin_has_an_end),
+      cmocka_unit_test(tokens_that_nobody_was_given_are_refused),
+      cmocka_unit_test(a_report_cannot_name_the_twin_of_another),
+      cmocka_unit_test(who_says_hello_as_the_same_twin_takes_its_place),
+      cmocka_unit_test(a_twin_that_speaks_unasked_is_told_so_and_hung_up_on),
+      cmocka_unit_test(a_clone_is_the_next_attempt_of_the_loser),
+      cmocka_unit_test(a_twin_that_cannot_fork_says_why),
+      cmocka_unit_test(a_clone_that_does_not_come_is_given_up),
+      cmocka_unit_test(a_twin_that_dies_while_it_is_asked_takes_its_clone_with_it),
+      cmocka_unit_test(a_twin_that_has_died_before_it_is_asked_is_missed),
+      cmocka_unit_test(what_a_connected_loser_cannot_take_over_is_taken_back),
+      cmocka_unit_test(a_twin_that_nobody_needs_is_told_to_stop),
+      cmocka_unit_test(one_that_is_away_when_it_is_not_needed_any_more_is_killed),
+      cmocka_unit_test(twins_end_with_the_last_worker),
+      cmocka_unit_test(a_twin_comes_back_to_the_next_worker),
+      cmocka_unit_test(a_state_whose_process_nobody_knows_is_gone),
+      cmocka_unit_test(the_twins_of_other_machines_are_left_to_their_workers),
+  };
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
