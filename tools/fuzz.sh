@@ -15,12 +15,12 @@ chunk_s=${CLADE_FUZZ_STRETCH:-300}
 compiler=$(command -v clang-14 || command -v clang) || { echo "fuzz: there is no clang: ./dev setup lint" >&2; exit 2; }
 
 # Longer inputs take longer and show nothing new; the corpus in the tree is run whole by every `./dev test`.
-declare -A longest=([event]=1400 [hpconfig]=400 [import]=1400 [inline]=400 [message]=800 [output]=400 [rows]=400
-  [settings]=1200 [spec]=900 [terminal]=200)
+declare -A longest=([event]=700 [hpconfig]=300 [import]=700 [inline]=300 [message]=400 [output]=300 [rows]=250
+  [settings]=1100 [spec]=450 [terminal]=200 [timetable]=400)
 # Whose words a target's inputs may hold: the string literals of these files are its dictionary.
 declare -A speaks=([event]='model/event* model/settings*' [hpconfig]='spec/*' [import]='model/event* model/settings*'
   [inline]='spec/*' [message]='wire/*' [output]='worker/output*' [rows]='query/*' [settings]='model/s* search/* schedule/*'
-  [spec]='spec/*')
+  [spec]='spec/*' [timetable]='spec/timetable* model/timetable*')
 # Each execution is short: little needs to be kept of what it freed, or of where it was allocated. That makes it twice
 # as fast. The wall-clock limits are long, for the work may be done when nobody else wants the machine.
 export ASAN_OPTIONS=malloc_context_size=1:quarantine_size_mb=1:thread_local_quarantine_size_kb=128:max_malloc_fill_size=0

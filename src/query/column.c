@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -68,10 +69,11 @@ static const char *after_prefix(const char *name, const char *prefix) {
 
 struct nearest {
   const char *wanted, *found;
-  int distance;
+  int length, distance; /* of the wanted one; of the found one */
 };
 
 static void consider(struct nearest *n, const char *name) {
+  if (abs((int)strnlen(name, 64) - n->length) >= n->distance) return; /* as many edits at least */
   int distance = cl_text_distance(n->wanted, name);
   if (distance >= n->distance) return;
   n->distance = distance;
@@ -81,8 +83,8 @@ static void consider(struct nearest *n, const char *name) {
 static const char *find_nearest(const struct cl_catalogue *c, const char *name) {
   for (int kind = CL_COLUMN_VALUE; kind <= CL_COLUMN_TAG; kind++)
     if (after_prefix(name, prefixes[kind]) != NULL) name = after_prefix(name, prefixes[kind]);
-  size_t length = strlen(name);
-  struct nearest n = {.wanted = name, .distance = (int)(length > 64 ? 64 : length) / 3 + 1};
+  int length = (int)strnlen(name, 64);
+  struct nearest n = {.wanted = name, .length = length, .distance = length / 3 + 1};
   for (size_t i = 0; i < c->n; i++) consider(&n, c->items[i].name);
   return n.found;
 }

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 
-enum { SLICE_BYTES = 1 << 18, EVENTS_AT_A_TIME = 500, READ_BYTES = 1 << 16 };
+enum { SLICE_BYTES = 1 << 18, EVENTS_AT_A_TIME = 256, READ_BYTES = 1 << 16, READ_LEAST = 1 << 12 };
 
 /* Out. */
 
@@ -67,7 +67,7 @@ static int make_room(struct importing *in, struct cl_err *e) {
   if (in->until - in->from > CL_TRANSFER_LINE_MAX)
     return CL_FAIL(e, CLADE_ELIMIT, "%s:%lld: the line has more than %d bytes, the limit of an event",
                    in->name, (long long)in->line + 1, CL_TRANSFER_LINE_MAX);
-  if (in->cap - in->until >= READ_BYTES) return 0;
+  if (in->cap - in->until >= READ_LEAST) return 0;
   if (in->from > 0) {
     memmove(in->bytes, in->bytes + in->from, in->until - in->from);
     in->until -= in->from;
@@ -92,7 +92,8 @@ static int next_line(struct importing *in, char **ret, size_t *ret_n, struct cl_
     }
     in->looked = in->until;
     CL_TRY(make_room(in, e));
-    int n = in->read(in->ctx, in->bytes + in->until, READ_BYTES, e);
+    size_t room = in->cap - in->until;
+    int n = in->read(in->ctx, in->bytes + in->until, room < READ_BYTES ? room : READ_BYTES, e);
     if (n < 0) return n;
     in->until += (size_t)n;
     if (n > 0) continue;

@@ -9,23 +9,23 @@
 
 #include "require.h"
 
-enum { EVENTS_MOST = 200 };
-
 static struct told {
   char letter;
   void (*tell)(struct cl_store *);
   int n;
-  struct cl_event *events[EVENTS_MOST];
+  struct cl_event events[PROLOGUE_MOST];
+  struct cl_event *copies[PROLOGUE_MOST]; /* hold what they point to */
   struct cl_text text;
-  size_t ends[EVENTS_MOST]; /* of each event's line in the text */
+  size_t ends[PROLOGUE_MOST]; /* of each event's line in the text */
 } tales[] = {{'m', tell_mnist}, {'p', tell_pbt}, {'r', tell_repeats}, {'z', tell_maze}, {'h', tell_hostile}};
 
 static int keep(void *ctx, const struct cl_event *ev) {
   struct told *t = ctx;
-  if (t->n == EVENTS_MOST || t->text.length > 1 << 16)
+  if (t->n == PROLOGUE_MOST || t->text.length > 1 << 16)
     return CLADE_STOP; /* one tale has a note of a megabyte */
-  t->events[t->n] = cl_event_copy(ev);
-  require(t->events[t->n] != NULL);
+  t->copies[t->n] = cl_event_copy(ev);
+  require(t->copies[t->n] != NULL);
+  t->events[t->n] = *t->copies[t->n];
   cl_event_write_json(ev, &t->text);
   cl_text_add_char(&t->text, '\n');
   require(!t->text.failed);

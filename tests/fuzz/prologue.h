@@ -9,10 +9,13 @@
 
 #include "model/event.h"
 
+enum { PROLOGUE_MOST = 200 }; /* events */
+
 struct prologue {
-  struct cl_event **events; /* the first one is `created` */
-  int n;                    /* 0: there is none */
-  const char *text;         /* the same as lines of JSON */
+  struct cl_event
+      *events;      /* the first one is `created`; their metrics have ids, so appending changes nothing */
+  int n;            /* 0: there is none */
+  const char *text; /* the same as lines of JSON */
   size_t length;
 };
 
