@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -105,6 +106,13 @@ static void keep_descriptor(struct cl_trainer_link *l, struct msghdr *m) {
   }
 }
 
+/* A reader that sleeps in recv is woken in vain when its peer takes what was sent, since both use one queue;
+ * one that sleeps in poll is woken by what comes only. */
+static void wait_for_bytes(const struct cl_trainer_link *l) {
+  struct pollfd p = {.fd = l->fd, .events = POLLIN};
+  (void)poll(&p, 1, -1);
+}
+
 /* As recv; a descriptor that comes along is kept. */
 static ssize_t receive_some(struct cl_trainer_link *l, char *bytes, size_t size) {
   union {
@@ -114,6 +122,7 @@ static ssize_t receive_some(struct cl_trainer_link *l, char *bytes, size_t size)
   struct iovec part = {bytes, size};
   struct msghdr m = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+  wait_for_bytes(l);
   ssize_t n = recvmsg(l->fd, &m, MSG_CMSG_CLOEXEC);
   if (n > 0) keep_descriptor(l, &m);
   return n;
