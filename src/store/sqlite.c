@@ -159,8 +159,10 @@ int cl_sqlite_end_write(struct cl_sqlite *s, bool commit, struct cl_err *e) {
   int status = commit ? cl_sqlite_run_one(s, SQL_COMMIT, e) : 0;
   if ((!commit || status < 0) && !sqlite3_get_autocommit(s->db))
     (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* not prepared: needs no memory of ours */
+  cl_sqlite_wal_drop(s);
   s->writing = false;
   if (status == 0 && commit) cl_sqlite_note_commit(s);
+  if (s->wal_frames > 0) cl_sqlite_wal_open(s);
   bool over = status < 0 || cl_sqlite_checkpoint_locked(s);
   cl_sqlite_unlock(s);
   if (!over) cl_sqlite_checkpoint_beside(s);
@@ -283,6 +285,7 @@ static void sqlite_close(void *state) {
       for (int lean = 0; lean < 2; lean++) (void)sqlite3_finalize(s->walks[t][w][lean]);
   }
   (void)sqlite3_close(s->db);
+  cl_sqlite_wal_destroy(s->wal);
   if (s->lock_fd >= 0) (void)close(s->lock_fd);
   if (s->watch_fd >= 0) (void)close(s->watch_fd);
   cl_text_done(&s->scratch);

@@ -124,6 +124,8 @@ struct cl_sqlite {
   struct cl_sqlite_study *open;                /* of the commit, null when a study is being added */
   int wal_frames;                              /* of the write-ahead log, after the last commit */
   int wal_frames_asked;                        /* when a checkpoint was asked for last */
+  struct cl_sqlite_wal *wal;                   /* null: SQLite writes its log by itself */
+  bool wal_tried;                              /* to change that */
   struct cl_sqlite_checkpointer *checkpointer; /* null: none was needed so far */
   bool foreign;                                /* another one has committed since the watcher last drained */
   unsigned version;                            /* SQLite's, of the data, after this handle's last commit */
@@ -161,6 +163,13 @@ void cl_sqlite_unlock(struct cl_sqlite *s);
 bool cl_sqlite_checkpoint_locked(struct cl_sqlite *s); /* here and now, if the log is very long; was it? */
 void cl_sqlite_checkpoint_beside(struct cl_sqlite *s); /* soon, if it is long: the lock has been let go */
 void cl_sqlite_checkpointer_destroy(struct cl_sqlite_checkpointer *c); /* waits for one that is under way */
+
+/* sqlite_wal.c: what is written to the log is gathered. */
+/* From now on; once the handle has committed, so that there is a log. Without memory everything stays as it
+ * is. */
+void cl_sqlite_wal_open(struct cl_sqlite *s);
+void cl_sqlite_wal_drop(struct cl_sqlite *s); /* a transaction was rolled back: forget what it has written */
+void cl_sqlite_wal_destroy(struct cl_sqlite_wal *w); /* when the database is closed; null is allowed */
 
 /* sqlite_schema.c */
 int cl_sqlite_open_schema(struct cl_sqlite *s, struct cl_err *e);
