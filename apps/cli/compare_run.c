@@ -160,7 +160,7 @@ static int run_study(const struct cl_cli_compare *c, const struct cl_cli_side *s
   callbacks.begin = NULL; /* a line per study, not per trial */
   callbacks.result = NULL;
   live.begun = true;
-  live.next_line_s = INFINITY;
+  live.study = study;
   int code = found == FOUND_OPEN ? resume_study(c, study, &gpus, &callbacks, &result, &e)
                                  : begin_study(c, side, seed, study, &gpus, &callbacks, &result, &e);
   cl_cli_live_end(&live);

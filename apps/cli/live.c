@@ -10,7 +10,7 @@
 #include "view/number.h"
 #include "view/safe.h"
 
-#define LINE_EVERY_S 10 /* of progress, where no frame can be shown */
+#define LINE_EVERY_S 10 /* of progress, where no frame can be shown; later a tenth of the time gone */
 #define SLOTS_MAX    64
 
 /* An engine must outlive the reader of its progress. A handler, unlike SIG_IGN, is not inherited by trainers.
@@ -195,7 +195,7 @@ static void remember_best(struct cl_cli_live *l, double value) {
     l->y = y;
     l->capacity = capacity;
   }
-  l->x[l->n] = (double)l->results;
+  l->x[l->n] = l->is_population ? l->percent : (double)l->results;
   l->y[l->n++] = value;
 }
 
@@ -234,7 +234,7 @@ static void fill_slots(const struct clade_progress *p, struct cl_view_slot slots
     add_short_values(&texts[i], s->values);
     slots[i] = (struct cl_view_slot){.trial = s->trial,
                                      .step = s->step,
-                                     .share = NAN,
+                                     .share = s->share,
                                      .value = s->value,
                                      .elapsed_s = s->elapsed_s,
                                      .text = clade_text_get(&texts[i])};
@@ -249,11 +249,13 @@ static void draw_frame(struct cl_cli_live *l, const struct clade_progress *p) {
   fill_slots(p, slots, texts);
   struct cl_view_progress view = {.study = p->study,
                                   .method = p->method,
+                                  .schedule = p->schedule,
                                   .metric = p->metric,
                                   .goal = p->maximize ? "maximize" : "minimize",
                                   .step = p->step_unit != NULL ? p->step_unit : "step",
                                   .finished = p->results,
                                   .total = p->trials < CL_CLI_ENDLESS ? p->trials : 0,
+                                  .share = p->share,
                                   .failed = p->failed,
                                   .running = p->running,
                                   .waiting = p->waiting,
@@ -278,6 +280,9 @@ static void draw_frame(struct cl_cli_live *l, const struct clade_progress *p) {
 static void add_progress_line(struct cl_cli_live *l, const struct clade_progress *p) {
   struct clade_text line = {0};
   char buffer[CL_VIEW_NUMBER_MAX];
+  if (l->study != NULL) clade_text_format(&line, "%s: ", l->study);
+  if (p->schedule != NULL && p->trials < CL_CLI_ENDLESS)
+    clade_text_format(&line, "%.0f %%, ", floor(p->share * 100));
   clade_text_format(&line, "%" PRId64, p->results);
   if (p->trials < CL_CLI_ENDLESS) clade_text_format(&line, " of %" PRId64, p->trials);
   clade_text_format(&line, " done, %" PRId64 " running, %s", p->running,
@@ -306,6 +311,8 @@ static void on_progress(void *ctx, const struct clade_progress *p) {
   l->elapsed_s = p->elapsed_s;
   l->trials = p->trials;
   l->maximize = p->maximize;
+  l->is_population = p->schedule != NULL;
+  l->percent = floor(1000 * p->share) / 10;
   if (l->metric.length == 0) clade_text_add(&l->metric, p->metric);
   learn_best(l, p);
   if (is_silent(l)) return;
@@ -313,7 +320,7 @@ static void on_progress(void *ctx, const struct clade_progress *p) {
     cl_cli_measure(l->cli);
     draw_frame(l, p);
   } else if (p->elapsed_s >= l->next_line_s) {
-    l->next_line_s = p->elapsed_s + LINE_EVERY_S;
+    l->next_line_s = p->elapsed_s + fmax(LINE_EVERY_S, p->elapsed_s / 10);
     add_progress_line(l, p);
   }
   show(l);

@@ -16,9 +16,11 @@ struct cl_cli_live {
   struct clade_text metric, best_values;
   double elapsed_s, next_line_s; /* since the run began; when the next line of progress is due */
   int64_t results, trials;
-  bool begun, maximize;
-  /* The best so far over the number of results, for the curve at the end. */
-  double *x, *y;
+  const char *study; /* named in lines of progress; null: its own line stands above them. Borrowed */
+  bool begun, maximize, is_population;
+  /* The best so far over the number of results, for the curve at the end; of a population its best member
+   * over the percentage of the work. */
+  double *x, *y, percent;
   size_t n, capacity;
 };
 

@@ -126,11 +126,11 @@ static void add_best(struct cl_cli_live *l, const struct clade_run_result *r) {
 static size_t take_history(struct cl_cli_live *l, enum cl_cli_part part, const struct clade_run_result *r,
                            struct clade_curve *ret, struct cl_view_curve *ret_view) {
   struct cl_cli_trial trial = {0};
-  bool read = part != CL_PART_RUN && cl_cli_trial_open(r, r->best_trial, &trial) &&
+  bool read = part != CL_PART_RUN && !l->is_population && cl_cli_trial_open(r, r->best_trial, &trial) &&
               clade_best_history_read(trial.reader, ret, NULL) == 0;
   cl_cli_trial_close(&trial);
   if (!read && l->n > 0 && l->n < l->capacity) {
-    l->x[l->n] = (double)r->results; /* the last best holds until now */
+    l->x[l->n] = l->is_population ? l->percent : (double)r->results; /* the last best holds until now */
     l->y[l->n] = l->y[l->n - 1];
     *ret_view = (struct cl_view_curve){l->x, l->y, l->n + 1};
   } else
@@ -145,11 +145,12 @@ static void add_curve(struct cl_cli_live *l, enum cl_cli_part part, const struct
   struct cl_view_curve curve;
   if (!l->cli->out_terminal || r->best_trial == 0) return;
   bool seen = take_history(l, part, r, &history, &curve) > 3;
-  clade_text_format(&title, "%s, best so far", clade_text_get(&l->metric));
+  clade_text_format(&title, "%s, %s", clade_text_get(&l->metric),
+                    l->is_population ? "the best member" : "best so far");
   struct cl_view_plot plot = {.curves = &curve,
                               .n_curves = 1,
                               .title = clade_text_get(&title),
-                              .x_label = "trials",
+                              .x_label = l->is_population ? "% done" : "trials",
                               .width =
                                   style.width > 0 && style.width < CURVE_WIDTH ? style.width : CURVE_WIDTH,
                               .height = CURVE_HEIGHT,

@@ -47,7 +47,9 @@ static void add_line(struct clade_text *ret, const struct clade_text *line, enum
 static void write_head(const struct cl_view_progress *p, const struct cl_view_style *style,
                        struct clade_text *ret) {
   struct clade_text line = {0};
-  clade_text_format(&line, "%s  %s, %s %s", p->study, p->method, p->goal, p->metric);
+  clade_text_format(&line, "%s  %s", p->study, p->method);
+  if (p->schedule != NULL) clade_text_format(&line, " + %s", p->schedule);
+  clade_text_format(&line, ", %s %s", p->goal, p->metric);
   if (p->failed > 0) clade_text_format(&line, "  %" PRId64 " failed", p->failed);
   add_line(ret, &line, CL_TONE_STRONG, style);
   clade_text_done(&line);
@@ -57,7 +59,7 @@ static void write_bar(const struct cl_view_progress *p, const struct cl_view_sty
                       struct clade_text *ret) {
   struct clade_text tail = {0};
   char buffer[CL_VIEW_NUMBER_MAX];
-  double share = p->total > 0 ? (double)p->finished / (double)p->total : 0;
+  double share = p->total > 0 ? p->share : 0;
   clade_text_format(&tail, " %3.0f %%  %" PRId64 " of %" PRId64, floor(share * 100), p->finished, p->total);
   clade_text_format(&tail, "  %s", cl_view_duration(p->elapsed_s, buffer));
   if (isfinite(p->left_s)) clade_text_format(&tail, ", about %s left", cl_view_duration(p->left_s, buffer));

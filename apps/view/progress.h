@@ -20,8 +20,10 @@ struct cl_view_slot {
 };
 
 struct cl_view_progress {
-  const char *study, *method, *metric, *goal, *step; /* step: name of the unit. Borrowed */
-  int64_t finished, total; /* trials that count against the budget, and the budget */
+  const char *study, *metric, *goal, *step; /* step: name of the unit. Borrowed */
+  const char *method, *schedule;            /* schedule: null without one */
+  int64_t finished, total;                  /* trials that count against the budget, and the budget */
+  double share;                             /* of the work that is done, 0…1 */
   int64_t failed, running, waiting;
   double elapsed_s; /* of this run of the engine */
   double left_s;    /* estimate; NaN = not known yet */

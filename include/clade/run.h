@@ -27,18 +27,23 @@ struct clade_slot_progress {
   int attempt;
   const char *phase;  /* "running", "saving", … static */
   double step, value; /* of its last report; NaN = none */
+  double share;       /* of the steps that its schedule plans for it, 0…1; NaN = unknown */
   double elapsed_s;
   const char *values; /* "lr=0.01 momentum=0.9", as they are now; null = free */
 };
 
 struct clade_progress {
-  const char *study, *method, *metric, *step_unit; /* step_unit: null if not named */
+  const char *study, *metric, *step_unit; /* step_unit: null if not named */
+  const char *method, *schedule;          /* schedule: null without one */
   bool maximize;
   double elapsed_s; /* since this call began */
-  double eta_s;     /* until the last trial ends, by the pace so far; NaN = not known yet */
-  int64_t trials;   /* to be done in all */
-  int64_t results;  /* done: COMPLETE PRUNED FAILED DIVERGED INFEASIBLE */
+  double share; /* of all trials that are done, 0…1; where a schedule says at which step members end: of their
+                   steps */
+  double eta_s;    /* until the last trial ends, by the pace so far; NaN = not known yet */
+  int64_t trials;  /* to be done in all */
+  int64_t results; /* done: COMPLETE PRUNED FAILED DIVERGED INFEASIBLE */
   int64_t complete, pruned, failed, diverged, infeasible, running, waiting, lost;
+  /* Of the results; of a population, of its members as they are now. */
   int64_t best_trial; /* 0 = none yet */
   double best_value;
   const char *best_values; /* as those of a slot; null = none yet */

@@ -494,6 +494,10 @@ int64_t cl_settings_enqueues(const struct cl_settings *s) {
   return (int64_t)json_array_size(s->enqueue);
 }
 
+const char *cl_settings_scheduler(const struct cl_settings *s) {
+  return json_string_value(json_object_get(s->schedule, "method"));
+}
+
 int cl_settings_enqueued(const struct cl_settings *s, int64_t index, struct cl_value *ret, struct cl_err *e) {
   assert(index >= 0 && index < cl_settings_enqueues(s));
   const json_t *point = json_array_get(s->enqueue, (size_t)index);

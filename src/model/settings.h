@@ -92,6 +92,9 @@ int cl_settings_update(const struct cl_settings *old, const char *changes, struc
                        struct cl_err *e);
 void cl_settings_destroy(struct cl_settings *s); /* null is allowed */
 
+/* The method of `schedule`; null without one. Borrowed. */
+const char *cl_settings_scheduler(const struct cl_settings *s);
+
 /* The points of `enqueue`: how many, and the index-th one (from 0) as values of the space, absent where it
  * gives none (space->n). Texts borrow from the settings. Parsing has checked them all: only CLADE_ENOMEM. */
 int64_t cl_settings_enqueues(const struct cl_settings *s);

@@ -207,9 +207,7 @@ static int fill_settings(struct studies *s, struct row *row, const struct cl_stu
   CL_TRY(keep(s, row, COLUMN_UUID, cl_study_uuid(study), e));
   row->cells[COLUMN_PARALLEL] = cl_value_int(settings->parallel);
   row->cells[COLUMN_REPEAT] = cl_value_int(settings->repeats ? settings->trials : 1);
-  if (settings->schedule != NULL)
-    CL_TRY(
-        keep(s, row, COLUMN_SCHEDULE, json_string_value(json_object_get(settings->schedule, "method")), e));
+  if (settings->schedule != NULL) CL_TRY(keep(s, row, COLUMN_SCHEDULE, cl_settings_scheduler(settings), e));
   return fill_origins(s, row, study, e);
 }
 

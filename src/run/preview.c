@@ -77,14 +77,13 @@ static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e)
   const struct cl_settings *s = from->settings;
   struct cl_arena *a = &p->arena;
   struct clade_plan *to = &p->plan;
-  const json_t *schedule = json_object_get(s->schedule, "method");
   to->study = cl_arena_text(a, s->study);
   char *store = cl_store_show(from->store);
   to->store = cl_arena_text(a, store);
   cl_free(store);
   to->cwd = cl_arena_text(a, s->cwd);
   to->method = cl_arena_text(a, s->method);
-  to->schedule = cl_arena_text(a, json_string_value(schedule));
+  to->schedule = cl_arena_text(a, cl_settings_scheduler(s));
   to->options = describe_schedule(p, s);
   to->metric = cl_arena_text(a, s->objectives[0].name);
   to->goal = s->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";

@@ -6,16 +6,19 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "schedule/scheduler.h"
 #include "worker/attempt.h"
 
-enum { SLOTS_SHOWN = 64 };
+enum { SLOTS_SHOWN = 64, MEMBERS_US = 500000 /* between two looks at all members */ };
 
 struct cl_run_view {
   struct cl_log *log;
   struct clade_run_callbacks callbacks;
   uint8_t *known; /* by trial - 1: its result was told */
   size_t cap_known, n_known;
-  int64_t began_us, results_at_begin;
+  int64_t began_us, members_us; /* members_us: when they were looked at, 0 = never */
+  double share, share_at_begin;
+  int64_t leading;       /* member with the best value now, 0 = there is none, or no population */
   struct cl_value *room; /* an assignment; the space may grow */
   size_t cap_room;
   struct cl_run_aside aside; /* role CL_ROLE_NONE: a search is shown */
@@ -97,8 +100,41 @@ static int64_t count_planned(const struct cl_run_view *v) {
   return is_aside(v) ? v->aside.planned(v->aside.ctx) : cl_study_head(study_of(v))->budget;
 }
 
+/* Members. */
+
+static bool is_population(const struct cl_run_view *v) {
+  return !is_aside(v) && cl_study_settings(study_of(v))->schedule != NULL;
+}
+
+static void look_at_members(struct cl_run_view *v) {
+  const struct cl_study *s = study_of(v);
+  double last = cl_schedule_last(cl_study_settings(s)), steps = 0;
+  const struct cl_trial *leading = NULL;
+  if (!is_population(v)) return;
+  for (int64_t i = 1; i <= cl_study_trials(s); i++) {
+    const struct cl_trial *t = cl_study_trial(s, i);
+    if (t == NULL || is_other(t)) continue;
+    if (is_result(s, t))
+      steps += 1;
+    else if (t->head.step > 0)
+      steps += fmin(t->head.step / last, 1);
+    bool better = leading == NULL ||
+                  cl_objective_better(&cl_study_settings(s)->objectives[0], t->value, leading->value);
+    if (isfinite(t->value) && better) leading = t;
+  }
+  v->share = steps / (double)count_planned(v);
+  v->leading = leading == NULL ? 0 : leading->number;
+  v->members_us = cl_clock_monotonic_us();
+}
+
+static double share_done(const struct cl_run_view *v) {
+  if (is_population(v) && isfinite(v->share)) return v->share;
+  return (double)count_results(v) / (double)count_planned(v);
+}
+
 static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
   const struct cl_study *s = study_of(v);
+  v->members_us = 0; /* one of them is no longer as it was seen */
   if (v->callbacks.result == NULL) return;
   cl_text_clear(&v->text);
   write_values(v, t, true, &v->text);
@@ -150,7 +186,8 @@ int cl_run_view_create(struct cl_log *log, const struct clade_run_callbacks *cal
     room = room && add_other(v, cl_study_trial(s, i));
   }
   v->began_us = cl_clock_monotonic_us();
-  v->results_at_begin = count_results(v);
+  look_at_members(v);
+  v->share_at_begin = share_done(v);
   int status = room ? cl_log_listen(log, on_event, v, e) : CL_FAIL_NOMEM(e);
   if (status < 0)
     cl_run_view_destroy(v);
@@ -172,7 +209,7 @@ void cl_run_view_destroy(struct cl_run_view *v) {
 
 void cl_run_view_show_aside(struct cl_run_view *v, const struct cl_run_aside *aside) {
   v->aside = *aside;
-  v->results_at_begin = count_results(v);
+  v->share_at_begin = share_done(v);
 }
 
 void cl_run_view_begin(const struct cl_run_view *v, int slots) {
@@ -215,8 +252,10 @@ static void fill_counts(const struct cl_run_view *v, struct clade_progress *p) {
   p->waiting = count(v, CL_WAITING);
   p->lost = count(v, CL_LOST) + count(v, CL_PREEMPTED);
   const struct cl_trial *best = cl_study_trial(s, cl_study_best(s));
+  if (is_population(v)) best = cl_study_trial(s, v->leading);
   p->best_trial = best == NULL ? 0 : best->number;
   p->best_value = best == NULL ? NAN : best->value;
+  p->share = share_done(v);
 }
 
 /* The values of a trial as one more text in v->shown, ended by a zero byte: where it begins. */
@@ -236,6 +275,7 @@ static void fill_slots(struct cl_run_view *v, const struct cl_worker *w, struct 
                        struct clade_slot_progress slots[SLOTS_SHOWN]) {
   struct cl_slot_view views[SLOTS_SHOWN];
   size_t at[SLOTS_SHOWN + 1];
+  double last = cl_schedule_last(cl_study_settings(study_of(v)));
   int n = cl_worker_views(w, views, SLOTS_SHOWN);
   p->n_slots = n < SLOTS_SHOWN ? n : SLOTS_SHOWN;
   cl_text_clear(&v->shown);
@@ -246,6 +286,7 @@ static void fill_slots(struct cl_run_view *v, const struct cl_worker *w, struct 
                                             .attempt = views[i].attempt,
                                             .phase = phase_name(views[i].phase),
                                             .step = views[i].step,
+                                            .share = views[i].step / last,
                                             .value = views[i].value,
                                             .elapsed_s =
                                                 (double)(cl_log_now_ms(v->log) - views[i].started_ms) / 1000,
@@ -260,15 +301,17 @@ void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool
   const struct cl_objective *objective = &cl_study_settings(s)->objectives[0];
   struct clade_progress p = {.study = cl_study_name(s),
                              .method = cl_study_settings(s)->method,
+                             .schedule = cl_settings_scheduler(cl_study_settings(s)),
                              .metric = objective->name,
                              .step_unit = cl_study_settings(s)->step,
                              .maximize = objective->goal == CL_MAXIMIZE,
                              .elapsed_s = (double)(cl_clock_monotonic_us() - v->began_us) / 1e6,
                              .eta_s = NAN,
                              .deciding = deciding};
+  if (cl_clock_monotonic_us() - v->members_us >= MEMBERS_US) look_at_members(v);
   fill_counts(v, &p);
-  int64_t fresh = p.results - v->results_at_begin;
-  if (fresh > 0) p.eta_s = p.elapsed_s / (double)fresh * (double)(p.trials - p.results);
+  double fresh = p.share - v->share_at_begin;
+  if (fresh > 0) p.eta_s = p.elapsed_s / fresh * (1 - p.share);
   struct clade_slot_progress slots[SLOTS_SHOWN];
   fill_slots(v, w, &p, slots);
   v->callbacks.progress(v->callbacks.ctx, &p);

@@ -371,6 +371,12 @@ static void epbt_done(void *st) {
   cl_rulings_done(&s->rulings);
 }
 
+static double epbt_last(const struct cl_options *o) {
+  double generations = cl_options_number(o, "generations");
+  if (generations == 0) return cl_rulings_last(o);
+  return cl_ready_is_given(o) ? NAN : generations * cl_options_number(o, "interval");
+}
+
 const struct cl_scheduler_ops cl_epbt_schedule = {
     CL_RULING_OPS,
     .name = "epbt",
@@ -384,4 +390,5 @@ const struct cl_scheduler_ops cl_epbt_schedule = {
     .next = cl_rulings_next,
     .curves = epbt_curves,
     .again = cl_rulings_again,
-    .done = epbt_done};
+    .done = epbt_done,
+    .last = epbt_last};

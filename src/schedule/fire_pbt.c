@@ -619,4 +619,5 @@ const struct cl_scheduler_ops cl_fire_schedule = {
     .apply = fire_apply,
     .next = fire_next,
     .again = cl_rulings_again,
-    .done = fire_done};
+    .done = fire_done,
+    .last = cl_rulings_last};

@@ -599,4 +599,5 @@ const struct cl_scheduler_ops cl_ipbt_schedule = {
     .next = ipbt_next,
     .curves = ipbt_curves,
     .again = ipbt_again,
-    .done = ipbt_done};
+    .done = ipbt_done,
+    .last = cl_rulings_last};

@@ -210,4 +210,5 @@ const struct cl_scheduler_ops cl_mf_pbt_schedule = {
     .apply = cl_rulings_apply,
     .next = cl_rulings_next,
     .again = cl_rulings_again,
-    .done = mf_pbt_done};
+    .done = mf_pbt_done,
+    .last = cl_rulings_last};

@@ -328,7 +328,8 @@ const struct cl_scheduler_ops cl_pb2_schedule = {
     .next = pb2_next,
     .curves = pb2_curves,
     .again = cl_rulings_again,
-    .done = pb2_done};
+    .done = pb2_done,
+    .last = cl_rulings_last};
 
 const struct cl_scheduler_ops cl_pb2_mix_schedule = {
     CL_RULING_OPS,
@@ -343,4 +344,5 @@ const struct cl_scheduler_ops cl_pb2_mix_schedule = {
     .next = pb2_next,
     .curves = pb2_curves,
     .again = cl_rulings_again,
-    .done = pb2_done};
+    .done = pb2_done,
+    .last = cl_rulings_last};

@@ -88,4 +88,5 @@ const struct cl_scheduler_ops cl_pbt_schedule = {
     .next = cl_rulings_next,
     .curves = pbt_curves,
     .again = cl_rulings_again,
-    .done = pbt_done};
+    .done = pbt_done,
+    .last = cl_rulings_last};

@@ -286,13 +286,9 @@ static const struct clade_policies_host host = {.abi = sizeof(struct clade_polic
 
 /* Loading. */
 
-static const char *method_of(const struct cl_settings *settings) {
-  return json_string_value(json_object_get(settings->schedule, "method"));
-}
-
 static int blame(const struct cl_settings *settings, int status, char *error, const char *what,
                  struct cl_err *e) {
-  return cl_plugin_blame("the policies of", method_of(settings), status, error, what, e);
+  return cl_plugin_blame("the policies of", cl_settings_scheduler(settings), status, error, what, e);
 }
 
 static int load(const struct cl_settings *settings, void **ret_library, const struct clade_policies **ret,
@@ -303,7 +299,7 @@ static int load(const struct cl_settings *settings, void **ret_library, const st
                                               "include/clade/policies.h",
                                               CLADE_POLICIES_VERSION,
                                               sizeof(struct clade_policies)};
-  char *path = cl_plugin_path(settings, method_of(settings));
+  char *path = cl_plugin_path(settings, cl_settings_scheduler(settings));
   const void *table = NULL;
   void *library = NULL;
   if (path == NULL) return CL_FAIL_NOMEM(e);
@@ -460,7 +456,7 @@ static int ask_when(struct clade_policies_view *v, bool *ret_done, bool *ret_rea
 static int refuse_place(const struct clade_policies_view *v, size_t place, struct cl_err *e) {
   return CL_FAIL(e, CLADE_EINVAL,
                  "the policies of %.200s chose place %zu for trial %lld, but the table has %zu members",
-                 method_of(v->settings), place, (long long)host_self(v).trial, host_members(v));
+                 cl_settings_scheduler(v->settings), place, (long long)host_self(v).trial, host_members(v));
 }
 
 /* Whose state; null: nobody's. */
@@ -513,7 +509,7 @@ static int ask_explore(struct clade_policies_view *v, const struct cl_evaluation
   if (c.status < 0) {
     if (e != NULL)
       (void)cl_err_prefix(e, "the policies of %.200s set a value for trial %lld that is not allowed: ",
-                          method_of(v->settings), (long long)t->number);
+                          cl_settings_scheduler(v->settings), (long long)t->number);
     return c.status;
   }
   cl_space_settle(space, s->explore.values, s->explore.donor);
@@ -621,4 +617,5 @@ const struct cl_scheduler_ops cl_policies_schedule = {CL_RULING_OPS,
                                                       .next = cl_rulings_next,
                                                       .curves = policies_curves,
                                                       .again = cl_rulings_again,
-                                                      .done = policies_done};
+                                                      .done = policies_done,
+                                                      .last = cl_rulings_last};

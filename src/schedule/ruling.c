@@ -489,6 +489,12 @@ double cl_rulings_first(const struct cl_options *o) {
   return bounded(interval * (rung < 1 ? 1 : rung), cl_options_number(o, "stop"), cl_options_number(o, "end"));
 }
 
+double cl_rulings_last(const struct cl_options *o) {
+  double stop = cl_options_number(o, "stop"), end = cl_options_number(o, "end");
+  if (stop > 0 && end > 0) return fmin(stop, end);
+  return stop > 0 ? stop : end > 0 ? end : NAN;
+}
+
 void cl_rulings_done(struct cl_rulings *r) {
   cl_members_done(&r->members);
   cl_archive_done(&r->archive);

@@ -98,6 +98,7 @@ int cl_rulings_check_starters(const struct cl_settings *settings, const struct c
   .abi = sizeof(struct cl_scheduler_ops), .capabilities = CL_SCHEDULE_EXPLOITS, .first = cl_rulings_first, \
   .asks = cl_rulings_asks, .keeps = cl_rulings_keeps
 double cl_rulings_first(const struct cl_options *o);
+double cl_rulings_last(const struct cl_options *o); /* not in CL_RULING_OPS: some count differently */
 int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e);
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);
 int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e);

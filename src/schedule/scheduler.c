@@ -39,7 +39,7 @@ const struct cl_scheduler_ops *cl_scheduler_find(const char *name) {
 }
 
 static const struct cl_scheduler_ops *ops_of(const struct cl_settings *settings) {
-  const char *method = json_string_value(json_object_get(settings->schedule, "method"));
+  const char *method = cl_settings_scheduler(settings);
   return method == NULL ? NULL : cl_scheduler_find(method);
 }
 
@@ -63,7 +63,7 @@ static int refuse(const char *method, struct cl_err *e) {
 int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e) {
   if (settings->schedule == NULL) return 0;
   const struct cl_scheduler_ops *ops = ops_of(settings);
-  const char *method = json_string_value(json_object_get(settings->schedule, "method"));
+  const char *method = cl_settings_scheduler(settings);
   if (ops == NULL) return refuse(method == NULL ? "" : method, e);
   struct cl_options options = options_of(ops, settings);
   if (ops != &cl_policies_schedule) CL_TRY(cl_options_check(&options, e)); /* else some are their own */
@@ -104,6 +104,15 @@ double cl_schedule_until(const struct cl_settings *settings, const struct cl_tri
   if (ops == NULL || !member || decided) return t->head.until;
   struct cl_options options = options_of(ops, settings);
   return ops->first(&options);
+}
+
+double cl_schedule_last(const struct cl_settings *settings) {
+  const struct cl_scheduler_ops *ops = ops_of(settings);
+  if (ops == NULL || ops->last == NULL) return NAN;
+  struct cl_options options = options_of(ops, settings);
+  double last = ops->last(&options);
+  assert(!(last <= 0));
+  return last;
 }
 
 /* Settings belong to their replica, and an update replaces them. */

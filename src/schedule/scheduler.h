@@ -55,6 +55,7 @@ struct cl_scheduler_ops {
   void (*done)(void *st);
   /* See cl_scheduler_keeps. Null: nothing of its members is ever removed. */
   int (*keeps)(void *st, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
+  double (*last)(const struct cl_options *options); /* see cl_schedule_last; null: nobody knows */
 };
 
 const struct cl_scheduler_ops *const *cl_schedulers(void);          /* ended by null */
@@ -76,6 +77,10 @@ bool cl_schedule_needs_curves(const struct cl_settings *settings);
 /* The `until` of a trial that is about to be started: of its last decision, else the first step at which the
  * scheduler wants to be asked; CL_NO_STEP without a schedule. For workers that decide nothing. */
 double cl_schedule_until(const struct cl_settings *settings, const struct cl_trial *t);
+
+/* The step at which members are stopped or end by themselves; NaN: there is no schedule, or its options do
+ * not say it. */
+double cl_schedule_last(const struct cl_settings *settings);
 
 struct cl_scheduler;
 

@@ -12,7 +12,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 from loads import check_loads, disk_peak
-from program import attempt as clade, events, of_kind, start, trials, wait_until_begun
+from program import CLADE, CLIENT, attempt as clade, events, of_kind, start, trials, wait_until_begun
+from terminal import Terminal
 
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
 SPEC = """
@@ -78,6 +79,24 @@ def test_slots_are_lent_when_the_population_is_larger(directory):
     assert all(row['state'] == 'COMPLETE' for row in trials(directory, 'theta'))
     check_loads(directory, log, 7)
     assert any('lends its slot' in r['explanation'] for r in check_again(directory, 7))
+
+
+def test_a_terminal_shows_how_far_all_members_are_together(directory):
+    """Nobody has a result before the end, so neither the share nor the best can wait for results."""
+    write_spec(directory, 4, 2, 12, ', end: 12')
+    shown = Terminal(directory, CLADE, 'run', 'theta.yaml', size=(100, 30), **CLIENT)
+    assert shown.finish() == 0, shown.screen.text()
+    seen = re.sub(r'\x1b\[[\d;]*[A-Za-z]', '', shown.raw).replace('\r', '').split('\n')
+    before = [line for line in seen if re.search(r'\d %  0 of 4 ', line)]
+    shares = [int(re.search(r'(\d+) %', line).group(1)) for line in before]
+    assert shares == sorted(shares) and any(0 < share < 100 for share in shares), shares
+    assert any(re.search(r', about [\d.:]+( s)? left', line) for line in before), before
+    head = [line for line in seen if line.startswith('theta  random + pbt, maximize theta')]
+    leaders = [line for line in seen if re.match(r'best [\d.]+  trial \d', line)]
+    assert head and leaders, seen[-10:]
+    assert any(re.match(r' +\d  trial \d .*step \d+ \(\d+ %\)', line) for line in seen), seen[-10:]
+    text = '\n'.join(seen)
+    assert 'theta, the best member' in text and '% done' in text, text[-2000:]
 
 
 def test_population_goes_on_after_kill_9(directory):

@@ -121,6 +121,7 @@ static void progress_shows_slots_bar_and_best(void **state) {
                                .step = "epoch",
                                .finished = 7,
                                .total = 15,
+                               .share = 0.4875,
                                .failed = 1,
                                .running = 3,
                                .elapsed_s = 42,
@@ -140,6 +141,8 @@ static void progress_shows_slots_bar_and_best(void **state) {
   expect_golden("progress_20x5", &text);
   p.best = p.left_s = (double)NAN;
   p.finished = p.failed = 0;
+  p.share = 0;
+  p.schedule = "pbt";
   p.note = NULL;
   wide.color = true;
   clade_text_clear(&text);
