@@ -98,12 +98,17 @@ static size_t longest_likely(const struct frame *f, const struct cl_process *g, 
   return chosen;
 }
 
-static int choose_window(const struct frame *f, const struct cl_bandit *b, size_t *ret, struct cl_err *e) {
+/* *ret_kernel: fitted to the newest CL_BANDIT_WINDOW rows. */
+static int choose_window(const struct frame *f, const struct cl_bandit *b, size_t *ret,
+                         struct cl_kernel *ret_kernel, struct cl_err *e) {
   struct cl_kernel k = CL_KERNEL_START;
   const struct cl_points newest = points_of(f, CL_BANDIT_WINDOW), all = points_of(f, f->n);
   struct cl_process g = {0};
   double unused;
   CL_TRY(cl_process_fit(b->numerics, &newest, f->y, &k, &unused, e));
+  *ret_kernel = k;
+  *ret = f->n;
+  if (f->n == CL_BANDIT_WINDOW) return 0; /* there is no longer one */
   int status = cl_process_init(&g, b->numerics, &all, f->y, &k, e);
   if (status == 0) *ret = longest_likely(f, &g, g.room);
   cl_process_done(&g);
@@ -114,28 +119,24 @@ static int choose_window(const struct frame *f, const struct cl_bandit *b, size_
 
 struct search {
   const struct cl_bandit *bandit;
-  struct cl_process data, uncertain; /* the second one with what is pending */
+  struct cl_process belief; /* its deviations also know what is pending */
   double time, kappa;
   double *x, *mean, *sd; /* a whole point, with its context; gradients */
 };
 
 static double acquire(struct search *s, const double *x, double *ret_gradient) {
   bool wanted = ret_gradient != NULL;
-  int d = s->data.points.d;
+  int d = s->belief.points.d;
   const struct cl_prediction p =
-      cl_process_predict(&s->data, x, s->time, wanted ? s->mean : NULL, wanted ? s->sd : NULL);
-  double sd = p.sd;
-  if (s->uncertain.points.n > 0)
-    sd =
-        cl_process_predict(&s->uncertain, x, s->time, wanted ? ret_gradient : NULL, wanted ? s->sd : NULL).sd;
-  for (int i = 0; ret_gradient != NULL && i < d; i++) ret_gradient[i] = s->mean[i] + s->kappa * s->sd[i];
-  return p.mean + s->kappa * sd;
+      cl_process_predict(&s->belief, x, s->time, wanted ? s->mean : NULL, wanted ? s->sd : NULL);
+  for (int i = 0; wanted && i < d; i++) ret_gradient[i] = s->mean[i] + s->kappa * s->sd[i];
+  return p.mean + s->kappa * p.sd;
 }
 
 /* NLopt minimises, and sees all numbers: the context's bounds are equal. */
 static double loss(void *ctx, const double *x, double *ret_gradient) {
   struct search *s = ctx;
-  int d = s->data.points.d;
+  int d = s->belief.points.d;
   memcpy(s->x, x, (size_t)d * sizeof *x);
   double value = acquire(s, s->x, ret_gradient);
   for (int i = 0; i < d; i++) ret_gradient[i] = -ret_gradient[i];
@@ -150,7 +151,7 @@ static bool is_fixed(const struct cl_bandit *b, int i) {
 static bool improve_words(struct search *s, double *value) {
   bool better = false;
   for (int k = 0; k < s->bandit->c; k++) {
-    double *at = &s->x[s->data.points.d + k], best = *at;
+    double *at = &s->x[s->belief.points.d + k], best = *at;
     if (is_fixed(s->bandit, s->bandit->d + k)) continue;
     for (int level = 0; level < s->bandit->levels[k]; level++) {
       *at = level;
@@ -168,12 +169,12 @@ static bool improve_words(struct search *s, double *value) {
 /* Up from s->x, until neither numbers nor words get any further. */
 static int climb(struct search *s, const double *lo, const double *hi, double *at, double *ret,
                  struct cl_err *e) {
-  int d = s->data.points.d;
+  int d = s->belief.points.d;
   double value = -INFINITY;
   for (int round = 0; round < ROUNDS; round++) {
     double lowest;
     memcpy(at, s->x, (size_t)d * sizeof *at);
-    CL_TRY(cl_minimize(s->data.numerics, d, lo, hi, loss, s, EVALUATIONS, at, &lowest, e));
+    CL_TRY(cl_minimize(s->belief.numerics, d, lo, hi, loss, s, EVALUATIONS, at, &lowest, e));
     memcpy(s->x, at, (size_t)d * sizeof *at);
     value = -lowest;
     if (!improve_words(s, &value)) break;
@@ -194,7 +195,7 @@ static void draw_start(struct search *s, struct cl_rng *r) {
 /* room: 7 rows of d + c with the context. */
 static int search_best(struct search *s, double context, struct cl_rng *r, double *room, double *ret,
                        struct cl_err *e) {
-  size_t width = (size_t)s->data.points.d + (size_t)s->bandit->c;
+  size_t width = (size_t)s->belief.points.d + (size_t)s->bandit->c;
   double *lo = room, *hi = lo + width, *at = hi + width, *best = at + width, highest = -INFINITY;
   s->x = best + width;
   s->mean = s->x + width;
@@ -223,22 +224,18 @@ static int choose(const struct cl_bandit *b, const struct frame *f, const struct
                   double time, double context, struct cl_rng *r, double *room, double *ret,
                   struct cl_bandit_view *view, struct cl_err *e) {
   struct search s = {.bandit = b, .time = place(&f->time, time), .kappa = cl_bandit_kappa(f->n)};
-  const struct cl_points data = points_of(f, f->n), with = points_of(f, f->n + f->n_pending);
+  const struct cl_points all = points_of(f, f->n + f->n_pending);
   view->rows = f->n;
   view->kappa = s.kappa;
   view->kernel = *kernel;
-  int status = cl_process_init(&s.data, b->numerics, &data, f->y, &view->kernel, e);
-  if (status == 0 && f->n_pending > 0)
-    status = cl_process_init(&s.uncertain, b->numerics, &with, NULL, &view->kernel, e);
+  int status = cl_process_init_pending(&s.belief, b->numerics, &all, f->n, f->y, kernel, e);
   if (status == 0) status = search_best(&s, place(&f->context, context), r, room, ret, e);
   if (status == 0) {
-    const struct cl_prediction p = cl_process_predict(&s.data, s.x, s.time, NULL, NULL);
+    const struct cl_prediction p = cl_process_predict(&s.belief, s.x, s.time, NULL, NULL);
     view->mean = p.mean;
     view->sd = p.sd;
-    if (f->n_pending > 0) view->sd = cl_process_predict(&s.uncertain, s.x, s.time, NULL, NULL).sd;
   }
-  cl_process_done(&s.data);
-  cl_process_done(&s.uncertain);
+  cl_process_done(&s.belief);
   return status;
 }
 
@@ -272,8 +269,10 @@ int cl_bandit_fit(const struct cl_bandit *b, struct cl_bandit_fit *ret, struct c
   struct cl_bandit_fit fit = {0, CL_KERNEL_START};
   if (room == NULL) return CL_FAIL_NOMEM(e);
   fill(&f, b, n);
-  int status = n >= CL_BANDIT_WINDOW ? choose_window(&f, b, &n, e) : 0;
-  if (status == 0) {
+  int status = n >= CL_BANDIT_WINDOW ? choose_window(&f, b, &n, &fit.kernel, e) : 0;
+  bool is_fitted = n == CL_BANDIT_WINDOW && f.n == n; /* to these very rows */
+  if (status == 0 && !is_fitted) {
+    fit.kernel = CL_KERNEL_START;
     if (n != f.n) fill(&f, b, n);
     const struct cl_points fitted = points_of(&f, n < CL_BANDIT_FIT_MAX ? n : CL_BANDIT_FIT_MAX);
     status = cl_process_fit(b->numerics, &fitted, f.y, &fit.kernel, &unused, e);

@@ -85,11 +85,13 @@ bool cl_cholesky(const struct cl_numerics *m, size_t n, double *a, double *diago
   return false;
 }
 
+/* Twice a triangle and not LAPACK's solution for many columns, which first copies the triangle to a form that
+ * pays with many. */
 void cl_cholesky_solve(const struct cl_numerics *m, size_t n, const double *l, double *b) {
-  int size = (int)n, one = 1, info = 0, threads = use_one_thread(m);
-  m->dpotrs_("L", &size, &one, l, &size, b, &size, &info, 1);
+  int size = (int)n, one = 1, threads = use_one_thread(m);
+  m->dtrsv_("L", "N", "N", &size, l, &size, b, &one, 1, 1, 1);
+  m->dtrsv_("L", "T", "N", &size, l, &size, b, &one, 1, 1, 1);
   restore_threads(m, threads);
-  assert(info == 0);
 }
 
 void cl_cholesky_forward(const struct cl_numerics *m, size_t n, const double *l, double *b) {
@@ -112,39 +114,47 @@ struct descent {
   void *ctx;
   int n;
   double lowest, *best; /* of all evaluations: the method itself may end elsewhere */
-  double *gradient;     /* scratch: NLopt does not always want one */
+  /* Of the last evaluation: NLopt begins with the point that has been looked at, and does not always want a
+   * gradient. */
+  double f_last, *at, *gradient;
 };
+
+static void look(struct descent *d, const double *x) {
+  size_t n = (size_t)d->n;
+  d->f_last = d->f(d->ctx, x, d->gradient);
+  memcpy(d->at, x, n * sizeof *x);
+}
 
 static double evaluate(unsigned n, const double *x, double *gradient, void *ctx) {
   struct descent *d = ctx;
-  double *to = gradient == NULL ? d->gradient : gradient;
-  double f = d->f(d->ctx, x, to);
-  bool finite = isfinite(f);
-  for (unsigned i = 0; i < n; i++) finite = finite && isfinite(to[i]);
-  if (!finite) {
-    memset(to, 0, n * sizeof *to);
-    return 1e100; /* a wall, for the line search to turn at */
-  }
-  if (f < d->lowest) {
-    d->lowest = f;
+  assert(n == (unsigned)d->n);
+  if (memcmp(d->at, x, n * sizeof *x) != 0) look(d, x);
+  bool finite = isfinite(d->f_last);
+  for (unsigned i = 0; i < n; i++) finite = finite && isfinite(d->gradient[i]);
+  if (gradient != NULL && finite) memcpy(gradient, d->gradient, n * sizeof *gradient);
+  if (gradient != NULL && !finite) memset(gradient, 0, n * sizeof *gradient);
+  if (!finite) return 1e100; /* a wall, for the line search to turn at */
+  if (d->f_last < d->lowest) {
+    d->lowest = d->f_last;
     memcpy(d->best, x, n * sizeof *x);
   }
-  return f;
+  return d->f_last;
 }
 
 int cl_minimize(const struct cl_numerics *m, int n, const double *lo, const double *hi,
                 cl_objective_function *f, void *ctx, int evaluations, double *x, double *ret_f,
                 struct cl_err *e) {
   assert(m->loaded && n >= 1 && n <= 1000);
-  double *room = cl_alloc_array(3 * (size_t)n, sizeof *room);
+  double *room = cl_alloc_array(4 * (size_t)n, sizeof *room);
   nlopt_opt o = m->nlopt_create(NLOPT_LD_LBFGS, (unsigned)n);
   int status = room == NULL || o == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0) {
-    struct descent d = {.f = f, .ctx = ctx, .n = n, .best = room, .gradient = room + n};
-    double *at = room + 2 * n, unused = 0;
+    struct descent d = {.f = f, .ctx = ctx, .n = n, .best = room, .at = room + n, .gradient = room + 2 * n};
+    double *at = room + 3 * n, unused = 0;
     for (int i = 0; i < n; i++) at[i] = fmin(hi[i], fmax(lo[i], x[i]));
     memcpy(d.best, at, (size_t)n * sizeof *at);
-    d.lowest = f(ctx, at, d.gradient);
+    look(&d, at);
+    d.lowest = d.f_last;
     m->nlopt_set_lower_bounds(o, lo);
     m->nlopt_set_upper_bounds(o, hi);
     m->nlopt_set_min_objective(o, evaluate, &d);

@@ -15,8 +15,6 @@
 
 /* Fortran: every argument by reference; the lengths of texts follow. */
 typedef void cl_dpotrf(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t length);
-typedef void cl_dpotrs(const char *uplo, const int *n, const int *columns, const double *a, const int *lda,
-                       double *b, const int *ldb, int *info, size_t length);
 typedef void cl_dtrsv(const char *uplo, const char *trans, const char *diag, const int *n, const double *a,
                       const int *lda, double *x, const int *step, size_t u, size_t t, size_t d);
 typedef int cl_get_threads(void);
@@ -25,7 +23,6 @@ typedef void cl_set_threads(int n);
 #define CL_BLAS_MAP(X) \
   X(cl_dpotrf, dpotrf_) \
   X(cl_dpotrf, dpotri_) \
-  X(cl_dpotrs, dpotrs_) \
   X(cl_dtrsv, dtrsv_) \
   X(cl_get_threads, openblas_get_num_threads) \
   X(cl_set_threads, openblas_set_num_threads)

@@ -23,14 +23,19 @@ static struct distance measure(int d, int c, const double *a, double a_time, con
   return r;
 }
 
-static double value_at(const struct cl_kernel *k, const struct distance *r) {
-  return k->scale * exp(-r->squares / k->length - r->words / k->words + 0.5 * r->time * log1p(-k->drift));
+/* The logarithm of what a unit of time leaves: the same for a whole matrix. */
+static double decay_of(const struct cl_kernel *k) {
+  return log1p(-k->drift);
+}
+
+static double value_at(const struct cl_kernel *k, double decay, const struct distance *r) {
+  return k->scale * exp(-r->squares / k->length - r->words / k->words + 0.5 * r->time * decay);
 }
 
 double cl_kernel_value(const struct cl_kernel *k, int d, int c, const double *a, double a_time,
                        const double *b, double b_time) {
   const struct distance r = measure(d, c, a, a_time, b, b_time);
-  return value_at(k, &r);
+  return value_at(k, decay_of(k), &r);
 }
 
 static const double *row(const struct cl_points *p, size_t i) {
@@ -42,11 +47,12 @@ static struct distance between(const struct cl_points *p, size_t i, size_t j) {
 }
 
 static void fill_matrix(const struct cl_points *p, const struct cl_kernel *k, double *a) {
+  double decay = decay_of(k);
   for (size_t j = 0; j < p->n; j++) {
     a[j * p->n + j] = k->scale + k->noise;
     for (size_t i = j + 1; i < p->n; i++) {
       const struct distance r = between(p, i, j);
-      a[j * p->n + i] = a[i * p->n + j] = value_at(k, &r);
+      a[j * p->n + i] = a[i * p->n + j] = value_at(k, decay, &r);
     }
   }
 }
@@ -59,22 +65,22 @@ static double sum_likelihood(size_t n, const double *factor, const double *y, co
   return sum;
 }
 
-/* 1/2 tr((w w' - K^-1) dK); `inverse` has the lower triangle of K^-1. */
-static void sum_gradient(const struct cl_points *p, const struct cl_kernel *k, const double *inverse,
+/* 1/2 tr((w w' - K^-1) dK); `both` has the lower triangle of K^-1, and K above it. */
+static void sum_gradient(const struct cl_points *p, const struct cl_kernel *k, const double *both,
                          const double *weights, double *ret) {
   size_t n = p->n;
   memset(ret, 0, N * sizeof *ret);
   for (size_t j = 0; j < n; j++) {
-    double own = weights[j] * weights[j] - inverse[j * n + j];
+    double own = weights[j] * weights[j] - both[j * n + j];
     ret[SCALE] += 0.5 * own * k->scale;
     ret[NOISE] += 0.5 * own * k->noise;
     for (size_t i = j + 1; i < n; i++) {
       const struct distance r = between(p, i, j);
-      double both = (weights[i] * weights[j] - inverse[j * n + i]) * value_at(k, &r);
-      ret[SCALE] += both;
-      ret[LENGTH] += both * r.squares / k->length;
-      ret[WORDS] += both * r.words / k->words;
-      ret[DRIFT] -= both * 0.5 * r.time / (1 - k->drift);
+      double change = (weights[i] * weights[j] - both[j * n + i]) * both[i * n + j];
+      ret[SCALE] += change;
+      ret[LENGTH] += change * r.squares / k->length;
+      ret[WORDS] += change * r.words / k->words;
+      ret[DRIFT] -= change * 0.5 * r.time / (1 - k->drift);
     }
   }
 }
@@ -182,6 +188,21 @@ int cl_process_init(struct cl_process *g, const struct cl_numerics *m, const str
   return 0;
 }
 
+int cl_process_init_pending(struct cl_process *g, const struct cl_numerics *m, const struct cl_points *p,
+                            size_t seen, const double *y, const struct cl_kernel *k, struct cl_err *e) {
+  assert(seen <= p->n && y != NULL);
+  if (seen == p->n) return cl_process_init(g, m, p, y, k, e);
+  struct cl_points known = *p;
+  struct cl_process data;
+  known.n = seen;
+  *g = (struct cl_process){0};
+  int status = cl_process_init(&data, m, &known, y, k, e);
+  if (status == 0) status = cl_process_init(g, m, p, NULL, k, e);
+  if (status == 0 && seen > 0) memcpy(g->weights, data.weights, seen * sizeof *g->weights);
+  cl_process_done(&data);
+  return status;
+}
+
 void cl_process_done(struct cl_process *g) {
   cl_free(g->factor);
   cl_free(g->weights);
@@ -210,8 +231,10 @@ struct cl_prediction cl_process_predict(struct cl_process *g, const double *x, d
   const struct cl_points *p = &g->points;
   size_t n = p->n;
   double *near = g->room, *solved = g->room + n, mean = 0, variance = g->kernel.scale;
+  double decay = decay_of(&g->kernel);
   for (size_t i = 0; i < n; i++) {
-    near[i] = cl_kernel_value(&g->kernel, p->d, p->c, x, t, row(p, i), p->t[i]);
+    const struct distance r = measure(p->d, p->c, x, t, row(p, i), p->t[i]);
+    near[i] = value_at(&g->kernel, decay, &r);
     mean += near[i] * g->weights[i];
   }
   if (n > 0) {

@@ -61,6 +61,10 @@ struct cl_process {
  * whatever happened. Cost n^3 / 3. CLADE_ENOMEM; CLADE_EINVAL when the matrix is singular. */
 int cl_process_init(struct cl_process *g, const struct cl_numerics *m, const struct cl_points *p,
                     const double *y, const struct cl_kernel *k, struct cl_err *e);
+/* The same where only the first `seen` points have been observed (y), and the others are being tried: means
+ * are those of what was seen, deviations know of all. Errors as above. */
+int cl_process_init_pending(struct cl_process *g, const struct cl_numerics *m, const struct cl_points *p,
+                            size_t seen, const double *y, const struct cl_kernel *k, struct cl_err *e);
 void cl_process_done(struct cl_process *g); /* a zeroed one is done */
 
 struct cl_prediction {

@@ -188,6 +188,36 @@ static void order_of_rows_does_not_matter(void **state) {
   cl_process_done(&other);
 }
 
+static void what_is_being_tried_narrows_deviations_and_moves_no_mean(void **state) {
+  (void)state;
+  const size_t seen = N - 9;
+  struct cl_points known = points;
+  struct cl_process data, all, both;
+  double at[WIDTH] = {0.4, 0.1, 0.6, 2, 2}, mean[2][D], sd[2][D];
+  known.n = seen;
+  assert_int_equal(cl_process_init(&data, &numerics, &known, y, &kernel, NULL), 0);
+  assert_int_equal(cl_process_init(&all, &numerics, &points, NULL, &kernel, NULL), 0);
+  assert_int_equal(cl_process_init_pending(&both, &numerics, &points, seen, y, &kernel, NULL), 0);
+  const struct cl_prediction p = cl_process_predict(&data, at, 0.3, mean[0], sd[0]);
+  const struct cl_prediction u = cl_process_predict(&all, at, 0.3, mean[1], sd[0]);
+  const struct cl_prediction q = cl_process_predict(&both, at, 0.3, mean[1], sd[1]);
+  assert_float_equal(q.mean, p.mean, 0);
+  assert_float_equal(q.sd, u.sd, 0);
+  assert_true(q.sd < p.sd);
+  for (int i = 0; i < D; i++) {
+    assert_float_equal(mean[1][i], mean[0][i], 0);
+    assert_float_equal(sd[1][i], sd[0][i], 0);
+  }
+  cl_process_done(&data);
+  cl_process_done(&all);
+  cl_process_done(&both);
+  assert_int_equal(cl_process_init_pending(&both, &numerics, &points, N, y, &kernel, NULL), 0);
+  assert_int_equal(cl_process_init(&all, &numerics, &points, y, &kernel, NULL), 0);
+  assert_memory_equal(both.weights, all.weights, N * sizeof *y);
+  cl_process_done(&all);
+  cl_process_done(&both);
+}
+
 static void a_fit_moves_away_from_its_start_and_is_likelier(void **state) {
   (void)state;
   struct cl_kernel k = CL_KERNEL_START;
@@ -227,6 +257,7 @@ int main(void) {
       cmocka_unit_test(gradients_of_a_prediction_are_its_derivatives),
       cmocka_unit_test(little_noise_means_interpolation),
       cmocka_unit_test(order_of_rows_does_not_matter),
+      cmocka_unit_test(what_is_being_tried_narrows_deviations_and_moves_no_mean),
       cmocka_unit_test(a_fit_moves_away_from_its_start_and_is_likelier),
       cmocka_unit_test(equal_points_are_made_to_fit),
   };
