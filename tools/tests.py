@@ -3,12 +3,13 @@
 
   tools/tests.py select BUILD FILTER…   names of the tests whose suite is FILTER or whose name contains it (all without one)
   tools/tests.py select-benchmarks BUILD FILTER…   the same of the benchmarks
+  tools/tests.py targets BUILD NAME…    what must be built for these tests, as ninja names it
   tools/tests.py count BUILD NAME…      after `meson test`: the failures, then `N passed, N failed[, N skipped]`
 
 One test program (TAP) holds many cases. A case counts as passed only when the program printed its `ok` line. A program that
 crashed, leaked, timed out, never ran or left planned cases out is one failure, however many of its cases passed before.
 cmocka 1.1.5 prints a skipped case as `not ok N # SKIP`, which Meson calls a failure; here it is what it says.
-Reads meson-info/intro-tests.json (what there is) and meson-logs/testlog.json (what ran). Exit 1 when anything failed.
+Reads meson-info/intro-tests.json and intro-targets.json (what there is) and meson-logs/testlog.json (what ran). Exit 1 when anything failed.
 """
 import json
 import pathlib
@@ -38,7 +39,7 @@ class Tally:
 
 
 def load_tests(build, kind='tests'):
-    """What Meson knows: a list of {name, suite, protocol, …}; kind is 'tests' or 'benchmarks'."""
+    """What Meson knows: a list of {name, suite, protocol, …}; kind is 'tests', 'benchmarks' or 'targets'."""
     return json.loads((build / 'meson-info' / f'intro-{kind}.json').read_text())
 
 
@@ -75,6 +76,15 @@ def select(build, words, kind='tests'):
 
 def select_benchmarks(build, words):
     return select(build, words, 'benchmarks')
+
+
+def targets(build, names):
+    """Prints the files that these tests depend on; a test that is a script may have none."""
+    made = {t['id']: t['filename'] for t in load_tests(build, 'targets')}
+    files = [file for t in load_tests(build) if t['name'] in names for id in t['depends'] for file in made[id]]
+    for file in dict.fromkeys(files):
+        print(pathlib.Path(file).relative_to(build.resolve()))
+    return 0
 
 
 def count_case(tally, program, line):
@@ -164,7 +174,7 @@ def report(tally):
 
 
 def main(arguments):
-    commands = {'select': select, 'select-benchmarks': select_benchmarks, 'count': count}
+    commands = {'select': select, 'select-benchmarks': select_benchmarks, 'targets': targets, 'count': count}
     if len(arguments) < 2 or arguments[0] not in commands:
         print(__doc__, file=sys.stderr)
         return 2

@@ -9,12 +9,14 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 
 
-def ci(directory, setup='true', tests='echo "2385 passed, 0 failed"', lint='echo "lint: 11 rules kept, 0 broken"'):
+def ci(directory, setup='true', tests='echo "2385 passed, 0 failed"', lint='echo "lint: 11 rules kept, 0 broken"',
+       tsan='echo "0 passed, 0 failed"', valgrind='echo "0 passed, 0 failed"'):
     """(exit status, last line, everything) of .ci/run beside a dev whose commands are these."""
     root = pathlib.Path(directory, 'tree')
     (root / '.ci').mkdir(parents=True)
     shutil.copy(os.path.join(tap.ROOT, '.ci/run'), root / '.ci/run')
-    (root / 'dev').write_text(f'#!/bin/bash\ncase $1 in\nsetup) {setup} ;;\ntest) {tests} ;;\nlint) {lint} ;;\nesac\n')
+    (root / 'dev').write_text(f'#!/bin/bash\ncase "$*" in\nsetup*) {setup} ;;\ntest) {tests} ;;\n"test --tsan") {tsan} ;;\n'
+                             f'"test --valgrind") {valgrind} ;;\nlint) {lint} ;;\nesac\n')
     (root / 'dev').chmod(0o755)
     result = subprocess.run(['bash', str(root / '.ci/run')], cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
                             text=True, timeout=60)
@@ -53,6 +55,19 @@ def test_a_run_without_a_count_passes_nothing(directory):
 
 def test_a_status_that_contradicts_the_count_fails_the_run(directory):
     assert ci(directory, tests='echo "7 passed, 0 failed"; exit 1')[:2] == (1, '7 passed, 1 failed')
+
+
+def test_the_samples_count_too(directory):
+    status, last, text = ci(directory, tests='echo "7 passed, 0 failed"', tsan='echo "11 passed, 0 failed, 2 skipped"',
+                            valgrind='echo "13 passed, 0 failed"')
+    assert (status, last) == (0, '31 passed, 0 failed') and '(2 skipped)' in text
+
+
+def test_a_race_or_a_leak_fails_the_run(directory):
+    for n, way in enumerate(('tsan', 'valgrind')):
+        where = os.path.join(directory, way)
+        assert ci(where, **{way: 'echo "3 passed, 1 failed"; exit 1'})[:2] == (1, '2388 passed, 1 failed')
+        assert ci(f'{where}-{n}', **{way: 'echo "no compiler"; exit 1'})[:2] == (1, '2385 passed, 1 failed')
 
 
 tap.run(globals())

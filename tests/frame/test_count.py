@@ -138,4 +138,20 @@ def test_a_filter_that_matches_nothing_is_a_usage_error_naming_the_suites(direct
     assert "'enginee'" in out.getvalue() and 'store' in out.getvalue()
 
 
+def test_what_tests_need_is_built_and_nothing_else(directory):
+    root = build(directory, [('store/a', '', 'OK', 0), ('store/b', '', 'OK', 0), ('frame/script', '', 'OK', 0)])
+    tests = json.loads((root / 'meson-info/intro-tests.json').read_text())
+    for test, needs in zip(tests, (['a@exe', 'tool@exe'], ['b@exe', 'tool@exe'], [])):
+        test['depends'] = needs
+    (root / 'meson-info/intro-tests.json').write_text(json.dumps(tests))
+    made = [{'id': f'{name}@exe', 'filename': [str(root.resolve() / f'tests/{name}')]} for name in ('a', 'b', 'tool', 'other')]
+    (root / 'meson-info/intro-targets.json').write_text(json.dumps(made))
+    for names, wanted in (['store/a'], ['tests/a', 'tests/tool']), (['store/b', 'store/a'], ['tests/a', 'tests/tool', 'tests/b']), \
+                         (['frame/script'], []):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert counter.targets(root, names) == 0
+        assert out.getvalue().split() == wanted, (names, out.getvalue())
+
+
 tap.run(globals())

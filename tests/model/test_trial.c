@@ -94,7 +94,7 @@ static int after(struct cl_head h, struct cl_event ev) {
   int applied = cl_head_apply(&s2, &h2, &ev, &e);
   if (admitted != 0) {
     assert_true(applied < 0);
-    assert_memory_equal(&h, &h2, sizeof h);
+    assert_memory_equal(&h, &h2, offsetof(struct cl_head, role) + sizeof h.role); /* behind it is padding */
     return REFUSED;
   }
   assert_int_equal(applied, 0);
