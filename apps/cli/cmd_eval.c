@@ -14,7 +14,8 @@
 
 struct options {
   const char *metric;
-  struct cl_cli_integer max_runs;
+  const char *definitions;
+  struct cl_cli_integer max_runs, n_reports;
   bool minimize, maximize, all;
 };
 
@@ -134,11 +135,22 @@ static void add_verdict(struct cl_cli *cli, const struct clade_eval *v, const ch
                                     : " runs the best ones again on fresh seeds.\n");
 }
 
+static void add_left_out(struct cl_cli *cli, const struct clade_eval *v) {
+  if (v->left_out == 0) return;
+  clade_text_format(
+      &cli->text,
+      " %" PRId64 " completed %s left out: %s values or a number of reports that were not asked for.\n",
+      v->left_out, v->left_out == 1 ? "run is" : "runs are", v->left_out == 1 ? "it has" : "they have");
+}
+
 static int write_text(struct cl_cli *cli, const struct clade_eval *v, const char *study, bool all) {
   struct layout l = {0};
   if (v->runs == 0) {
     cl_view_add_safe(&cli->text, study, &cli->out);
-    clade_text_add(&cli->text, " has no completed runs yet: there is nothing to evaluate.\n");
+    clade_text_add(&cli->text, v->left_out > 0
+                                   ? " has no completed run of these: there is nothing to evaluate.\n"
+                                   : " has no completed runs yet: there is nothing to evaluate.\n");
+    add_left_out(cli, v);
     return CL_EXIT_DONE;
   }
   int status = make_layout(cli, v, &l);
@@ -149,6 +161,7 @@ static int write_text(struct cl_cli *cli, const struct clade_eval *v, const char
                       " History of the best hyperparameter combination after each of the %" PRId64
                       " completed runs.\n",
                       v->runs);
+    add_left_out(cli, v);
     add_online(cli, v, &l, all);
     add_verdict(cli, v, study);
   }
@@ -196,6 +209,7 @@ static void write_json(struct clade_text *t, const struct clade_eval *v) {
   clade_text_add_json(t, v->metric);
   clade_text_format(t, ", \"goal\": \"%s\", \"runs\": %" PRId64 ", \"configurations\": %" PRId64, v->goal,
                     v->runs, v->configurations);
+  if (v->left_out > 0) clade_text_format(t, ", \"left_out\": %" PRId64, v->left_out);
   add_json_member(t, "prior_mean", v->prior_mean);
   add_json_member(t, "prior_sd", v->prior_sd);
   clade_text_add(t, ", \"history\": ");
@@ -221,7 +235,9 @@ static int evaluate(struct cl_cli *cli, const void *options, struct clade_reader
                                     .goal = o->minimize   ? "minimize"
                                             : o->maximize ? "maximize"
                                                           : NULL,
-                                    .max_runs = o->max_runs.value};
+                                    .max_runs = o->max_runs.value,
+                                    .n_reports = o->n_reports.value,
+                                    .definitions = o->definitions};
   struct clade_eval *v = NULL;
   struct cl_err e = {0};
   if (clade_reader_names_trials(reader))
@@ -252,12 +268,17 @@ static const struct cl_cli_option options[] = {
     {CL_OPTION_FLAG, '\0', "maximize", AT(maximize), NULL, "large values of --metric are good"},
     {CL_OPTION_INTEGER, '\0', "max-runs", AT(max_runs), "N", "look at the first N completed runs only", NULL,
      1, 1e12},
+    {CL_OPTION_INTEGER, '\0', "num-reports-per-run", AT(n_reports), "N",
+     "leave out runs with another number of reports", NULL, 1, 1e12},
+    {CL_OPTION_TEXT, '\0', "hp-def-file", AT(definitions), "FILE",
+     "leave out runs with other values than this spec or list of values has; its hyperparameters are the columns"},
     {CL_OPTION_FLAG, '\0', "all", AT(all), NULL, "show the whole online history, not its last 20 rows"},
     {CL_OPTION_END}};
 
 static const struct cl_cli_example examples[] = {
     {"clade eval mnist", "Who led the search, and is it settled?"},
     {"clade eval mnist --max-runs 100", "How it stood after 100 runs."},
+    {"clade eval mnist --num-reports-per-run 10", "Without the runs that were cut short."},
     {"clade eval mnist --metric loss --minimize --json", "By another metric, for a program."},
     {0}};
 

@@ -478,9 +478,10 @@ struct clade_eval_row {
 struct clade_eval {
   const char *metric, *goal;
   int64_t runs, configurations; /* completed with a finite value */
+  int64_t left_out;             /* runs that n_reports and definitions leave out */
   double prior_mean, prior_sd;  /* of all runs */
   size_t n_columns;
-  const char *const *columns; /* hyperparameters with more than one value */
+  const char *const *columns; /* hyperparameters with more than one value; of `definitions` when there are */
   /* Oldest first; the last one leads. In retrospect (XT's tool): the prior is that of all runs, estimate and
    * runs of a row are the final ones. Online: the prior is that of the runs so far, estimate and runs are
    * those when it took the lead. */
@@ -498,8 +499,15 @@ struct clade_eval_options {
   const char *metric; /* null: the study's first objective */
   const char *goal;   /* "minimize", "maximize"; null: the objective's */
   int64_t max_runs;   /* the first so many; 0: all */
+  int64_t n_reports;  /* only runs with as many reports; 0: all. Those of all attempts, but for what was
+                         trained again */
+  /* A file: a spec, a runspec, or XT's list of values (`hyperparameter-distributions:`). Runs with other
+   * values than it has are left out. Null: all. */
+  const char *definitions;
 };
-/* Cost O(runs log runs). CLADE_EINVAL: a metric that no trial has, or one that is no objective, without goal.
+/* Cost O(runs log runs). CLADE_EINVAL: a metric that no trial has, one that is no objective, without goal, a
+ * number below 0, or definitions of a hyperparameter that the study lacks; CLADE_ESPEC, CLADE_ENOTFOUND,
+ * CLADE_ELIMIT (above 1 MB), CLADE_EIO: what is wrong with their file.
  * Gives *ret; free with clade_eval_free. */
 CLADE_API int clade_eval_read(struct clade_reader *r, const struct clade_eval_options *options,
                               struct clade_eval **ret, struct cl_err *e);

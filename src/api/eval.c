@@ -1,16 +1,19 @@
 /* The evaluation of a search. */
 #include "query/eval.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/handles.h"
 #include "base/alloc.h"
+#include "spec/spec.h"
 
 struct result {
   struct clade_eval eval; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
+  int *shown; /* by column: index in the study's space */
 };
 
 void clade_eval_free(struct clade_eval *eval) {
@@ -50,12 +53,18 @@ static void advise(const struct cl_eval *v, struct cl_text *why, int *ret_settle
   }
 }
 
-static int list_columns(struct result *r, const struct cl_space *space, struct cl_err *e) {
+/* The columns are these hyperparameters of the study. */
+static int list_columns(struct result *r, const struct cl_space *space, const struct cl_space *only,
+                        struct cl_err *e) {
   const char **names = cl_arena_array(&r->arena, (size_t)space->n, sizeof *names);
-  if (names == NULL) return CL_FAIL_NOMEM(e);
-  for (int i = 0; i < space->n; i++)
-    if (cl_space_is_searched(&space->items[i]))
-      CL_TRY(cl_api_keep_text(&r->arena, space->items[i].name, &names[r->eval.n_columns++], e));
+  r->shown = cl_arena_array(&r->arena, (size_t)space->n, sizeof *r->shown);
+  if (names == NULL || r->shown == NULL) return CL_FAIL_NOMEM(e);
+  for (int i = 0; i < space->n; i++) {
+    const char *name = space->items[i].name;
+    if (!cl_space_is_searched(&space->items[i]) || (only != NULL && cl_space_find(only, name) < 0)) continue;
+    r->shown[r->eval.n_columns] = i;
+    CL_TRY(cl_api_keep_text(&r->arena, name, &names[r->eval.n_columns++], e));
+  }
   r->eval.columns = names;
   return 0;
 }
@@ -66,9 +75,10 @@ static int keep_values(struct result *r, const struct cl_study *study, int64_t t
   struct clade_value *values = cl_arena_array(&r->arena, r->eval.n_columns, sizeof *values);
   if (values == NULL) return CL_FAIL_NOMEM(e);
   cl_trial_values(study, cl_study_trial(study, trial), room);
-  for (int i = 0, column = 0; i < space->n; i++)
-    if (cl_space_is_searched(&space->items[i]))
-      CL_TRY(cl_api_keep_value(&r->arena, room[i], &values[column++], e));
+  for (size_t i = 0; i < r->eval.n_columns; i++) {
+    assert(r->shown[i] < space->n);
+    CL_TRY(cl_api_keep_value(&r->arena, room[r->shown[i]], &values[i], e));
+  }
   *ret = values;
   return 0;
 }
@@ -105,10 +115,11 @@ static int keep_rows(struct result *r, struct clade_reader *reader, const struct
 }
 
 static int fill(struct result *r, struct clade_reader *reader, const struct cl_study *study,
-                const struct cl_eval *v, struct cl_err *e) {
+                const struct cl_space *only, const struct cl_eval *v, struct cl_err *e) {
   struct cl_text why = {0};
   r->eval = (struct clade_eval){.runs = v->runs,
                                 .configurations = v->configurations,
+                                .left_out = v->left_out,
                                 .prior_mean = v->prior.mean,
                                 .prior_sd = sqrt(v->prior.variance),
                                 .goal = v->objective.goal == CL_MAXIMIZE ? "maximize" : "minimize",
@@ -125,7 +136,7 @@ static int fill(struct result *r, struct clade_reader *reader, const struct cl_s
   cl_text_done(&why);
   CL_TRY(status);
   CL_TRY(cl_api_keep_text(&r->arena, v->objective.name, &r->eval.metric, e));
-  CL_TRY(list_columns(r, cl_study_space(study), e));
+  CL_TRY(list_columns(r, cl_study_space(study), only, e));
   CL_TRY(keep_rows(r, reader, study, v->rows, v->n_rows, &r->eval.rows, e));
   return keep_rows(r, reader, study, v->online, v->n_online, &r->eval.online, e);
 }
@@ -137,29 +148,46 @@ static int internal_options(const struct clade_eval_options *o, enum cl_goal *go
   if (o->max_runs < 0)
     return CL_FAIL(e, CLADE_EINVAL, "max_runs is %lld, but must be 1 or more, or 0 for all",
                    (long long)o->max_runs);
+  if (o->n_reports < 0)
+    return CL_FAIL(e, CLADE_EINVAL, "n_reports is %lld, but must be 1 or more, or 0 for all",
+                   (long long)o->n_reports);
   if (o->goal != NULL && strcmp(o->goal, "minimize") != 0 && strcmp(o->goal, "maximize") != 0)
     return CL_FAIL(e, CLADE_EINVAL, "the goal '%.50s' is neither minimize nor maximize", o->goal);
   if (o->goal != NULL) *goal = strcmp(o->goal, "maximize") == 0 ? CL_MAXIMIZE : CL_MINIMIZE;
-  *ret = (struct cl_eval_options){
-      .metric = o->metric, .goal = o->goal == NULL ? NULL : goal, .max_runs = o->max_runs};
+  *ret = (struct cl_eval_options){.metric = o->metric,
+                                  .goal = o->goal == NULL ? NULL : goal,
+                                  .max_runs = o->max_runs,
+                                  .n_reports = o->n_reports};
   return 0;
 }
 
-int clade_eval_read(struct clade_reader *reader, const struct clade_eval_options *options,
-                    struct clade_eval **ret, struct cl_err *e) {
-  struct cl_eval_options o;
-  enum cl_goal goal = CL_MINIMIZE;
+static int evaluate(struct clade_reader *reader, const struct cl_eval_options *o, struct clade_eval **ret,
+                    struct cl_err *e) {
   struct cl_eval v = {0};
   const struct cl_study *study = NULL;
-  CL_TRY(internal_options(options, &goal, &o, e));
-  CL_TRY(cl_eval_read(reader->reader, &o, &v, e));
+  CL_TRY(cl_eval_read(reader->reader, o, &v, e));
   struct result *r = cl_alloc(sizeof *r);
   int status = r == NULL ? CL_FAIL_NOMEM(e) : cl_reader_need(reader->reader, 0, 0, &study, e);
-  if (status >= 0) status = fill(r, reader, study, &v, e);
+  if (status >= 0) status = fill(r, reader, study, o->space, &v, e);
   cl_eval_done(&v);
   if (status < 0)
     clade_eval_free(&r->eval);
   else
     *ret = &r->eval;
   return status < 0 ? status : 0;
+}
+
+int clade_eval_read(struct clade_reader *reader, const struct clade_eval_options *options,
+                    struct clade_eval **ret, struct cl_err *e) {
+  struct cl_eval_options o;
+  enum cl_goal goal = CL_MINIMIZE;
+  struct cl_settings *definitions = NULL;
+  CL_TRY(internal_options(options, &goal, &o, e));
+  if (options != NULL && options->definitions != NULL) {
+    CL_TRY(cl_spec_definitions(options->definitions, &definitions, e));
+    o.space = &definitions->space;
+  }
+  int status = evaluate(reader, &o, ret, e);
+  cl_settings_destroy(definitions);
+  return status;
 }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "math/ranking.h"
+#include "query/story.h"
 #include "query/tags.h"
 #include "query/trials.h"
 
@@ -78,6 +79,78 @@ static int take_metric(struct evaluation *v, struct cl_reader *r, const char *me
   cl_table_done(&table);
   cl_text_done(&column);
   return status;
+}
+
+/* Runs that are left out. */
+
+struct sieve {
+  struct cl_reader *reader;
+  const struct cl_study *study;
+  const struct cl_eval_options *o;
+  int *columns;            /* of the space: index in the study's */
+  struct cl_value *values; /* of a run, in the study's space */
+};
+
+/* Those that stand: what a later attempt trained again is not counted twice. */
+static int count_reports(const struct sieve *v, const struct cl_trial *t, int64_t *ret, struct cl_err *e) {
+  struct cl_story story = {0};
+  *ret = t->head.reports;
+  if (t->head.attempt <= 1) return 0;
+  CL_TRY(cl_story_read(v->reader, t->number, &story, e));
+  *ret = 0;
+  for (size_t i = 0; i < story.n_reports; i++) {
+    const struct cl_story_report *report = &story.reports[i];
+    *ret += !report->late && !report->is_void && !report->given_up;
+  }
+  cl_story_done(&story);
+  return 0;
+}
+
+static bool is_in_space(const struct sieve *v, const struct cl_trial *t) {
+  const struct cl_space *space = v->o->space;
+  cl_trial_values(v->study, t, v->values);
+  for (int i = 0; i < space->n; i++) {
+    struct cl_value value = v->values[v->columns[i]];
+    if (value.kind != CL_ABSENT && !cl_space_allows(&space->items[i], value)) return false;
+  }
+  return true;
+}
+
+static int make_sieve(struct sieve *v, struct cl_err *e) {
+  const struct cl_space *space = v->o->space, *own = cl_study_space(v->study);
+  if (space == NULL) return 0;
+  v->columns = cl_alloc_array((size_t)space->n, sizeof *v->columns);
+  v->values = cl_alloc_array((size_t)own->n, sizeof *v->values);
+  if (v->columns == NULL || v->values == NULL) return CL_FAIL_NOMEM(e);
+  for (int i = 0; i < space->n; i++) {
+    v->columns[i] = cl_space_find(own, space->items[i].name);
+    if (v->columns[i] < 0)
+      return CL_FAIL(e, CLADE_EINVAL,
+                     "the study '%s' has no hyperparameter '%.100s', so no run of it has a value of that: "
+                     "take it out of the file, or name another one",
+                     cl_study_name(v->study), space->items[i].name);
+  }
+  return 0;
+}
+
+static int sift(struct evaluation *v, struct sieve *sieve, int64_t *ret_left_out, struct cl_err *e) {
+  size_t kept = 0;
+  CL_TRY(make_sieve(sieve, e));
+  for (size_t i = 0; i < v->n_all; i++) {
+    const struct cl_trial *t = cl_study_trial(v->study, v->runs[i].trial);
+    int64_t reports = sieve->o->n_reports;
+    if (reports > 0) CL_TRY(count_reports(sieve, t, &reports, e));
+    if (reports != sieve->o->n_reports || (sieve->o->space != NULL && !is_in_space(sieve, t))) continue;
+    v->runs[kept++] = v->runs[i];
+  }
+  *ret_left_out = (int64_t)(v->n_all - kept);
+  v->n_all = kept;
+  return 0;
+}
+
+static void sieve_done(struct sieve *v) {
+  cl_free(v->columns);
+  cl_free(v->values);
 }
 
 /* Which value, and what is better? *ret_index: of the objective, -1 for another metric. */
@@ -287,18 +360,23 @@ static void evaluation_done(struct evaluation *v) {
 static int read_eval(struct cl_reader *r, const struct cl_study *study, const struct cl_eval_options *o,
                      struct cl_eval *ret, struct cl_err *e) {
   struct evaluation v = {.study = study};
+  struct sieve sieve = {.reader = r, .study = study, .o = o};
   struct cl_eval found = {.noise_sd = NAN, .p_best = NAN, .p_near = NAN, .near = NAN};
   int objective = 0;
   CL_TRY(choose_metric(study, o, &found.objective, &objective, e));
   if (objective < 0 && r == NULL)
     return CL_FAIL(e, CLADE_EUNSUPPORTED, "'%.100s' is no objective, and is read from a store only",
                    o->metric);
+  if (o->n_reports > 0 && r == NULL)
+    return CL_FAIL(e, CLADE_EUNSUPPORTED, "reports are counted in a store only");
   v.sign = cl_objective_sign(&found.objective);
   v.runs = cl_alloc_array((size_t)cl_study_trials(study), sizeof *v.runs);
   int status = v.runs == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status == 0 && objective >= 0) take_objective(&v, objective);
   if (status == 0 && objective < 0) status = take_metric(&v, r, found.objective.name, e);
+  if (status == 0) status = sift(&v, &sieve, &found.left_out, e);
   if (status == 0) status = evaluate(&v, o->max_runs, &found, e);
+  sieve_done(&sieve);
   evaluation_done(&v);
   if (status == 0) *ret = found;
   return status;

@@ -17,6 +17,10 @@ struct cl_eval_options {
   const char *metric;       /* null: the first objective */
   const enum cl_goal *goal; /* null: the metric's, which must then be an objective */
   int64_t max_runs;         /* only so many; the prior is of all. 0: all */
+  int64_t n_reports;        /* runs with another number of reports are left out, also of the prior. 0: all */
+  /* Runs with a value that this space does not have are left out likewise. Its hyperparameters are those of
+   * the study, by name. Null: all. */
+  const struct cl_space *space;
 };
 
 struct cl_eval_row {
@@ -29,6 +33,7 @@ struct cl_eval_row {
 struct cl_eval {
   struct cl_objective objective; /* its name borrows from options or study */
   int64_t runs, configurations;  /* evaluated */
+  int64_t left_out;              /* by n_reports and space */
   struct cl_prior prior;         /* of all runs */
   size_t n_rows, n_online;
   struct cl_eval_row *rows, *online; /* oldest first */
@@ -41,10 +46,11 @@ struct cl_eval {
 
 /* Cost O(runs log runs); of a metric other than the first objective also one pass over the reports. Fills
  * *ret (free with cl_eval_done); no run: all empty. CLADE_EINVAL: no trial has this metric, or its goal is
- * not known; CLADE_ENOMEM, errors of the store. */
+ * not known, or the space names a hyperparameter that the study lacks; CLADE_ENOMEM, errors of the store. */
 int cl_eval_read(struct cl_reader *r, const struct cl_eval_options *options, struct cl_eval *ret,
                  struct cl_err *e);
-/* The same from a replica, of the objectives alone (CLADE_EUNSUPPORTED for another metric). */
+/* The same from a replica, of the objectives and all reports alone (CLADE_EUNSUPPORTED for another metric,
+ * and for n_reports). */
 int cl_eval_study(const struct cl_study *s, const struct cl_eval_options *options, struct cl_eval *ret,
                   struct cl_err *e);
 void cl_eval_done(struct cl_eval *v);

@@ -93,6 +93,47 @@ int cl_spec_load(const char *path, struct cl_spec **ret, struct cl_err *e) {
   return status;
 }
 
+/* XT's file of distributions is no spec: it is read as the definitions of an empty one. */
+static int resolve_definitions(const struct cl_spec *s, const char *path, struct cl_spec_result *ret,
+                               struct cl_err *e) {
+  static const struct cl_objective any = {"value", CL_MINIMIZE, CL_LAST};
+  static const char *const program[] = {"any"};
+  struct cl_spec_overrides o = {.here = "/", .trials = 1, .n_objectives = 1, .objectives = &any};
+  struct cl_spec *empty = NULL;
+  o.in_process = s->kind == CL_SPEC_NATIVE;
+  o.n_program = s->kind == CL_SPEC_RUNSPEC;
+  o.program = program;
+  if (!cl_spec_has(s, "hyperparameter-distributions") && !cl_spec_has(s, "hparams"))
+    return cl_spec_resolve(s, &o, ret, e);
+  o.hp_config = path;
+  o.in_process = true;
+  CL_TRY(cl_spec_parse("", 0, path, &empty, e));
+  int status = cl_spec_resolve(empty, &o, ret, e);
+  cl_spec_destroy(empty);
+  return status;
+}
+
+int cl_spec_definitions(const char *path, struct cl_settings **ret, struct cl_err *e) {
+  struct cl_spec *s = NULL;
+  struct cl_spec_result result = {0};
+  struct cl_settings *made = NULL;
+  CL_TRY(cl_spec_load(path, &s, e));
+  int status = resolve_definitions(s, path, &result, e);
+  if (status == 0) status = cl_settings_parse(result.settings, &made, e);
+  if (status == 0 && made->space.n == 0)
+    status = CL_FAIL(e, CLADE_ESPEC,
+                     "%s defines no hyperparameters: name a spec, a runspec, or a file with "
+                     "`hyperparameter-distributions:` and lines such as `lr: [0.01, 0.001]`",
+                     path);
+  cl_spec_result_done(&result);
+  cl_spec_destroy(s);
+  if (status == 0)
+    *ret = made;
+  else
+    cl_settings_destroy(made);
+  return status;
+}
+
 int cl_spec_inline(int n, const char *const *words, struct cl_spec **ret, struct cl_err *e) {
   if (n < 1)
     return CL_FAIL(e, CLADE_EINVAL,

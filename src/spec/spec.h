@@ -133,6 +133,11 @@ int cl_spec_resolve(const struct cl_spec *s, const struct cl_spec_overrides *o, 
                     struct cl_err *e);
 void cl_spec_result_done(struct cl_spec_result *r);
 
+/* The hyperparameters that a file defines, whatever else it says: a spec, a runspec, or XT's file of
+ * distributions. Gives *ret (its space is what counts); free with cl_settings_destroy. CLADE_ESPEC, also for
+ * a file without hyperparameters; else what cl_spec_load says. */
+int cl_spec_definitions(const char *path, struct cl_settings **ret, struct cl_err *e);
+
 /* Where a key stands: "search.gamma", "hyperparameters.lr.range", "hyperparameters[0]". A path that the file
  * does not have gives the nearest part above it that it has. Line and column from 1; false (and 0) without
  * any place. */

@@ -318,6 +318,28 @@ static void readers_say_what_makes_no_sense(void **state) {
   clade_schedule_free(schedule);
 }
 
+static void definitions_that_cannot_be_used_say_why(void **state) {
+  struct fixture *f = *state;
+  struct clade_eval *eval = NULL;
+  struct clade_eval_options o = {.n_reports = -1};
+  expect(clade_eval_read(f->reader, &o, &eval, &e), CLADE_EINVAL);
+  o = (struct clade_eval_options){.definitions = written(f, "d.yaml", "hparams:\n  nobody: [1, 2]\n")};
+  expect(clade_eval_read(f->reader, &o, &eval, &e), CLADE_EINVAL);
+  o.definitions = written(f, "d.yaml", "study: of_nothing\n");
+  expect(clade_eval_read(f->reader, &o, &eval, &e), CLADE_ESPEC);
+  char *large = cl_alloc((1 << 20) + 2);
+  assert_non_null(large);
+  memset(large, '#', (1 << 20) + 1);
+  o.definitions = written(f, "d.yaml", large);
+  expect(clade_eval_read(f->reader, &o, &eval, &e), CLADE_ELIMIT);
+  cl_free(large);
+  o.definitions = f->place.directory;
+  expect(clade_eval_read(f->reader, &o, &eval, &e), CLADE_EIO);
+  o.definitions = "/nowhere/defs.yaml";
+  expect(clade_eval_read(f->reader, &o, &eval, &e), CLADE_ENOTFOUND);
+  assert_null(eval);
+}
+
 static void a_trial_that_only_waits_has_no_schedule(void **state) {
   struct fixture *f = *state;
   struct clade_lineage *lineage = NULL;
@@ -427,6 +449,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(states_that_are_not_there_are_not_handed_out, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_state_that_is_only_in_memory_is_not_handed_out, set_up, tear_down),
       cmocka_unit_test_setup_teardown(readers_say_what_makes_no_sense, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(definitions_that_cannot_be_used_say_why, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_trial_that_only_waits_has_no_schedule, set_up, tear_down),
       cmocka_unit_test_setup_teardown(files_that_cannot_be_used_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(imports_that_cannot_be_are_refused, set_up, tear_down),

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -188,6 +189,92 @@ static void other_metrics_need_a_goal(void **state) {
   forget(&t);
 }
 
+static void runs_with_other_values_are_left_out(void **state) {
+  (void)state;
+  struct told t = tell(tell_repeats);
+  struct cl_settings *some = NULL, *foreign = NULL;
+  struct cl_eval v;
+  struct cl_err e = {0};
+  static const char form[] =
+      "{\"study\": \"s\", \"objectives\": [{\"name\": \"score\", \"goal\": \"maximize\"}], "
+      "\"search\": {\"method\": \"random\"}, \"trials\": 1, \"parallel\": 1, "
+      "\"hyperparameters\": [{\"id\": 1, \"name\": \"%s\", \"domain\": \"int\", \"lo\": 11, "
+      "\"hi\": 13}]}";
+  char text[400];
+  (void)snprintf(text, sizeof text, form, "x");
+  assert_int_equal(cl_settings_parse(text, &some, NULL), 0);
+  (void)snprintf(text, sizeof text, form, "y");
+  assert_int_equal(cl_settings_parse(text, &foreign, NULL), 0);
+  assert_int_equal(cl_eval_read(t.reader, &(struct cl_eval_options){.space = &some->space}, &v, NULL), 0);
+  const struct cl_study *study = NULL;
+  assert_int_equal(cl_reader_need(t.reader, 0, 0, &study, NULL), 0);
+  int64_t inside = 0;
+  struct cl_moments all = {0};
+  for (int64_t i = 1; i <= cl_study_trials(study); i++) {
+    const struct cl_trial *trial = cl_study_trial(study, i);
+    struct cl_value x;
+    cl_trial_values(study, trial, &x);
+    if (!cl_trial_is_searched(trial) || x.as.integer < 11 || x.as.integer > 13) continue;
+    inside++;
+    cl_moments_add(&all, trial->value);
+  }
+  assert_true(inside > 1 && v.runs == inside && v.runs + v.left_out == 18);
+  assert_true(fabs(v.prior.mean - all.mean) < 1e-12); /* nor are they in the prior */
+  cl_eval_done(&v);
+  assert_int_equal(cl_eval_read(t.reader, &(struct cl_eval_options){.space = &foreign->space}, &v, &e),
+                   CLADE_EINVAL);
+  assert_non_null(strstr(e.text, "'y'"));
+  cl_settings_destroy(some);
+  cl_settings_destroy(foreign);
+  forget(&t);
+}
+
+/* Trial 1: four reports, the third of them again after it was taken up at step 2; trial 2: three. */
+static void tell_interrupted(struct cl_store *s) {
+  struct tale t = tale_begin(
+      s, "interrupted",
+      "\"objectives\": [{\"name\": \"loss\", \"goal\": \"minimize\"}], \"hyperparameters\": [{\"id\": 1, \"name\": "
+      "\"x\", \"domain\": \"int\", \"lo\": 0, \"hi\": 100}], \"search\": {\"method\": \"random\"}, \"trials\": 9, "
+      "\"limits\": {\"retries\": 1}, \"parallel\": 1");
+  struct cl_value x = cl_value_int(23);
+  int64_t trial = tale_propose(&t, NULL, 1, &x), saved = 0, record = 0;
+  tale_start(&t, trial, 1, 0);
+  for (int step = 1; step <= 3; step++) {
+    (void)tale_report(&t, trial, step, "loss", 2.385 / step, NULL);
+    if (step == 2) saved = tale_save(&t, trial, step);
+  }
+  tale_end(&t, trial, 139, 0, 0);
+  tale_retry(&t, trial);
+  tale_start(&t, trial, 2, saved);
+  for (int step = 3; step <= 4; step++) record = tale_report(&t, trial, step, "loss", 2.385 / step, NULL);
+  tale_end(&t, trial, 0, record, 2.385 / 4);
+  x = cl_value_int(85);
+  trial = tale_propose(&t, NULL, 1, &x);
+  tale_start(&t, trial, 1, 0);
+  for (int step = 1; step <= 3; step++) record = tale_report(&t, trial, step, "loss", 2.1 / step, NULL);
+  tale_end(&t, trial, 0, record, 0.7);
+}
+
+static void runs_with_another_number_of_reports_are_left_out(void **state) {
+  (void)state;
+  struct told t = tell(tell_interrupted);
+  static const int runs[] = {2, 0, 0, 1, 1, 0}; /* by n_reports */
+  for (int n = 0; n <= 5; n++) {
+    struct cl_eval v;
+    assert_int_equal(cl_eval_read(t.reader, &(struct cl_eval_options){.n_reports = n}, &v, NULL), 0);
+    assert_int_equal(v.runs, runs[n]);
+    assert_int_equal(v.left_out, 2 - runs[n]);
+    if (n == 3 || n == 4) assert_int_equal(v.rows[0].trial, n == 4 ? 1 : 2);
+    cl_eval_done(&v);
+  }
+  const struct cl_study *study = NULL;
+  struct cl_eval v;
+  assert_int_equal(cl_reader_need(t.reader, 0, 0, &study, NULL), 0);
+  assert_int_equal(cl_eval_study(study, &(struct cl_eval_options){.n_reports = 3}, &v, NULL),
+                   CLADE_EUNSUPPORTED);
+  forget(&t);
+}
+
 static void empty_search_has_no_rows(void **state) {
   (void)state;
   struct told t = tell(tell_empty);
@@ -203,6 +290,8 @@ int main(void) {
       cmocka_unit_test(rows_of_the_tutorial_are_those_it_prints),
       cmocka_unit_test(histories_are_those_of_looking_at_every_set),
       cmocka_unit_test(other_metrics_need_a_goal),
+      cmocka_unit_test(runs_with_other_values_are_left_out),
+      cmocka_unit_test(runs_with_another_number_of_reports_are_left_out),
       cmocka_unit_test(empty_search_has_no_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
