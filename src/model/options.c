@@ -156,25 +156,61 @@ const char *cl_options_word(const struct cl_options *a, const char *option) {
   return word != NULL ? word : o->standard;
 }
 
-void cl_options_write(const struct cl_options *a, const char *option, struct cl_text *ret) {
-  const struct cl_option *o = find_option(a, option);
-  assert(o != NULL);
-  const json_t *node = given(a, o);
-  if (node == NULL || json_is_null(node)) {
-    cl_text_add(ret, o->standard);
-  } else if (json_is_string(node)) {
+static void write_node(const json_t *node, struct cl_text *ret) {
+  size_t i;
+  const char *key;
+  json_t *one;
+  if (json_is_string(node)) {
     cl_text_add(ret, json_string_value(node));
   } else if (json_is_number(node)) {
     cl_text_add_number(ret, json_number_value(node));
   } else if (json_is_array(node)) {
-    for (size_t i = 0; i < json_array_size(node); i++) {
-      cl_text_add(ret, i == 0 ? "[" : ", ");
-      cl_text_add_number(ret, json_number_value(json_array_get(node, i)));
+    cl_text_add_char(ret, '[');
+    json_array_foreach(node, i, one) {
+      cl_text_add(ret, i == 0 ? "" : ", ");
+      write_node(one, ret);
     }
-    cl_text_add(ret, "]");
+    cl_text_add_char(ret, ']');
+  } else if (json_is_object(node)) {
+    const char *between = "{";
+    json_object_foreach((json_t *)(uintptr_t)node, key, one) { /* it leaves the object alone */
+      cl_text_format(ret, "%s%s ", between, key);
+      write_node(one, ret);
+      between = ", ";
+    }
+    cl_text_add(ret, json_object_size(node) == 0 ? "{}" : "}");
   } else {
-    cl_text_add(ret, json_is_boolean(node) ? (json_is_true(node) ? "true" : "false") : "{…}");
+    cl_text_add(ret, json_is_true(node) ? "true" : json_is_false(node) ? "false" : "null");
   }
+}
+
+static void write_inner(const struct cl_options *a, const struct cl_option *o, struct cl_text *ret) {
+  const struct cl_options inner = {a->section, a->method, o->inner, given(a, o)};
+  const char *between = "{";
+  for (const struct cl_option *one = o->inner; one->name != NULL; one++) {
+    if (!cl_options_applies(&inner, one)) continue;
+    cl_text_format(ret, "%s%s ", between, one->name);
+    cl_options_write(&inner, one->name, ret);
+    between = ", ";
+  }
+  cl_text_add_char(ret, '}');
+}
+
+void cl_options_write(const struct cl_options *a, const char *option, struct cl_text *ret) {
+  const struct cl_option *o = find_option(a, option);
+  assert(o != NULL);
+  const json_t *node = given(a, o);
+  if (o->inner != NULL)
+    write_inner(a, o, ret);
+  else if (node == NULL || json_is_null(node))
+    cl_text_add(ret, o->standard);
+  else
+    write_node(node, ret);
+}
+
+bool cl_options_applies(const struct cl_options *a, const struct cl_option *o) {
+  assert(o->inner == NULL || o->inner->name != NULL);
+  return o->inner != NULL || strcmp(o->type, "object") != 0 || json_object_size(given(a, o)) > 0;
 }
 
 bool cl_options_has(const struct cl_options *a, const char *option) {

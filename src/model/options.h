@@ -18,6 +18,8 @@ struct cl_option {
   const char *standard; /* the default, as text; the only place where it is written */
   const char *help;     /* one sentence */
   const char *alias;    /* another name that it may be given by, or null */
+  const struct cl_option
+      *inner; /* of an "object": its own options, where their defaults hold without it; or null */
 };
 
 /* What a method's options are and where they are given. */
@@ -41,8 +43,12 @@ int cl_options_numbers(const struct cl_options *o, const char *option, double re
 const json_t *cl_options_object(const struct cl_options *o, const char *option);
 const char *cl_options_word(const struct cl_options *o,
                             const char *option); /* static or borrowed from given */
-/* As text, for people: what is given, else the default. Adds to *ret. */
+/* As text, for people: what is given, else the default; of an object with inner options each of those, "{sd
+ * 0.1, reset 0.05}". Adds to *ret. */
 void cl_options_write(const struct cl_options *o, const char *option, struct cl_text *ret);
+/* Is there something to write of it? Not of an object without inner options that is not given, or is empty.
+ */
+bool cl_options_applies(const struct cl_options *o, const struct cl_option *option);
 bool cl_options_has(const struct cl_options *o, const char *option); /* given, and not null */
 
 #endif

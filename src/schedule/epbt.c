@@ -290,7 +290,7 @@ static const struct cl_option epbt_options[] = {
     {"elites", "float", 0, 1e6, "0.5", "the best that go on as they are: share, or number", NULL},
     {"crossover", "float", 0, 1, "0.5", "probability of a gene to come from the second parent", NULL},
     {"mutation", "object", 0, 0, "{}", "kind, sd, choice, reset; of: the same for single hyperparameters",
-     NULL},
+     NULL, cl_mutation_options},
     {"redraws", "int", 0, 1000, "0",
      "mutations tried again before values that break a constraint are infeasible", NULL},
     {"novelty", "object", 0, 0, "{}", "multiplier, cycle, removed, prefix: parents of unlike behaviour",

@@ -21,7 +21,7 @@ struct cl_mutation_of {
   }
 
 static const struct cl_option single_options[] = {MUTATION_OPTIONS, {0}};
-static const struct cl_option options[] = {
+const struct cl_option cl_mutation_options[] = {
     MUTATION_OPTIONS, {"of", "object", 0, 0, "{}", "what single hyperparameters do otherwise", NULL}, {0}};
 
 /* Over what stands in *ret already. */
@@ -55,7 +55,7 @@ static int read_single(struct cl_mutations *m, const char *name, const json_t *g
 
 int cl_mutations_init(struct cl_mutations *m, const json_t *given, const struct cl_space *space,
                       struct cl_err *e) {
-  struct cl_options o = {"schedule: mutation", "epbt", options, given};
+  struct cl_options o = {"schedule: mutation", "epbt", cl_mutation_options, given};
   *m = (struct cl_mutations){0};
   CL_TRY(cl_options_check(&o, e));
   read_mutation(&o, true, &m->all);

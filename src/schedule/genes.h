@@ -29,6 +29,8 @@ struct cl_mutations {
   struct cl_mutation_of *of; /* private */
 };
 
+extern const struct cl_option cl_mutation_options[]; /* of the option `mutation` */
+
 /* Read the option `mutation` (`given`, may be null): {kind, sd, choice, reset, of: {name: {the same four}}}.
  * What a single one does not override is that of all. The struct owns its memory: cl_mutations_done.
  * CLADE_ESPEC naming the option or an unknown name; CLADE_ENOMEM. */

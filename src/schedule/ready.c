@@ -100,7 +100,7 @@ int cl_ready_check(const struct cl_settings *settings, const struct cl_options *
   const struct cl_options ready = own(o);
   if (!cl_ready_is_given(o)) return 0;
   CL_TRY(cl_options_check(&ready, e));
-  if (cl_options_has(o, "interval"))
+  if (cl_options_has(o, "interval") && json_object_size(ready.given) > 0)
     return CL_FAIL(e, CLADE_ESPEC,
                    "schedule: interval and ready both say when members are judged: give one of the two");
   if (json_number_value(json_object_get(o->given, "archive")) > 0)

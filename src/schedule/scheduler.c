@@ -70,6 +70,11 @@ int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e) {
   return ops->check(settings, &options, e);
 }
 
+/* Instead of an interval. */
+static bool has_ready(const struct cl_settings *settings) {
+  return json_object_size(json_object_get(settings->schedule, "ready")) > 0;
+}
+
 void cl_schedule_describe(const struct cl_settings *settings, struct cl_text *ret) {
   const struct cl_scheduler_ops *ops = ops_of(settings);
   if (ops == NULL) return;
@@ -77,6 +82,8 @@ void cl_schedule_describe(const struct cl_settings *settings, struct cl_text *re
   bool first = true;
   for (const struct cl_option *o = ops->options; o->name != NULL; o++) {
     if (strcmp(o->name, "population") == 0) continue; /* every trial is a member */
+    if (strcmp(o->name, "interval") == 0 && has_ready(settings)) continue;
+    if (!cl_options_applies(&options, o)) continue;
     cl_text_format(ret, "%s%s ", first ? "" : ", ", o->name);
     cl_options_write(&options, o->name, ret);
     first = false;
@@ -91,7 +98,7 @@ bool cl_schedule_exploits(const struct cl_settings *settings) {
 
 bool cl_schedule_needs_curves(const struct cl_settings *settings) {
   const struct cl_scheduler_ops *ops = ops_of(settings);
-  if (ops != NULL && json_is_object(json_object_get(settings->schedule, "ready"))) return true;
+  if (ops != NULL && has_ready(settings)) return true;
   if (ops == NULL || ops->curves == NULL) return false;
   struct cl_options options = options_of(ops, settings);
   return ops->curves(&options);

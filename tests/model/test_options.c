@@ -2,6 +2,9 @@
 #include "cmocka_all.h"
 #include "model/options.h"
 
+static const struct cl_option own[] = {{"sd", "float", 0, 9, "0.1", "how far", NULL},
+                                       {"of", "object", 0, 0, "{}", "single ones", NULL},
+                                       {NULL, NULL, 0, 0, NULL, NULL, NULL}};
 static const struct cl_option table[] = {
     {"count", "int", 1, 40, "7", "how many", "number"},
     {"rate", "float", 0, 0.5, "0.2385", "how fast", NULL},
@@ -9,7 +12,8 @@ static const struct cl_option table[] = {
     {"levels", "floats", -1, 1, "[0.25, 0.75]", "where", NULL},
     {"form", "owen|none", 0, 0, "owen", "which", NULL},
     {"metric", "text", 0, 0, "", "what", NULL},
-    {"inner", "object", 0, 0, "", "more", NULL},
+    {"inner", "object", 0, 0, "{}", "more", NULL},
+    {"outer", "object", 0, 0, "{}", "with defaults", NULL, own},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 static const struct cl_option nothing[] = {{NULL, NULL, 0, 0, NULL, NULL, NULL}};
@@ -132,7 +136,11 @@ static void options_are_written_for_people(void **state) {
       {"{\"fair\": false}", "fair", "false"},
       {"{\"form\": \"none\"}", "form", "none"},
       {"{\"levels\": [0.5, -1]}", "levels", "[0.5, -1]"},
-      {"{\"inner\": {\"a\": 1}}", "inner", "{…}"},
+      {"{\"inner\": {\"a\": 1}}", "inner", "{a 1}"},
+      {"{\"inner\": {\"every\": \"30s\", \"of\": {\"lr\": [0.5, 2]}}}", "inner",
+       "{every 30s, of {lr [0.5, 2]}}"},
+      {NULL, "outer", "{sd 0.1}"},
+      {"{\"outer\": {\"of\": {\"lr\": {\"sd\": 2.385}}}}", "outer", "{sd 0.1, of {lr {sd 2.385}}}"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct cl_options o = options_of(cases[i].given);
@@ -144,6 +152,23 @@ static void options_are_written_for_people(void **state) {
   }
 }
 
+static void what_does_not_apply_is_not_written(void **state) {
+  (void)state;
+  static const struct {
+    const char *given;
+    bool inner;
+  } cases[] = {{NULL, false},
+               {"{\"inner\": null}", false},
+               {"{\"inner\": {}}", false},
+               {"{\"inner\": {\"every\": \"30s\"}}", true}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct cl_options o = options_of(cases[i].given);
+    for (const struct cl_option *one = table; one->name != NULL; one++)
+      assert_int_equal(cl_options_applies(&o, one), strcmp(one->name, "inner") != 0 || cases[i].inner);
+    options_end(&o);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_fits_is_taken),
@@ -151,6 +176,7 @@ int main(void) {
       cmocka_unit_test(what_is_not_given_has_its_default),
       cmocka_unit_test(what_is_given_is_read_by_either_name),
       cmocka_unit_test(options_are_written_for_people),
+      cmocka_unit_test(what_does_not_apply_is_not_written),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,6 +118,7 @@ static void refused(const char *schedule, const char *more, const char *wanted) 
 static void what_does_not_say_when_is_refused(void **state) {
   (void)state;
   refused("\"pbt\", \"ready\": {}", "", "{every: 30s}` for time");
+  refused("\"pbt\", \"interval\": 2, \"ready\": {}", "", "{every: 30s}` for time");
   refused("\"pbt\", \"ready\": 3", "", "options of its own");
   refused("\"pbt\", \"ready\": {\"every\": 30}", "", "a time with its unit");
   refused("\"pbt\", \"ready\": {\"every\": \"soon\"}", "", "a time with its unit");
