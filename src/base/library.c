@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef const void *get_table(void);
 
@@ -19,13 +21,20 @@ static int check_table(const struct cl_library_kind *k, const char *path, const 
                  k->section, path, head.version, head.abi, k->version, k->size);
 }
 
+static int refuse(const struct cl_library_kind *k, const char *path, const char *why, struct cl_err *e) {
+  bool there = access(path, F_OK) == 0;
+  return CL_FAIL(e, CLADE_ESPEC, "%s: the %s %.400s cannot be loaded: %.400s; %s", k->section, k->noun, path,
+                 why == NULL ? "the loader does not say why" : why,
+                 there
+                     ? "build it on this machine with `cc -shared -fPIC`, linked with every library it calls"
+                     : "build it first, or write its path from the directory in which the study runs");
+}
+
 int cl_library_open(const struct cl_library_kind *k, const char *path, void **ret_library,
                     const void **ret_table, struct cl_err *e) {
   assert(k->entry != NULL && k->size >= sizeof(struct cl_library_head));
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  if (library == NULL)
-    return CL_FAIL(e, CLADE_ESPEC, "%s: the %s %.400s cannot be loaded: %.400s", k->section, k->noun, path,
-                   dlerror());
+  if (library == NULL) return refuse(k, path, dlerror(), e);
   get_table *entry = NULL;
   void *symbol = dlsym(library, k->entry);
   memcpy(&entry, &symbol, sizeof entry); /* ISO C has no cast from object to function */

@@ -163,7 +163,7 @@ static int add_matching(struct cl_table *t, const struct cl_catalogue *c, const 
 }
 
 static int fail_unknown(const char *name, const char *nearest, struct cl_err *e) {
-  const char *instead = cl_foreign_column(name);
+  const char *instead = cl_foreign_column(name, nearest);
   if (instead != NULL) return CL_FAIL(e, CLADE_EINVAL, "there is no column '%s': %s", name, instead);
   if (nearest != NULL)
     return CL_FAIL(

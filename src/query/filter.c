@@ -153,7 +153,7 @@ static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
 }
 
 static int fail_name(const char *name, const char *nearest, struct cl_err *e) {
-  const char *instead = cl_foreign_column(name);
+  const char *instead = cl_foreign_column(name, nearest);
   if (instead != NULL)
     return CL_FAIL(e, CLADE_EINVAL, "there is nothing named '%s' to compare: %s", name, instead);
   return CL_FAIL(e, CLADE_EINVAL, "there is nothing named '%.100s' to compare%s%.100s%s", name,

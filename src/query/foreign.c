@@ -31,9 +31,11 @@ static const struct {
     {"xt_build", "the column version names the Clade that created the study, and commit the program's"},
 };
 
-const char *cl_foreign_column(const char *name) {
+const char *cl_foreign_column(const char *name, const char *nearest) {
   assert(name != NULL);
   for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
     if (strcmp(foreign[i].name, name) == 0) return foreign[i].sentence;
+  if (nearest == NULL && strncmp(name, "tags.", 5) == 0 && name[5] != '\0')
+    return "nothing that is listed has this tag yet; `clade tag` sets one, and --available lists all columns";
   return NULL;
 }

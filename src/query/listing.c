@@ -141,7 +141,7 @@ static int compare_groups(const void *a, const void *b) {
 
 static int fail_column(const struct cl_listing *l, const char *verb, const char *name, const char *nearest,
                        struct cl_err *e) {
-  const char *instead = cl_foreign_column(name);
+  const char *instead = cl_foreign_column(name, nearest);
   if (instead != NULL) return CL_FAIL(e, CLADE_EINVAL, "cannot %s by '%s': %s", verb, name, instead);
   return CL_FAIL(
       e, CLADE_EINVAL,

@@ -277,8 +277,10 @@ static int read_call(const struct cl_reader *r, const char *text, size_t name, s
   const struct function *f = find_function(text + name, open - name);
   if (f == NULL) return unknown_function(r, text + name, open - name, place_of(place, name), e);
   if (text[n - 1] != ')' || n - 1 <= open)
-    return cl_source_fail(r->source, place_of(place, n), f->form, e, "the call of %s does not end with `)`",
-                          f->name);
+    return cl_source_fail(
+        r->source, place_of(place, n), f->form, e,
+        "the call of %s does not end with `)` (inside { } or [ ] a comma ends a value: put the call in quotes there)",
+        f->name);
   struct cl_word_list words = {0};
   struct call c = {.r = r, .place = place, .function = f, .words = &words, .d = d};
   size_t at = 0;

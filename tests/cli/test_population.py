@@ -347,6 +347,10 @@ def test_policies_of_ones_own_rule_real_trainers(directory):
         file.write(re.sub(r'schedule: .*', f'schedule: {own}', spec).replace('range: [0.0, 1.0]', 'values: [0.0, 0.25]\n      change: live'))
     result = clade(directory, 'check', path)
     assert result.returncode == 2 and 'libroulette.so cannot be loaded' in result.stderr, result.stderr
+    assert 'build it first, or write its path' in result.stderr, result.stderr
+    with open(f'{directory}/libroulette.so', 'w', encoding='utf-8') as file:
+        file.write('no shared object')
+    assert 'build it on this machine' in clade(directory, 'check', path).stderr
     shutil.copy(os.environ['ROULETTE'], directory)
     result = clade(directory, 'run', path, '--dry-run')
     assert './libroulette.so' in result.stdout and 'sd 0.25' in result.stdout, (result.stdout, result.stderr)
