@@ -7,10 +7,11 @@
  *
  * What a disk gives swings while others use it. So every measurement of decisions stands beside the disk's
  * syncs and the server's commits of one row just before and after it: `of_limit` is its commits over the mean
- * of the server's.
+ * of the server's. The processor's time for a commit, of engine and server, depends on others the least.
  */
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,29 @@ static void bench_limits(struct shared *s, const char *address, long n, int engi
                copy_rows(address, 40 * n));
 }
 
+/* What the processor did, of which busy machines take no part: seconds of the engines that have ended, and of
+ * the server with its connections that have. */
+struct work {
+  double engines, server;
+};
+
+static struct work work_done(pid_t server) {
+  struct rusage children;
+  char path[40], *text = NULL;
+  unsigned long long ticks[4] = {0};
+  struct cl_err e = {0};
+  (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)server);
+  bench_check(getrusage(RUSAGE_CHILDREN, &children), &e);
+  bench_check(cl_file_read(path, 4096, &text, NULL, &e), &e);
+  const char *at = strrchr(text, ')');
+  for (int field = 2; at != NULL && field < 14; field++) at = strchr(at + 1, ' ');
+  for (int i = 0; at != NULL && i < 4; i++) ticks[i] = strtoull(at, (char **)&at, 10);
+  cl_free(text);
+  return (struct work){(double)(children.ru_utime.tv_sec + children.ru_stime.tv_sec) +
+                           1e-6 * (double)(children.ru_utime.tv_usec + children.ru_stime.tv_usec),
+                       (double)(ticks[0] + ticks[1] + ticks[2] + ticks[3]) / (double)sysconf(_SC_CLK_TCK)};
+}
+
 /* Decisions. */
 
 struct deciding {
@@ -206,14 +230,20 @@ static void decide(struct shared *s, int index, void *ctx) {
 }
 
 static void bench_decisions(struct shared *s, const struct bench *b, int engines, long n, int together,
-                            const char *dir) {
+                            const char *dir, pid_t server) {
   struct deciding d = {b->path, b->study, n / together * together, 0, together};
   double before = commits_now(s, b->path, 400, engines, dir);
+  struct work begin = work_done(server);
   double rate = (double)(d.n * engines) / run_processes(s, engines, decide, &d);
+  (void)usleep(20000); /* the server's own children end as well */
+  struct work end = work_done(server);
+  double us_per_commit = 1e6 * together / (double)(d.n * engines);
   double after = commits_now(s, b->path, 400, engines, dir);
   (void)printf("{\"bench\": \"decisions\", \"store\": \"postgresql\", \"engines\": %d, \"in_a_commit\": %d, "
-               "\"durable_per_s\": %.0f, \"commits_per_s\": %.0f, \"of_limit\": %.2f}\n",
-               engines, together, rate, rate / together, rate / together / ((before + after) / 2));
+               "\"durable_per_s\": %.0f, \"commits_per_s\": %.0f, \"of_limit\": %.2f, "
+               "\"engine_cpu_us_per_commit\": %.0f, \"server_cpu_us_per_commit\": %.0f}\n",
+               engines, together, rate, rate / together, rate / together / ((before + after) / 2),
+               us_per_commit * (end.engines - begin.engines), us_per_commit * (end.server - begin.server));
 }
 
 /* Following. */
@@ -311,10 +341,10 @@ int main(int argc, char **argv) {
   bench_open_at(&b, server.address);
   bench_propose(&b, engines * TOGETHER_MAX); /* trials to decide about */
   cl_store_close(b.store);                   /* a connection must not cross a fork */
-  bench_decisions(s, &b, 1, n, 1, dir);
-  bench_decisions(s, &b, engines, n, 1, dir);
-  bench_decisions(s, &b, 1, 8 * n, TOGETHER_MAX, dir);
-  bench_decisions(s, &b, engines, 4 * n, TOGETHER_MAX, dir);
+  bench_decisions(s, &b, 1, n, 1, dir, server.pid);
+  bench_decisions(s, &b, engines, n, 1, dir, server.pid);
+  bench_decisions(s, &b, 1, 8 * n, TOGETHER_MAX, dir, server.pid);
+  bench_decisions(s, &b, engines, 4 * n, TOGETHER_MAX, dir, server.pid);
   bench_follow(s, &b, writers, events);
   bench_check(cl_store_open(b.path, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &b.store, &e), &e);
   bench_write_reports(&b, 20 * n, 100);

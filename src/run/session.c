@@ -86,15 +86,12 @@ static void on_look_again(uv_timer_t *timer) {
   (void)uv_timer_start(timer, on_look_again, 2, 0);
 }
 
-/* A wake can come before the commit is visible: look now, after 1 ms and after 2 more. */
 static void on_watch(uv_poll_t *poll, int status, int events) {
   struct session *s = poll->data;
   (void)status;
   (void)events;
-  s->look = s->woken = true;
+  s->woken = true;
   (void)uv_poll_stop(poll);
-  s->look_again_once = true;
-  (void)uv_timer_start(&s->look_again, on_look_again, 1, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int signum) {
@@ -349,12 +346,18 @@ static int decide(struct session *s, struct cl_err *e) {
   return cl_engine_turn(s->engine, cl_clock_monotonic_us() / 1000, e);
 }
 
-static int look(struct session *s, struct cl_err *e) {
-  if (s->woken) {
-    cl_store_watch_drain(s->store);
-    (void)uv_poll_start(&s->watch, UV_READABLE, on_watch);
-  }
+/* A wake can come before the commit is visible: look now, after 1 ms and after 2 more. */
+static void take_wake(struct session *s) {
   s->woken = false;
+  if (cl_store_watch_drain(s->store)) {
+    s->look = s->look_again_once = true;
+    (void)uv_timer_start(&s->look_again, on_look_again, 1, 0);
+  }
+  (void)uv_poll_start(&s->watch, UV_READABLE, on_watch);
+}
+
+static int look(struct session *s, struct cl_err *e) {
+  if (s->woken) take_wake(s);
   if (!s->look) return 0;
   s->look = false;
   return cl_log_follow(s->log, NULL, e);

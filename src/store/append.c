@@ -15,9 +15,10 @@ struct appending {
   struct cl_store *store;
   int64_t study;
   struct cl_study_head head;
-  int64_t before; /* position when the commit began */
-  bool refused;   /* an event on the study itself was refused */
-  bool again;     /* a report with a name too many was found: the commit begins anew without it */
+  int64_t before;    /* position when the commit began */
+  bool refused;      /* an event on the study itself was refused */
+  bool has_refusals; /* an event was refused */
+  bool again;        /* a report with a name too many was found: the commit begins anew without it */
 };
 
 static void forget_heads(struct cl_store *s) {
@@ -155,6 +156,7 @@ static bool is_refusal(int status) {
 
 static void note_refusal(struct appending *a, struct cl_heads_entry *entry, struct cl_append *ret) {
   assert(is_refusal(ret->status) && ret->position == 0);
+  a->has_refusals = true;
   if (ret->status == CLADE_ECONFLICT) ret->position = entry == NULL ? a->head.version : entry->head.version;
   if (entry == NULL)
     a->refused = true;
@@ -200,7 +202,8 @@ static int append_all(struct appending *a, struct cl_event *events, int n, struc
   struct cl_store *s = a->store;
   for (int i = 0; i < n; i++) CL_TRY(append_one(a, &events[i], &results[i], e));
   assert(a->head.position >= a->before && a->head.position <= a->before + n);
-  if (a->head.position == a->before) {
+  if (a->head.position == a->before) { /* a refusal must not rest on a guess */
+    if (a->has_refusals && s->ops->confirm != NULL) CL_TRY(s->ops->confirm(s->state, e));
     s->ops->rollback(s->state);
     return 0;
   }
@@ -236,43 +239,43 @@ static void hint(struct cl_store *s, const struct cl_event *events, int n) {
   s->ops->hint(s->state, trials, n_trials);
 }
 
-/* After a rollback: as if nothing had been tried. Versions that this commit would have made lie behind its
- * beginning. */
-static void take_back(const struct appending *a, struct cl_event *events, int n, struct cl_append *results) {
+/* After a rollback: as if nothing had been tried, but for the reports that are left out. */
+static void take_back(struct cl_event *events, int n, const int64_t *seen, struct cl_append *results) {
   for (int i = 0; i < n; i++) {
     events[i].position = 0;
-    if ((cl_kind_flags(events[i].kind) & CL_D) && events[i].seen > a->before) events[i].seen = CL_SEEN_BATCH;
+    events[i].seen = seen[i];
     bool out = events[i].kind == CL_EVENT_REPORTED && results[i].status == CLADE_EREFUSED;
     results[i] = (struct cl_append){.status = out ? CLADE_EREFUSED : 0};
   }
 }
 
 /* One name too many must not cost the reports of others: names are only counted when they are made, so the
- * commit that meets the limit begins anew without that report. It happens once for each. */
-static int append_rest(struct appending *a, struct cl_event *events, int n, struct cl_append *results,
-                       struct cl_err *e) {
+ * commit that meets the limit begins anew without that report. It happens once for each; and once when the
+ * store has guessed the head wrongly. */
+static int append_rest(struct appending *a, struct cl_event *events, int n, const int64_t *seen,
+                       struct cl_append *results, struct cl_err *e) {
   struct cl_store *s = a->store;
   int status = CLADE_ELIMIT;
-  for (int tries = 0; tries <= n; tries++) {
+  for (int tries = 0; tries <= n + 1; tries++) {
     *a = (struct appending){.store = s, .study = a->study};
     hint(s, events, n);
     CL_TRY(s->ops->begin(s->state, a->study, &a->head, e));
     keep_heads(a);
     status = append_all(a, events, n, results, e);
-    if (!a->again) break;
+    if (!a->again && status != CLADE_ESTALE) break;
     s->ops->rollback(s->state);
     forget_heads(s);
-    take_back(a, events, n, results);
+    take_back(events, n, seen, results);
   }
   return status;
 }
 
 /* `ret_expected`: the position of the last event that a commit would have, once it is on its way. */
-static int append_once(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+static int append_once(struct cl_store *s, int64_t study, struct cl_event *events, int n, const int64_t *seen,
                        struct cl_append *results, int64_t *ret_expected, struct cl_err *e) {
   struct appending a = {.store = s, .study = study};
   memset(results, 0, (size_t)n * sizeof *results);
-  int status = append_rest(&a, events, n, results, e);
+  int status = append_rest(&a, events, n, seen, results, e);
   if (status == 0) {
     s->position = a.head.position;
     return 0;
@@ -346,13 +349,13 @@ static void restore(struct cl_event *events, int n, const int64_t *seen) {
 }
 
 /* Again, until the connection holds. */
-static int append_anew(struct cl_store *s, int64_t study, struct cl_event *events, int n,
-                       struct cl_append *results, const int64_t *seen, struct cl_err *e) {
+static int append_anew(struct cl_store *s, int64_t study, struct cl_event *events, int n, const int64_t *seen,
+                       struct cl_append *results, struct cl_err *e) {
   int mends = 0;
   for (;;) {
     int64_t expected = 0;
     bool came_through = false;
-    int status = append_once(s, study, events, n, results, &expected, e);
+    int status = append_once(s, study, events, n, seen, results, &expected, e);
     if (status != CLADE_ECLOSED) return status;
     while (status == CLADE_ECLOSED) {
       if (!cl_store_mend(s, &status, &mends, e)) return status;
@@ -370,7 +373,7 @@ int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, 
   if (n == 0) return 0;
   int64_t *seen = keep_seen(events, n);
   if (seen == NULL) return CL_FAIL_NOMEM(e);
-  int status = append_anew(s, study, events, n, results, seen, e);
+  int status = append_anew(s, study, events, n, seen, results, e);
   for (int i = 0; status < 0 && i < n; i++) events[i].position = 0;
   cl_free(seen);
   return status;

@@ -39,6 +39,7 @@ static void postgres_close(void *state) {
   cl_free(s->params);
   cl_free(s->heads);
   cl_free(s->hints);
+  cl_free(s->later);
   cl_free(s->shown);
   cl_free(s->address);
 }
@@ -80,6 +81,7 @@ const struct cl_store_ops cl_store_postgres = {
     .pins = cl_postgres_pins,
     .hint = cl_postgres_hint,
     .begin = cl_postgres_begin,
+    .confirm = cl_postgres_confirm,
     .add_study = cl_postgres_add_study,
     .name_metric = cl_postgres_name_metric,
     .add = cl_postgres_add,

@@ -34,19 +34,30 @@ static void take_heads(struct cl_postgres *s, const PGresult *rows) {
   s->heads_fetched = true;
 }
 
-static int lock_study(struct cl_postgres *s, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
+static int send_heads_of(struct cl_postgres *s, int64_t study, struct cl_err *e) {
+  cl_postgres_put_int(s, study);
+  cl_postgres_put_ints(s, s->hints, s->n_hints);
+  return cl_postgres_send_known(s, PG_HEADS_OF, true, e);
+}
+
+int cl_postgres_fetch_heads(struct cl_postgres *s, int64_t study, struct cl_err *e) {
+  assert(s->n_hints > 0 && !s->heads_fetched);
+  CL_TRY(send_heads_of(s, study, e));
+  CL_TRY(cl_postgres_collect(s, e));
+  take_heads(s, s->results[0]);
+  return 0;
+}
+
+int cl_postgres_lock(struct cl_postgres *s, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
   CL_TRY(cl_postgres_send_known(s, PG_BEGIN, false, e));
   cl_postgres_put_int(s, study);
   CL_TRY(cl_postgres_send_known(s, PG_LOCK, true, e));
-  if (s->n_hints > 0) {
-    cl_postgres_put_int(s, study);
-    cl_postgres_put_ints(s, s->hints, s->n_hints);
-    CL_TRY(cl_postgres_send_known(s, PG_HEADS_OF, true, e));
-  }
+  if (s->n_hints > 0) CL_TRY(send_heads_of(s, study, e));
   CL_TRY(cl_postgres_collect(s, e));
   s->writing = true;
   if (cl_postgres_rows(s, 0) == 0) return cl_postgres_no_study(s, study, e);
   cl_postgres_fill_study(s, s->results[0], 0, 1, ret);
+  cl_postgres_note_locked(s, study, ret);
   if (s->n_hints > 0) take_heads(s, s->results[1]);
   return cl_postgres_study(s, study, cl_postgres_int(s, s->results[0], 0, 0), &s->open, e);
 }
@@ -61,19 +72,20 @@ static int lock_all(struct cl_postgres *s, struct cl_err *e) {
 
 int cl_postgres_begin(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
   struct cl_postgres *s = state;
-  assert(study >= 0 && !s->writing && s->n_sent == 0);
+  assert(study >= 0 && !s->writing && s->n_sent == s->n_owed);
   s->open = NULL;
   s->names_changed = s->heads_fetched = false;
-  int status = study == 0 ? lock_all(s, e) : lock_study(s, study, ret, e);
+  if (study > 0 && cl_postgres_guess(s, study, ret)) return 0;
+  int status = study == 0 ? lock_all(s, e) : cl_postgres_lock(s, study, ret, e);
   if (status < 0) cl_postgres_rollback(s);
   return status;
 }
 
 void cl_postgres_rollback(void *state) {
   struct cl_postgres *s = state;
-  bool open = s->conn != NULL && (s->n_sent > 0 || s->pq.PQtransactionStatus(s->conn) != PQTRANS_IDLE);
-  s->writing = s->heads_fetched = false;
-  s->n_hints = 0;
+  bool open = s->conn != NULL && !cl_postgres_is_idle(s);
+  s->writing = s->heads_fetched = s->guessed = false;
+  s->n_hints = s->n_later = 0;
   cl_postgres_drop_params(s);
   if (s->names_changed) cl_postgres_forget(s);
   s->open = NULL;
@@ -114,6 +126,7 @@ int cl_postgres_name_metric(void *state, int64_t study, const char *name, int gu
   (void)study;
   int id = cl_names_metric(&s->open->names, name, guess);
   if (id == 0) {
+    CL_TRY(cl_postgres_confirm(s, e));
     CL_TRY(cl_postgres_add_metric(s, s->open, name, e));
     id = (int)s->open->names.n_metrics;
   }
@@ -126,51 +139,43 @@ int cl_postgres_add(void *state, int64_t study, const struct cl_event *ev, struc
   if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
   assert(s->open->id == study);
   (void)study;
+  if (ev->kind == CL_EVENT_UPDATED) CL_TRY(cl_postgres_confirm(s, e));
   if (ev->kind == CL_EVENT_CREATED) CL_TRY(cl_postgres_take_settings(s, s->open, ev->u.created.settings, e));
   s->open->has_columns = false;
   if (ev->kind == CL_EVENT_UPDATED) CL_TRY(cl_postgres_take_settings(s, s->open, ev->u.updated.settings, e));
-  return cl_postgres_add_row(s, s->open, ev, e);
+  CL_TRY(cl_names_check(&s->open->names, ev, e));
+  return s->guessed ? cl_postgres_add_later(s, ev, e) : cl_postgres_add_row(s, s->open, ev, e);
 }
 
-static int write_heads(struct cl_postgres *s, const struct cl_study_head *head,
-                       const struct cl_heads *changed, struct cl_err *e) {
-  if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
-  int64_t study = s->open->id;
-  for (size_t i = 0; i < changed->n_changed; i++)
-    CL_TRY(cl_postgres_put_head(s, study, &changed->entries[changed->changed[i]], e));
-  CL_TRY(cl_postgres_put_study(s, study, head, s->open->n_names, e));
-  return s->names_changed ? cl_postgres_make_views(s, s->open, e) : 0;
-}
-
-/* The commit; the flush, which other engines' flushes join while the next commit holds the lock already; and
- * the wake for others in a transaction of its own, because those that notify wait for each other. */
-static int send_end(struct cl_postgres *s, const char *number, struct cl_err *e) {
-  CL_TRY(cl_postgres_send_known(s, PG_COMMIT, false, e));
-  CL_TRY(cl_postgres_mark(s, e));
-  CL_TRY(cl_postgres_send_flush(s, e));
-  CL_TRY(cl_postgres_mark(s, e));
-  cl_postgres_put_text(s, number);
-  CL_TRY(cl_postgres_send_known(s, PG_NOTIFY, false, e));
-  return cl_postgres_collect(s, e);
-}
-
-/* Without memory for what follows the commit, it may have got through: like a connection that was lost. */
+/* The commit, and the flush, which other engines' flushes join while the next commit holds the lock already.
+ * Without memory for what follows the commit, it may have got through: like a connection that was lost. */
 static int end_commit(struct cl_postgres *s, int64_t study, struct cl_err *e) {
-  char number[24];
-  (void)snprintf(number, sizeof number, "%lld", (long long)study);
-  int status = send_end(s, number, e);
+  int status = cl_postgres_send_known(s, PG_COMMIT, false, e);
+  if (status == 0) status = cl_postgres_send_flush(s, e);
+  if (status == 0) status = cl_postgres_collect_and_wake(s, study, e);
   return status == CLADE_ENOMEM ? cl_postgres_lose(s, "out of memory", e) : status;
+}
+
+static int write_commit(struct cl_postgres *s, const struct cl_study_head *head,
+                        const struct cl_heads *changed, struct cl_err *e) {
+  CL_TRY(cl_postgres_write_heads(s, changed, e));
+  cl_postgres_put_study(s, s->open->id, head, s->open->n_names);
+  CL_TRY(cl_postgres_send_known(s, PG_STUDY_PUT, false, e));
+  if (s->names_changed) CL_TRY(cl_postgres_make_views(s, s->open, e));
+  return end_commit(s, s->open->id, e);
 }
 
 int cl_postgres_commit(void *state, int64_t study, const struct cl_study_head *head,
                        const struct cl_heads *changed, struct cl_err *e) {
   struct cl_postgres *s = state;
-  int status = write_heads(s, head, changed, e);
-  if (status == 0) status = end_commit(s, study, e);
+  int status = s->open == NULL ? cl_postgres_lose(s, NULL, e)
+               : s->guessed    ? cl_postgres_commit_guess(s, head, changed, e)
+                               : write_commit(s, head, changed, e);
   if (status < 0) {
     cl_postgres_rollback(s);
     return status;
   }
+  cl_postgres_note_commit(s, study, s->open->n_names, head);
   s->writing = s->heads_fetched = s->names_changed = false;
   s->n_hints = 0;
   s->open = NULL;
@@ -235,6 +240,7 @@ int cl_postgres_find(void *state, int64_t study, const struct cl_event *ev, int6
   if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
   assert(s->open->id == study);
   (void)study;
+  if (s->n_later > 0) CL_TRY(cl_postgres_confirm(s, e));
   *ret_position = 0;
   switch (ev->kind) {
   case CL_EVENT_REPORTED:
@@ -254,6 +260,7 @@ int cl_postgres_count_reports(void *state, int64_t study, int64_t trial, int att
   if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
   assert(s->open->id == study);
   (void)study;
+  if (s->n_later > 0) CL_TRY(cl_postgres_confirm(s, e));
   cl_postgres_put_int(s, trial);
   cl_postgres_put_int(s, attempt);
   return ask_reports(s, "max(ordinal)", &s->open->count_reports, ret, e);

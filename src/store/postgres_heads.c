@@ -94,14 +94,13 @@ int cl_postgres_head(void *state, int64_t study, struct cl_study_head *ret, stru
   return look(state, study, ret, &n_names, e);
 }
 
-int cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
-                          int64_t n_names, struct cl_err *e) {
+void cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
+                           int64_t n_names) {
   const int64_t columns[] = {
       study,         n_names,      head->position, head->version,    head->trials,
       head->counted, head->budget, head->workers,  head->objectives, head->space_version,
       head->retries, head->open,   s->epoch};
   for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) cl_postgres_put_int(s, columns[i]);
-  return cl_postgres_send_known(s, PG_STUDY_PUT, false, e);
 }
 
 int cl_postgres_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
@@ -172,6 +171,7 @@ static bool find_fetched(const struct cl_postgres *s, int64_t trial, struct cl_h
 
 int cl_postgres_trial_head(void *state, int64_t study, int64_t trial, struct cl_head *ret, struct cl_err *e) {
   struct cl_postgres *s = state;
+  if (s->guessed && !s->heads_fetched && s->n_hints > 0) CL_TRY(cl_postgres_fetch_heads(s, study, e));
   if (find_fetched(s, trial, ret)) return 0;
   cl_postgres_put_int(s, study);
   cl_postgres_put_int(s, trial);
@@ -184,20 +184,79 @@ int cl_postgres_trial_head(void *state, int64_t study, int64_t trial, struct cl_
   return 0;
 }
 
-int cl_postgres_put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
-                         struct cl_err *e) {
+/* Columns of a trial's head, in the order of CL_POSTGRES_TRIAL_HEAD. */
+enum { HEAD_STEP = 6, HEAD_UNTIL = 8, HEAD_COLUMNS = 18, HEADS_AT_A_TIME = 512 };
+
+static int64_t head_number(const struct cl_heads_entry *entry, int column) {
   const struct cl_head *head = &entry->head;
+  const int64_t numbers[HEAD_COLUMNS] = {entry->trial,
+                                         head->version,
+                                         head->proposed,
+                                         head->waiting,
+                                         head->load,
+                                         head->reports,
+                                         0,
+                                         0,
+                                         0,
+                                         head->attempt,
+                                         head->worker,
+                                         head->state,
+                                         head->flags,
+                                         head->tries,
+                                         head->failures,
+                                         head->role,
+                                         head->source,
+                                         entry->last};
+  return numbers[column];
+}
+
+static double head_step(const struct cl_head *head, int column) {
+  return column == HEAD_STEP ? head->step : column == HEAD_UNTIL ? head->until : head->furthest;
+}
+
+static int put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
+                    struct cl_err *e) {
   assert(entry->last > 0);
-  const int64_t before[] = {study,         entry->trial, head->version, head->proposed,
-                            head->waiting, head->load,   head->reports};
-  const int64_t after[] = {head->attempt,  head->worker, head->state,  head->flags, head->tries,
-                           head->failures, head->role,   head->source, entry->last};
-  for (size_t i = 0; i < sizeof before / sizeof *before; i++) cl_postgres_put_int(s, before[i]);
-  cl_postgres_put_real(s, head->step);
-  cl_postgres_put_real(s, head->furthest);
-  cl_postgres_put_real(s, head->until);
-  for (size_t i = 0; i < sizeof after / sizeof *after; i++) cl_postgres_put_int(s, after[i]);
+  cl_postgres_put_int(s, study);
+  for (int i = 0; i < HEAD_COLUMNS; i++)
+    if (i >= HEAD_STEP && i <= HEAD_UNTIL)
+      cl_postgres_put_real(s, head_step(&entry->head, i));
+    else
+      cl_postgres_put_int(s, head_number(entry, i));
   return cl_postgres_send_known(s, PG_HEAD_PUT, false, e);
+}
+
+/* A statement for all, with an array for each column. */
+static int put_heads(struct cl_postgres *s, int64_t study, const struct cl_heads *changed, size_t from,
+                     size_t n, struct cl_err *e) {
+  int64_t numbers[HEADS_AT_A_TIME];
+  double steps[HEADS_AT_A_TIME];
+  assert(n > 0 && n <= HEADS_AT_A_TIME && from + n <= changed->n_changed);
+  cl_postgres_put_int(s, study);
+  for (int i = 0; i < HEAD_COLUMNS; i++) {
+    bool is_step = i >= HEAD_STEP && i <= HEAD_UNTIL;
+    for (size_t k = 0; k < n; k++) {
+      const struct cl_heads_entry *entry = &changed->entries[changed->changed[from + k]];
+      if (is_step)
+        steps[k] = head_step(&entry->head, i);
+      else
+        numbers[k] = head_number(entry, i);
+    }
+    if (is_step)
+      cl_postgres_put_reals(s, steps, n);
+    else
+      cl_postgres_put_ints(s, numbers, n);
+  }
+  return cl_postgres_send_known(s, PG_HEADS_PUT, false, e);
+}
+
+int cl_postgres_write_heads(struct cl_postgres *s, const struct cl_heads *changed, struct cl_err *e) {
+  int64_t study = s->open->id;
+  size_t n = changed->n_changed;
+  if (n == 1) return put_head(s, study, &changed->entries[changed->changed[0]], e);
+  for (size_t from = 0; from < n; from += HEADS_AT_A_TIME)
+    CL_TRY(put_heads(s, study, changed, from, n - from < HEADS_AT_A_TIME ? n - from : HEADS_AT_A_TIME, e));
+  return 0;
 }
 
 int cl_postgres_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial),

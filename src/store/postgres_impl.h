@@ -6,15 +6,24 @@
  * column `odd`, {"id": value}.
  *
  * Statements are sent in pipeline mode: they are queued with cl_postgres_send and answered together by
- * cl_postgres_collect. A commit takes two round trips: one for the lock on the study's row (and the heads
- * that will be asked for), one for all rows.
+ * cl_postgres_collect. Among many engines a commit takes two round trips: one for the lock on the study's row
+ * (and the heads that will be asked for), one for all rows.
  *
- * Durability. A commit does not wait for the disk while it holds the study's row, or engines would take turns
- * at the disk: it is asynchronous, and followed by a small synchronous one, which flushes the log up to
- * itself and which many engines share. Only then does `commit` return, so facts are acknowledged and
- * decisions acted on when they are on disk. Readers are shown no event before it is known to be flushed: so
- * nothing that anybody has seen can be taken back by a crash of the server, and a replica need never undo
- * anything.
+ * An engine that is alone takes one (postgres_alone.c). `begin` asks nobody, but gives the head that this
+ * handle's own last commit has made. The rows wait until the commit, whose first statement locks the study's
+ * row and fails when its head is another one: then the generic half begins anew (CLADE_ESTALE). What is read
+ * in between needs no lock, because the head that stays the same says that nobody has committed anything.
+ * Whoever finds others' commits between its own asks for the lock first, until it has been alone for a while.
+ *
+ * Durability. Among many engines a commit does not wait for the disk while it holds the study's row, or they
+ * would take turns at the disk: it is asynchronous, and followed by a small synchronous one, which flushes
+ * the log up to itself and which many engines share. Who is alone commits synchronously. Only then does
+ * `commit` return, so facts are acknowledged and decisions acted on when they are on disk. Readers are shown
+ * no event before it is known to be flushed: so nothing that anybody has seen can be taken back by a crash of
+ * the server, and a replica need never undo anything.
+ *
+ * Others are woken by a transaction of its own behind the flush, because those that notify wait for each
+ * other. Nobody waits for its answer: it is owed, and read together with the next ones.
  *
  * A lost connection is CLADE_ECLOSED; the generic half then calls `mend`, which connects again, with pauses
  * that grow, for as long as the options say. All that was remembered of the server is forgotten by then.
@@ -91,9 +100,21 @@ struct cl_postgres_param {
 
 #define CL_POSTGRES_HEAD \
   "head, version, trials, counted, budget, workers, objectives, space_version, retries, open"
+/* $1 is the study. */
+#define CL_POSTGRES_STUDY_PUT \
+  "UPDATE studies SET names = $2, head = $3, version = $4, trials = $5, counted = $6, budget = $7, " \
+  "workers = $8, objectives = $9, space_version = $10, retries = $11, open = $12 <> 0, epoch = $13 " \
+  "WHERE study = $1"
 #define CL_POSTGRES_TRIAL_HEAD \
   "trial, version, proposed, waiting, \"load\", reports, step, furthest, until, attempt, worker, state, " \
   "flags, tries, failures, role, source, last"
+#define CL_POSTGRES_HEAD_UPDATE \
+  " ON CONFLICT (study, trial) DO UPDATE SET version = excluded.version, proposed = excluded.proposed, " \
+  "waiting = excluded.waiting, \"load\" = excluded.\"load\", reports = excluded.reports, " \
+  "step = excluded.step, furthest = excluded.furthest, until = excluded.until, " \
+  "attempt = excluded.attempt, worker = excluded.worker, state = excluded.state, " \
+  "flags = excluded.flags, tries = excluded.tries, failures = excluded.failures, role = excluded.role, " \
+  "source = excluded.source, last = excluded.last"
 
 /* Statements that do not depend on a study. X(name, SQL) */
 #define CL_POSTGRES_MAP(X) \
@@ -109,10 +130,11 @@ struct cl_postgres_param {
   X(LOCK, "SELECT names, " CL_POSTGRES_HEAD " FROM studies WHERE study = $1 FOR UPDATE") \
   X(STUDY_NUMBER, "UPDATE clade SET studies = $1") \
   X(STUDY_ADD, "INSERT INTO studies (study, uuid, name, created_ms) VALUES ($1, $2, $3, $4)") \
-  X(STUDY_PUT, \
-    "UPDATE studies SET names = $2, head = $3, version = $4, trials = $5, counted = $6, budget = $7, " \
-    "workers = $8, objectives = $9, space_version = $10, retries = $11, open = $12 <> 0, epoch = $13 " \
-    "WHERE study = $1") \
+  X(STUDY_PUT, CL_POSTGRES_STUDY_PUT) \
+  X(STUDY_GUESS, /* 22012 when it is no longer as it was */ \
+    "WITH mine AS (" CL_POSTGRES_STUDY_PUT " AND names = $2 AND head = $14 RETURNING study) " \
+    "SELECT 1 / count(*), set_config('synchronous_commit', $15, true) FROM mine " \
+    "/* an error of this statement is none: another engine of the study came first */") \
   X(LEASE, "SELECT lease_holder, lease_generation, lease_beat FROM studies WHERE study = $1") \
   X(LEASE_LOCK, \
     "SELECT lease_holder, lease_generation, lease_beat FROM studies WHERE study = $1 FOR UPDATE") \
@@ -123,13 +145,14 @@ struct cl_postgres_param {
   X(HEADS, "SELECT " CL_POSTGRES_TRIAL_HEAD " FROM heads WHERE study = $1 AND trial BETWEEN $2 AND $3 " \
            "ORDER BY trial") \
   X(SPAN, "SELECT min(proposed), max(last) FROM heads WHERE study = $1 AND trial BETWEEN $2 AND $3") \
-  X(HEAD_PUT, \
-    "INSERT INTO heads (study, " CL_POSTGRES_TRIAL_HEAD \
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, " \
-    "$11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT (study, trial) DO UPDATE SET version = $3, " \
-    "proposed = $4, waiting = $5, \"load\" = $6, reports = $7, step = $8, furthest = $9, until = $10, " \
-    "attempt = $11, worker = $12, state = $13, flags = $14, tries = $15, failures = $16, role = $17, " \
-    "source = $18, last = $19") \
+  X(HEAD_PUT, "INSERT INTO heads (study, " CL_POSTGRES_TRIAL_HEAD \
+              ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, " \
+              "$11, $12, $13, $14, $15, $16, $17, $18, $19)" CL_POSTGRES_HEAD_UPDATE) \
+  X(HEADS_PUT, \
+    "INSERT INTO heads (study, " CL_POSTGRES_TRIAL_HEAD ") SELECT $1, * FROM unnest($2::bigint[], " \
+    "$3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::float8[], $9::float8[], " \
+    "$10::float8[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], " \
+    "$16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])" CL_POSTGRES_HEAD_UPDATE) \
   X(PINS, "SELECT trial FROM heads WHERE study = $1 AND source = $2 AND source > 0") \
   X(NAMES, "SELECT kind, id, name, type FROM names WHERE study = $1 ORDER BY kind <> 'hyperparameter', id") \
   X(NAME_ADD, "INSERT INTO names (study, kind, id, name, type) VALUES ($1, $2, $3, $4, $5)") \
@@ -179,6 +202,8 @@ struct cl_postgres {
   /* What was sent and not yet collected: for each statement or mark, in order. */
   uint8_t *sent;
   size_t n_sent, cap_sent;
+  size_t n_owed;      /* of those, from the first on: a wake's, of which nobody needs to know how it went */
+  bool prepared;      /* something was prepared by one of them */
   PGresult **results; /* of the statements that were to be kept, in order */
   size_t n_results, cap_results;
   struct cl_postgres_param *params;
@@ -195,6 +220,13 @@ struct cl_postgres {
   int64_t *hints;                  /* trials that the commit will ask for, ascending */
   size_t n_hints, cap_hints, cap_heads;
   bool heads_fetched;
+  /* The study's row as this handle's last commit has left it; study 0 = not known. */
+  int64_t last_study, last_names;
+  struct cl_study_head last_head;
+  int in_a_row, wanted;          /* commits of this handle without another's between; before it guesses */
+  bool guessed;                  /* this commit has begun without the lock */
+  const struct cl_event **later; /* its rows, not sent yet */
+  size_t n_later, cap_later;
   int64_t durable_study, durable;  /* events up to there are known to be flushed */
   int64_t pending, pending_lsn;    /* events up to `pending` are flushed once the server has flushed so far */
   int64_t shown_study, shown_head; /* what the callers have been shown */
@@ -220,6 +252,7 @@ void cl_postgres_put_json(struct cl_postgres *s, const char *text); /* copied; n
 void cl_postgres_put_no_int(struct cl_postgres *s);
 void cl_postgres_put_no_real(struct cl_postgres *s);
 void cl_postgres_put_ints(struct cl_postgres *s, const int64_t *items, size_t n);
+void cl_postgres_put_reals(struct cl_postgres *s, const double *items, size_t n); /* NaN as NULL */
 
 /* Send a statement with the parameters that were put, which are gone afterwards. `sql` is only read when it
  * must be prepared. `keep`: its rows are wanted. CLADE_ECLOSED, CLADE_ENOMEM. */
@@ -239,6 +272,12 @@ void cl_postgres_drop_params(struct cl_postgres *s);
 int cl_postgres_mark(struct cl_postgres *s, struct cl_err *e);
 /* Wait for all that was sent. The first error, after rolling back. Rows of earlier collections are gone. */
 int cl_postgres_collect(struct cl_postgres *s, struct cl_err *e);
+/* Wake those who follow the study, and wait for all that was sent before; as above. */
+int cl_postgres_collect_and_wake(struct cl_postgres *s, int64_t study, struct cl_err *e);
+/* Take the answers that are owed, as far as they are there. */
+int cl_postgres_take_owed(struct cl_postgres *s, struct cl_err *e);
+/* No transaction is open, and no answer is to come but what is owed. Not without a connection. */
+bool cl_postgres_is_idle(const struct cl_postgres *s);
 
 /* Rows that were kept: by index of the kept statement. */
 int cl_postgres_rows(const struct cl_postgres *s, size_t result);
@@ -271,6 +310,7 @@ int cl_postgres_drop_views(struct cl_postgres *s, int64_t study, struct cl_err *
 int cl_postgres_point_views(struct cl_postgres *s, struct cl_err *e);
 
 /* postgres_row.c */
+/* The values of `ev` are known to have columns (cl_names_check). */
 int cl_postgres_add_row(struct cl_postgres *s, struct cl_postgres_study *study, const struct cl_event *ev,
                         struct cl_err *e);
 void cl_postgres_trial_columns(const struct cl_postgres_study *study, struct cl_text *ret);
@@ -309,6 +349,27 @@ int cl_postgres_find(void *state, int64_t study, const struct cl_event *ev, int6
 int cl_postgres_count_reports(void *state, int64_t study, int64_t trial, int attempt, int64_t *ret,
                               struct cl_err *e);
 int cl_postgres_remove(void *state, int64_t study, struct cl_err *e);
+/* Take the lock on the study's row, with the heads that were hinted at. */
+int cl_postgres_lock(struct cl_postgres *s, int64_t study, struct cl_study_head *ret, struct cl_err *e);
+int cl_postgres_fetch_heads(struct cl_postgres *s, int64_t study, struct cl_err *e);
+/* The heads that the commit has changed. Sends. */
+int cl_postgres_write_heads(struct cl_postgres *s, const struct cl_heads *changed, struct cl_err *e);
+
+/* postgres_alone.c: commits of one round trip. */
+
+/* Begin with what is known. False: ask for the lock. */
+bool cl_postgres_guess(struct cl_postgres *s, int64_t study, struct cl_study_head *ret);
+/* The lock was taken, and shows this head. */
+void cl_postgres_note_locked(struct cl_postgres *s, int64_t study, const struct cl_study_head *head);
+/* The commit is over. */
+void cl_postgres_note_commit(struct cl_postgres *s, int64_t study, int64_t n_names,
+                             const struct cl_study_head *head);
+/* Send the row of an event later, which stays where it is until then. */
+int cl_postgres_add_later(struct cl_postgres *s, const struct cl_event *ev, struct cl_err *e);
+/* If the head was guessed, take the lock now. CLADE_ESTALE when the guess was wrong. */
+int cl_postgres_confirm(void *state, struct cl_err *e);
+int cl_postgres_commit_guess(struct cl_postgres *s, const struct cl_study_head *head,
+                             const struct cl_heads *changed, struct cl_err *e);
 
 /* postgres_read.c */
 int cl_postgres_read(void *state, int64_t study, const struct cl_read *what, cl_event_visit *visit, void *ctx,
@@ -334,10 +395,9 @@ int cl_postgres_metrics(void *state, int64_t study, int (*visit)(void *ctx, int 
 void cl_postgres_fill_study(const struct cl_postgres *s, const PGresult *rows, int row, int column,
                             struct cl_study_head *ret);
 void cl_postgres_fill_trial(const struct cl_postgres *s, const PGresult *rows, int row, struct cl_head *ret);
-int cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
-                          int64_t n_names, struct cl_err *e);
-int cl_postgres_put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
-                         struct cl_err *e);
+/* The parameters of STUDY_PUT, and the first ones of STUDY_GUESS. */
+void cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
+                           int64_t n_names);
 /* Row 0 of kept result `result` is one of LOOK: its head is durable afterwards. Collects. */
 int cl_postgres_settle(struct cl_postgres *s, int64_t study, size_t result, struct cl_study_head *ret,
                        int64_t *ret_names, struct cl_err *e);
@@ -347,7 +407,7 @@ int cl_postgres_no_study(const struct cl_postgres *s, int64_t study, struct cl_e
 
 /* postgres_watch.c */
 int cl_postgres_watch(void *state, int *ret_fd, struct cl_err *e);
-void cl_postgres_drain(void *state);
+bool cl_postgres_drain(void *state);
 int cl_postgres_listen(struct cl_postgres *s, struct cl_err *e); /* on a new connection, when watched */
 void cl_postgres_take_notices(struct cl_postgres *s);            /* that came with answers */
 void cl_postgres_end_watch(struct cl_postgres *s);

@@ -11,8 +11,16 @@
 #include "base/clock.h"
 #include "store/postgres_impl.h"
 
-enum { OID_BOOL = 16, OID_INT8 = 20, OID_TEXT = 25, OID_JSON = 114, OID_FLOAT8 = 701, OID_INT8_ARRAY = 1016 };
-enum { SENT_DROPPED, SENT_KEPT, SENT_MARK };
+enum {
+  OID_BOOL = 16,
+  OID_INT8 = 20,
+  OID_TEXT = 25,
+  OID_JSON = 114,
+  OID_FLOAT8 = 701,
+  OID_INT8_ARRAY = 1016,
+  OID_FLOAT8_ARRAY = 1022
+};
+enum { SENT_DROPPED, SENT_KEPT, SENT_MARK, SENT_WAKE, SENT_WAKE_MARK };
 enum { FIRST_PAUSE_MS = 20, LAST_PAUSE_MS = 1000, STARTING_MS = 10000, CONNECT_MS = 10000 };
 enum {
   PROMPT_MS = 100,
@@ -31,6 +39,7 @@ static const struct {
     {"57P02", CLADE_ECLOSED, ""},
     {"57P03", CLADE_ECLOSED, ""},
     {"25P03", CLADE_ECLOSED, ""}, /* it stood still for too long inside a commit: the server has cut it off */
+    {"22012", CLADE_ESTALE, ""},  /* STUDY_GUESS */
     {"40", CLADE_ECLOSED, ""},    /* deadlock, serialisation: do it again */
     {"55P03", CLADE_EBUSY,
      ": another process holds the study's lock; pg_stat_activity names it, stop or continue it"},
@@ -122,9 +131,10 @@ int cl_postgres_lose(struct cl_postgres *s, const char *why, struct cl_err *e) {
   if (s->conn != NULL) s->pq.PQfinish(s->conn);
   s->conn = NULL;
   s->generation++;
-  s->n_sent = s->n_params = 0;
-  s->writing = s->heads_fetched = false;
-  s->durable_study = s->pending = 0;
+  s->n_sent = s->n_owed = s->n_params = 0;
+  s->writing = s->heads_fetched = s->guessed = s->prepared = false;
+  s->durable_study = s->pending = s->last_study = 0;
+  s->n_later = 0;
   s->open = NULL;
   cl_postgres_forget(s);
   return CL_FAIL(e, CLADE_ECLOSED, "the connection to %s was lost%s%s", s->shown, text[0] == '\0' ? "" : ": ",
@@ -340,29 +350,52 @@ static void add_be32(struct cl_text *t, uint32_t value) {
   cl_text_add_bytes(t, (const char *)&value, sizeof value);
 }
 
-void cl_postgres_put_ints(struct cl_postgres *s, const int64_t *items, size_t n) {
-  struct cl_postgres_param *p = put(s, OID_INT8_ARRAY);
-  if (p == NULL) return;
+/* Dimensions, whether NULLs follow, type, length, first index; then each with its length. */
+static struct cl_postgres_param *put_array(struct cl_postgres *s, Oid type, Oid of, bool nulls, size_t n) {
+  struct cl_postgres_param *p = put(s, type);
+  if (p == NULL) return NULL;
   struct cl_text *t = &s->arrays;
-  size_t offset = t->length;
-  add_be32(t, n > 0); /* dimensions, has NULLs, type, length, first index; then each with its length */
-  add_be32(t, 0);
-  add_be32(t, OID_INT8);
+  p->offset = t->length;
+  add_be32(t, n > 0);
+  add_be32(t, nulls);
+  add_be32(t, of);
   if (n > 0) add_be32(t, (uint32_t)n);
   if (n > 0) add_be32(t, 1);
+  return p;
+}
+
+static void add_bits(struct cl_text *t, uint64_t bits) {
+  bits = htobe64(bits);
+  add_be32(t, sizeof bits);
+  cl_text_add_bytes(t, (const char *)&bits, sizeof bits);
+}
+
+void cl_postgres_put_ints(struct cl_postgres *s, const int64_t *items, size_t n) {
+  struct cl_postgres_param *p = put_array(s, OID_INT8_ARRAY, OID_INT8, false, n);
+  if (p == NULL) return;
+  for (size_t i = 0; i < n; i++) add_bits(&s->arrays, (uint64_t)items[i]);
+  p->length = (int)(s->arrays.length - p->offset);
+}
+
+void cl_postgres_put_reals(struct cl_postgres *s, const double *items, size_t n) {
+  struct cl_postgres_param *p = put_array(s, OID_FLOAT8_ARRAY, OID_FLOAT8, true, n);
+  if (p == NULL) return;
   for (size_t i = 0; i < n; i++) {
-    uint64_t bits = htobe64((uint64_t)items[i]);
-    add_be32(t, sizeof bits);
-    cl_text_add_bytes(t, (const char *)&bits, sizeof bits);
+    double value = items[i] + 0.0;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if (value != value)
+      add_be32(&s->arrays, UINT32_MAX);
+    else
+      add_bits(&s->arrays, bits);
   }
-  p->offset = offset;
-  p->length = (int)(t->length - offset);
+  p->length = (int)(s->arrays.length - p->offset);
 }
 
 /* Sending. */
 
 int cl_postgres_no_memory(struct cl_postgres *s, struct cl_err *e) {
-  bool clean = s->conn == NULL || (s->n_sent == 0 && s->pq.PQtransactionStatus(s->conn) == PQTRANS_IDLE);
+  bool clean = s->conn == NULL || cl_postgres_is_idle(s);
   cl_postgres_drop_params(s);
   if (!clean) (void)cl_postgres_lose(s, NULL, NULL);
   return CL_FAIL_NOMEM(e);
@@ -390,6 +423,7 @@ static int prepare(struct cl_postgres *s, struct cl_postgres_statement *statemen
   for (size_t i = 0; i < s->n_params; i++) types[i] = s->params[i].type;
   (void)snprintf(statement->name, sizeof statement->name, "clade_%lld", (long long)++s->n_prepared);
   CL_TRY(note_sent(s, SENT_DROPPED, e));
+  s->prepared = true;
   if (s->pq.PQsendPrepare(s->conn, statement->name, sql, (int)s->n_params, types) != 1) return lose_now(s, e);
   statement->generation = s->generation;
   return 0;
@@ -406,7 +440,7 @@ static int send_params(struct cl_postgres *s, const struct cl_postgres_statement
   assert(n <= PARAMS_MAX);
   for (int i = 0; i < n; i++) {
     const struct cl_postgres_param *p = &s->params[i];
-    bool copied = p->type == OID_INT8_ARRAY || p->type == OID_JSON;
+    bool copied = p->type == OID_INT8_ARRAY || p->type == OID_FLOAT8_ARRAY || p->type == OID_JSON;
     values[i] = p->null           ? NULL
                 : copied          ? s->arrays.bytes + p->offset
                 : p->text != NULL ? p->text
@@ -481,14 +515,30 @@ static int await_answer(struct cl_postgres *s, struct cl_err *e) {
   return 0;
 }
 
-static int collect_one(struct cl_postgres *s, uint8_t what, struct cl_err *e) {
+/* What went wrong at the end of a transaction comes before the answer to its mark. */
+static int collect_mark(struct cl_postgres *s, struct cl_err *e) {
+  enum { ANSWERS_MOST = 3 };
+  int status = 0;
+  for (int i = 0; i < ANSWERS_MOST; i++) {
+    CL_TRY(await_answer(s, e));
+    PGresult *r = s->pq.PQgetResult(s->conn);
+    ExecStatusType kind = s->pq.PQresultStatus(r);
+    if (r != NULL && kind == PGRES_FATAL_ERROR && status == 0) status = fail_of(s, r, e);
+    s->pq.PQclear(r);
+    if (s->pq.PQstatus(s->conn) == CONNECTION_BAD) break;
+    if (kind == PGRES_PIPELINE_SYNC) return status;
+  }
+  return lose_now(s, e);
+}
+
+static int collect_statement(struct cl_postgres *s, bool keep, struct cl_err *e) {
   CL_TRY(await_answer(s, e));
   PGresult *r = s->pq.PQgetResult(s->conn);
   if (r == NULL) return lose_now(s, e);
   ExecStatusType kind = s->pq.PQresultStatus(r);
   int status = 0;
   if (kind == PGRES_FATAL_ERROR || kind == PGRES_BAD_RESPONSE) status = fail_of(s, r, e);
-  if (what == SENT_KEPT && status == 0 && kind == PGRES_TUPLES_OK) {
+  if (keep && status == 0 && kind == PGRES_TUPLES_OK) {
     if (cl_grow(&s->results, &s->cap_results, s->n_results + 1, sizeof *s->results) == 0) {
       s->results[s->n_results++] = r;
       r = NULL;
@@ -498,43 +548,61 @@ static int collect_one(struct cl_postgres *s, uint8_t what, struct cl_err *e) {
   }
   s->pq.PQclear(r);
   if (s->pq.PQstatus(s->conn) == CONNECTION_BAD) return lose_now(s, e);
-  if (what != SENT_MARK)
-    while ((r = s->pq.PQgetResult(s->conn)) != NULL) s->pq.PQclear(r);
+  while ((r = s->pq.PQgetResult(s->conn)) != NULL) s->pq.PQclear(r);
   return status;
 }
 
-static int collect_all(struct cl_postgres *s, struct cl_err *e) {
+static int collect_one(struct cl_postgres *s, uint8_t what, struct cl_err *e) {
+  switch (what) {
+  case SENT_MARK: return collect_mark(s, e);
+  case SENT_WAKE: (void)collect_statement(s, false, NULL); return 0;
+  case SENT_WAKE_MARK: (void)collect_mark(s, NULL); return 0;
+  default: return collect_statement(s, what == SENT_KEPT, e);
+  }
+}
+
+/* The first n that were sent; what follows is owed. */
+static int collect_first(struct cl_postgres *s, size_t n, struct cl_err *e) {
   int status = 0;
-  size_t n = s->n_sent;
+  assert(n <= s->n_sent);
   for (size_t i = 0; i < n; i++) {
     int one = collect_one(s, s->sent[i], status == 0 ? e : NULL);
     if (s->conn == NULL) return CLADE_ECLOSED;
     if (status == 0) status = one;
   }
-  s->n_sent = 0;
+  s->n_sent -= n;
+  s->n_owed = s->n_sent;
+  if (s->n_sent > 0) memmove(s->sent, s->sent + n, s->n_sent);
   return status;
 }
 
-/* After a failure: end the transaction, and forget what was prepared, as nobody knows what of it was. */
+/* After a failure: end the transaction, and forget what was prepared, if nobody knows what of it was. */
 static void clean_up(struct cl_postgres *s) {
-  PGTransactionStatusType transaction = s->pq.PQtransactionStatus(s->conn);
-  s->generation++;
   s->writing = false;
-  if ((transaction == PQTRANS_INTRANS || transaction == PQTRANS_INERROR) &&
-      cl_postgres_send_once(s, "ROLLBACK", false, NULL) < 0)
-    return;
-  if (cl_postgres_send_once(s, "DEALLOCATE ALL", false, NULL) < 0 || cl_postgres_mark(s, NULL) < 0) return;
-  (void)collect_all(s, NULL);
+  if (s->prepared) s->generation++;
+  bool open = !cl_postgres_is_idle(s), forget = s->prepared;
+  if (open && cl_postgres_send_once(s, "ROLLBACK", false, NULL) < 0) return;
+  if (forget && cl_postgres_send_once(s, "DEALLOCATE ALL", false, NULL) < 0) return;
+  if (!open && !forget) return;
+  if (cl_postgres_mark(s, NULL) < 0) return;
+  (void)collect_first(s, s->n_sent, NULL);
+  s->prepared = false;
 }
 
-int cl_postgres_collect(struct cl_postgres *s, struct cl_err *e) {
+bool cl_postgres_is_idle(const struct cl_postgres *s) {
+  if (s->n_sent != s->n_owed) return false;
+  return s->n_owed > 0 || s->pq.PQtransactionStatus(s->conn) == PQTRANS_IDLE;
+}
+
+/* The first n that were sent. */
+static int collect(struct cl_postgres *s, size_t n, struct cl_err *e) {
   struct cl_err why = {0};
   drop_results(s);
-  if (s->conn == NULL) return lose_now(s, e);
-  if (s->n_sent > 0 && s->sent[s->n_sent - 1] != SENT_MARK) CL_TRY(cl_postgres_mark(s, e));
-  int status = collect_all(s, &why);
+  int status = collect_first(s, n, &why);
   if (s->conn != NULL) cl_postgres_take_notices(s);
+  if (status == 0 && s->n_sent == 0) s->prepared = false;
   if (status == 0) return 0;
+  s->last_study = 0;
   if (status == CLADE_ECLOSED && s->conn != NULL && strstr(why.text, "deadlock") == NULL)
     (void)cl_postgres_lose(s, why.text, NULL);
   if (s->conn != NULL) {
@@ -542,6 +610,38 @@ int cl_postgres_collect(struct cl_postgres *s, struct cl_err *e) {
     clean_up(s);
   }
   return CL_FAIL(e, status, "%s", why.text[0] == '\0' ? "the connection was lost" : why.text);
+}
+
+int cl_postgres_collect(struct cl_postgres *s, struct cl_err *e) {
+  if (s->conn == NULL) return lose_now(s, e);
+  if (s->n_sent > s->n_owed && s->sent[s->n_sent - 1] != SENT_MARK) CL_TRY(cl_postgres_mark(s, e));
+  return collect(s, s->n_sent, e);
+}
+
+int cl_postgres_take_owed(struct cl_postgres *s, struct cl_err *e) {
+  assert(s->n_sent == s->n_owed);
+  while (s->conn != NULL && s->n_owed > 0 && s->pq.PQisBusy(s->conn) == 0) (void)collect_first(s, 1, NULL);
+  return s->conn == NULL ? lose_now(s, e) : 0;
+}
+
+static int send_wake(struct cl_postgres *s, int64_t study, struct cl_err *e) {
+  char number[24];
+  (void)snprintf(number, sizeof number, "%lld", (long long)study);
+  cl_postgres_put_text(s, number);
+  CL_TRY(cl_postgres_send_known(s, PG_NOTIFY, false, e));
+  s->sent[s->n_sent - 1] = SENT_WAKE;
+  CL_TRY(cl_postgres_mark(s, e));
+  s->sent[s->n_sent - 1] = SENT_WAKE_MARK;
+  return 0;
+}
+
+/* Without memory behind the mark, what it has ended may have got through: like a connection that was lost. */
+int cl_postgres_collect_and_wake(struct cl_postgres *s, int64_t study, struct cl_err *e) {
+  int status = cl_postgres_mark(s, e);
+  size_t n = s->n_sent;
+  if (status == 0) status = send_wake(s, study, e);
+  if (status == 0) status = collect(s, n, e);
+  return status == CLADE_ENOMEM ? cl_postgres_lose(s, "out of memory", e) : status;
 }
 
 /* Rows. */

@@ -59,17 +59,17 @@ void cl_postgres_take_notices(struct cl_postgres *s) {
     return; /* it is awake already */
 }
 
-/* A socket that says no more than that its server is gone is given up, or it would wake for ever. */
-void cl_postgres_drain(void *state) {
+/* A socket that says no more than that its server is gone is given up, or it would wake for ever. What it
+ * says may also be the answer to one's own wake. */
+bool cl_postgres_drain(void *state) {
   struct cl_postgres *s = state;
   uint64_t n;
-  if (s->wake_fd < 0) return;
-  if (read(s->wake_fd, &n, sizeof n) < 0 && errno != EAGAIN) return;
-  if (s->conn == NULL) return;
+  bool news = s->wake_fd >= 0 && read(s->wake_fd, &n, sizeof n) == sizeof n;
+  if (s->wake_fd < 0 || s->conn == NULL) return true;
   if (s->pq.PQconsumeInput(s->conn) != 1 || s->pq.PQstatus(s->conn) == CONNECTION_BAD)
-    (void)cl_postgres_lose(s, NULL, NULL);
-  else
-    (void)take_all(s);
+    return cl_postgres_lose(s, NULL, NULL) < 0;
+  if (cl_postgres_take_owed(s, NULL) < 0) return true;
+  return take_all(s) || news;
 }
 
 void cl_postgres_end_watch(struct cl_postgres *s) {

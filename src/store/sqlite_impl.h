@@ -259,7 +259,7 @@ int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_ev
 int cl_sqlite_read_reports(void *state, int64_t study, int64_t trial, cl_event_visit *visit, void *ctx,
                            struct cl_err *e);
 int cl_sqlite_watch(void *state, int *ret_fd, struct cl_err *e);
-void cl_sqlite_drain(void *state);
+bool cl_sqlite_drain(void *state);
 /* Under the writer's lock, at the begin and the end of a commit: this handle's own does not wake its watcher.
  */
 void cl_sqlite_note_begin(struct cl_sqlite *s);

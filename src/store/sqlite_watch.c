@@ -45,10 +45,11 @@ static void drain(const struct cl_sqlite *s) {
     continue;
 }
 
-void cl_sqlite_drain(void *state) {
+bool cl_sqlite_drain(void *state) {
   struct cl_sqlite *s = state;
   if (s->watch_fd >= 0) drain(s);
   s->foreign = false;
+  return true;
 }
 
 /* Changes with every commit, of this connection at once, of others when a transaction has begun. */

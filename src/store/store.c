@@ -288,8 +288,8 @@ int cl_store_watch(struct cl_store *s, int *ret_fd, struct cl_err *e) {
   return 0;
 }
 
-void cl_store_watch_drain(struct cl_store *s) {
-  if (s->ops->drain != NULL) s->ops->drain(s->state);
+bool cl_store_watch_drain(struct cl_store *s) {
+  return s->ops->drain == NULL || s->ops->drain(s->state);
 }
 
 /* Leases. */

@@ -142,7 +142,7 @@ int cl_store_lease_release(struct cl_store *s, int64_t study, struct cl_lease *l
  * look at the head, and look again after 0.2 and 2 ms, because a wake can come before the commit is visible.
  * Owned by the store. */
 int cl_store_watch(struct cl_store *s, int *ret_fd, struct cl_err *e);
-void cl_store_watch_drain(struct cl_store *s);
+bool cl_store_watch_drain(struct cl_store *s); /* false: there is surely nothing new of others */
 
 /* Compare the mutable tables with a replay of the log. 0, or CLADE_ECORRUPT naming the first difference. */
 int cl_store_check(struct cl_store *s, int64_t study, struct cl_err *e);

@@ -50,15 +50,21 @@ struct cl_store_ops {
 
   /* The trials whose heads the next commit will ask for, so that they can come with the lock. May be null. */
   void (*hint)(void *state, const int64_t *trials, size_t n);
-  /* Take the writer's lock and begin a commit. Study 0: a study is to be added, `ret` is left alone. */
+  /* Take the writer's lock and begin a commit. Study 0: a study is to be added, `ret` is left alone.
+   * A store may guess the head, and take the lock when it must: then any function up to `commit` may say
+   * CLADE_ESTALE, the guess was wrong, and the commit is to be rolled back and begun anew. It does not guess
+   * twice in a row. */
   int (*begin)(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);
   /* Add an empty study; the event `created` follows by `add`. Names are known to be free. */
   int (*add_study)(void *state, const struct cl_event *created, int64_t *ret_study, struct cl_err *e);
   /* The metric of that name, made if it is new; `guess` is the id it probably has. CLADE_ELIMIT above
    * CL_METRICS_MAX. */
   int (*name_metric)(void *state, int64_t study, const char *name, int guess, int *ret_id, struct cl_err *e);
+  /* The head that `begin` gave is the study's, and the lock is held. CLADE_ESTALE. Null: it always is. */
+  int (*confirm)(void *state, struct cl_err *e);
   /* Add the rows of an event whose position, late flag and metric ids are set. CLADE_EINVAL for a value of a
-   * hyperparameter that the settings do not have. */
+   * hyperparameter that the settings do not have. `ev` and what it refers to stay as they are until the
+   * commit has ended. */
   int (*add)(void *state, int64_t study, const struct cl_event *ev, struct cl_err *e);
   /* Write the heads that changed and end the commit; the lock is free afterwards, whatever happened. */
   int (*commit)(void *state, int64_t study, const struct cl_study_head *head, const struct cl_heads *changed,
@@ -85,7 +91,7 @@ struct cl_store_ops {
   int (*remove)(void *state, int64_t study, struct cl_err *e); /* CLADE_EBUSY when its lease is held */
 
   int (*watch)(void *state, int *ret_fd, struct cl_err *e); /* null: no descriptor */
-  void (*drain)(void *state);
+  bool (*drain)(void *state);                               /* false: surely nothing of others */
 
   /* Called after a function has said CLADE_ECLOSED: its connection was lost, and nothing that was not
    * committed is left of what it did; a `commit` may have got through. Connects again, waiting for as long as
