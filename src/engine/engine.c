@@ -29,6 +29,7 @@ struct cl_engine {
   int n_returning;   /* of these: trials that will wait for a slot again */
   int64_t said_held; /* paused and asked trials that people were told about, when nothing else was left */
   bool said_study_paused, said_bill;
+  char bill[400];        /* to be said in the next turn; "" = nothing */
   struct cl_err failure; /* of a callback; ends the next turn */
 };
 
@@ -43,11 +44,10 @@ static void add_attention(struct cl_engine *g, int64_t number) {
 #define BILL_LEAST_MIB 256.0 /* without a limit that somebody typed */
 
 /* How much disk a population takes is known with its first state. Little of it is not worth a word. */
-static void say_bill(struct cl_engine *g) {
+static void write_bill(struct cl_engine *g) {
   const struct cl_study *s = study_of(g);
   const struct cl_settings *settings = cl_study_settings(s);
   struct cl_disk disk = cl_study_disk(s);
-  char text[400];
   double mib = (double)disk.largest / 1048576, bound = (double)settings->disk_bytes / 1048576;
   int64_t most = cl_collection_most(settings->trials, cl_study_slots(s));
   if (disk.n != 1 || settings->schedule == NULL || g->options.say == NULL || g->said_bill) return;
@@ -55,21 +55,26 @@ static void say_bill(struct cl_engine *g) {
   if (bound <= 0 && mib * (double)most < BILL_LEAST_MIB) return;
   if (bound <= 0)
     (void)snprintf(
-        text, sizeof text,
+        g->bill, sizeof g->bill,
         "a saved state takes %.4g MiB; %lld members keep up to %lld of them, more while some are far behind: "
         "%.4g MiB (`limits: {disk: 10G}` would set a bound)",
         mib, (long long)settings->trials, (long long)most, mib * (double)most);
   else if (mib * (double)most > bound)
     (void)snprintf(
-        text, sizeof text,
+        g->bill, sizeof g->bill,
         "a saved state takes %.4g MiB; %lld members want up to %lld of them: %.4g MiB, "
         "but `limits: disk` allows %.4g: states that have no room are not saved, and cannot be taken over",
         mib, (long long)settings->trials, (long long)most, mib * (double)most, bound);
   else
-    (void)snprintf(text, sizeof text,
+    (void)snprintf(g->bill, sizeof g->bill,
                    "a saved state takes %.4g MiB; `limits: disk` (%.4g MiB) has room for %.0f", mib, bound,
                    bound / mib);
-  g->options.say(g->options.ctx, text);
+}
+
+/* Not while the event is heard, which may be inside of its commit. */
+static void say_bill(struct cl_engine *g) {
+  if (g->bill[0] != '\0') g->options.say(g->options.ctx, g->bill);
+  g->bill[0] = '\0';
 }
 
 /* The study's clock stands still while nobody follows its log, and never goes back. */
@@ -88,7 +93,7 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (g->failure.code != 0) return;
   if (ev->kind == CL_EVENT_CLOCK) set_clock(g, ev->u.clock.seconds, g->now_ms);
   if (!g->deciding) return;
-  if (ev->kind == CL_EVENT_SAVED) say_bill(g);
+  if (ev->kind == CL_EVENT_SAVED) write_bill(g);
   if (cl_collection_hear(&g->collection, ev, &g->failure) < 0) return;
   if (ev->subject > 0) add_attention(g, ev->subject);
 }
@@ -283,12 +288,21 @@ int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
         cl_study_name(study_of(g)));
   CL_TRY(tend_lease(g, now_ms, e));
   if (g->failure.code != 0) return CL_FAIL(e, g->failure.code, "%s", g->failure.text);
+  say_bill(g);
   if (!g->deciding) return 0;
   CL_TRY(cl_attention_decide(&g->attention, study_of(g), put_attended, g, e));
   CL_TRY(decide_scheduled(g, e));
   CL_TRY(decide_study(g, e));
   if (g->n_waiting > 0) return 0; /* what was just decided may need another state than what was before */
   return cl_collection_decide(&g->collection, study_of(g), g->scheduler, put, g, e);
+}
+
+int cl_engine_answer(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
+  if (!g->deciding || g->scheduler == NULL || cl_study_is_newer(study_of(g))) return 0;
+  g->now_ms = now_ms;
+  if (g->failure.code != 0) return CL_FAIL(e, g->failure.code, "%s", g->failure.text);
+  CL_TRY(cl_attention_decide(&g->attention, study_of(g), put_attended, g, e));
+  return decide_scheduled(g, e);
 }
 
 bool cl_engine_is_decider(const struct cl_engine *g) {

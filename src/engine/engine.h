@@ -46,6 +46,11 @@ void cl_engine_destroy(struct cl_engine *g); /* gives the lease back; null is al
  * nothing is proposed and it is not finished. */
 int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e);
 
+/* Within a commit of reports (cl_log_commit_with): decide what the scheduler makes of them, and put it;
+ * nothing, if this engine does not decide. Uses no store, and says nothing to people: what else there is to
+ * decide, and to say, the next turn does. As cl_engine_turn. */
+int cl_engine_answer(struct cl_engine *g, int64_t now_ms, struct cl_err *e);
+
 bool cl_engine_is_decider(const struct cl_engine *g);
 
 /* Finished, and no trial runs any more. Searched trials that still wait then are never started. */

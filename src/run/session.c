@@ -378,8 +378,13 @@ static int idly(struct session *s, int (*act)(struct session *s, struct cl_err *
   return status;
 }
 
+static int answer(void *ctx, struct cl_err *e) {
+  const struct session *s = ctx;
+  return s->n_signals == 0 ? cl_engine_answer(s->engine, cl_clock_monotonic_us() / 1000, e) : 0;
+}
+
 static int commit(struct session *s, struct cl_err *e) {
-  return cl_log_commit(s->log, e);
+  return cl_log_commit_with(s->log, s->engine != NULL ? answer : NULL, s, e);
 }
 
 /* Until nothing more is put: what was committed may call for the next decision or claim at once. */

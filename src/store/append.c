@@ -19,6 +19,7 @@ struct appending {
   bool refused;      /* an event on the study itself was refused */
   bool has_refusals; /* an event was refused */
   bool again;        /* a report with a name too many was found: the commit begins anew without it */
+  const struct cl_store_more *more; /* or null */
 };
 
 static void forget_heads(struct cl_store *s) {
@@ -197,11 +198,32 @@ static int append_one(struct appending *a, struct cl_event *ev, struct cl_append
   return 0;
 }
 
+static int check_events(const struct cl_event *events, int n, struct cl_err *e);
+
+/* What follows from these events, in the same commit. */
+static int append_consequences(struct appending *a, struct cl_err *e) {
+  const struct cl_store_more *more = a->more;
+  struct cl_event *events = NULL;
+  struct cl_append *results = NULL;
+  int n = 0;
+  if (more == NULL || a->head.position == a->before) return 0;
+  CL_TRY(more->decide(more->ctx, a->before, &n, &events, &results, e));
+  assert(n == 0 || (events != NULL && results != NULL));
+  CL_TRY(check_events(events, n, e));
+  for (int i = 0; i < n; i++) {
+    assert(events[i].kind != CL_EVENT_REPORTED); /* whose names can have it all begin anew */
+    results[i] = (struct cl_append){0};
+    CL_TRY(append_one(a, &events[i], &results[i], e));
+  }
+  return 0;
+}
+
 static int append_all(struct appending *a, struct cl_event *events, int n, struct cl_append *results,
                       struct cl_err *e) {
   struct cl_store *s = a->store;
   for (int i = 0; i < n; i++) CL_TRY(append_one(a, &events[i], &results[i], e));
   assert(a->head.position >= a->before && a->head.position <= a->before + n);
+  CL_TRY(append_consequences(a, e));
   if (a->head.position == a->before) { /* a refusal must not rest on a guess */
     if (a->has_refusals && s->ops->confirm != NULL) CL_TRY(s->ops->confirm(s->state, e));
     s->ops->rollback(s->state);
@@ -257,7 +279,7 @@ static int append_rest(struct appending *a, struct cl_event *events, int n, cons
   struct cl_store *s = a->store;
   int status = CLADE_ELIMIT;
   for (int tries = 0; tries <= n + 1; tries++) {
-    *a = (struct appending){.store = s, .study = a->study};
+    *a = (struct appending){.store = s, .study = a->study, .more = a->more};
     hint(s, events, n);
     CL_TRY(s->ops->begin(s->state, a->study, &a->head, e));
     keep_heads(a);
@@ -272,8 +294,9 @@ static int append_rest(struct appending *a, struct cl_event *events, int n, cons
 
 /* `ret_expected`: the position of the last event that a commit would have, once it is on its way. */
 static int append_once(struct cl_store *s, int64_t study, struct cl_event *events, int n, const int64_t *seen,
-                       struct cl_append *results, int64_t *ret_expected, struct cl_err *e) {
-  struct appending a = {.store = s, .study = study};
+                       struct cl_append *results, const struct cl_store_more *more, int64_t *ret_expected,
+                       struct cl_err *e) {
+  struct appending a = {.store = s, .study = study, .more = more};
   memset(results, 0, (size_t)n * sizeof *results);
   int status = append_rest(&a, events, n, seen, results, e);
   if (status == 0) {
@@ -350,12 +373,13 @@ static void restore(struct cl_event *events, int n, const int64_t *seen) {
 
 /* Again, until the connection holds. */
 static int append_anew(struct cl_store *s, int64_t study, struct cl_event *events, int n, const int64_t *seen,
-                       struct cl_append *results, struct cl_err *e) {
+                       struct cl_append *results, const struct cl_store_more *more, struct cl_err *e) {
   int mends = 0;
+  assert(more == NULL || s->ops->mend == NULL);
   for (;;) {
     int64_t expected = 0;
     bool came_through = false;
-    int status = append_once(s, study, events, n, seen, results, &expected, e);
+    int status = append_once(s, study, events, n, seen, results, more, &expected, e);
     if (status != CLADE_ECLOSED) return status;
     while (status == CLADE_ECLOSED) {
       if (!cl_store_mend(s, &status, &mends, e)) return status;
@@ -366,17 +390,24 @@ static int append_anew(struct cl_store *s, int64_t study, struct cl_event *event
   }
 }
 
-int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
-                    struct cl_append *results, struct cl_err *e) {
+int cl_store_append_more(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+                         struct cl_append *results, const struct cl_store_more *more, struct cl_err *e) {
   CL_TRY(cl_store_check_writable(s, e));
   CL_TRY(check_events(events, n, e));
   if (n == 0) return 0;
   int64_t *seen = keep_seen(events, n);
   if (seen == NULL) return CL_FAIL_NOMEM(e);
-  int status = append_anew(s, study, events, n, seen, results, e);
+  /* what was decided on positions that a commit did not get after all could not be taken back */
+  if (s->ops->mend != NULL) more = NULL;
+  int status = append_anew(s, study, events, n, seen, results, more, e);
   for (int i = 0; status < 0 && i < n; i++) events[i].position = 0;
   cl_free(seen);
   return status;
+}
+
+int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+                    struct cl_append *results, struct cl_err *e) {
+  return cl_store_append_more(s, study, events, n, results, NULL, e);
 }
 
 /* Creating. */

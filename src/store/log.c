@@ -21,6 +21,13 @@ struct turn {
   size_t n, cap_events, cap_puts;
 };
 
+/* The events of a turn as the store takes them, and what became of them. */
+struct sheet {
+  struct cl_event *events;
+  struct cl_append *results;
+  size_t cap_events, cap_results;
+};
+
 struct cl_log {
   struct cl_store *store;
   int64_t id, position, created_ms;
@@ -34,9 +41,7 @@ struct cl_log {
   } listeners[LISTENERS_MAX];
   int n_listeners;
   struct turn turn;
-  struct cl_event *events; /* of a commit, as one array */
-  struct cl_append *results;
-  size_t cap_events, cap_results;
+  struct sheet sheet, decided; /* of a commit, and of what was decided in it */
 };
 
 /* The replica. */
@@ -163,12 +168,17 @@ static void drop_turn(struct turn *t) {
   *t = (struct turn){0};
 }
 
+static void free_sheet(struct sheet *s) {
+  cl_free(s->events);
+  cl_free(s->results);
+}
+
 void cl_log_close(struct cl_log *l) {
   if (l == NULL) return;
   drop_turn(&l->turn);
   cl_study_destroy(l->study);
-  cl_free(l->events);
-  cl_free(l->results);
+  free_sheet(&l->sheet);
+  free_sheet(&l->decided);
   cl_free(l);
 }
 
@@ -320,14 +330,6 @@ static int apply_commit(struct cl_log *l, const struct cl_event *events, const s
   return 0;
 }
 
-static int append_turn(struct cl_log *l, const struct turn *t, struct cl_err *e) {
-  if (cl_grow(&l->events, &l->cap_events, t->n, sizeof *l->events) < 0 ||
-      cl_grow(&l->results, &l->cap_results, t->n, sizeof *l->results) < 0)
-    return CL_FAIL_NOMEM(e);
-  for (size_t i = 0; i < t->n; i++) l->events[i] = *t->events[i];
-  return cl_store_append(l->store, l->id, l->events, (int)t->n, l->results, e);
-}
-
 static int check_free(const struct cl_log *l, struct cl_err *e) {
   CL_TRY(check_whole(l, e));
   if (l->committing)
@@ -353,25 +355,98 @@ int cl_log_append_all(struct cl_log *l, struct cl_event *events, int n, struct c
   return status;
 }
 
-int cl_log_commit(struct cl_log *l, struct cl_err *e) {
+static int fill_sheet(struct sheet *s, const struct turn *t, struct cl_err *e) {
+  if (cl_grow(&s->events, &s->cap_events, t->n, sizeof *s->events) < 0 ||
+      cl_grow(&s->results, &s->cap_results, t->n, sizeof *s->results) < 0)
+    return CL_FAIL_NOMEM(e);
+  for (size_t i = 0; i < t->n; i++) s->events[i] = *t->events[i];
+  return 0;
+}
+
+/* `failed`: the error of the commit, or 0. */
+static void tell(const struct turn *t, const struct sheet *s, int failed) {
+  const struct cl_append nothing = {.status = failed};
+  for (size_t i = 0; i < t->n; i++) {
+    if (t->puts[i].told == NULL) continue;
+    if (failed < 0)
+      t->puts[i].told(t->puts[i].ctx, t->events[i], &nothing);
+    else
+      t->puts[i].told(t->puts[i].ctx, &s->events[i], &s->results[i]);
+  }
+}
+
+/* A commit with what is decided in it. */
+struct deciding {
+  struct cl_log *log;
+  cl_log_decide *decide;
+  void *ctx;
+  size_t n;            /* of the questions */
+  bool heard;          /* the replica has them */
+  struct turn answers; /* put by `decide` */
+};
+
+static int apply_sheet(struct cl_log *l, const struct sheet *s, size_t n, struct cl_err *e) {
+  for (size_t i = 0; i < n; i++)
+    if (s->results[i].status == 0) CL_TRY(apply(l, &s->events[i], e));
+  return 0;
+}
+
+static int decide_in_commit(void *ctx, int64_t before, int *ret_n, struct cl_event **ret_events,
+                            struct cl_append **ret_results, struct cl_err *e) {
+  struct deciding *d = ctx;
+  struct cl_log *l = d->log;
+  if (before != l->position) return 0; /* others have appended: that is heard first */
+  d->heard = true;
+  CL_TRY(apply_sheet(l, &l->sheet, d->n, e));
+  CL_TRY(d->decide(d->ctx, e));
+  d->answers = l->turn;
+  l->turn = (struct turn){0};
+  CL_TRY(fill_sheet(&l->decided, &d->answers, e));
+  *ret_n = (int)d->answers.n;
+  *ret_events = l->decided.events;
+  *ret_results = l->decided.results;
+  return 0;
+}
+
+static bool are_questions(const struct turn *t) {
+  for (size_t i = 0; i < t->n; i++)
+    if (t->events[i]->kind != CL_EVENT_REPORTED && t->events[i]->kind != CL_EVENT_SAVED) return false;
+  return true;
+}
+
+static int append_turn(struct cl_log *l, const struct turn *t, struct deciding *d, struct cl_err *e) {
+  const struct cl_store_more more = {decide_in_commit, d};
+  CL_TRY(fill_sheet(&l->sheet, t, e));
+  bool decides = d->decide != NULL && are_questions(t);
+  d->n = t->n;
+  int status = cl_store_append_more(l->store, l->id, l->sheet.events, (int)t->n, l->sheet.results,
+                                    decides ? &more : NULL, e);
+  if (status < 0 && d->heard && l->broken == 0) l->broken = status;
+  return status;
+}
+
+int cl_log_commit_with(struct cl_log *l, cl_log_decide *decide, void *ctx, struct cl_err *e) {
   CL_TRY(check_free(l, e));
   struct turn t = l->turn;
+  struct deciding d = {.log = l, .decide = decide, .ctx = ctx};
   if (t.n == 0) return 0;
   l->turn = (struct turn){0}; /* what listeners and the told put belongs to the next one */
   l->committing = true;
-  int appended = append_turn(l, &t, e);
-  int status = appended < 0 ? appended : apply_commit(l, l->events, l->results, t.n, e);
-  for (size_t i = 0; i < t.n; i++) {
-    const struct cl_append failed = {.status = appended};
-    if (t.puts[i].told == NULL) continue;
-    if (appended < 0)
-      t.puts[i].told(t.puts[i].ctx, t.events[i], &failed);
-    else
-      t.puts[i].told(t.puts[i].ctx, &l->events[i], &l->results[i]);
-  }
+  int appended = append_turn(l, &t, &d, e), status = appended;
+  if (appended == 0 && d.heard)
+    status = apply_sheet(l, &l->decided, d.answers.n, e);
+  else if (appended == 0)
+    status = apply_commit(l, l->sheet.events, l->sheet.results, t.n, e);
+  tell(&t, &l->sheet, appended);
+  tell(&d.answers, &l->decided, appended);
   drop_turn(&t);
+  drop_turn(&d.answers);
   l->committing = false;
   return status;
+}
+
+int cl_log_commit(struct cl_log *l, struct cl_err *e) {
+  return cl_log_commit_with(l, NULL, NULL, e);
 }
 
 static void keep_result(void *ctx, const struct cl_event *ev, const struct cl_append *result) {

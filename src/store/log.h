@@ -49,6 +49,15 @@ bool cl_log_has_put(const struct cl_log *log);
  * commit (everybody was told; what was put is gone). */
 int cl_log_commit(struct cl_log *log, struct cl_err *e);
 
+/* As cl_log_commit; and if all that was put are reports and saved states (the questions of trainers),
+ * `decide` puts what follows from them into the same commit. The replica and the listeners have heard of them
+ * then, and of the decisions once the commit is through. So who waits for a decision waits for one commit,
+ * not for two. `decide` must not use the store, and what it puts is no report. Where it is not called
+ * (another process has appended in between, or the store may lose its connection) the decisions belong to the
+ * next turn. After an error in the commit the replica is ahead of the log: open it again. */
+typedef int cl_log_decide(void *ctx, struct cl_err *e);
+int cl_log_commit_with(struct cl_log *log, cl_log_decide *decide, void *ctx, struct cl_err *e);
+
 /* Apply what others have appended. ret_n (may be null): how many. */
 int cl_log_follow(struct cl_log *log, int64_t *ret_n, struct cl_err *e);
 

@@ -91,6 +91,21 @@ struct cl_append {
 int cl_store_append(struct cl_store *s, int64_t study, struct cl_event *events, int n,
                     struct cl_append *results, struct cl_err *e);
 
+/* What follows from events that are being appended. `decide` is called when they have their positions and
+ * results, under the study's lock and before the commit, if any was appended; it gives n more events, and
+ * room for as many results, which stay its own and must last until the append returns. None of them is a
+ * report. It must not use the store. `before`: the position of the log without them. */
+struct cl_store_more {
+  int (*decide)(void *ctx, int64_t before, int *ret_n, struct cl_event **ret_events,
+                struct cl_append **ret_results, struct cl_err *e);
+  void *ctx;
+};
+/* As cl_store_append, with `more` (may be null) in the same commit; what it says in error ends that. It is
+ * not called by a store that may lose its connection on the way: whether a commit got through is then found
+ * out by making it again. */
+int cl_store_append_more(struct cl_store *s, int64_t study, struct cl_event *events, int n,
+                         struct cl_append *results, const struct cl_store_more *more, struct cl_err *e);
+
 struct cl_read {
   int64_t after, until;       /* positions in (after, until]; until 0 = to the head at the time of the call */
   int64_t trial_lo, trial_hi; /* only events with these subjects, and the study's own; 0,0 = all trials */

@@ -361,6 +361,12 @@ static void tell_standstill(const struct simulator *s) {
   fail_msg("nothing happens any more after %d turns", s->turns);
 }
 
+static int answer(void *ctx, struct cl_err *e) {
+  struct simulator *s = ctx;
+  s->answers++;
+  return cl_engine_answer(s->engine, s->now_ms, e);
+}
+
 bool simulator_turn(struct simulator *s) {
   struct cl_err e = {0};
   int64_t before = cl_log_position(s->log);
@@ -374,7 +380,11 @@ bool simulator_turn(struct simulator *s) {
   if (status < 0) print_message("# %s\n", e.text);
   assert_int_equal(status, 0);
   act(s);
-  status = cl_log_commit(s->log, &e);
+  status = cl_log_commit_with(s->log, s->apart ? NULL : answer, s, &e);
+  if (status < 0 && s->refused != NULL) {
+    *s->refused = e;
+    return false;
+  }
   if (status < 0) print_message("# %s\n", e.text);
   assert_int_equal(status, 0);
   s->quiet = cl_log_position(s->log) == before ? s->quiet + 1 : 0;

@@ -19,6 +19,8 @@ struct simulator {
   const char *space;    /* JSON of the hyperparameters, the first a float; null: `x` from 0 to 1 */
   const char *more;     /* further settings: `, "ordered": true, "lag": 2`, or "" */
   int64_t seed;
+  bool
+      apart; /* reports are committed before anything is decided about them, as in a store that can be lost */
   /* What a step adds to theta; null: the first hyperparameter. */
   double (*gain)(const struct simulator *s, const struct cl_value *values, double step, double theta);
   /* The trouble of a trial at a step; null: none. */
@@ -42,6 +44,7 @@ struct simulator {
   int64_t id;
   struct cl_log *log;
   struct cl_engine *engine;
+  int answers;                            /* commits of reports within which was decided */
   int worker, turns, quiet, longest_held; /* the most turns that a report waited for its answer */
   int64_t now_ms;
   double *theta, *step; /* by trial: of the running process */

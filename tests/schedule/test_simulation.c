@@ -442,12 +442,14 @@ static void run_ordered(const struct cl_scheduler_ops *ops, const char *options,
                         .trials = dear ? 10 : 24,
                         .steps = dear ? 8 : 12,
                         .seed = 6,
+                        .apart = slots > 5,
                         .moves = slots > 1 ? dawdles : NULL};
   begin(&s, ops, &mode);
   for (int i = 0; simulator_turn(&s); i++)
     if (slots == 5 && i % 19 == 18) simulator_crash(&s);
   simulator_run(&s);
   check_members(&s, s.trials);
+  assert_true(s.apart ? s.answers == 0 : s.answers > 10);
   *ret = read_history(&s);
   simulator_end(&s);
 }

@@ -193,14 +193,139 @@ static void a_refused_event_brings_the_newer_ones(void **state) {
   assert_int_equal(cl_study_trial(cl_log_study(f->log), 1)->head.state, CL_COMPLETE);
 }
 
+/* Deciding within a commit. */
+
+struct decider {
+  struct fixture *f;
+  struct cl_store *other;
+  int calls, told, told_status;
+  int64_t position, elsewhere, reports; /* when it was called */
+  int status;
+};
+
+static void be_told(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
+  struct decider *d = ctx;
+  (void)ev;
+  d->told++;
+  d->told_status = result->status;
+}
+
+static int stop_it(void *ctx, struct cl_err *e) {
+  struct decider *d = ctx;
+  const struct cl_head *h = &cl_study_trial(cl_log_study(d->f->log), 1)->head;
+  struct cl_study_head head;
+  struct cl_event ev = kit_event(CL_EVENT_STOPPED, 1);
+  d->calls++;
+  d->position = cl_log_position(d->f->log);
+  d->reports = h->reports;
+  assert_int_equal(cl_store_head(d->other, d->f->study, &head, e), 0);
+  d->elsewhere = head.position;
+  if (d->status < 0) return CL_FAIL(e, d->status, "no decision");
+  if (h->state != CL_RUNNING) return 0;
+  ev.seen = h->version;
+  ev.u.stopped.at = d->position;
+  return cl_log_put(d->f->log, &ev, be_told, d, e);
+}
+
+static struct decider begin_deciding(struct fixture *f) {
+  kit_appended(f->s, f->study, kit_proposed(1, NULL, 0));
+  kit_appended(f->s, f->study, kit_started(1, 1, kit_version(f->s, f->study, 1)));
+  assert_int_equal(cl_log_follow(f->log, NULL, NULL), 0);
+  return (struct decider){.f = f, .other = kit_open(KIT_SQLITE, &f->place)};
+}
+
+static void put_report(struct decider *d, int ordinal) {
+  struct cl_metric m = {.name = "acc", .value = 0.2385};
+  struct cl_event ev = kit_reported(1, 1, ordinal, ordinal, &m, 1);
+  assert_int_equal(cl_log_put(d->f->log, &ev, be_told, d, NULL), 0);
+}
+
+static int64_t position_elsewhere(const struct decider *d) {
+  struct cl_study_head head;
+  assert_int_equal(cl_store_head(d->other, d->f->study, &head, NULL), 0);
+  return head.position;
+}
+
+static void a_decision_on_a_report_shares_its_commit(void **state) {
+  struct fixture *f = *state;
+  struct decider d = begin_deciding(f);
+  struct cl_err e = {0};
+  put_report(&d, 1);
+  assert_int_equal(cl_log_commit_with(f->log, stop_it, &d, &e), 0);
+  assert_int_equal(d.calls, 1);
+  assert_int_equal(d.position, 4);
+  assert_int_equal(d.reports, 1);
+  assert_int_equal(d.elsewhere, 3); /* nobody else sees the report without the decision */
+  assert_int_equal(position_elsewhere(&d), 5);
+  assert_int_equal(d.told, 2);
+  assert_int_equal(cl_study_trial(cl_log_study(f->log), 1)->head.version, 5);
+  assert_false(cl_log_has_put(f->log));
+  put_report(&d, 2); /* too late: it is refused or kept as such, and nothing follows from it */
+  assert_int_equal(cl_log_commit_with(f->log, stop_it, &d, &e), 0);
+  assert_int_equal(cl_store_check(f->s, f->study, &e), 0);
+  cl_store_close(d.other);
+}
+
+static void only_reports_are_decided_on_within_their_commit(void **state) {
+  struct fixture *f = *state;
+  struct decider d = begin_deciding(f);
+  struct cl_event ev = note("by the way");
+  assert_int_equal(cl_log_put(f->log, &ev, NULL, NULL, NULL), 0);
+  put_report(&d, 1);
+  assert_int_equal(cl_log_commit_with(f->log, stop_it, &d, NULL), 0);
+  assert_int_equal(d.calls, 0);
+  put_report(&d, 1); /* repeated: nothing is appended */
+  assert_int_equal(cl_log_commit_with(f->log, stop_it, &d, NULL), 0);
+  assert_int_equal(d.calls, 0);
+  assert_int_equal(d.told, 2);
+  cl_store_close(d.other);
+}
+
+static void what_others_have_appended_is_heard_before_anything_is_decided(void **state) {
+  struct fixture *f = *state;
+  struct decider d = begin_deciding(f);
+  kit_appended(d.other, f->study, note("theirs"));
+  put_report(&d, 1);
+  assert_int_equal(cl_log_commit_with(f->log, stop_it, &d, NULL), 0);
+  assert_int_equal(d.calls, 0);
+  assert_int_equal(d.told, 1);
+  assert_int_equal(cl_log_position(f->log), 5);
+  cl_store_close(d.other);
+}
+
+static void a_decision_that_fails_takes_its_report_with_it(void **state) {
+  struct fixture *f = *state;
+  struct decider d = begin_deciding(f);
+  struct cl_err e = {0};
+  struct cl_event ev = note("more");
+  d.status = CLADE_ESPEC;
+  put_report(&d, 1);
+  assert_says(cl_log_commit_with(f->log, stop_it, &d, &e), CLADE_ESPEC, &e, "no decision");
+  assert_int_equal(d.told, 1);
+  assert_int_equal(d.told_status, CLADE_ESPEC);
+  assert_int_equal(position_elsewhere(&d), 3);
+  assert_says(cl_log_put(f->log, &ev, NULL, NULL, &e), CLADE_ESPEC, &e, "open it again");
+  cl_log_close(f->log);
+  assert_int_equal(cl_log_open(f->s, f->study, NULL, &f->log, &e), 0);
+  assert_int_equal(cl_log_position(f->log), 3);
+  cl_store_close(d.other);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(a_log_has_eight_listeners_at_most),          TEST(a_log_is_read_up_to_what_there_is),
-      TEST(what_the_told_put_belongs_to_the_next_turn), TEST(all_are_told_when_a_commit_fails),
-      TEST(a_log_whose_replica_broke_says_so),          TEST(thousands_of_events_are_followed),
+      TEST(a_log_has_eight_listeners_at_most),
+      TEST(a_log_is_read_up_to_what_there_is),
+      TEST(what_the_told_put_belongs_to_the_next_turn),
+      TEST(all_are_told_when_a_commit_fails),
+      TEST(a_log_whose_replica_broke_says_so),
+      TEST(thousands_of_events_are_followed),
       TEST(a_refused_event_brings_the_newer_ones),
+      TEST(a_decision_on_a_report_shares_its_commit),
+      TEST(only_reports_are_decided_on_within_their_commit),
+      TEST(what_others_have_appended_is_heard_before_anything_is_decided),
+      TEST(a_decision_that_fails_takes_its_report_with_it),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
