@@ -71,6 +71,23 @@ static void write_bill(struct cl_engine *g) {
                    bound / mib);
 }
 
+/* And how much memory, where states are frozen processes. */
+static void write_twins(struct cl_engine *g, int64_t bytes) {
+  const struct cl_study *s = study_of(g);
+  const struct cl_settings *settings = cl_study_settings(s);
+  double mib = (double)bytes / 1048576;
+  int64_t most = cl_collection_most(settings->trials, cl_study_slots(s));
+  if (settings->schedule == NULL || g->options.say == NULL || g->said_bill) return;
+  g->said_bill = true;
+  if (mib * (double)most < BILL_LEAST_MIB) return;
+  (void)snprintf(
+      g->bill, sizeof g->bill,
+      "a saved state is a frozen process that holds up to %.4g MiB of memory; %lld members keep up to "
+      "%lld of them, more while some are far behind: up to %.4g MiB, less what they have in common "
+      "with their trainers",
+      mib, (long long)settings->trials, (long long)most, mib * (double)most);
+}
+
 /* Not while the event is heard, which may be inside of its commit. */
 static void say_bill(struct cl_engine *g) {
   if (g->bill[0] != '\0') g->options.say(g->options.ctx, g->bill);
@@ -93,6 +110,7 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (g->failure.code != 0) return;
   if (ev->kind == CL_EVENT_CLOCK) set_clock(g, ev->u.clock.seconds, g->now_ms);
   if (!g->deciding) return;
+  if (ev->kind == CL_EVENT_SAVED && ev->u.saved.way == CL_WAY_FORK) write_twins(g, ev->u.saved.bytes);
   if (ev->kind == CL_EVENT_SAVED) write_bill(g);
   if (cl_collection_hear(&g->collection, ev, &g->failure) < 0) return;
   if (ev->subject > 0) add_attention(g, ev->subject);

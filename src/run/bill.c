@@ -35,6 +35,7 @@ static int look(void *ctx, const struct cl_event *ev) {
   if (ev->kind != CL_EVENT_SAVED || ev->u.saved.bytes <= 0) return 0;
   size->bytes = ev->u.saved.bytes;
   size->in_memory = ev->u.saved.way == CL_WAY_REGION;
+  size->is_twin = ev->u.saved.way == CL_WAY_FORK;
   return CLADE_STOP;
 }
 
@@ -74,6 +75,19 @@ static void add_bound(struct cl_text *t, int64_t bound, double wanted) {
     cl_text_add(t, ": states that have no room are not saved, and cannot be taken over");
 }
 
+/* A twin never grows; what neither it nor its trainer has written to since the fork they have in common. */
+static void add_twins(struct cl_text *t, const struct cl_settings *s, const struct cl_bill_size *size,
+                      double most) {
+  cl_text_add(t, "Each is a frozen process: in memory they hold up to ");
+  add_bytes(t, most * (double)size->bytes);
+  cl_text_add(t, " together, by the ");
+  add_bytes(t, (double)size->bytes);
+  cl_text_format(t, " that one held in '%s', less what they have in common with their trainers", size->study);
+  if (s->memory_bytes <= 0) return;
+  cl_text_add(t, "; `limits: memory` allows each ");
+  add_bytes(t, (double)s->memory_bytes);
+}
+
 void cl_bill_write(const struct cl_settings *s, const struct cl_bill_size *size, struct cl_text *ret) {
   if (s->schedule == NULL) return;
   int64_t most = cl_collection_most(s->trials, s->parallel), members = s->trials;
@@ -83,6 +97,10 @@ void cl_bill_write(const struct cl_settings *s, const struct cl_bill_size *size,
                  "%lld members, %d at a time, keep about two saved states each: up to %lld, more while some "
                  "are far behind others. ",
                  (long long)members, s->parallel, (long long)most);
+  if (size->is_twin) {
+    add_twins(ret, s, size, (double)most);
+    return;
+  }
   if (size->bytes == 0) {
     cl_text_format(ret, "On disk that is %lld times what one takes, which is said with the first",
                    (long long)most);

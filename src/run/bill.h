@@ -11,6 +11,7 @@
 struct cl_bill_size {
   int64_t bytes;  /* 0: nobody knows */
   bool in_memory; /* it was handed over in memory */
+  bool is_twin;   /* it was a process: nothing on disk, and so much memory of its own */
   char study[128];
 };
 

@@ -94,12 +94,22 @@ static void on_watch(uv_poll_t *poll, int status, int events) {
   (void)uv_poll_stop(poll);
 }
 
+/* Somebody wants the engine to end, and the store does not answer: nothing can be recorded any more. A call
+ * that just takes its time is waited for. */
+static bool leaves(const struct session *s) {
+  return s->told_silence && s->n_signals > s->signals_before;
+}
+
+static void say_leaving(struct session *s) {
+  say(s, CLADE_NOTE_INFO,
+      "this engine ends without the store; running trials go on, and `clade resume` takes them over");
+}
+
 static void on_signal(uv_signal_t *handle, int signum) {
   struct session *s = handle->data;
   if (s->n_signals++ == 0) s->signal = signum;
-  if (s->idling) {
-    say(s, CLADE_NOTE_INFO,
-        "this engine ends without the store; running trials go on, and `clade resume` takes them over");
+  if (s->idling && leaves(s)) {
+    say_leaving(s);
     return;
   }
   bool kill = s->n_signals > 1;
@@ -110,7 +120,7 @@ static void on_signal(uv_signal_t *handle, int signum) {
 }
 
 /* The store's server does not answer: trainers may connect, outputs are noticed and signals come, but nothing
- * is recorded or decided. Not 0: a signal has come, or the session is over. */
+ * is recorded or decided. Not 0: a signal has come meanwhile, or the session is over. */
 static int on_idle(void *ctx, int ms) {
   struct session *s = ctx;
   int64_t now = cl_clock_monotonic_us(), until = now + ms * INT64_C(1000);
@@ -123,16 +133,17 @@ static int on_idle(void *ctx, int ms) {
     say(s, CLADE_NOTE_WARNING,
         "the store does not answer: trials run on, and what they report waits until it does (Ctrl-C ends this "
         "engine, not the trials)");
+    if (leaves(s)) say_leaving(s);
   }
   for (; now < until && !s->is_over; now = cl_clock_monotonic_us()) {
     const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
     s->idling = true;
     if (s->may_idle) (void)uv_run(&s->loop, UV_RUN_NOWAIT);
     s->idling = false;
-    if (s->n_signals > s->signals_before) return 1;
+    if (leaves(s)) return 1;
     (void)nanosleep(&nap, NULL);
   }
-  return s->is_over || s->n_signals > s->signals_before;
+  return s->is_over || leaves(s);
 }
 
 static void note_answer(struct session *s) {
@@ -323,6 +334,7 @@ static int start(struct session *s, struct cl_err *e) {
   if (s->aside.role != CL_ROLE_NONE) cl_run_view_show_aside(s->view, &s->aside);
   CL_TRY(start_loop(s, e));
   CL_TRY(start_worker(s, e));
+  CL_TRY(cl_log_commit(s->log, e)); /* the slots of dead workers are nobody's before anything is decided */
   if (s->aside.role == CL_ROLE_NONE) CL_TRY(start_engine(s, e));
   cl_run_view_begin(s->view, s->slots);
   return 0;
@@ -437,8 +449,7 @@ int cl_session_run(const struct cl_session_options *options, struct clade_run_re
   int status = start(&s, e);
   if (status == 0) status = run_loop(&s, e);
   s.is_over = true;
-  if (status < 0 && s.silent_since_us > 0 && s.n_signals > s.signals_before)
-    status = 0; /* as was asked for */
+  if (status < 0 && s.silent_since_us > 0 && leaves(&s)) status = 0; /* as was asked for */
   if (s.view != NULL && s.worker != NULL && (s.engine != NULL || s.aside.role != CL_ROLE_NONE))
     cl_run_view_progress(s.view, s.worker, decides(&s));
   cl_worker_destroy(s.worker);

@@ -28,7 +28,8 @@ static struct cl_attempt *attempt_of(void *ctx, int64_t id) {
 
 static void on_spawned(void *ctx, int64_t id, pid_t pid, int64_t start) {
   struct cl_worker *w = ctx;
-  struct cl_attempt *a = attempt_of(ctx, id);
+  struct cl_attempt *a = id < 0 ? NULL : attempt_of(ctx, id);
+  if (id < 0) cl_remake_spawned(w, -id, pid, start);
   if (a == NULL) return;
   assert(a->phase == CL_PHASE_SPAWNING);
   a->phase = CL_PHASE_RUNNING;
@@ -46,9 +47,10 @@ static bool is_orphan(const struct cl_attempt *a, int cause) {
 }
 
 static void on_failed(void *ctx, int64_t id, int cause, const char *what) {
-  struct cl_attempt *a = attempt_of(ctx, id);
+  struct cl_attempt *a = id < 0 ? NULL : attempt_of(ctx, id);
   struct cl_err e;
   char why[200];
+  if (id < 0) cl_remake_spawned(ctx, -id, 0, 0);
   if (a == NULL) return;
   if (is_orphan(a, cause)) {
     a->adopted = true;
@@ -65,8 +67,9 @@ static void on_failed(void *ctx, int64_t id, int cause, const char *what) {
 }
 
 static void on_exited(void *ctx, int64_t id, const struct cl_exit *x) {
-  struct cl_attempt *a = attempt_of(ctx, id);
+  struct cl_attempt *a = id < 0 ? NULL : attempt_of(ctx, id);
   struct cl_err e;
+  if (id < 0) cl_worker_hurry(ctx); /* what is made again is looked at in each turn */
   if (a == NULL || a->phase != CL_PHASE_RUNNING) return;
   keep_failure(a, cl_attempt_ended(a, x, &e), &e);
 }
@@ -80,11 +83,13 @@ static void on_lost(void *ctx) {
   cl_worker_say(w, 0, "the keeper process was killed: how trainers end that it had started may stay unknown");
   (void)cl_worker_delay_claims(w); /* one that dies of its work must not use up every trial's tries */
   int status = cl_life_open_keeper(w, &e);
+  cl_remake_keeper_lost(w);
   for (size_t i = 0; i < w->n_all && status >= 0; i++) {
     struct cl_attempt *a = w->all[i];
     if (a->adopted || (a->phase != CL_PHASE_RUNNING && a->phase != CL_PHASE_SPAWNING)) continue;
     if (a->cloned && a->lock >= 0) continue; /* not this keeper's yet */
     a->adopted = true;
+    if (a->cloned && a->phase == CL_PHASE_SPAWNING && a->pid > 0) cl_recover_name(a, a->pid, a->start);
     a->phase = CL_PHASE_LEAVING;
     status = cl_recover_look(a, &e);
   }

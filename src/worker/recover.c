@@ -1,13 +1,16 @@
 /* What to do with attempts whose process is not this keeper's child (events.md section 7): those of workers
  * that died, and, when the keeper was killed, one's own. */
 #include <assert.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "worker/keeper_child.h"
 #include "worker/process.h"
 #include "worker/worker_impl.h"
 
@@ -45,6 +48,12 @@ static int follow(struct cl_attempt *a, struct cl_err *e) {
   return 0;
 }
 
+/* Its clone has a state that may not be recorded as loaded yet. */
+static bool is_clone(const struct cl_attempt *a) {
+  const struct cl_snapshot *n = a->from == 0 ? NULL : cl_study_snapshot(a->worker->study, a->from);
+  return n != NULL && n->way == CL_WAY_FORK;
+}
+
 static void told_adopted(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_attempt *a = ctx;
   struct cl_err e;
@@ -56,6 +65,7 @@ static void told_adopted(void *ctx, const struct cl_event *ev, const struct cl_a
     return;
   }
   int status = read_past(a, &e);
+  if (status == 0) a->cloned = is_clone(a);
   if (status == 0) status = follow(a, &e);
   if (status < 0) cl_worker_fail(a->worker, &e);
 }
@@ -124,6 +134,14 @@ int cl_recover_look(struct cl_attempt *a, struct cl_err *e) {
     return judge_dead(a, "free", p.named ? "its process has gone without a trace" : "it was never spawned",
                       e);
   return p.named ? judge_rest(a, &p, e) : 0; /* about to be spawned: the beat looks again */
+}
+
+void cl_recover_name(struct cl_attempt *a, pid_t pid, int64_t start) {
+  char *path = cl_attempt_path(a->worker->study, a->trial, a->number, "lock");
+  int fd = path == NULL ? -1 : open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd >= 0) (void)cl_child_name_holder(fd, pid, start, pid, start); /* failing that, it comes again */
+  if (fd >= 0) (void)close(fd);
+  cl_free(path);
 }
 
 static int judge(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e) {

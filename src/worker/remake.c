@@ -248,6 +248,20 @@ int cl_remake_begin(struct cl_worker *w, const struct cl_snapshot *n, struct cl_
   return 0;
 }
 
+void cl_remake_spawned(struct cl_worker *w, int64_t snapshot, pid_t pid, int64_t start) {
+  struct cl_remake *r = find(w, snapshot);
+  if (r == NULL || !r->running || r->pid > 0) return;
+  r->pid = pid;
+  r->start = start;
+  if (pid == 0) r->deadline_us = 0; /* it will not come */
+  cl_worker_hurry(w);
+}
+
+void cl_remake_keeper_lost(struct cl_worker *w) {
+  for (struct cl_remake *r = w->remakes; r != NULL; r = r->next)
+    if (r->running && r->pid == 0 && r->leg == 0) r->deadline_us = 0;
+}
+
 /* The conversation. */
 
 bool cl_remake_is_token(const char *text) {

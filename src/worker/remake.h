@@ -9,6 +9,8 @@
 #ifndef CL_REMAKE_H
 #define CL_REMAKE_H
 
+#include <sys/types.h>
+
 #include "model/study.h"
 #include "wire/message.h"
 
@@ -21,6 +23,10 @@ bool cl_remake_may(const struct cl_worker *w, const struct cl_snapshot *n);
 /* Begin with it, unless that is done already. CLADE_ENOMEM. */
 int cl_remake_begin(struct cl_worker *w, const struct cl_snapshot *n, struct cl_err *e);
 int cl_remake_running(const struct cl_worker *w); /* how many slots that takes */
+
+/* What the keeper says of its process; 0: it could not be started. */
+void cl_remake_spawned(struct cl_worker *w, int64_t snapshot, pid_t pid, int64_t start);
+void cl_remake_keeper_lost(struct cl_worker *w); /* what it was asked for and did not start will not come */
 
 bool cl_remake_is_token(const char *text);
 bool cl_remake_hello(struct cl_session *s, const struct cl_message *m); /* false: of none that runs */

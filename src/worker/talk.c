@@ -513,6 +513,15 @@ static void write_capabilities(unsigned can_do, char ret[60]) {
 #undef CL_X
 }
 
+/* An attempt that nobody follows, although its process is here: does its lock say whose it is? */
+static void name_clone(struct cl_attempt *a, const struct cl_session *s) {
+  struct cl_attempt_probe probe;
+  pid_t pid = 0;
+  int64_t start = 0;
+  if (cl_attempt_look(a->worker->study, a->trial, a->number, &probe, NULL) < 0) return;
+  if (probe.held && !probe.named && cl_twins_peer(s, &pid, &start)) cl_recover_name(a, pid, start);
+}
+
 /* Who is it? An attempt in hand; or one whose token its directory confirms: outdated. */
 static int find_speaker(struct cl_session *s, const char *token, struct cl_err *e) {
   struct cl_worker *w = s->worker;
@@ -527,6 +536,7 @@ static int find_speaker(struct cl_session *s, const char *token, struct cl_err *
     if (!probe.found || strcmp(probe.token, token) != 0)
       return CL_FAIL(e, CLADE_ESTALE, "no attempt has this token");
   }
+  if (a != NULL && a->phase == CL_PHASE_LEAVING) name_clone(a, s);
   if (a != NULL && a->phase != CL_PHASE_SPAWNING && a->phase != CL_PHASE_RUNNING) return CLADE_BUSY;
   const struct cl_trial *t = cl_study_trial(w->study, trial);
   if (a == NULL && t->head.attempt == number && (t->head.flags & CL_ATTEMPT_OPEN)) return CLADE_BUSY;

@@ -269,6 +269,9 @@ void cl_finish_notified(struct cl_worker *w); /* inotify is readable */
 /* recover.c */
 int cl_recover_look(struct cl_attempt *a,
                     struct cl_err *e); /* judge an attempt whose process is not a child */
+/* It says that it holds the lock, which has no name yet: a clone whose worker, or keeper, has gone between
+ * the fork and its adoption. From here it can be adopted like any other. */
+void cl_recover_name(struct cl_attempt *a, pid_t pid, int64_t start);
 int cl_recover_others(struct cl_worker *w, struct cl_err *e); /* from time to time */
 
 /* server.c */

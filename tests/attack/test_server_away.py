@@ -50,7 +50,7 @@ class Study:
         os.chmod(os.path.join(directory, 'train.sh'), 0o755)
         with open(os.path.join(directory, 'spec.yaml'), 'w', encoding='utf-8') as file:
             file.write(f'study: away\nstore: {self.address}\nprogram: ./train.sh\nmetric: {{name: loss, goal: minimize}}\n'
-                       'trials: 4\nparallel: 2\nseed: 1\nhyperparameters: {lr: "log(0.001, 1)"}\n')
+                       'trials: 4\nparallel: 2\nseed: 1\nlimits: {grace: 1s}\nhyperparameters: {lr: "log(0.001, 1)"}\n')
         self.engine = self.begin('run', 'spec.yaml', '--store', self.address)
         wait_until(lambda: len(self.trainers()) == 2, 'two trials run')
 
@@ -192,6 +192,27 @@ def test_a_password_is_neither_printed_nor_recorded(directory):
             if os.path.isfile(path):
                 with open(path, encoding='utf-8', errors='replace') as file:
                     assert study.password not in file.read(), path
+    playing(directory, play)
+
+
+def test_ctrl_c_during_a_slow_call_is_the_ordinary_one(directory):
+    """Trials are asked to end: the store is there, it only takes its time."""
+    def play(study):
+        stopped = study.backends()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(0.3)  # it looks ten times a second, and waits in there
+            study.engine.send_signal(signal.SIGINT)
+            wait_until(lambda: 'stopping:' in study.text or 'without the store' in study.text, 'it hears the signal')
+        finally:
+            for pid in reversed(stopped):
+                os.kill(pid, signal.SIGCONT)
+        assert study.ends() == 130, study.text
+        if 'does not answer' in study.text:
+            raise tap.Skip('this machine stands still for a second')
+        assert 'without the store' not in study.text, study.text
+        wait_until(lambda: not any(os.path.exists(f'/proc/{pid}') for pid in study.trainers()), 'no trainer is left')
     playing(directory, play)
 
 

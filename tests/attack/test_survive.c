@@ -59,6 +59,10 @@ static bool handed; /* the second engine has begun */
 static bool struck; /* something has failed since the study began, here or (perhaps) in a keeper */
 
 static bool asked, paused;
+static struct {
+  const char *name;
+  unsigned long nth;
+} failing;                     /* for people */
 static bool taken[TRIALS + 1]; /* it has taken over another's state */
 
 static bool has_happened(void) {
@@ -188,7 +192,7 @@ static int run_worker(struct world *w, int64_t limit, struct cl_err *e) {
     if (cl_clock_monotonic_us() > limit) {
       disarm();
       world_show(w);
-      fail_msg("the study does not end");
+      fail_msg("the study does not end when %s fails at instant %lu", failing.name, failing.nth);
     }
     for (bool more = true; more;) {
       CL_TRY(retry_all(w, e));
@@ -374,6 +378,8 @@ static bool survives(const char *name, unsigned long nth, bool in_keeper) {
   cl_free(directory);
   if (!playing->handed_over) let_printers_end(&w);
   struck = in_keeper;
+  failing.name = name == NULL ? "memory" : name;
+  failing.nth = nth;
   asked = paused = handed = false;
   memset(taken, 0, sizeof taken);
   if (in_keeper) {

@@ -1,18 +1,25 @@
 """Populations that are cloned by fork, from the command line, with real processes: they decide what the same trainers with files
 decide, in the same order of events, and leave no process behind. CLADE_EXE is the program, MEMBER the trainer in C, CLADE_CLIENT the
 directory of clade.py."""
+import contextlib
+import glob
 import os
+import re
+import shutil
 import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import program
 import tap
 from loads import check_loads
 from program import clade, events, of_kind, start
 
 MEMBER = os.environ['MEMBER']
 PYTHON = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'forked_member.py')]
+# Runs the file named by its first argument, with so many bytes in memory that it never uses again.
+BALLAST = 'import runpy, sys; ballast = bytearray([1]) * %s; sys.argv.pop(0); runpy.run_path(sys.argv[0])'
 SPEC = """
 study: theta
 program: ["{member}", "{steps}", "{way}", "{pause}"]
@@ -105,12 +112,55 @@ def test_a_forked_population_decides_what_one_with_files_does(directory):
     compare_with_files(directory, 6, 6)
 
 
+def test_what_frozen_processes_may_hold_is_said(directory):
+    ballast = str(32 << 20)
+    forked, log = play(directory, 'fork', 5, 2, steps=4, member=[sys.executable, '-c', BALLAST % ballast, PYTHON[1]])
+    sizes = [e['bytes'] for e in of_kind(log, 'saved')]
+    assert min(sizes) > 32 << 20, sizes
+    said = clade(forked, 'run', 'theta.yaml', '--dry-run', '--set', 'limits.memory=2G').stdout
+    wanted = r"keep about two saved states each: up to (\d+), .*Each is a frozen process: in memory they hold up to ([\d.]+) MiB together, by the " \
+        r"([\d.]+) MiB that one held in 'theta', .*; `limits: memory` allows each 2 GiB$"
+    most, together, one = map(float, re.search(wanted, said, re.MULTILINE).groups())
+    assert abs(one * most / together - 1) < 0.01 and abs(one * (1 << 20) / sizes[0] - 1) < 0.01 and 'On disk' not in said, said
+
+
 def test_a_member_that_lends_its_slot_goes_on_from_its_twin(directory):
     compare_with_files(directory, 7, 2, steps=8)
 
 
 def test_a_forked_population_in_python_does_so_too(directory):
     compare_with_files(directory, 5, 5, member=PYTHON, steps=8)
+
+
+@contextlib.contextmanager
+def on_server(directory):
+    """Every call has its studies on a private PostgreSQL server."""
+    if not glob.glob('/usr/lib/postgresql/*/bin/initdb') and not shutil.which('initdb'):
+        raise tap.Skip('PostgreSQL is not installed')
+    os.chmod(directory, 0o755)  # the server is another user's where this one is root
+    server = os.path.join(directory, 'server')
+    program.CLIENT['CLADE_STORE'] = clade(directory, 'store', 'start', server, '-q').stdout.strip()
+    try:
+        yield
+    finally:
+        del program.CLIENT['CLADE_STORE']
+        clade(directory, 'store', 'stop', server)
+
+
+def test_a_forked_population_on_postgresql_decides_the_same(directory):
+    with on_server(directory):
+        served = os.path.join(directory, 'served')
+        os.makedirs(served)
+        os.symlink('clade.d', os.path.join(served, 'clade.db.d'))
+        write_spec(served, 'fork', n=6, parallel=6)
+        assert '6 complete' in clade(served, 'run', 'theta.yaml').stdout
+        log = events(served, 'theta')
+        assert clade(served, 'check', 'theta').returncode == 0
+    _, other = play(directory, 'save', 6, 6)
+    assert decisions(log) == decisions(other) and len(of_kind(log, 'exploited')) >= 2
+    assert {e['way'] for e in of_kind(log, 'saved')} == {3}
+    check_loads(served, log, 6)
+    assert none_is_left(served)
 
 
 def interrupt_and_resume(directory, way):
@@ -132,6 +182,18 @@ def test_states_that_are_gone_with_their_processes_are_made_again(directory):
     wild = os.path.join(directory, 'wild')
     os.makedirs(wild)
     found, _ = interrupt_and_resume(wild, 'fork')
+    assert decisions(found) == decisions(log)
+    assert not [e for e in found if e['event'] == 'voided' or (e['event'] == 'deleted' and e['why'] == 'missing')]
+    check_loads(wild, found, 5)
+
+
+def test_states_are_made_again_on_postgresql_too(directory):
+    _, log = play(directory, 'fork', 5, 5, steps=12)
+    with on_server(directory):
+        wild = os.path.join(directory, 'wild')
+        os.makedirs(wild)
+        os.symlink('clade.d', os.path.join(wild, 'clade.db.d'))
+        found, _ = interrupt_and_resume(wild, 'fork')
     assert decisions(found) == decisions(log)
     assert not [e for e in found if e['event'] == 'voided' or (e['event'] == 'deleted' and e['why'] == 'missing')]
     check_loads(wild, found, 5)

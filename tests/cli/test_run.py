@@ -37,6 +37,11 @@ def start_held(directory, *options):
     return process
 
 
+def events_of(directory, name):
+    lines = [json.loads(line) for line in clade(directory, 'log', 'held', '--all', '--json').stdout.splitlines()]
+    return [e for e in lines if name in (None, e['event'])]
+
+
 def let_go(directory):
     open(os.path.join(directory, 'go'), 'w', encoding='utf-8').close()
 
@@ -48,6 +53,19 @@ def test_a_study_runs_to_its_end_with_status_0(directory):
     assert re.search(r'^  clade best quick +how good, and', result.stdout, re.MULTILINE), result.stdout
     expect(clade(directory, 'list', 'trials', 'quick'), 0, stdout='total runs listed: 4')
     expect(clade(directory, 'check', 'quick'), 0, stdout='agree .*4 trials')
+
+
+def test_the_slots_of_a_killed_engine_are_nobodys_when_the_next_one_decides(directory):
+    process = start_held(directory, '-p', '1', '--grace', '0.05')
+    process.kill()
+    process.wait()
+    process = start(directory, 'resume', 'held', output=subprocess.PIPE)
+    while events_of(directory, 'worker')[-1]['data']['state'] != 3:  # the killed one is gone; decided is in the same turn
+        assert process.poll() is None
+    let_go(directory)
+    process.communicate(timeout=60)
+    log = [e for e in events_of(directory, None) if e.get('trial', 0) >= 2]
+    assert [e['event'] for e in log if e['event'] in ('proposed', 'ended')] == ['proposed', 'ended'] * 2, log
 
 
 def test_trials_run_again_with_the_same_values_on_a_finished_study(directory):
