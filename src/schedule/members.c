@@ -157,7 +157,8 @@ static bool is_adrift(const struct cl_members *m, const struct cl_member *a, con
                       const struct cl_trial *t) {
   if (cl_questions_are_asked(&m->questions) && !cl_questions_is_ready(&m->questions, (size_t)(a - m->items)))
     return false;
-  return h->step >= h->until && h->load == 0 && snapshot_at(m->env->study, t) != 0;
+  return h->step >= h->until && h->load == 0 && !(h->flags & CL_ATTEMPT_OPEN) &&
+         snapshot_at(m->env->study, t) != 0;
 }
 
 /* Its report waits; for a ruling? *ret_answer: what else is due. */
@@ -186,7 +187,7 @@ static int state_of(const struct cl_members *m, const struct cl_member *a, const
   case CL_FAILED:
   case CL_DIVERGED:
   case CL_INFEASIBLE:
-    if (!gone) return CL_MEMBER_TRAINS;
+    if (!gone) return h->state == CL_FAILED && is_adrift(m, a, h, t) ? CL_MEMBER_PAUSED : CL_MEMBER_TRAINS;
     return a->revivals < CL_REVIVALS_MAX && !a->dismissed ? CL_MEMBER_DEAD : CL_MEMBER_OUT;
   case CL_LOST:
   case CL_PREEMPTED: return is_adrift(m, a, h, t) ? CL_MEMBER_PAUSED : CL_MEMBER_TRAINS;

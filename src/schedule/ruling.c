@@ -124,11 +124,24 @@ static int lend(struct cl_rulings *r, size_t member, struct cl_event *ret, struc
   return cl_ruling_end(r, ret, e);
 }
 
+/* One whose process has failed cannot be stopped: it is tried again, and is when it asks once more. */
+static void begin_stop(const struct cl_rulings *r, size_t member, const struct cl_evaluation *own,
+                       struct cl_event *ret) {
+  const struct cl_head *h = &cl_study_trial(r->env->study, r->members.items[member].trial)->head;
+  bool failed = h->state == CL_FAILED;
+  about(r, member, failed ? CL_EVENT_RETRIED : CL_EVENT_STOPPED,
+        failed ? CL_CAUSE_RESUME : CL_CAUSE_STOP_RULE, ret);
+  if (failed) {
+    ret->u.retried.count = h->failures + 1;
+  } else {
+    ret->u.stopped.at = own->report;
+    ret->u.stopped.how = CL_STOP_ASK;
+  }
+}
+
 static int stop(struct cl_rulings *r, size_t member, const struct cl_evaluation *own, const char *rule,
                 double value, double bound, struct cl_event *ret, struct cl_err *e) {
-  about(r, member, CL_EVENT_STOPPED, CL_CAUSE_STOP_RULE, ret);
-  ret->u.stopped.at = own->report;
-  ret->u.stopped.how = CL_STOP_ASK;
+  begin_stop(r, member, own, ret);
   cl_text_clear(&r->args);
   cl_text_format(&r->args, "{\"rule\": \"%s\", \"value\": ", rule);
   cl_text_add_json_number(&r->args, value);
@@ -139,9 +152,7 @@ static int stop(struct cl_rulings *r, size_t member, const struct cl_evaluation 
 
 void cl_ruling_stop(struct cl_rulings *r, const char *rule, size_t member, const struct cl_evaluation *own,
                     struct cl_event *ret) {
-  about(r, member, CL_EVENT_STOPPED, CL_CAUSE_STOP_RULE, ret);
-  ret->u.stopped.at = own->report;
-  ret->u.stopped.how = CL_STOP_ASK;
+  begin_stop(r, member, own, ret);
   begin_args(r, rule, member, own);
   cl_text_add(&r->args, ", \"done\": true");
 }
@@ -151,7 +162,7 @@ void cl_ruling_keep(struct cl_rulings *r, const char *rule, size_t member, const
                     const struct cl_exploit_view *view, struct cl_event *ret) {
   const struct cl_member *a = &r->members.items[member];
   int state = cl_study_trial(r->env->study, a->trial)->head.state;
-  bool gone = state == CL_LOST || state == CL_PREEMPTED || state == CL_WAITING;
+  bool gone = state == CL_LOST || state == CL_PREEMPTED || state == CL_FAILED || state == CL_WAITING;
   assert(a->state != CL_MEMBER_DEAD || a->voided);
   about(r, member, gone ? CL_EVENT_SET : CL_EVENT_CONTINUED, r->cause, ret);
   if (gone) {

@@ -358,7 +358,11 @@ static void assert_whole(struct world *w) {
       assert_true(world_trial(w, i)->value == 4);
       continue;
     }
-    assert_int_equal(world_count(w, i, CL_EVENT_DONE), 1);
+    int done = world_count(w, i, CL_EVENT_DONE);
+    if (done != 1) world_show(w);
+    if (done != 1)
+      fail_msg("trial %d is done %d times when %s fails at instant %lu", (int)i, done, failing.name,
+               failing.nth);
     loads += playing->clones ? assert_loads(w, i) : 0;
     if (playing->clones) continue;
     assert_true(world_trial(w, i)->value < 0.05);

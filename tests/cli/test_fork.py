@@ -199,6 +199,44 @@ def test_states_are_made_again_on_postgresql_too(directory):
     check_loads(wild, found, 5)
 
 
+def pid_of(directory, trial):
+    for _ in range(600):
+        try:
+            with open(place(directory, trial, 'pid'), encoding='utf-8') as file:
+                return int(file.read())
+        except (OSError, ValueError):
+            time.sleep(0.05)
+    raise AssertionError(f'trial {trial} does not begin')
+
+
+def wait_for(directory, kind, trial):
+    for _ in range(300):
+        found = [e for e in of_kind(events(directory, 'theta'), kind) if e['trial'] == trial]
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f'trial {trial} is not {kind}')
+
+
+def test_a_member_that_dies_within_its_question_is_answered_before_it_goes_on(directory):
+    write_spec(directory, 'fork', n=2, parallel=2, steps=6, pause=20)
+    with open(os.path.join(directory, 'theta.yaml'), 'a', encoding='utf-8') as file:
+        file.write('limits: {retries: 9}\n')
+    process = start(directory, 'run', 'theta.yaml')
+    slow = pid_of(directory, 1)
+    os.kill(slow, signal.SIGSTOP)  # the second one waits for it, in ordered mode
+    wait_for(directory, 'saved', 2)
+    os.kill(pid_of(directory, 2), signal.SIGKILL)
+    wait_for(directory, 'ended', 2)
+    os.kill(slow, signal.SIGCONT)
+    assert process.wait(timeout=100) == 0
+    log = [e for e in events(directory, 'theta') if e.get('trial') == 2]
+    after = log[[e['event'] for e in log].index('ended') + 1:]
+    ruling = next(e for e in after if e.get('why') == 'exploit')
+    assert (ruling['args']['rung'], ruling['args']['step']) == (1, 2) and after.index(ruling) == 0, after[:4]
+    check_loads(directory, events(directory, 'theta'), 2)
+
+
 def test_what_scores_something_else_is_not_the_state_that_was_ranked(directory):
     log, said = interrupt_and_resume(directory, 'dice')
     assert 'scored something else' in said and '5 complete' in said, said

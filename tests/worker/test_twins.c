@@ -639,6 +639,35 @@ static void a_twin_comes_back_to_the_next_worker(void **state) {
   end(&s, 1);
 }
 
+/* It was forked, and its worker has gone before it was named in its lock: it names itself when it comes. */
+static void a_clone_that_nobody_has_adopted_yet_is_taken_over(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin, clone;
+  struct client c;
+  char token[200];
+  begin(&s, 2);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  supersede(&s, snapshot);
+  int lock = hear_fork(&s, &twin, 2, token);
+  reopen(&s, 2);
+  assert_int_equal(world_state(&s.w, 2), CL_RUNNING); /* somebody holds the lock: it is waited for */
+  puppet_open(&s.w, &clone);
+  puppet_hello(&clone, token);
+  assert_string_equal(client_hear(&s.w, &clone.c), ""); /* it is to come again */
+  WORLD_UNTIL(&s.w, world_count(&s.w, 2, CL_EVENT_ADOPTED) == 1);
+  client_open(&s.w, &c);
+  client_send(&c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"fork\"}", token);
+  assert_has(client_hear(&s.w, &c), "{\"type\":\"start\"");
+  WORLD_UNTIL(&s.w, world_count(&s.w, 2, CL_EVENT_LOADED) == 1); /* it has its state */
+  client_close(&c);
+  (void)close(lock);
+  puppet_kill(&clone);
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
+  puppet_kill(&twin);
+  end(&s, 2);
+}
+
 static void is_gone_with(const char *note) {
   struct scene s;
   struct puppet twin;
@@ -714,6 +743,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(one_that_is_away_when_it_is_not_needed_any_more_is_killed),
       cmocka_unit_test(twins_end_with_the_last_worker),
       cmocka_unit_test(a_twin_comes_back_to_the_next_worker),
+      cmocka_unit_test(a_clone_that_nobody_has_adopted_yet_is_taken_over),
       cmocka_unit_test(a_state_whose_process_nobody_knows_is_gone),
       cmocka_unit_test(the_twins_of_other_machines_are_left_to_their_workers),
   };
