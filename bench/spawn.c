@@ -3,19 +3,22 @@
  *   spawn [N [KIND]]    N (default 2500) times /bin/true, eight at a time, of all kinds or of one
  *
  * - peer: posix_spawn and waitpid alone.
- * - files: the peer, and around each process the files that belong to a trial: three directories, the lock
- *   (opened, locked, written), params.json, two links, two outputs, the exit file. What a study could reach
- *   whose log and processes cost nothing.
+ * - files: the peer, and around each process files as a trial has them: three directories, the lock (opened,
+ *   locked, written), params.json, two links, two outputs, the exit file. What a study could reach whose log
+ *   and processes cost nothing.
  * - keeper: requests and answers over its socket, each process with a lock, outputs and exit of its own, in
  *   directories that are there already.
- * - trials: of a study, with all that belongs to one: the files, and `started` and `ended` in the log. Its
- * exit file is a second name of the lock file, so it makes one file less than the peer.
+ * - trials: of a study, with all that belongs to one: the files, and `started` and `ended` in the log, which
+ *   is copied into the store's file beside the work, as in any session. Its exit file is a second name of the
+ *   lock file, and a first attempt has no link to where the socket is: one file and one link less than
+ *   `files`.
  *
  * They take turns in five rounds, so that what else the machine does meets all alike; shown are medians.
  *
- * Everything is made below $TMPDIR (default /tmp) and removed at the very end. ext4 looks at every inode that
- * was deleted there in the last minutes before it gives out one: run it twice in a row and whatever makes
- * files is slower in the second run.
+ * Everything is made below $TMPDIR (default /tmp) and removed at the very end. ext4 without a journal (as in
+ * many virtual machines) looks at every inode that was deleted there in the last minutes before it gives out
+ * one, 50 ns each: run it twice in a row and whatever makes files can be several times slower in the second
+ * run, up to 0.25 ms for a file.
  */
 #include <fcntl.h>
 #include <signal.h>

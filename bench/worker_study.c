@@ -37,7 +37,8 @@ static void create(struct worker_study *s, const char *program, const char *addr
   ev.u.created.provenance = "{}";
   ev.u.created.settings = cl_text_get(&settings);
   ev.u.created.directory = trials;
-  must(cl_store_open(address, &(struct cl_store_options){.mode = CL_STORE_CREATE}, &s->store, &e), &e);
+  struct cl_store_options options = {.mode = CL_STORE_CREATE, .beside = true}; /* as a session's */
+  must(cl_store_open(address, &options, &s->store, &e), &e);
   must(cl_store_create(s->store, &ev, &study, &e), &e);
   must(cl_log_open(s->store, study, &(struct cl_log_options){0}, &s->log, &e), &e);
   cl_text_done(&settings);

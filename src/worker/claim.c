@@ -51,17 +51,10 @@ static int link_file(const char *target, const char *name, struct cl_err *e) {
   return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot link '%s' to '%s': %s", name, target, strerror(errno));
 }
 
-/* Where the socket is stands in one file of the worker, which has a name in each trial's directory: a link is
- * the cheapest file. Where there are no links it is copied. */
 int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e) {
   char line[200];
-  char *path = cl_attempt_path(w->study, trial, 0, "socket");
-  if (path == NULL) return CL_FAIL_NOMEM(e);
-  int status = w->socket_file == NULL ? CLADE_EIO : link_file(w->socket_file, path, e);
   (void)snprintf(line, sizeof line, "%s\n", w->socket);
-  if (status == CLADE_EIO) status = cl_file_write(path, line, strlen(line), false, e);
-  cl_free(path);
-  return status;
+  return cl_attempt_write(w->study, trial, 0, "socket", line, e);
 }
 
 /* params.json in the attempt's directory, and as a second name of the same file in the trial's, where people
@@ -159,7 +152,8 @@ static int prepare(struct cl_attempt *a, struct cl_err *e) {
   a->from = cl_trial_resume_from(w->study, trial);
   cl_trial_values(w->study, trial, w->values);
   int status = make_texts(a, &t, e);
-  if (status == 0) status = cl_worker_write_socket(w, a->trial, e);
+  /* What a former worker has written there is older than CLADE_SOCKET; of a first attempt nobody has. */
+  if (status == 0 && a->number > 1) status = cl_worker_write_socket(w, a->trial, e);
   if (status == 0) status = write_params(a, w->values, e);
   if (status == 0) status = write_spec(cl_study_settings(w->study), w->values, &t.spec, e);
   if (status == 0) status = make_words(a, &t, w->values, e);

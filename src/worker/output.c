@@ -24,8 +24,8 @@ struct stream {
   bool failed;
   bool too_long; /* the line has more than CL_OUTPUT_LINE_MAX bytes: skip to its end */
   bool returned; /* the last byte was a carriage return */
-  size_t n;
-  char line[CL_OUTPUT_LINE_MAX];
+  size_t n, cap;
+  char *line; /* as long as it had to be: most programs write little */
 };
 
 struct cl_output {
@@ -78,8 +78,10 @@ int cl_output_create(const struct cl_output_rules *rules, const char *directory,
 
 void cl_output_destroy(struct cl_output *o) {
   if (o == NULL) return;
-  for (int i = 0; i < N_STREAMS; i++)
+  for (int i = 0; i < N_STREAMS; i++) {
     if (o->streams[i].fd >= 0) (void)close(o->streams[i].fd);
+    cl_free(o->streams[i].line);
+  }
   cl_output_report_done(&o->report);
   cl_free(o->directory);
   cl_free(o);
@@ -147,13 +149,17 @@ static int end_line(struct cl_output *o, int stream, struct cl_err *e) {
 
 /* Bytes. */
 
-static void add_bytes(struct stream *s, const char *bytes, size_t n) {
-  if (s->n + n > sizeof s->line) {
+static int add_bytes(struct stream *s, const char *bytes, size_t n, struct cl_err *e) {
+  assert(s->n <= CL_OUTPUT_LINE_MAX);
+  if (s->n + n > CL_OUTPUT_LINE_MAX) {
     s->too_long = true;
-    n = sizeof s->line - s->n;
+    n = CL_OUTPUT_LINE_MAX - s->n;
   }
+  if (n == 0) return 0;
+  if (cl_grow(&s->line, &s->cap, s->n + n, 1) < 0) return CL_FAIL_NOMEM(e);
   memcpy(s->line + s->n, bytes, n);
   s->n += n;
+  return 0;
 }
 
 static size_t plain_run(const char *bytes, size_t n) {
@@ -179,7 +185,7 @@ static int take_bytes(struct cl_output *o, int stream, const char *bytes, size_t
       if (s->returned) s->n = 0;
       if (s->returned) s->returned = s->too_long = false;
       size_t run = plain_run(bytes + i, n - i);
-      add_bytes(s, bytes + i, run);
+      CL_TRY(add_bytes(s, bytes + i, run, e));
       i += run;
     }
   }

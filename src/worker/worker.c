@@ -306,21 +306,6 @@ static int try_number(struct cl_worker *w, int number, struct cl_err *e) {
   return status;
 }
 
-/* Without it every trial gets a file of its own. */
-static int write_socket_file(struct cl_worker *w, struct cl_err *e) {
-  char name[40], line[200];
-  (void)snprintf(name, sizeof name, "worker-%d.socket", w->number);
-  char *path = cl_attempt_path(w->study, 0, 0, name);
-  if (path == NULL) return CL_FAIL_NOMEM(e);
-  (void)snprintf(line, sizeof line, "%s\n", w->socket);
-  if (cl_file_write(path, line, strlen(line), false, NULL) < 0) {
-    cl_free(path);
-    path = NULL;
-  }
-  w->socket_file = path;
-  return 0;
-}
-
 static int join(struct cl_worker *w, struct cl_err *e) {
   char *directory = cl_attempt_path(w->study, 0, 0, NULL);
   int status = directory == NULL ? CL_FAIL_NOMEM(e) : cl_dir_create(directory, e);
@@ -346,7 +331,6 @@ static void free_worker(struct cl_worker *w) {
   cl_free(w->store);
   cl_free(w->socket);
   cl_free(w->socket_directory);
-  cl_free(w->socket_file);
   cl_free(w->all);
   cl_free(w->pairs);
   cl_free(w->values);
@@ -451,7 +435,6 @@ static int set_up(struct cl_worker *w, struct cl_err *e) {
   raise_files(w);
   CL_TRY(cl_server_open(w, e));
   CL_TRY(join(w, e));
-  CL_TRY(write_socket_file(w, e));
   return cl_log_listen(w->log, on_event, w, e);
 }
 
@@ -478,7 +461,6 @@ static void close_all(struct cl_worker *w) {
   close_handle(w, w->notify);
   if (w->inotify >= 0) (void)close(w->inotify);
   if (w->lock >= 0) (void)close(w->lock);
-  if (w->socket_file != NULL) (void)unlink(w->socket_file);
   if (w->n_handles == 0) free_worker(w);
 }
 

@@ -22,9 +22,9 @@
  *   cl_worker_destroy(w); uv_run(loop, UV_RUN_DEFAULT);
  *
  * Directories (cl_attempt_… in attempt.h gives the paths):
- *   <directory>/<study>/worker-<n>         lock of worker n, held while it lives; worker-<n>.socket: its
- * socket's path <directory>/<study>/<trial>/           CLADE_DIR; params.json, spec copy, socket (where the
- * socket is now) <directory>/<study>/<trial>/attempt-<k>/   lock, exit, stdout, stderr, params.json
+ *   <directory>/<study>/worker-<n>             lock of worker n, held while it lives
+ *   <directory>/<study>/<trial>/               CLADE_DIR; params.json; socket, once another worker follows it
+ *   <directory>/<study>/<trial>/attempt-<k>/   lock, exit, stdout, stderr, params.json, spec.yaml
  *   <directory>/<study>/<trial>/checkpoints/   CLADE_CKPT_DIR; <attempt>-<step>/
  */
 #ifndef CL_WORKER_H

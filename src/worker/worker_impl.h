@@ -171,7 +171,6 @@ struct cl_worker {
   uv_poll_t *server;
   int listener, spare;
   char *socket_directory, *socket;
-  char *socket_file; /* in the study's directory: where the socket is */
   uv_timer_t *beat;  /* while attempts are in hand */
   uv_idle_t *hurry;  /* active while something is left to do without waiting */
   uv_poll_t *notify; /* inotify */
@@ -243,7 +242,8 @@ int64_t cl_worker_delay_claims(struct cl_worker *w); /* longer each time until o
 void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why); /* no claim for a while */
 /* Paused and continued before its process has noticed: its open attempt goes on, if it may. */
 int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e);
-int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e); /* for its trainers */
+/* Its process has a CLADE_SOCKET that is not this worker's: where that is, it finds in its directory. */
+int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e);
 
 /* life.c */
 int cl_life_open_keeper(struct cl_worker *w, struct cl_err *e);

@@ -139,10 +139,9 @@ static void the_environment_is_that_of_the_contract(void **state) {
   text = world_read(&w, 2, 0, "params.json");
   assert_string_equal(text, "{\"lr\": 2.385, \"opt\": \"sgd\"}\n");
   cl_free(text);
-  text = world_read(&w, 2, 0, "socket");
-  (void)snprintf(line, sizeof line, "%s\n", cl_worker_socket(w.worker));
-  assert_string_equal(text, line);
-  cl_free(text);
+  char *note = cl_attempt_path(w.s, 2, 0, "socket"); /* for trainers whose worker has changed */
+  assert_false(cl_path_exists(note));
+  cl_free(note);
   cl_free(directory);
   world_end(&w);
 }
