@@ -322,7 +322,9 @@ struct clade_best {
   const struct clade_named_value *values; /* active ones */
 };
 /* The trial of the configuration with the best estimate; without repeats (less than 5 degrees of freedom) the
- * one with the best value. Cost O(trials). Gives *ret; free with clade_best_free. */
+ * one with the best value. Members of a population are of one configuration if they have gone through the
+ * same values at the same steps, their lineage included. Cost O(trials). Gives *ret; free with
+ * clade_best_free. */
 CLADE_API int clade_best_read(struct clade_reader *r, struct clade_best **ret, struct cl_err *e);
 CLADE_API void clade_best_free(struct clade_best *best); /* null is allowed */
 

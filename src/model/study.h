@@ -15,6 +15,13 @@
 #include "model/settings.h"
 #include "model/trial.h"
 
+/* The values that a training had before those of now: a hash of them and of the steps at which they took
+ * effect. Two trainings that have gone through the same values at the same steps have the same one. */
+struct cl_course_so_far {
+  uint64_t before;
+  double since; /* the step at which those of now took effect; 0 = from the beginning */
+};
+
 struct cl_snapshot {
   int64_t position, trial;
   int32_t attempt, pins; /* trials that are about to begin from it (cl_head.source): it must not be deleted */
@@ -26,7 +33,9 @@ struct cl_snapshot {
   int64_t bytes;
   char *path, *hash, *host;
   struct cl_rollup rollup;
-  bool diverged; /* what was reported up to it adds up to no finite number */
+  bool diverged;                  /* what was reported up to it adds up to no finite number */
+  struct cl_course_so_far course; /* of studies with a schedule, and … */
+  uint64_t values;                /* … a hash of the values in force when it was saved */
 };
 
 struct cl_worker_info {
@@ -155,11 +164,14 @@ int cl_study_metric_find(const struct cl_study *s, const char *name); /* id, 0 i
 /* Names come with the first report; a reader that leaves reports out gives them here. CLADE_ENOMEM. */
 int cl_study_name_metric(struct cl_study *s, int id, const char *name, struct cl_err *e);
 
-/* Configurations: trials with equal active values (cl_space_equal). The index is built when first asked for,
- * O(trials), extended for new trials, and built again after the space or the values of a trial in it have
- * changed: a cache, so that a study which is only looked at may be asked too; CLADE_ENOMEM.
- * `configurations`: how many there are. `configuration` of a trial (which exists): number of the first trial
- * that has it. */
+/* Configurations: trials with equal active values (cl_space_equal). Where a schedule changes values while
+ * trials train, trials are of one configuration when they have gone through equal values at equal steps,
+ * their lineage included; and runs that confirm or assess a trial are of its configuration, whatever they
+ * have come to. Values that a person has set while a process trained make a configuration of their own. The
+ * index is built when first asked for, O(trials), extended for new trials, and built again after the space or
+ * the values of a trial in it have changed: a cache, so that a study which is only looked at may be asked
+ * too; CLADE_ENOMEM. `configurations`: how many there are. `configuration` of a trial (which exists): number
+ * of the first trial that has it. */
 int cl_study_configurations(const struct cl_study *s, int64_t *ret, struct cl_err *e);
 int cl_study_configuration(const struct cl_study *s, int64_t number, int64_t *ret, struct cl_err *e);
 /* The next trial after `number` with the same configuration, 0 = none. After one of the two above, with no

@@ -44,10 +44,21 @@ static int grow_slots(struct cl_configurations *c, size_t count, struct cl_err *
   return 0;
 }
 
+/* The trial that says what this one's configuration is: where values change while trials train, a run that
+ * repeats another one has at its end what that one had at its own. */
+static const struct cl_trial *find_model(const struct cl_study *s, int64_t number) {
+  const struct cl_trial *t = cl_study_find(s, number);
+  bool repeats = t->head.role == CL_ROLE_CONFIRM || t->head.role == CL_ROLE_ASSESS;
+  const struct cl_trial *of = repeats && s->settings->schedule != NULL ? cl_study_find(s, t->of) : NULL;
+  return of == NULL ? t : of;
+}
+
 static bool is_equal(const struct cl_study *s, int64_t a, int64_t b, struct cl_value *room) {
   const struct cl_space *space = &s->settings->space;
-  cl_trial_values(s, cl_study_find(s, a), room);
-  cl_trial_values(s, cl_study_find(s, b), room + space->n);
+  const struct cl_trial *first = find_model(s, a), *second = find_model(s, b);
+  if (cl_study_course(s, first) != cl_study_course(s, second)) return false;
+  cl_trial_values(s, first, room);
+  cl_trial_values(s, second, room + space->n);
   return cl_space_equal(space, room, room + space->n);
 }
 
@@ -63,8 +74,9 @@ static struct cl_configuration *find_slot(const struct cl_study *s, int64_t numb
 }
 
 static uint32_t hash_trial(const struct cl_study *s, int64_t number, struct cl_value *room) {
-  cl_trial_values(s, cl_study_find(s, number), room);
-  return (uint32_t)cl_space_hash(&s->settings->space, room);
+  const struct cl_trial *t = find_model(s, number);
+  cl_trial_values(s, t, room);
+  return (uint32_t)(cl_space_hash(&s->settings->space, room) ^ cl_study_course(s, t));
 }
 
 static void index_trial(const struct cl_study *s, int64_t number, uint32_t hash, struct cl_value *room) {

@@ -21,6 +21,7 @@ struct cl_write {
 };
 
 struct cl_trial_more {
+  struct cl_course_so_far course; /* of studies with a schedule */
   bool has_seed;
   int64_t seed, parent;
   int64_t donor;    /* snapshot of its last exploit, 0 = none */
@@ -95,7 +96,20 @@ int cl_study_column(const struct cl_study *s, int id);          /* -1 if none */
 int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e);
 int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                             const struct cl_head *before, struct cl_err *e);
+int cl_study_more_of(struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e); /* CLADE_ENOMEM */
+uint64_t cl_study_mix_cells(const struct cl_study *s, int64_t number);                  /* of its values */
 void cl_study_destroy_more(struct cl_trial_more *m);
+
+/* study_course.c: how the values came to be what they are, in studies with a schedule; nothing elsewhere. */
+/* Its state is this snapshot's (0 = none) from now on, and is trained on with the values that it has. ENOMEM
+ */
+int cl_study_begin_course(struct cl_study *s, struct cl_trial *t, int64_t snapshot, struct cl_err *e);
+/* Values of a process that trains have been set, by the event at this position. */
+void cl_study_set_course(struct cl_study *s, struct cl_trial *t, uint64_t before, int64_t position);
+void cl_study_save_course(const struct cl_study *s, const struct cl_trial *t, struct cl_snapshot *n);
+uint64_t cl_study_hash_values(const struct cl_study *s, const struct cl_trial *t);
+/* Equal for equal courses that end with equal values; 0 without a schedule. */
+uint64_t cl_study_course(const struct cl_study *s, const struct cl_trial *t);
 
 /* study_configs.c. The values of trial `number` are not what was indexed; 0: the space is not. */
 void cl_study_forget_configurations(struct cl_study *s, int64_t number);

@@ -97,7 +97,7 @@ static int widen(struct cl_study *s, int64_t number, struct cl_err *e) {
   return 0;
 }
 
-static int more_of(struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e) {
+int cl_study_more_of(struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e) {
   if (t->more == NULL) t->more = cl_alloc(sizeof *t->more);
   if (t->more == NULL) return CL_FAIL_NOMEM(e);
   *ret = t->more;
@@ -162,8 +162,9 @@ static int put_all_values(struct cl_study *s, struct cl_trial *t, const struct c
 }
 
 static int put_some_values(struct cl_study *s, struct cl_trial *t, const struct cl_assigned_list *values,
-                           struct cl_err *e) {
+                           int64_t position, struct cl_err *e) {
   CL_TRY(widen(s, t->number, e));
+  uint64_t before = cl_study_hash_values(s, t);
   uint64_t *cells = cells_of(s, t->number);
   for (int i = 0; i < values->n; i++) {
     int column = cl_study_column(s, values->items[i].id);
@@ -171,6 +172,7 @@ static int put_some_values(struct cl_study *s, struct cl_trial *t, const struct 
     CL_TRY(cl_cell_pack(&s->cells, values->items[i].value, &cells[column], e));
     if (t->more != NULL) forget(t->more, column);
   }
+  cl_study_set_course(s, t, before, position);
   cl_study_forget_configurations(s, t->number);
   return 0;
 }
@@ -183,6 +185,16 @@ void cl_trial_values(const struct cl_study *s, const struct cl_trial *t, struct 
     int column = cl_study_column(s, space->items[i].id);
     ret[i] = column < 0 || column >= width ? (struct cl_value){0} : cl_cell_unpack(&s->cells, cells[column]);
   }
+}
+
+uint64_t cl_study_mix_cells(const struct cl_study *s, int64_t number) {
+  const uint64_t *cells = cells_of(s, number);
+  int width = block_of(s, number)->width;
+  uint64_t h = 0;
+  for (int c = 0; c < width; c++)
+    if (cells[c] != CL_CELL_ABSENT)
+      h = cl_value_hash(cl_cell_unpack(&s->cells, cells[c]), h + (uint64_t)s->columns[c]);
+  return h;
 }
 
 /* Snapshots. */
@@ -325,6 +337,7 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
                             .host = cl_copy_text(ev->u.saved.host),
                             .rollup = *sums,
                             .diverged = sums->count > 0 && !isfinite(sums->sum)};
+  cl_study_save_course(s, t, n);
   s->n_snapshots++;
   if ((ev->u.saved.path != NULL && n->path == NULL) || (ev->u.saved.hash != NULL && n->hash == NULL) ||
       (ev->u.saved.host != NULL && n->host == NULL))
@@ -338,7 +351,7 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
   if (n->way == CL_WAY_COPY) note_copy(s, n);
   if (!is_newest_state(s, t, ev)) return 0;
   struct cl_trial_more *m = NULL;
-  CL_TRY(more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(t, &m, e));
   m->snapshot = ev->position;
   return 0;
 }
@@ -397,7 +410,7 @@ static int rollup_of(struct cl_trial *t, struct cl_err *e) {
 static int others_of(struct cl_study *s, struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
   size_t n = (size_t)s->settings->n_objectives;
-  CL_TRY(more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(t, &m, e));
   if (m->objectives == NULL) {
     m->objectives = cl_alloc_array(n, sizeof *m->objectives);
     if (m->objectives == NULL) return CL_FAIL_NOMEM(e);
@@ -417,8 +430,9 @@ static void clear_others(const struct cl_study *s, struct cl_trial *t) {
 
 static int begin_segment(struct cl_study *s, struct cl_trial *t, int64_t snapshot, struct cl_err *e) {
   const struct cl_snapshot *from = find_snapshot(s, snapshot);
+  CL_TRY(cl_study_begin_course(s, t, snapshot, e));
   struct cl_trial_more *m = t->more;
-  if (from != NULL) CL_TRY(more_of(t, &m, e));
+  if (from != NULL) CL_TRY(cl_study_more_of(t, &m, e));
   if (m != NULL) m->segment = s->head.position;
   t->record = 0;
   clear_others(s, t);
@@ -564,7 +578,7 @@ int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl
   }
   if (ev->u.proposed.has_seed || ev->u.proposed.parent != 0) {
     struct cl_trial_more *m = NULL;
-    CL_TRY(more_of(t, &m, e));
+    CL_TRY(cl_study_more_of(t, &m, e));
     m->has_seed = ev->u.proposed.has_seed;
     m->seed = ev->u.proposed.seed;
     m->parent = ev->u.proposed.parent;
@@ -575,7 +589,7 @@ int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl
 static int apply_exploit(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                          struct cl_err *e) {
   struct cl_trial_more *m = NULL;
-  CL_TRY(more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(t, &m, e));
   m->n_writes = 0; /* of an earlier exploit: only the last one can be voided */
   CL_TRY(put_all_values(s, t, &ev->u.exploited.values, m, e));
   m->before_donor = m->donor;
@@ -599,7 +613,7 @@ static int apply_void(struct cl_study *s, struct cl_trial *t, const struct cl_he
 
 static int apply_held(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
-  CL_TRY(more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(t, &m, e));
   if (m->n_held < s->n_columns) {
     uint8_t *held = cl_alloc(s->n_columns);
     if (held == NULL) return CL_FAIL_NOMEM(e);
@@ -627,7 +641,7 @@ static int apply_start(struct cl_study *s, struct cl_trial *t, const struct cl_e
 static int apply_load(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
   if (ev->late || ev->u.loaded.error != NULL) return 0;
-  CL_TRY(more_of(t, &m, e)); /* which keeps where the segment begins */
+  CL_TRY(cl_study_more_of(t, &m, e)); /* which keeps where the segment begins */
   return begin_segment(s, t, ev->u.loaded.snapshot, e);
 }
 
@@ -646,7 +660,7 @@ int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct
   case CL_EVENT_STOPPED: apply_stop(t, ev); return 0;
   case CL_EVENT_LOST: t->ended_ms = ev->time_ms; return 0;
   case CL_EVENT_EXPLOITED: return apply_exploit(s, t, ev, e);
-  case CL_EVENT_SET: return put_some_values(s, t, &ev->u.set.values, e);
+  case CL_EVENT_SET: return put_some_values(s, t, &ev->u.set.values, ev->position, e);
   case CL_EVENT_HELD: return apply_held(s, t, ev, e);
   case CL_EVENT_VOIDED: return apply_void(s, t, before, e);
   case CL_EVENT_DELETED: return delete_snapshot(s, ev, e);

@@ -1,7 +1,8 @@
 /* Scores of a study, gathered by configuration: what best, eval and confirm reckon with.
  *
- * A configuration is a set of trials with equal active values (cl_space_equal). The sets are walked along the
- * replica's own index of configurations, so that a million trials need no second one.
+ * A configuration is a set of trials with equal active values, of a population one with equal histories of
+ * values (cl_study_configurations). The sets are walked along the replica's own index of configurations, so
+ * that a million trials need no second one.
  */
 #ifndef CL_SCORES_H
 #define CL_SCORES_H

@@ -203,6 +203,78 @@ static void history_has_a_point_per_improvement_and_the_end(void **state) {
   forget(&t);
 }
 
+/* Members of a population. Those with x = 0.7 in the end: 2 and 6 take over the state of 1 at step 2, 3 that
+ * of 4; 7 has it from the beginning, and so has 8; 9 takes over the state of 2 with its value, 10 had it set
+ * while it trained, and 5 goes from 1 to another value and to 0.7. 11 confirms 2, 12 assesses it, cut off
+ * early. */
+static const double members_score[] = {0, 2.5, 2.125, 2.75, 1.5, 2.0625, 2.375, 1.25, 1.375, 2.625, 3.5};
+
+static void take_over(struct tale *t, int64_t trial, int64_t snapshot, double x) {
+  struct cl_value value = cl_value_real(x);
+  tale_load(t, trial, tale_exploit(t, trial, snapshot, 1, &value), snapshot);
+}
+
+static void tell_members(struct cl_store *s) {
+  struct tale t = tale_begin(
+      s, "members",
+      "\"objectives\": [{\"name\": \"score\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
+      " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}],"
+      " \"search\": {\"method\": \"random\"}, \"schedule\": {\"method\": \"pbt\"}, \"trials\": 10, \"parallel\": 10");
+  const double first[] = {0, 0.3, 0.5, 0.6, 0.4, 0.1, 0.9, 0.7, 0.7, 0.8, 0.2};
+  int64_t saved[11], end;
+  tale_worker(&t, "here", 10);
+  for (int i = 1; i <= 10; i++) {
+    struct cl_value x = cl_value_real(first[i]);
+    tale_start(&t, tale_propose(&t, NULL, 1, &x), 1, 0);
+    (void)tale_report(&t, i, 2, "score", 0.5, NULL);
+    saved[i] = tale_save_scored(&t, i, 2, 0.5);
+  }
+  take_over(&t, 2, saved[1], 0.7);
+  take_over(&t, 6, saved[1], 0.7);
+  take_over(&t, 3, saved[4], 0.7);
+  take_over(&t, 5, saved[1], 0.35);
+  tale_set(&t, 10, 1, cl_value_real(0.7), NULL);
+  for (int i = 1; i <= 10; i++) {
+    if (i == 9) continue;
+    (void)tale_report(&t, i, 4, "score", 0.75, NULL);
+    saved[i] = tale_save_scored(&t, i, 4, 0.75);
+  }
+  take_over(&t, 5, saved[5], 0.7);
+  take_over(&t, 9, saved[2], 0.7);
+  for (int i = 1; i <= 10; i++) {
+    end = tale_report(&t, i, 6, "score", members_score[i], NULL);
+    tale_end(&t, i, 0, end, members_score[i]);
+  }
+  struct tale_proposal how = {.role = CL_ROLE_CONFIRM, .cause = CL_CAUSE_CONFIRM, .of = 2, .repeat = 1};
+  struct cl_value x = cl_value_real(0.3);
+  (void)tale_run(&t, &how, 1, &x, "score", 2.25);
+  how = (struct tale_proposal){.role = CL_ROLE_ASSESS, .cause = CL_CAUSE_CONFIRM, .of = 2};
+  (void)tale_run(&t, &how, 1, &x, "score", 2.0);
+}
+
+static void members_with_equal_values_are_repeats_only_with_equal_histories(void **state) {
+  (void)state;
+  struct told t = tell(tell_members);
+  const int64_t expected[] = {0, 1, 2, 3, 4, 5, 2, 7, 7, 2, 10, 2, 2};
+  int64_t n = 0;
+  assert_int_equal(cl_study_configurations(t.study, &n, NULL), 0);
+  assert_int_equal(n, 7);
+  for (int64_t i = 1; i <= 12; i++) {
+    int64_t first = 0;
+    assert_int_equal(cl_study_configuration(t.study, i, &first, NULL), 0);
+    assert_int_equal(first, expected[i]);
+  }
+  struct cl_best b;
+  assert_int_equal(cl_best_find(t.study, &b, NULL), 0);
+  assert_int_equal(b.configurations, 7);
+  assert_int_equal(b.df, 4); /* 2, 6, 9 and 11; 7 and 8 */
+  assert_false(b.has_estimate);
+  assert_int_equal(b.trial, 10);
+  NEAR(b.value, 3.5);
+  assert_int_equal(b.repeats, 1);
+  forget(&t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(estimate_is_the_empirical_bayes_one),
@@ -213,6 +285,7 @@ int main(void) {
       cmocka_unit_test(minimized_objective_has_the_smallest_value_as_best),
       cmocka_unit_test(study_without_result_has_no_best),
       cmocka_unit_test(configurations_that_noise_explains_are_all_worth_about_the_mean),
+      cmocka_unit_test(members_with_equal_values_are_repeats_only_with_equal_histories),
       cmocka_unit_test(history_has_a_point_per_improvement_and_the_end),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
