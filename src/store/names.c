@@ -118,6 +118,30 @@ out:
   return status;
 }
 
+static int tell_added(const struct cl_names *n, const struct cl_names *old, cl_names_added *added, void *ctx,
+                      struct cl_err *e) {
+  for (size_t i = 0; i < n->n_hyperparameters; i++) {
+    const struct cl_names_item *item = &n->hyperparameters[i];
+    if (cl_names_hyperparameter(old, item->id) < 0) CL_TRY(added(ctx, item->id, item->name, item, e));
+  }
+  for (size_t i = old->n_metrics; i < n->n_metrics; i++)
+    CL_TRY(added(ctx, (int)i + 1, n->metrics[i], NULL, e));
+  return 0;
+}
+
+int cl_names_learn(struct cl_names *n, const char *settings, cl_names_added *added, void *ctx,
+                   struct cl_err *e) {
+  struct cl_names old = {.n_metrics = n->n_metrics};
+  int status = 0;
+  for (size_t i = 0; i < n->n_hyperparameters && status == 0; i++)
+    status = cl_names_add_hyperparameter(&old, n->hyperparameters[i].id, "", false, false, e);
+  if (status == 0) status = cl_names_take_settings(n, settings, e);
+  if (status == 0) status = tell_added(n, &old, added, ctx, e);
+  old.n_metrics = 0; /* it has none of its own */
+  cl_names_done(&old);
+  return status;
+}
+
 const struct cl_assigned_list *cl_event_values(const struct cl_event *ev) {
   switch (ev->kind) {
   case CL_EVENT_PROPOSED: return &ev->u.proposed.values;

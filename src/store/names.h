@@ -26,6 +26,13 @@ void cl_names_done(struct cl_names *n);
  * not known yet. Known ones stay. null: nothing. CLADE_EINVAL when it is no JSON object, CLADE_ENOMEM. */
 int cl_names_take_settings(struct cl_names *n, const char *settings, struct cl_err *e);
 
+/* The same, for those whose tables must follow: `added` is called for each name that was not known, once all
+ * of them stand in `n`; `item` is null for an objective. */
+typedef int cl_names_added(void *ctx, int id, const char *name, const struct cl_names_item *item,
+                           struct cl_err *e);
+int cl_names_learn(struct cl_names *n, const char *settings, cl_names_added *added, void *ctx,
+                   struct cl_err *e);
+
 int cl_names_add_hyperparameter(struct cl_names *n, int id, const char *name, bool plain, bool whole,
                                 struct cl_err *e);
 /* Adds it as the next id. CLADE_ELIMIT above CL_METRICS_MAX. */

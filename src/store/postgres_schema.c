@@ -247,27 +247,27 @@ static void drop_statements(struct cl_postgres_study *study) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) all[i]->generation = 0;
 }
 
-int cl_postgres_take_settings(struct cl_postgres *s, struct cl_postgres_study *study, const char *settings,
-                              struct cl_err *e) {
-  struct cl_names *names = &study->names, old = {0};
-  int status = 0;
-  size_t n_metrics = names->n_metrics;
-  for (size_t i = 0; i < names->n_hyperparameters && status == 0; i++)
-    status = cl_names_add_hyperparameter(&old, names->hyperparameters[i].id, "", false, false, e);
-  if (status == 0) status = cl_names_take_settings(names, settings, e);
-  if (status == 0 && names->n_hyperparameters > CL_POSTGRES_COLUMNS_MAX)
-    status = CL_FAIL(
+struct learning {
+  struct cl_postgres *s;
+  struct cl_postgres_study *study;
+};
+
+static int add_learnt(void *ctx, int id, const char *name, const struct cl_names_item *item,
+                      struct cl_err *e) {
+  const struct learning *l = ctx;
+  size_t n = l->study->names.n_hyperparameters;
+  if (item != NULL && n > CL_POSTGRES_COLUMNS_MAX)
+    return CL_FAIL(
         e, CLADE_ELIMIT,
         "the study has had %zu hyperparameters, the limit in a PostgreSQL store is %d: use a path (SQLite)",
-        names->n_hyperparameters, CL_POSTGRES_COLUMNS_MAX);
-  for (size_t i = 0; i < names->n_hyperparameters && status == 0; i++) {
-    const struct cl_names_item *item = &names->hyperparameters[i];
-    if (cl_names_hyperparameter(&old, item->id) < 0)
-      status = add_name(s, study, "hyperparameter", item->id, item->name, item, e);
-  }
-  for (size_t i = n_metrics; i < names->n_metrics && status == 0; i++)
-    status = add_name(s, study, "objective", (int)i + 1, names->metrics[i], NULL, e);
-  cl_names_done(&old);
+        n, CL_POSTGRES_COLUMNS_MAX);
+  return add_name(l->s, l->study, item == NULL ? "objective" : "hyperparameter", id, name, item, e);
+}
+
+int cl_postgres_take_settings(struct cl_postgres *s, struct cl_postgres_study *study, const char *settings,
+                              struct cl_err *e) {
+  struct learning l = {s, study};
+  int status = cl_names_learn(&study->names, settings, add_learnt, &l, e);
   drop_statements(study);
   return status;
 }

@@ -394,6 +394,9 @@ static int start(struct place *p, const struct cl_server_options *o, struct cl_s
   CL_TRY(launch(p, e));
   int status = made ? 0 : make_database(p, port, e);
   if (status == 0) status = look(p, ret, e);
+  if (status == 0 && (!ret->running || ret->port != port))
+    status = CL_FAIL(e, CLADE_EIO, "the server in '%s' has started and is not there any more; see %s", p->dir,
+                     p->log);
   ret->began = status == 0;
   return status;
 }

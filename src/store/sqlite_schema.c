@@ -257,25 +257,26 @@ static void drop_statement(sqlite3_stmt **statement) {
   *statement = NULL;
 }
 
+struct learning {
+  struct cl_sqlite *s;
+  struct cl_sqlite_study *study;
+};
+
+static int add_learnt(void *ctx, int id, const char *name, const struct cl_names_item *item,
+                      struct cl_err *e) {
+  const struct learning *l = ctx;
+  size_t n = l->study->names.n_hyperparameters;
+  if (item == NULL) return add_name(l->s, l->study, "objective", id, name, false, e);
+  if (n > CL_SQLITE_COLUMNS_MAX)
+    return CL_FAIL(e, CLADE_ELIMIT, "the study has had %zu hyperparameters, the limit of one study is %d", n,
+                   CL_SQLITE_COLUMNS_MAX);
+  return add_name(l->s, l->study, "hyperparameter", id, name, item->plain, e);
+}
+
 int cl_sqlite_take_settings(struct cl_sqlite *s, struct cl_sqlite_study *study, const char *settings,
                             struct cl_err *e) {
-  struct cl_names *names = &study->names, old = {0};
-  int status = 0;
-  size_t n_metrics = names->n_metrics;
-  for (size_t i = 0; i < names->n_hyperparameters && status == 0; i++)
-    status = cl_names_add_hyperparameter(&old, names->hyperparameters[i].id, "", false, false, e);
-  if (status == 0) status = cl_names_take_settings(names, settings, e);
-  if (status == 0 && names->n_hyperparameters > CL_SQLITE_COLUMNS_MAX)
-    status = CL_FAIL(e, CLADE_ELIMIT, "the study has had %zu hyperparameters, the limit of one study is %d",
-                     names->n_hyperparameters, CL_SQLITE_COLUMNS_MAX);
-  for (size_t i = 0; i < names->n_hyperparameters && status == 0; i++) {
-    const struct cl_names_item *item = &names->hyperparameters[i];
-    if (cl_names_hyperparameter(&old, item->id) < 0)
-      status = add_name(s, study, "hyperparameter", item->id, item->name, item->plain, e);
-  }
-  for (size_t i = n_metrics; i < names->n_metrics && status == 0; i++)
-    status = add_name(s, study, "objective", (int)i + 1, names->metrics[i], false, e);
-  cl_names_done(&old);
+  struct learning l = {s, study};
+  int status = cl_names_learn(&study->names, settings, add_learnt, &l, e);
   drop_statement(&study->add_trial);
   for (int i = 0; i < 2; i++) drop_statement(&study->read_trials[i]);
   drop_statement(&study->add_report);
