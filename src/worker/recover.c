@@ -41,7 +41,9 @@ static int follow(struct cl_attempt *a, struct cl_err *e) {
   a->phase = CL_PHASE_RUNNING;
   a->attention = a->worker->attention = true;
   CL_TRY(cl_life_adopt(a, e));
-  if (cl_worker_write_socket(a->worker, a->trial, &cause) < 0)
+  int told = cl_worker_write_socket(a->worker, a->trial, &cause);
+  if (told == CLADE_ENOMEM) return CL_FAIL_NOMEM(e); /* it would wait until it gives up */
+  if (told < 0)
     cl_worker_say(a->worker, a->trial, "its trainer cannot learn where the worker is now: %s", cause.text);
   bool connects = t->head.flags & CL_CONNECTED_ONCE;
   if (a->output == NULL && !connects) return cl_attempt_follow(a, t->head.reports, e);

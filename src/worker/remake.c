@@ -284,7 +284,10 @@ bool cl_remake_hello(struct cl_session *s, const struct cl_message *m) {
   struct cl_remake *r = w->remakes;
   while (r != NULL && (!r->running || strcmp(r->token, m->token) != 0)) r = r->next;
   if (r == NULL || !cl_twins_peer(s, &r->pid, &r->start)) return false;
-  if (r->session != NULL) r->session->remake = NULL;
+  if (r->session != NULL) { /* the connection that it had before */
+    r->session->remake = NULL;
+    r->session->superseded = true;
+  }
   r->session = s;
   s->remake = r;
   const struct cl_trial *t = cl_study_trial(w->study, r->way.legs[r->leg].trial);
@@ -334,6 +337,7 @@ static void next_leg(struct cl_remake *r, struct cl_session *s) {
     r->deadline_us = cl_clock_monotonic_us() + COME_US;
     s->open = false;
     cl_session_send_with(s, &m, none);
+    if (s->closing) r->deadline_us = 0; /* it has not heard that: from the beginning */
   } else {
     give_up(r, "a clone could not be prepared");
   }
@@ -390,7 +394,7 @@ static void hear_report(struct cl_remake *r, struct cl_session *s, const struct 
 void cl_remake_hear(struct cl_session *s, const struct cl_message *m) {
   struct cl_remake *r = s->remake;
   s->open = true;
-  if (r == NULL || s->superseded)
+  if (s->superseded)
     send_stop(s); /* it has forked: the clone goes on */
   else if (m->type == CL_MESSAGE_REPORT)
     hear_report(r, s, m);

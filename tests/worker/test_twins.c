@@ -34,8 +34,12 @@ static void assert_has(const char *line, const char *part) {
   if (line == NULL || strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
 }
 
+static int (*way)(void *ctx, int64_t snapshot, struct cl_remake_way *ret,
+                  struct cl_err *e); /* of the next scene */
+
 static void begin_with(struct scene *s, int n, int slots, const char *more) {
   world_begin(&s->w, world_patient, more);
+  s->w.options.way = way;
   s->w.until = 2;
   for (int i = 0; i < n; i++) world_propose(&s->w, 2.385);
   world_work(&s->w, slots);
@@ -52,6 +56,7 @@ static void begin(struct scene *s, int n) {
 }
 
 static void end(struct scene *s, int n) {
+  way = NULL;
   for (int i = 0; i < n; i++)
     if (s->trainers[i].fd >= 0) client_close(&s->trainers[i]);
   world_end(&s->w);
@@ -599,6 +604,7 @@ static void twins_end_with_the_last_worker(void **state) {
   char byte[40];
   assert_true(recv(near.c.fd, byte, sizeof byte, 0) > 0);
   assert_int_equal(memcmp(byte, "{\"type\":\"stop\"}\n", 16), 0);
+  for (int i = 0; i < 2000 && !was_killed(&away); i++) (void)usleep(1000);
   assert_true(was_killed(&away));
   puppet_kill(&near);
   puppet_kill(&away);
@@ -718,6 +724,250 @@ static void the_twins_of_other_machines_are_left_to_their_workers(void **state) 
   world_end(&s.w);
 }
 
+/* What is gone is made again. */
+
+/* The state of trial 1 is gone with its twin, and trial 2 is to begin from it. */
+static int64_t lose_state(struct scene *s,
+                          int (*how)(void *, int64_t, struct cl_remake_way *, struct cl_err *)) {
+  struct puppet twin;
+  way = how;
+  begin(s, 2);
+  int64_t snapshot = leave_twin(s, 1, &twin);
+  puppet_kill(&twin);
+  WORLD_UNTIL(&s->w, cl_twins_is_gone(s->w.worker, cl_study_snapshot(s->w.s, snapshot)));
+  supersede(s, snapshot);
+  return snapshot;
+}
+
+/* The token of the program that is run again: it writes its environment into the study's place. */
+static void take_token(struct scene *s, char ret[200]) {
+  char path[200], *text = NULL;
+  (void)snprintf(path, sizeof path, "%s/env", s->w.directory);
+  WORLD_UNTIL(&s->w, cl_path_exists(path));
+  assert_int_equal(cl_file_read(path, 1 << 20, &text, NULL, NULL), 0);
+  const char *at = strstr(text, "CLADE_TOKEN=");
+  assert_non_null(at);
+  (void)snprintf(ret, 200, "%.*s", (int)strcspn(at + 12, "\n"), at + 12);
+  assert_int_equal(unlink(path), 0);
+  cl_free(text);
+}
+
+/* A puppet in the place of that program; what it is told at its start. */
+static const char *play_again(struct scene *s, struct puppet *p, const char *token) {
+  puppet_open(&s->w, p);
+  puppet_hello(p, token);
+  return client_hear(&s->w, &p->c);
+}
+
+static void report_again(struct puppet *p, int ordinal, double step, double loss) {
+  client_send(&p->c, "{\"type\":\"report\",\"ordinal\":%d,\"step\":%g,\"metrics\":{\"other\":1,\"loss\":%g}}",
+              ordinal, step, loss);
+}
+
+static void assert_given_up(struct scene *s, int64_t snapshot, const char *why) {
+  WORLD_UNTIL(&s->w, world_count(&s->w, 2, CL_EVENT_VOIDED) == 1);
+  WORLD_UNTIL(&s->w, !cl_study_snapshot(s->w.s, snapshot)->usable);
+  assert_has(cl_text_get(&s->w.said), "could not be made again");
+  assert_has(cl_text_get(&s->w.said), why);
+}
+
+static void a_state_that_is_gone_is_made_again_and_cloned(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet p;
+  char token[200], clone[200];
+  int64_t snapshot = lose_state(&s, world_way);
+  take_token(&s, token);
+  const char *line = play_again(&s, &p, token);
+  assert_has(line, "{\"type\":\"start\"");
+  assert_has(line, "\"lr\":2.385");
+  report_again(&p, 1, 1, 0.75);
+  line = client_hear(&s.w, &p.c);
+  assert_has(line, "{\"type\":\"go\"");
+  assert_has(line, "\"lr\":2.385");
+  report_again(&p, 2, 2, 0.5);
+  (void)close(hear_fork(&s, &p, 2, clone)); /* from here it is the twin */
+  assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), 0);
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1); /* what it reported is nowhere */
+  puppet_kill(&p);
+  end(&s, 2);
+}
+
+static void what_scores_something_else_is_no_state(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet p;
+  char token[200];
+  int64_t snapshot = lose_state(&s, world_way);
+  take_token(&s, token);
+  (void)play_again(&s, &p, token);
+  report_again(&p, 1, 2, 0.25);
+  assert_given_up(&s, snapshot, "scored something else");
+  WORLD_UNTIL(&s.w, was_killed(&p));
+  puppet_kill(&p);
+  end(&s, 2);
+}
+
+static void what_goes_another_way_is_no_state(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet p;
+  char token[200];
+  int64_t snapshot = lose_state(&s, world_way);
+  take_token(&s, token);
+  (void)play_again(&s, &p, token);
+  report_again(&p, 1, 2.5, 0.5);
+  assert_given_up(&s, snapshot, "reported other steps");
+  puppet_kill(&p);
+  end(&s, 2);
+  snapshot = lose_state(&s, world_way);
+  take_token(&s, token);
+  (void)play_again(&s, &p, token);
+  client_send(&p.c, "{\"type\":\"done\"}");
+  assert_given_up(&s, snapshot, "came to its end before");
+  puppet_kill(&p);
+  end(&s, 2);
+  snapshot = lose_state(&s, world_way);
+  take_token(&s, token);
+  (void)play_again(&s, &p, token);
+  client_send(&p.c, "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{\"other\":1}}");
+  assert_given_up(&s, snapshot, "scored something else");
+  puppet_kill(&p);
+  end(&s, 2);
+}
+
+static void a_program_that_ends_each_time_is_tried_three_times(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet p;
+  char token[200];
+  int64_t snapshot = lose_state(&s, world_way);
+  for (int i = 0; i < 3; i++) {
+    take_token(&s, token);
+    (void)play_again(&s, &p, token);
+    puppet_kill(&p);
+  }
+  assert_given_up(&s, snapshot, "its process ended each time");
+  end(&s, 2);
+}
+
+static void a_program_that_does_not_connect_is_tried_three_times(void **state) {
+  (void)state;
+  struct scene s;
+  char token[200];
+  int64_t snapshot = lose_state(&s, world_way);
+  for (int i = 0; i < 3; i++) {
+    take_token(&s, token);
+    pass(&s.w, 31);
+  }
+  assert_given_up(&s, snapshot, "its process ended each time");
+  end(&s, 2);
+}
+
+static void its_connection_may_break(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet first, second, third;
+  char token[200], clone[200];
+  (void)lose_state(&s, world_way);
+  take_token(&s, token);
+  (void)play_again(&s, &first, token);
+  puppet_hang_up(&first);
+  assert_has(play_again(&s, &second, token), "{\"type\":\"start\"");
+  assert_has(play_again(&s, &third, token), "{\"type\":\"start\""); /* and takes the place of that one */
+  report_again(&second, 1, 1, 0.75);
+  assert_string_equal(client_hear(&s.w, &second.c), "{\"type\":\"stop\"}");
+  report_again(&third, 1, 2, 0.5);
+  (void)close(hear_fork(&s, &third, 2, clone));
+  puppet_kill(&first);
+  puppet_kill(&second);
+  puppet_kill(&third);
+  end(&s, 2);
+}
+
+static void what_nobody_needs_any_more_is_not_made_again(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet p;
+  char token[200];
+  int64_t snapshot = lose_state(&s, world_way);
+  take_token(&s, token);
+  (void)play_again(&s, &p, token);
+  struct cl_event stop = {.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_HUMAN};
+  stop.u.stopped.how = CL_STOP_ASK;
+  (void)world_decide(&s.w, 2, stop);
+  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_BUDGET};
+  ev.u.deleted.snapshot = snapshot;
+  (void)world_decide(&s.w, 1, ev);
+  WORLD_UNTIL(&s.w, was_killed(&p));
+  assert_int_equal(cl_remake_running(s.w.worker), 0);
+  puppet_kill(&p);
+  struct puppet late; /* with a token of nothing that runs */
+  assert_has(play_again(&s, &late, token), "nothing is made again under this token");
+  puppet_kill(&late);
+  end(&s, 2);
+}
+
+static int no_way(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
+  (void)ctx;
+  (void)ret;
+  return CL_FAIL(e, CLADE_EINVAL, "the state at %lld came from nowhere", (long long)snapshot);
+}
+
+static int other_space(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
+  int status = world_way(ctx, snapshot, ret, e);
+  ret->course.n--;
+  return status;
+}
+
+static void a_state_without_a_lineage_is_gone(void **state) {
+  (void)state;
+  struct scene s;
+  assert_given_up(&s, lose_state(&s, no_way), "came from nowhere");
+  end(&s, 2);
+  assert_given_up(&s, lose_state(&s, other_space), "the study's hyperparameters have changed since");
+  end(&s, 2);
+}
+
+/* Where a clone took over, a clone takes over: the program is asked to fork, and ends. */
+static int way_of_two(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
+  int status = world_way(ctx, snapshot, ret, e);
+  struct cl_remake_leg *legs = status < 0 ? NULL : cl_alloc_array(2, sizeof *legs);
+  assert_true(status == 0 && ret->n == 1 && legs != NULL);
+  legs[0] = (struct cl_remake_leg){2, 1, 1};
+  legs[1] = ret->legs[0];
+  cl_free(ret->legs);
+  ret->legs = legs;
+  ret->n = 2;
+  return 0;
+}
+
+static void a_lineage_is_gone_along_by_clones(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet root, p;
+  char token[200], clone[200];
+  int none = -1;
+  (void)lose_state(&s, way_of_two);
+  take_token(&s, token);
+  (void)play_again(&s, &root, token);
+  report_again(&root, 1, 1, 0.75);
+  const char *line = puppet_hear(&s.w, &root, &none);
+  assert_has(line, "{\"type\":\"fork\"");
+  assert_has(line, "/leg-1\"");
+  client_take_text(line, "token", clone);
+  (void)close(none);
+  assert_string_not_equal(clone, token);
+  client_send(&root.c, "{\"type\":\"saved\",\"step\":1}");
+  assert_string_equal(client_hear(&s.w, &root.c), "{\"type\":\"stop\"}");
+  assert_has(play_again(&s, &p, clone), "{\"type\":\"start\"");
+  report_again(&p, 1, 2, 0.5);
+  (void)close(hear_fork(&s, &p, 2, token));
+  puppet_kill(&root);
+  puppet_kill(&p);
+  end(&s, 2);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
@@ -746,6 +996,15 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_clone_that_nobody_has_adopted_yet_is_taken_over),
       cmocka_unit_test(a_state_whose_process_nobody_knows_is_gone),
       cmocka_unit_test(the_twins_of_other_machines_are_left_to_their_workers),
+      cmocka_unit_test(a_state_that_is_gone_is_made_again_and_cloned),
+      cmocka_unit_test(what_scores_something_else_is_no_state),
+      cmocka_unit_test(what_goes_another_way_is_no_state),
+      cmocka_unit_test(a_program_that_ends_each_time_is_tried_three_times),
+      cmocka_unit_test(a_program_that_does_not_connect_is_tried_three_times),
+      cmocka_unit_test(its_connection_may_break),
+      cmocka_unit_test(what_nobody_needs_any_more_is_not_made_again),
+      cmocka_unit_test(a_state_without_a_lineage_is_gone),
+      cmocka_unit_test(a_lineage_is_gone_along_by_clones),
   };
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
