@@ -241,17 +241,22 @@ bool cl_text_to_number(const char *text, double *ret) {
   return true;
 }
 
+size_t cl_text_to_leading_number(const char *text, double *ret) {
+  char number[32];
+  size_t n = strspn(text, "0123456789.");
+  if (n == 0 || n >= sizeof number) return 0;
+  memcpy(number, text, n);
+  number[n] = '\0';
+  return cl_text_to_number(number, ret) ? n : 0;
+}
+
 bool cl_text_to_seconds(const char *text, double *ret) {
   double total = 0;
   const char *p = text;
   do {
-    char number[32];
-    size_t n = strspn(p, "0123456789.");
-    if (n == 0 || n >= sizeof number) return false;
-    memcpy(number, p, n);
-    number[n] = '\0';
     double x = 0;
-    if (!cl_text_to_number(number, &x)) return false;
+    size_t n = cl_text_to_leading_number(p, &x);
+    if (n == 0) return false;
     p += n;
     if (strncmp(p, "ms", 2) == 0)
       x /= 1000, p += 2;

@@ -48,6 +48,9 @@ const char *cl_number_text(double x, char *buffer);
 
 /* Whole text as a number: decimal, exponent, nan, inf, -inf; nothing before or after. False if it is none. */
 bool cl_text_to_number(const char *text, double *ret);
+/* Digits and points at the beginning, as in "90s" or "1.5G": how many bytes the number has, 0 if there is
+ * none. */
+size_t cl_text_to_leading_number(const char *text, double *ret);
 /* A duration: "2h", "90s", "250ms", "1h30m", "1.5d", a bare number of seconds; above 0, at most 1e10 s. */
 bool cl_text_to_seconds(const char *text, double *ret);
 bool cl_text_to_int(const char *text, int64_t *ret); /* decimal digits with sign, in range of int64 */

@@ -294,13 +294,9 @@ int cl_read_word(const struct cl_reader *r, const struct cl_node *node, const ch
 }
 
 bool cl_read_size(const char *text, int64_t *ret_bytes) {
-  char number[32];
-  size_t n = strspn(text, "0123456789.");
-  if (n == 0 || n >= sizeof number) return false;
-  memcpy(number, text, n);
-  number[n] = '\0';
   double x = 0;
-  if (!cl_text_to_number(number, &x)) return false;
+  size_t n = cl_text_to_leading_number(text, &x);
+  if (n == 0) return false;
   const char *unit = text + n;
   static const char units[] = "KMGT";
   const char *found = *unit == '\0' ? NULL : strchr(units, *unit >= 'a' ? *unit - 'a' + 'A' : *unit);

@@ -27,6 +27,15 @@ struct kit_place {
   char directory[40], store[400];
 };
 
+/* The status, and a sentence with it. */
+#define kit_expect(call, wanted) \
+  do { \
+    struct cl_err e = {0}; \
+    int status_ = (call); \
+    if (status_ != (wanted) || e.text[0] == '\0') \
+      fail_msg("%s: %s, not " #wanted ": %s", #call, clade_error_name(status_), e.text); \
+  } while (0)
+
 static inline void kit_make_in(struct kit_place *p, const char *directory) {
   (void)snprintf(p->directory, sizeof p->directory, "%s/clade-study-XXXXXX", directory);
   assert_non_null(mkdtemp(p->directory));

@@ -35,15 +35,6 @@ static int tear_down(void **state) {
   return 0;
 }
 
-/* The status, and a sentence with it. */
-#define expect(call, wanted) \
-  do { \
-    struct cl_err e = {0}; \
-    int status_ = (call); \
-    if (status_ != (wanted) || e.text[0] == '\0') \
-      fail_msg("%s: %s, not " #wanted ": %s", #call, clade_error_name(status_), e.text); \
-  } while (0)
-
 /* Functions that the linker puts in place of others (meson.build). */
 
 static bool undeletable, unversioned, uninstalled;
@@ -96,7 +87,7 @@ static void a_trial_that_others_decide_about_faster_is_a_conflict(void **state) 
   const struct fixture *f = *state;
   struct clade_steered *steered = NULL;
   rival = f->place.store;
-  expect(clade_stop(f->place.store, "s/1", NULL, &steered, &e), CLADE_ECONFLICT);
+  kit_expect(clade_stop(f->place.store, "s/1", NULL, &steered, &e), CLADE_ECONFLICT);
   rival = NULL;
   assert_null(steered);
   assert_int_equal(clade_stop(f->place.store, "s/1", NULL, &steered, NULL), 0);
@@ -108,7 +99,7 @@ static void a_study_that_changes_all_the_time_is_a_conflict(void **state) {
   const struct clade_update_options more = {.trials = 17};
   struct clade_updated *updated = NULL;
   unversioned = true;
-  expect(clade_update(f->place.store, "s", &more, &updated, &e), CLADE_ECONFLICT);
+  kit_expect(clade_update(f->place.store, "s", &more, &updated, &e), CLADE_ECONFLICT);
   unversioned = false;
   assert_null(updated);
   assert_int_equal(clade_update(f->place.store, "s", &more, &updated, NULL), 0);
@@ -121,7 +112,7 @@ static void without_postgresql_no_server_is_started(void **state) {
   char *path = getenv("PATH") == NULL ? NULL : strdup(getenv("PATH"));
   assert_int_equal(setenv("PATH", f->place.directory, 1) | unsetenv("CLADE_POSTGRES_BIN"), 0);
   uninstalled = true;
-  expect(clade_server_start(f->place.directory, 0, NULL, &server, &e), CLADE_EUNSUPPORTED);
+  kit_expect(clade_server_start(f->place.directory, 0, NULL, &server, &e), CLADE_EUNSUPPORTED);
   uninstalled = false;
   assert_int_equal(path == NULL ? unsetenv("PATH") : setenv("PATH", path, 1), 0);
   free(path);
@@ -136,7 +127,7 @@ static void a_line_without_end_is_too_long_for_an_event(void **state) {
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   assert_true(fd >= 0);
   assert_int_equal(ftruncate(fd, (off_t)129 << 20), 0);
-  expect(clade_study_import(f->place.store, fd, "long.jsonl", &moved, &e), CLADE_ELIMIT);
+  kit_expect(clade_study_import(f->place.store, fd, "long.jsonl", &moved, &e), CLADE_ELIMIT);
   (void)close(fd);
 }
 
@@ -180,7 +171,7 @@ static void a_keeper_that_does_not_start_ends_the_run(void **state) {
   const struct fixture *f = *state;
   const struct clade_run_options o = run_of(f);
   struct clade_run_result result;
-  expect(clade_run(&o, NULL, &result, &e), CLADE_ESPAWN);
+  kit_expect(clade_run(&o, NULL, &result, &e), CLADE_ESPAWN);
 }
 
 static void a_directory_that_cannot_be_removed_says_so(void **state) {
@@ -192,7 +183,7 @@ static void a_directory_that_cannot_be_removed_says_so(void **state) {
   assert_int_equal(clade_run(&o, NULL, &result, NULL), CLADE_ESPAWN); /* the study is there */
   assert_int_equal(cl_dir_create(directory, NULL), 0);
   undeletable = true;
-  expect(clade_delete(f->place.store, "run", false, NULL, &e), CLADE_EIO);
+  kit_expect(clade_delete(f->place.store, "run", false, NULL, &e), CLADE_EIO);
   undeletable = false;
 }
 
