@@ -54,6 +54,7 @@ static void merge_spans(struct cl_selection *s) {
       s->spans[++kept] = s->spans[i];
     }
   }
+  assert(s->n_spans == 0 || kept < s->n_spans);
   if (s->n_spans > 0) s->n_spans = kept + 1;
 }
 
@@ -87,6 +88,7 @@ static int parse_numbers(const char *text, struct cl_selection *ret, struct cl_e
     }
   }
   merge_spans(&s);
+  assert(s.n_spans > 0 && s.spans[0].lo >= 1);
   *ret = s;
   s = (struct cl_selection){0};
 out:
@@ -102,6 +104,7 @@ static int parse_states(const char *text, struct cl_selection *ret, struct cl_er
     memcpy(name, p, n < sizeof name ? n : sizeof name - 1);
     const char *state = NULL;
     CL_TRY(cl_trial_state_find(name, &state, e));
+    assert(cl_state_find(state) > 0); /* the name came from the state machine */
     states |= 1u << cl_state_find(state);
     p += n;
     if (*p == '\0') break;

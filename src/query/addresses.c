@@ -49,6 +49,7 @@ static bool is_number_in(const char *name, size_t n_prefix, const char *prefix, 
 
 static int take_study(void *ctx, const struct cl_study_row *row) {
   struct expanding *x = ctx;
+  assert(x->pattern != NULL || x->n_prefix > 0);
   bool taken = x->pattern != NULL ? cl_address_matches(x->pattern, row->name)
                                   : is_number_in(row->name, x->n_prefix, x->prefix, x->lo, x->hi);
   if (!taken) return 0;
@@ -87,6 +88,7 @@ static bool parse_range(struct expanding *x, const char *item) {
     memcpy(low, dash - digits, digits);
     x->prefix = item;
     x->n_prefix = n - digits;
+    assert(x->n_prefix > 0 && digits < sizeof low);
     return cl_text_to_int(low, &x->lo) && cl_text_to_int(dash + 1 + m - more, &x->hi);
   }
   return false;
@@ -104,6 +106,7 @@ static int expand_range(struct expanding *x, const char *item, struct cl_err *e)
 /* More trials of the study before: the 7-9 of mnist/3,7-9,pbt/1. */
 static int continue_last(struct expanding *x, const char *item, struct cl_err *e) {
   struct cl_addresses *a = x->ret;
+  assert(a->n > 0);
   const char *joined = cl_arena_format(&a->arena, "%s,%s", a->items[a->n - 1], item);
   if (joined == NULL) return CL_FAIL_NOMEM(e);
   CL_TRY(resolve(x->store, joined, e));

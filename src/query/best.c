@@ -13,6 +13,7 @@ struct cl_confirmation cl_confirmation_of(const struct cl_moments *scores) {
   if (c.n >= 1) c.mean = scores->mean;
   if (c.n < 2) return c;
   c.sd = sqrt(cl_moments_variance(scores));
+  assert(c.sd >= 0);
   double half = cl_student_quantile(0.975, (double)(c.n - 1)) * c.sd / sqrt((double)c.n);
   c.lo = c.mean - half;
   c.hi = c.mean + half;
@@ -44,6 +45,7 @@ static int64_t count_assessments(const struct cl_study *s) {
 static void take_pruned(const struct cl_study *s, struct cl_best *b) {
   int64_t best = cl_study_best(s);
   if (best == b->trial || best == 0) return;
+  assert(isnan(b->estimate)); /* where there are estimates, they decide */
   b->trial = best;
   b->value = cl_study_trial(s, best)->value;
   b->repeats = 0;
@@ -76,6 +78,7 @@ int cl_best_find(const struct cl_study *s, struct cl_best *ret, struct cl_err *e
     b.hi = first.estimate + 1.96 * first.sd;
   } else
     take_pruned(s, &b);
+  assert(!b.has_estimate || (b.trial != 0 && b.lo <= b.estimate && b.estimate <= b.hi));
   b.assessments = count_assessments(s);
   *ret = b;
 out:
@@ -101,6 +104,7 @@ int cl_best_need(const struct cl_study *s, int64_t *ret_trial, struct cl_err *e)
   if (best.trial == 0)
     return CL_FAIL(e, CLADE_ENOTFOUND, "%s has no best trial yet: none has finished with a finite value",
                    name);
+  assert(best.trial <= cl_study_trials(s));
   *ret_trial = best.trial;
   return 0;
 }
@@ -160,6 +164,7 @@ int cl_best_history(const struct cl_study *s, double **ret_x, double **ret_y, in
     trial[n] = better ? ends[i].trial : trial[n - 1];
     n++;
   }
+  assert(n <= n_ends);
   cl_free(ends);
   *ret_x = x;
   *ret_y = y;

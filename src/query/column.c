@@ -86,6 +86,7 @@ static const char *find_nearest(const struct cl_catalogue *c, const char *name) 
   int length = (int)strnlen(name, 64);
   struct nearest n = {.wanted = name, .length = length, .distance = length / 3 + 1};
   for (size_t i = 0; i < c->n; i++) consider(&n, c->items[i].name);
+  assert(n.found == NULL || n.distance <= length / 3);
   return n.found;
 }
 
@@ -108,6 +109,7 @@ bool cl_catalogue_find(const struct cl_catalogue *c, const char *name, struct cl
   }
   *ret = *found;
   if (header != NULL) ret->header = header;
+  assert(ret->name != NULL && ret->header != NULL);
   return true;
 }
 
@@ -127,6 +129,7 @@ struct typed { /* one item of a list, in a copy of its own */
 };
 
 static int add_column(struct cl_table *t, const struct cl_column *c, struct cl_err *e) {
+  assert(t->n_columns <= CL_QUERY_COLUMNS_MAX);
   if (t->n_columns >= CL_QUERY_COLUMNS_MAX)
     return CL_FAIL(e, CLADE_EINVAL, "a table has up to %d columns: name fewer", CL_QUERY_COLUMNS_MAX);
   return cl_table_add_column(t, c, e);
@@ -231,6 +234,7 @@ static size_t name_length(const struct cl_catalogue *c, char *item) {
 
 /* Take the quotes off text, which begins with one; the end of it, or null when it is open. */
 static char *unquote(char *text, char **ret) {
+  assert(text[0] == '\'' || text[0] == '"');
   char *end = strchr(text + 1, text[0]);
   if (end == NULL) return NULL;
   *end = '\0';
@@ -244,6 +248,7 @@ static bool is_quote(char c) {
 
 /* "=Header:format" or ":format" or nothing. */
 static int parse_rest(const char *item, char *rest, struct typed *ret, struct cl_err *e) {
+  assert(*rest == '\0' || *rest == '=' || *rest == ':');
   if (*rest == '=') {
     *rest++ = '\0';
     ret->header = rest;
@@ -328,6 +333,7 @@ static const char *item_end(const char *p) {
       break;
     }
   }
+  assert(*p == '\0' || *p == ',');
   return p;
 }
 

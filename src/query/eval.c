@@ -56,6 +56,7 @@ static void add_run(struct evaluation *v, const struct cl_trial *t, double value
 }
 
 static void take_objective(struct evaluation *v, int objective) {
+  assert(objective >= 0 && objective < cl_study_settings(v->study)->n_objectives);
   for (int64_t i = 1; i <= cl_study_trials(v->study); i++) {
     const struct cl_trial *t = cl_study_trial(v->study, i);
     if (is_run(t)) add_run(v, t, cl_trial_objective(t, objective));
@@ -118,6 +119,7 @@ static bool is_in_space(const struct sieve *v, const struct cl_trial *t) {
 
 static int make_sieve(struct sieve *v, struct cl_err *e) {
   const struct cl_space *space = v->o->space, *own = cl_study_space(v->study);
+  assert(v->columns == NULL && own->n > 0);
   if (space == NULL) return 0;
   v->columns = cl_alloc_array((size_t)space->n, sizeof *v->columns);
   v->values = cl_alloc_array((size_t)own->n, sizeof *v->values);
@@ -214,6 +216,7 @@ static int add_row(struct rows *r, uint32_t set, struct cl_eval_row row, struct 
 
 static struct cl_eval_row describe(const struct evaluation *v, const struct cl_leaders *l, size_t set) {
   double variance = 0;
+  assert(set < l->n && l->sets[set].runs.n > 0 && v->more[set].best_trial > 0);
   double mean = cl_posterior(&l->sets[set].runs, cl_leaders_prior(l), &variance);
   return (struct cl_eval_row){.trial = v->more[set].best_trial,
                               .best_for = 1,
@@ -289,6 +292,7 @@ static int list_beliefs(const struct cl_shrinkage *fit, const struct cl_moments 
     far = rival.mean + FAR * rival.sd < b[0].mean - FAR * b[0].sd;
     if (!far) b[n++] = rival;
   }
+  assert(n >= 1 && n <= fit->n_bins + 1);
   *ret = b;
   *ret_n = n;
   return 0;
@@ -329,10 +333,12 @@ static int evaluate(struct evaluation *v, int64_t max_runs, struct cl_eval *ret,
   qsort(v->runs, v->n_all, sizeof *v->runs, compare_runs);
   v->n = max_runs > 0 && (size_t)max_runs < v->n_all ? (size_t)max_runs : v->n_all;
   struct cl_prior prior = prior_of(v->runs, v->n_all);
+  assert(v->n <= v->n_all && prior.variance >= 0);
   cl_leaders_init(&v->fixed, CL_LEADERS_FIXED, prior);
   cl_leaders_init(&v->online, CL_LEADERS_ONLINE, (struct cl_prior){0});
   CL_TRY(number_sets(v, e));
   CL_TRY(tell_histories(v, e));
+  assert(v->rows.n <= v->n && v->fixed.n == v->online.n);
   CL_TRY(judge(v, ret, e));
   ret->runs = (int64_t)v->n;
   ret->configurations = (int64_t)v->fixed.n;

@@ -140,6 +140,7 @@ static int check_regex(const char *pattern, struct cl_err *e) {
 }
 
 static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
+  assert(c->regex == NULL);
   CL_TRY(check_regex(pattern, e));
   c->regex = cl_alloc(sizeof *c->regex);
   if (c->regex == NULL) return CL_FAIL_NOMEM(e);
@@ -187,6 +188,7 @@ static int parse_condition(char *text, const struct cl_catalogue *catalogue, str
                    "'%.200s' is no condition: write NAME OPERATOR VALUE, such as lr<0.01; the "
                    "operators are = < <= > >= != :regex: :exists:",
                    text);
+  assert(op >= text && which < sizeof operators / sizeof operators[0]);
   *op = '\0';
   char *name = trim(text, NULL), *value = op + strlen(operators[which].text);
   const char *nearest = NULL;
@@ -236,6 +238,7 @@ int cl_filter_parse(const char *text, const struct cl_catalogue *catalogue, stru
     cl_filter_destroy(f);
     return status;
   }
+  assert(f->n > 0 && f->n <= CL_FILTER_CONDITIONS_MAX);
   *ret = f;
   return 0;
 }
@@ -250,6 +253,7 @@ const struct cl_column *cl_filter_column(const struct cl_filter *f, size_t i) {
 }
 
 static double number_of(struct cl_value v) {
+  assert(v.kind == CL_BOOL || v.kind == CL_INT || v.kind == CL_REAL);
   return v.kind == CL_BOOL ? (double)v.as.truth : cl_value_number(v);
 }
 
@@ -279,10 +283,12 @@ static const char *text_of(struct cl_value v, char buffer[CL_NUMBER_TEXT]) {
 
 static bool regex_holds(const struct condition *c, struct cl_value cell) {
   char buffer[CL_NUMBER_TEXT];
+  assert(c->regex != NULL);
   return cell.kind != CL_ABSENT && regexec(c->regex, text_of(cell, buffer), 0, NULL, 0) == 0;
 }
 
 static bool condition_holds(const struct condition *c, struct cl_value cell) {
+  assert(c->op != OP_EXISTS || c->value.kind == CL_BOOL);
   if (c->op == OP_REGEX) return regex_holds(c, cell);
   if (c->op == OP_EXISTS) return (cell.kind != CL_ABSENT) == c->value.as.truth;
   if (cl_cell_is_blank(c->value))

@@ -79,6 +79,7 @@ int cl_format_parse(const char *text, struct cl_format *ret, struct cl_err *e) {
   }
   if (*p != '\0' && strchr(types, *p) != NULL) f.type = *p++;
   if (*p != '\0' || f.width < 0) return fail_format(text, e);
+  assert(f.width <= CL_FORMAT_WIDTH_MAX && f.precision <= CL_FORMAT_PRECISION_MAX);
   *ret = f;
   return 0;
 }
@@ -113,6 +114,7 @@ static void add_aligned(const struct cl_format *f, const char *sign, const char 
 static void add_text(const struct cl_format *f, const char *text, struct cl_text *ret) {
   struct cl_text cut = {0};
   const char *end = text;
+  assert(f->special == CL_FORMAT_PYTHON);
   if (f->precision < 0 || (f->type != '\0' && f->type != 's')) {
     add_aligned(f, "", text, '<', ret);
     return;
@@ -126,6 +128,7 @@ static void add_text(const struct cl_format *f, const char *text, struct cl_text
 
 /* Digits before the point in groups of three. */
 static void add_grouped(const char *digits, char group, struct cl_text *ret) {
+  assert(group != '\0');
   size_t n = strspn(digits, "0123456789");
   for (size_t i = 0; i < n; i++) {
     if (i > 0 && (n - i) % 3 == 0) cl_text_add_char(ret, group);
@@ -146,6 +149,7 @@ static void add_number(const struct cl_format *f, bool negative, const char *dig
 static void add_real(const struct cl_format *f, double x, struct cl_text *ret) {
   char digits[512]; /* 309 before the point, CL_FORMAT_PRECISION_MAX behind it */
   double size = fabs(x);
+  assert(f->precision <= CL_FORMAT_PRECISION_MAX && sizeof digits > 320 + CL_FORMAT_PRECISION_MAX);
   int precision = f->precision < 0 ? 6 : f->precision;
   bool whole = size == floor(size) && size < 1e15;
   if (!isfinite(x))

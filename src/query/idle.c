@@ -123,6 +123,7 @@ static void group_range(struct data *d, int h) {
 
 /* P(X >= x) for chi-squared; the cube root of x/df is nearly normal (Wilson and Hilferty 1931). */
 static double chi_squared_above(double x, int df) {
+  assert(df >= 1 && x >= 0);
   double v = 2 / (9.0 * df);
   return cl_normal_below((1 - v - cbrt(x / df)) / sqrt(v));
 }
@@ -161,6 +162,7 @@ static void add_kruskal(const struct data *d, int h, int n, struct kruskal *k) {
   if (groups < 2 || all < STRATUM_LEAST || !(share > 0)) return;
   k->h += fmax(0, (12 / ((double)all * (all + 1)) * h_sum - 3 * (all + 1.0)) / share);
   k->df += groups - 1;
+  assert(groups <= GROUPS_MAX && all <= n);
 }
 
 /* Trials of the stratum (hyperparameter `other` in group g; all with other < 0), sorted by score. */
@@ -169,6 +171,7 @@ static int sort_stratum(struct data *d, int other, int g) {
   for (int i = 0; i < d->n; i++)
     if (other < 0 || *group(d, i, other) == g) d->order[n++] = i;
   struct keyed k = {d, -1};
+  assert(n <= d->n);
   qsort_r(d->order, (size_t)n, sizeof *d->order, compare_keys, &k);
   return n;
 }

@@ -39,6 +39,7 @@ int cl_listing_filter(struct cl_listing *l, const char *text, struct cl_err *e) 
     size_t kept = 0;
     for (size_t k = 0; k < l->n && status >= 0; k++)
       if (cl_filter_holds(f, i, cell(l, l->rows[k], c))) l->rows[kept++] = l->rows[k];
+    assert(kept <= l->n);
     if (status >= 0) l->n = kept;
   }
   cl_filter_destroy(f);
@@ -64,6 +65,7 @@ static int parse_states(const struct cl_listing *l, const char *text, char room[
     p += length;
     if (*p == '\0') break;
   }
+  assert(n > 0);
   *ret_n = n;
   return 0;
 }
@@ -250,6 +252,7 @@ static int group_keys(struct cl_listing *l, const struct key *keys, struct cl_ta
   for (size_t i = 0; i < l->n; i++) {
     bool first = i == 0 || cl_cell_compare(keys[i - 1].value, keys[i].value) != 0;
     if (first) CL_TRY(keep_group(t, &t->groups[t->n_groups++], keys[i].value, i, e));
+    assert(t->n_groups > 0 && t->n_groups <= i + 1);
     t->groups[t->n_groups - 1].n++;
     l->rows[i] = keys[i].row;
   }
@@ -268,6 +271,7 @@ static int group_rows(struct cl_listing *l, const char *name, struct cl_table *t
 }
 
 static int fill(struct cl_listing *l, struct cl_table *t, struct cl_err *e) {
+  assert(t->n_columns > 0 && t->n_rows == 0);
   for (size_t c = 0; c < t->n_columns; c++) CL_TRY(l->ops->need(l->source, &t->columns[c], e));
   for (size_t i = 0; i < l->n; i++) {
     struct cl_value *cells = NULL;

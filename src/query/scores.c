@@ -16,6 +16,7 @@ bool cl_trial_is_scored(const struct cl_trial *t) {
 }
 
 static void add_score(const struct cl_score_sets *s, const struct cl_trial *t, struct cl_score_set *set) {
+  assert(cl_trial_is_scored(t));
   cl_moments_add(&set->moments, fmax(-CL_SCORE_MAX, fmin(CL_SCORE_MAX, t->value)));
   if (!cl_trial_is_searched(t)) return;
   if (set->best_trial != 0 && !cl_objective_better(s->objective, t->value, set->best_value)) return;
@@ -56,6 +57,7 @@ int cl_score_sets_init(struct cl_score_sets *s, const struct cl_study *study, un
     s->df += set.moments.n - 1;
     squares += set.moments.squares;
   }
+  assert(s->df >= 0 && squares >= 0);
   s->noise = s->df > 0 ? squares / (double)s->df : NAN;
   return 0;
 }
@@ -115,6 +117,7 @@ static size_t rank_by_score(const struct cl_score_sets *s, size_t k, struct entr
     for (; at > 0 && compare_own(&new, &ret[at - 1]) < 0; at--) ret[at] = ret[at - 1];
     ret[at] = new;
   }
+  assert(n <= k);
   return n;
 }
 
@@ -133,6 +136,7 @@ static size_t keep_hopeful(double sign, const struct cl_moments *moments, const 
     struct entry *x = &entries[kept++];
     x->estimate = sign * cl_shrinkage_estimate(fit, &moments[x->number], &x->sd);
   }
+  assert(kept <= n);
   return kept;
 }
 
@@ -148,6 +152,7 @@ static int rank_by_estimate(const struct cl_score_sets *s, size_t k, struct cl_s
     entries[n] = entry_of(s, &set);
     entries[n++].number = (uint32_t)all;
   }
+  assert(n <= all && all <= s->n);
   int status = cl_shrinkage_fit(moments, all, (uint64_t)cl_study_seed(s->study), fit, e);
   if (status == 0) {
     n = keep_hopeful(sign, moments, fit, k, entries, n);

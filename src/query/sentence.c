@@ -1,5 +1,6 @@
 #include "query/sentence.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -91,6 +92,7 @@ static void write_because(const struct cl_event *ev, struct cl_text *ret) {
 }
 
 static void write_created(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_CREATED);
   cl_text_format(ret, "study %s created", ev->u.created.name);
   if (study == NULL) return;
   const struct cl_settings *s = cl_study_settings(study);
@@ -100,6 +102,7 @@ static void write_created(const struct cl_event *ev, const struct cl_study *stud
 }
 
 static void write_worker(const struct cl_event *ev, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_WORKER);
   static const char *const words[] = {"", "joined", "changed", "gone"};
   int state = ev->u.worker.state >= 1 && ev->u.worker.state <= 3 ? (int)ev->u.worker.state : 0;
   cl_text_format(ret, "worker %d %s", ev->u.worker.worker, words[state]);
@@ -109,6 +112,7 @@ static void write_worker(const struct cl_event *ev, struct cl_text *ret) {
 }
 
 static void write_note(const struct cl_event *ev, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_NOTE);
   static const char *const words[] = {"", "note", "tag", "tag removed"};
   int what = ev->u.note.what >= 1 && ev->u.note.what <= 3 ? (int)ev->u.note.what : 0;
   cl_text_add(ret, words[what]);
@@ -117,6 +121,7 @@ static void write_note(const struct cl_event *ev, struct cl_text *ret) {
 }
 
 static void write_proposed(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_PROPOSED);
   cl_text_add(ret, "proposed by ");
   if (ev->cause == CL_CAUSE_NONE)
     cl_text_add(ret, cl_role_name(ev->u.proposed.role));
@@ -129,12 +134,14 @@ static void write_proposed(const struct cl_event *ev, const struct cl_study *stu
 }
 
 static void write_imported(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_IMPORTED);
   cl_text_format(ret, "imported from trial %" PRId64 " of %s, %s: ", ev->u.imported.trial,
                  ev->u.imported.origin, cl_state_name(ev->u.imported.state));
   cl_assigned_write(&ev->u.imported.values, study, ret);
 }
 
 static void write_started(const struct cl_event *ev, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_STARTED);
   if (ev->u.started.worker == 0)
     cl_text_format(ret, "attempt %d asked for", ev->attempt);
   else
@@ -156,6 +163,7 @@ static void write_metrics(const struct cl_event *ev, const struct cl_study *stud
 }
 
 static void write_reported(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_REPORTED);
   const char *unit = study == NULL ? NULL : cl_study_settings(study)->step;
   cl_text_format(ret, "reported %s ", unit == NULL ? "step" : unit);
   cl_text_add_number(ret, ev->u.reported.step);
@@ -164,6 +172,7 @@ static void write_reported(const struct cl_event *ev, const struct cl_study *stu
 }
 
 static void write_exploited(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_EXPLOITED);
   cl_text_format(ret, "takes over snapshot %" PRId64, ev->u.exploited.snapshot);
   if (ev->u.exploited.with != 0) cl_text_format(ret, " with trial %" PRId64, ev->u.exploited.with);
   if (ev->u.exploited.infeasible) cl_text_add(ret, ", but is infeasible with its values");
@@ -173,6 +182,7 @@ static void write_exploited(const struct cl_event *ev, const struct cl_study *st
 }
 
 static void write_held(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_HELD);
   cl_text_add(ret, ev->u.held.on ? "held:" : "released:");
   for (int i = 0; i < ev->u.held.ids.n; i++) {
     cl_text_add_char(ret, ' ');
@@ -181,6 +191,7 @@ static void write_held(const struct cl_event *ev, const struct cl_study *study, 
 }
 
 static void write_saved(const struct cl_event *ev, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_SAVED);
   static const char *const ways[] = {"?", "directory", "region", "fork", "copy"};
   int way = ev->u.saved.way >= 1 && ev->u.saved.way <= 4 ? (int)ev->u.saved.way : 0;
   cl_text_add(ret, "snapshot at step ");
@@ -189,6 +200,7 @@ static void write_saved(const struct cl_event *ev, struct cl_text *ret) {
 }
 
 static void write_ended(const struct cl_event *ev, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_ENDED);
   cl_text_format(ret, "attempt %d ended", ev->attempt);
   if (!ev->u.ended.known)
     cl_text_add(ret, ", status unknown");
@@ -203,6 +215,7 @@ static void write_ended(const struct cl_event *ev, struct cl_text *ret) {
 
 /* "changed: trials 7, hyperparameters, constraints": numbers with their value, what is longer by its key. */
 static void write_updated(const struct cl_event *ev, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_UPDATED);
   json_t *changes = json_loads(ev->u.updated.settings, 0, NULL);
   const json_t *paused = json_object_get(changes, "paused");
   const char *comma = " ";

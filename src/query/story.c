@@ -35,6 +35,7 @@ static int keep_value(struct cl_story *s, struct cl_value *v, struct cl_err *e) 
 
 static int add_change(struct telling *t, const struct cl_event *ev, int index, struct cl_value after) {
   struct cl_story *s = t->story;
+  assert(index >= 0 && index < t->space->n);
   if (cl_value_equal(t->values[index], after)) return 0;
   CL_TRY(keep_value(s, &after, t->e));
   if (cl_grow(&s->changes, &s->cap_changes, s->n_changes + 1, sizeof *s->changes) < 0)
@@ -75,7 +76,8 @@ static int change_values(struct telling *t, const struct cl_event *ev, const str
 
 /* Each value last written by the voided change returns to what stood there before. */
 static int void_change(struct telling *t, const struct cl_event *ev) {
-  size_t n = t->story->n_changes;
+  size_t n = t->story->n_changes; /* what is added below is not looked at again */
+  assert(ev->kind == CL_EVENT_VOIDED);
   for (size_t i = 0; i < n; i++) {
     struct cl_story_change *c = &t->story->changes[i];
     if (c->position != ev->u.voided.change) continue;
@@ -103,6 +105,7 @@ static int add_begin(struct telling *t, const struct cl_event *ev, struct cl_sto
 }
 
 static int load(struct telling *t, const struct cl_event *ev) {
+  assert(ev->kind == CL_EVENT_LOADED);
   if (ev->late || ev->u.loaded.error != NULL) return 0;
   return add_begin(t, ev,
                    (struct cl_story_begin){
@@ -118,6 +121,7 @@ static void connect(struct telling *t, const struct cl_event *ev) {
 
 static int begin_attempt(struct telling *t, const struct cl_event *ev) {
   struct cl_story *s = t->story;
+  assert(ev->kind == CL_EVENT_STARTED && ev->attempt >= 1);
   if (find_attempt(s, ev->attempt) != NULL) return 0; /* its process was kept, and what it reported counts */
   CL_TRY(add_begin(t, ev, (struct cl_story_begin){.from = ev->u.started.from}));
   if (cl_grow(&s->attempts, &s->cap_attempts, s->n_attempts + 1, sizeof *s->attempts) < 0)
@@ -134,6 +138,7 @@ static int begin_attempt(struct telling *t, const struct cl_event *ev) {
 /* Questions: a report at `until` is answered when a scheduler has decided (events.md, "until"). */
 
 static void ask(struct telling *t, const struct cl_event *ev) {
+  assert(t->story->n_reports > 0);
   struct cl_story_report *r = &t->story->reports[t->story->n_reports - 1];
   bool waits = !isnan(t->until) && ev->u.reported.step >= t->until;
   t->asking = waits ? t->story->n_reports : 0;
@@ -158,6 +163,7 @@ static void answer(struct telling *t, const struct cl_event *ev) {
                   (ev->kind == CL_EVENT_SET && ev->cause != CL_CAUSE_HUMAN && ev->cause != CL_CAUSE_UNDO);
   t->until = until_of(ev, t->until);
   if (!releases || t->asking == 0) return;
+  assert(t->asking <= t->story->n_reports && t->story->n_attempts > 0);
   bool kept = t->story->reports[t->asking - 1].attempt == t->story->attempts[t->story->n_attempts - 1].number;
   if (kept) t->story->reports[t->asking - 1].answered = ev->position;
   if (ev->kind != CL_EVENT_CONTINUED) t->asking = 0;

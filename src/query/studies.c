@@ -145,6 +145,7 @@ static bool matches(const char *patterns, const char *name, struct cl_text *room
 
 static int take_row(void *ctx, const struct cl_study_row *found) {
   struct studies *s = ctx;
+  assert(found->id > 0 && found->name != NULL);
   struct cl_text room = {0};
   bool taken = matches(s->patterns, found->name, &room);
   bool failed = room.failed;
@@ -162,6 +163,7 @@ static int take_row(void *ctx, const struct cl_study_row *found) {
 /* What cells need. */
 
 static int keep(struct studies *s, struct row *row, int column, const char *text, struct cl_err *e) {
+  assert(column > COLUMN_NONE && column < COLUMNS);
   if (text == NULL) return 0;
   text = cl_arena_text(&s->arena, text);
   if (text == NULL) return CL_FAIL_NOMEM(e);
@@ -195,6 +197,7 @@ static int fill_note(struct studies *s, struct row *row, struct cl_err *e) {
 
 static int fill_settings(struct studies *s, struct row *row, const struct cl_study *study, struct cl_err *e) {
   const struct cl_settings *settings = cl_study_settings(study);
+  assert(settings->n_objectives > 0);
   bool maximize = settings->objectives[0].goal == CL_MAXIMIZE;
   int workers = 0;
   for (int i = 1; i <= cl_study_workers(study); i++) workers += cl_study_worker(study, i)->slots > 0;
@@ -237,6 +240,7 @@ static int fill_row(struct studies *s, struct row *row, enum need need, struct c
   struct cl_reader *r = NULL;
   const struct cl_study *study = NULL;
   int64_t range = need == ALL_TRIALS ? 0 : CL_NO_TRIALS;
+  assert(need == SETTINGS || need == ALL_TRIALS);
   CL_TRY(cl_reader_open(s->store, row->id, &r, e));
   int status = cl_reader_need(r, range, range, &study, e);
   if (status >= 0 && row->has < SETTINGS) status = fill_settings(s, row, study, e);
@@ -267,6 +271,7 @@ static struct cl_value cell(void *source, size_t index, const struct cl_column *
   assert(index < s->n);
   if (c->kind == CL_COLUMN_TAG)
     return index < s->n_tags ? cl_tag_cell(cl_tags_find(&s->tags[index], 0, c->name)) : (struct cl_value){0};
+  assert(c->kind == CL_COLUMN_STANDARD && c->index < COLUMNS);
   switch (c->index) {
   case COLUMN_STUDY: return cl_value_text(row->name);
   case COLUMN_STATE: return cl_value_text(row->head.open ? "open" : "finished");

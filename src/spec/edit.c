@@ -126,6 +126,7 @@ static int write_value(struct cl_text *t, const char *value, struct cl_err *e) {
 static void write_key(struct cl_text *t, const char *key, size_t n) {
   static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/";
   char copy[200];
+  assert(n > 0 && n < sizeof copy);
   (void)snprintf(copy, sizeof copy, "%.*s", (int)n, key);
   if (strspn(copy, safe) == strlen(copy) && copy[0] != '-')
     cl_text_add(t, copy);
@@ -176,6 +177,7 @@ static int put_in(const struct cl_source *s, const struct cl_node *map, const ch
   size_t at = map == NULL ? s->n : map->end, indent = map == NULL ? 0 : column_of(s, map->first->start);
   bool fresh_line = at == 0 || s->text[at - 1] == '\n'; /* a block scalar ends with its line */
   while (!fresh_line && at < s->n && s->text[at] != '\n' && s->text[at] != '\r') at++;
+  assert(at <= s->n);
   *ret_at = at;
   cl_text_format(t, "%s%*s", fresh_line ? "" : "\n", (int)indent, "");
   CL_TRY(write_missing(t, rest, value, shown, e));
@@ -188,6 +190,7 @@ static size_t behind_colon(const struct cl_source *s, const struct cl_node *node
   const struct cl_node *key = node->parent == NULL ? NULL : node->parent->first;
   while (key != NULL && key->next != node) key = key->next->next;
   if (key == NULL) return 0;
+  assert(key->end <= node->start);
   size_t at = key->end;
   while (at < node->start && s->text[at] != ':') at++;
   return at < s->n && s->text[at] == ':' ? at + 1 : 0;
@@ -224,6 +227,7 @@ static int replace_node(const struct cl_source *s, const struct cl_node *node, c
 static int not_a_mapping(const struct cl_node *node, const char *path, const char *rest, const char *shown,
                          struct cl_err *e) {
   char buffer[128];
+  assert(rest >= path);
   size_t n = (size_t)(rest - path);
   if (n > 0 && path[n - 1] == '.') n--;
   return CL_FAIL(e, CLADE_ESPEC, "--set %s: `%.*s` is %s, so it has no `%s`", shown, (int)(n < 100 ? n : 100),
@@ -290,6 +294,7 @@ int cl_change_make(const struct cl_spec *s, const char *path, const char *value,
     change.added = cl_text_take(&t);
     if (change.added == NULL) status = CL_FAIL_NOMEM(e);
   }
+  assert(status != 0 || change.at + change.removed <= s->source->n);
   if (status == 0) *ret = change;
   cl_text_done(&t);
   return status;

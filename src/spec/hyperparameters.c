@@ -40,6 +40,7 @@ static int read_type(const struct cl_reader *r, const struct cl_node *body, enum
   const struct cl_node *node = cl_node_find(body, "type");
   int index = -1;
   if (node != NULL) CL_TRY(cl_read_word(r, node, "type", "float|int|bool|string", &index, e));
+  assert(index >= -1 && index + 1 <= CL_TYPE_STRING); /* the words stand in the order of the enum */
   *ret = (enum cl_type)(index + 1);
   return 0;
 }
@@ -111,6 +112,7 @@ static int read_range(const struct cl_reader *r, const struct cl_node *node, enu
     return cl_source_fail(r->source, node->start, "`type: float`, `type: int`, or `values: [...]`", e,
                           "texts and bools have no range");
   struct cl_literal lo = {0}, hi = {0};
+  assert(list->first != NULL && list->first->next != NULL);
   CL_TRY(read_bound(r, list->first, &lo, e));
   CL_TRY(read_bound(r, list->first->next, &hi, e));
   return cl_define_range(r, d, lo, hi, type, e);
@@ -122,6 +124,7 @@ static int read_scale(const struct cl_reader *r, const struct cl_node *body, str
                        *zero = cl_node_find(body, "zero");
   int index = 0;
   if (scale != NULL) CL_TRY(cl_read_word(r, scale, "scale", "linear|log|logit", &index, e));
+  assert(index >= CL_LINEAR && index <= CL_LOGIT);
   d->h.scale = (enum cl_scale)index;
   d->at_step = step == NULL ? d->at : step->start;
   d->at_zero = zero == NULL ? d->at : zero->start;
@@ -157,6 +160,7 @@ static int read_domain(const struct cl_reader *r, const struct cl_node *body, st
   if (d->h.scale != CL_LINEAR || d->h.step != 0 || d->h.zero != 0)
     return cl_source_fail(r->source, d->at, "`range: [lower, upper]`, or none of them", e,
                           "scale, step and zero of %s belong to a range", d->h.name);
+  assert(found == NULL || way >= 1);
   if (found != NULL) return read_values(r, found->next, type, ways[way], (enum cl_order)(way - 1), d, e);
   if (type != CL_TYPE_BOOL)
     return cl_source_fail(r->source, d->at, "`range: [lower, upper]` or `values: [a, b]`", e,
@@ -177,6 +181,7 @@ static int read_when(const struct cl_reader *r, const struct cl_node *node, stru
                             "%s depends on %d others; it can depend on one", d->h.name, map->n);
     return cl_read_wrong(r, node, "when", expects("when"), e);
   }
+  assert(map->first != NULL && map->first->next != NULL);
   d->parent = map->first->text;
   d->at_when = map->first->start;
   const struct cl_node *value = cl_node_resolve(map->first->next);
@@ -192,6 +197,7 @@ static int read_when(const struct cl_reader *r, const struct cl_node *node, stru
   if (d->h.when == NULL) return CL_FAIL_NOMEM(e);
   d->h.n_when = (int)n;
   if (value->kind == CL_SCALAR) return read_value(r, value, CL_TYPE_ANY, "when", d->h.when, e);
+  assert(value->kind == CL_SEQUENCE && n > 0);
   struct cl_value *next = d->h.when;
   for (const struct cl_node *item = value->first; item != NULL; item = item->next)
     CL_TRY(read_value(r, item, CL_TYPE_ANY, "when", next++, e));
@@ -243,6 +249,7 @@ static int read_rest(const struct cl_reader *r, const struct cl_node *body, stru
   if (change != NULL) {
     int index = 0;
     CL_TRY(cl_read_word(r, change, "change", "live|restart|start", &index, e));
+    assert(index >= 0 && index <= 2);
     d->h.change = (enum cl_change)index;
     d->has_change = true;
   }

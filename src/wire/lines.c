@@ -30,6 +30,7 @@ static int fail_long(size_t n, size_t max, struct cl_err *e) {
 }
 
 int cl_lines_next(struct cl_lines *l, size_t max, const char **ret, size_t *ret_n, struct cl_err *e) {
+  assert(l->begin <= l->searched && l->searched <= l->end);
   size_t rest = l->end - l->searched;
   const char *newline = rest == 0 ? NULL : memchr(l->bytes + l->searched, '\n', rest);
   if (newline == NULL) {

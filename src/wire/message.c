@@ -113,6 +113,7 @@ typedef int read_item(struct cl_scan *s, const char *key, struct cl_message *ret
 /* Items between `open` and `close`. */
 static int read_nested(struct cl_scan *s, const char *key, char open, char close, read_item *item,
                        struct cl_message *ret, struct cl_err *e) {
+  assert((open == '{' && close == '}') || (open == '[' && close == ']'));
   CL_TRY(cl_scan_expect(s, open, "behind this key", e));
   if (cl_scan_peek(s) == close) return cl_scan_expect(s, close, "", e);
   for (;;) {
@@ -142,6 +143,7 @@ static int fail_kind(const struct cl_field *field, const char *must, struct cl_e
 
 static int store_int(const struct cl_field *field, const struct cl_wire_value *v, struct cl_message *ret,
                      struct cl_err *e) {
+  assert(field->kind == CL_FIELD_INT && field->offset + sizeof v->integer <= sizeof *ret);
   if (v->kind != CL_WIRE_INT) return fail_kind(field, "an integer of 64 bits", e);
   if (v->integer < field->least)
     return CL_FAIL(e, CLADE_EPROTOCOL, "\"%s\" is %lld, but must be at least %lld", field->key,
@@ -153,6 +155,7 @@ static int store_int(const struct cl_field *field, const struct cl_wire_value *v
 static int store_number(const struct cl_field *field, const struct cl_wire_value *v, struct cl_message *ret,
                         struct cl_err *e) {
   double x = 0;
+  assert(field->offset + sizeof x <= sizeof *ret);
   if (!value_to_number(v, &x)) return fail_kind(field, "a number", e);
   bool save_at = field->kind == CL_FIELD_SAVE_AT;
   if (save_at ? isnan(x) : !isfinite(x)) return fail_kind(field, "a finite number", e);
@@ -234,7 +237,8 @@ static int read_type(struct cl_scan *s, enum cl_message_type *ret, struct cl_err
 
 /* All keys behind the type; *ret_seen: a bit for each field that was there and not null. */
 static int read_keys(struct cl_scan *s, struct cl_message *ret, uint32_t *ret_seen, struct cl_err *e) {
-  uint32_t there = 0, filled = 0;
+  uint32_t there = 0, filled = 0; /* a bit for each field */
+  static_assert(CL_FIELDS <= 32, "fields have more than the bits of a word");
   while (cl_scan_peek(s) == ',') {
     const char *key = NULL;
     CL_TRY(cl_scan_expect(s, ',', "", e));

@@ -139,6 +139,7 @@ static bool is_default(const struct cl_message *m, const struct cl_field *field)
 }
 
 static int add_int(struct cl_text *t, const struct cl_field *field, int64_t x, struct cl_err *e) {
+  assert(field->kind == CL_FIELD_INT);
   if (x < field->least)
     return CL_FAIL(e, CLADE_EINVAL, "\"%s\" is %lld, but must be at least %lld", field->key, (long long)x,
                    (long long)field->least);
@@ -198,6 +199,7 @@ static int add_message(struct cl_text *t, const struct cl_message *m, struct cl_
 int cl_message_write(struct cl_text *t, const struct cl_message *m, struct cl_err *e) {
   assert(m->type < CL_MESSAGE_TYPES);
   if (t->failed) return CL_FAIL_NOMEM(e);
+  assert(t->length == 0 || t->bytes[t->length] == '\0');
   size_t before = t->length;
   int status = add_message(t, m, e);
   size_t n = t->length - before;

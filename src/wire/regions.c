@@ -40,6 +40,7 @@ static bool is_plain(char c) {
 /* "3-weights": the number makes it unique, the rest is for people. */
 static void name_file(struct cl_region *r, size_t i) {
   int n = snprintf(r->file, sizeof r->file, "%zu-", i);
+  assert(n > 0 && (size_t)n < sizeof r->file);
   size_t at = (size_t)n;
   for (const char *c = r->name; *c != '\0' && at + 1 < sizeof r->file; c++)
     r->file[at++] = is_plain(*c) ? *c : '_';
@@ -70,6 +71,7 @@ int64_t cl_regions_place(struct cl_region *items, size_t n) {
 int cl_regions_write(struct cl_text *t, const struct cl_region *items, size_t n, bool in_memory,
                      struct cl_err *e) {
   int64_t size = in_memory ? room_for_text(n) : 0;
+  assert(n <= CL_REGIONS_MAX);
   for (size_t i = 0; i < n; i++) size += in_memory ? round_up(items[i].bytes) : items[i].bytes;
   cl_text_format(t, FIRST_LINE "%zu %lld\n", n, (long long)size);
   for (size_t i = 0; i < n; i++) {
@@ -121,6 +123,7 @@ static int read_line(struct cl_regions *r, char **at, bool in_memory, int64_t si
   for (size_t i = 0; i < r->n; i++)
     if (strcmp(r->items[i].name, name) == 0)
       return CL_FAIL(e, CLADE_ECORRUPT, "the region '%.100s' is in it twice", name);
+  assert(name > r->text && region->bytes >= 0);
   region->name = name;
   r->n++;
   return 0;

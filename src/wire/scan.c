@@ -16,6 +16,7 @@ static bool is_digit(char c) {
 }
 
 int cl_scan_fail(const struct cl_scan *s, const char *what, struct cl_err *e) {
+  assert(s->begin <= s->at && s->at <= s->end);
   size_t byte = (size_t)(s->at - s->begin) + 1;
   if (s->at == s->end)
     return CL_FAIL(e, CLADE_EPROTOCOL, "byte %zu: %s, but the line ends there", byte, what);
@@ -97,6 +98,7 @@ static int scan_unicode(struct cl_scan *s, struct cl_err *e) {
     }
     if (low < 0xDC00 || low > 0xDFFF) return cl_scan_fail(s, "half a surrogate pair before this", e);
     code = 0x10000 + ((code & 0x3FF) << 10 | (low & 0x3FF));
+    assert(code <= 0x10FFFF);
   }
   put_code_point(s, code);
   return 0;
@@ -104,6 +106,7 @@ static int scan_unicode(struct cl_scan *s, struct cl_err *e) {
 
 static int scan_escape(struct cl_scan *s, struct cl_err *e) {
   static const char names[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
+  assert(*s->at == '\\' && sizeof names == sizeof bytes);
   s->at++;
   if (s->at == s->end) return cl_scan_fail(s, "expected the rest of an escape", e);
   if (*s->at == 'u') {
@@ -151,6 +154,7 @@ static void skip_digits(struct cl_scan *s) {
 /* Walk over -?int frac? exp? of JSON's grammar; *ret_integer: neither fraction nor exponent. */
 static int walk_number(struct cl_scan *s, bool *ret_integer, struct cl_err *e) {
   static const char digit[] = "expected a digit";
+  assert(s->at < s->end && (*s->at == '-' || is_digit(*s->at)));
   if (*s->at == '-') s->at++;
   if (s->at == s->end || !is_digit(*s->at)) return cl_scan_fail(s, digit, e);
   if (*s->at == '0' && s->end - s->at > 1 && is_digit(s->at[1]))
@@ -262,6 +266,7 @@ int cl_scan_skip(struct cl_scan *s, struct cl_err *e) {
       s->at++;
       continue;
     }
+    assert(depth <= DEPTH_MAX);
     struct cl_wire_value ignored;
     if (!empty) CL_TRY(cl_scan_scalar(s, &ignored, e));
     s->memory->used = used;
