@@ -370,6 +370,7 @@ static int read_eval(struct cl_reader *r, const struct cl_study *study, const st
   struct cl_eval found = {.noise_sd = NAN, .p_best = NAN, .p_near = NAN, .near = NAN};
   int objective = 0;
   CL_TRY(choose_metric(study, o, &found.objective, &objective, e));
+  assert(found.objective.name != NULL);
   if (objective < 0 && r == NULL)
     return CL_FAIL(e, CLADE_EUNSUPPORTED, "'%.100s' is no objective, and is read from a store only",
                    o->metric);

@@ -157,6 +157,7 @@ static struct cl_value cell(void *source, size_t row, const struct cl_column *c)
 
 static bool tagged(void *source, size_t row, const char *name, const char *text) {
   struct trials *l = source;
+  assert(row < l->n);
   return cl_tags_hold(&l->tags, l->rows[row].trial->number, name, text);
 }
 
@@ -188,6 +189,7 @@ static int add_row(struct trials *l, int64_t number, struct cl_err *e) {
 }
 
 static int add_span(struct trials *l, struct cl_span span, struct cl_err *e) {
+  assert(span.lo >= 1);
   for (int64_t i = span.lo; i <= span.hi; i++) CL_TRY(add_row(l, i, e));
   return 0;
 }
@@ -206,6 +208,7 @@ static int add_numbers(struct trials *l, const struct cl_selection *s, int64_t t
 static int add_best(struct trials *l, struct cl_err *e) {
   int64_t best = 0;
   CL_TRY(cl_best_need(l->study, &best, e));
+  assert(best >= 1);
   return add_row(l, best, e);
 }
 
@@ -248,6 +251,7 @@ static struct cl_span needed(const struct cl_list_options *o, int64_t trials) {
 
 static int open_trials(struct trials *l, struct cl_reader *r, struct cl_span span, bool tags,
                        struct cl_err *e) {
+  assert(l->reader == NULL && l->values == NULL);
   l->reader = r;
   CL_TRY(cl_reader_need(r, span.lo, span.hi, &l->study, e));
   l->values = cl_alloc_array((size_t)cl_study_space(l->study)->n, sizeof *l->values);
@@ -293,6 +297,7 @@ int cl_trials_find(struct cl_reader *r, const struct cl_selection *selection, in
   int64_t *numbers = NULL;
   int status = collect(&l, r, &options, false, e);
   size_t n = l.listing.n;
+  assert(n <= l.n);
   if (status >= 0 && (numbers = cl_alloc_array(n, sizeof *numbers)) == NULL) status = CL_FAIL_NOMEM(e);
   if (status >= 0) {
     for (size_t i = 0; i < n; i++) numbers[i] = l.rows[l.listing.rows[i]].trial->number;
@@ -341,6 +346,7 @@ static void many_done(struct many *m) {
 /* The column of a part; null if it has none of that name. Standard columns are the same everywhere. */
 static const struct cl_column *column_of_part(const struct many *m, const struct cl_column *c, size_t part) {
   if (c->kind == CL_COLUMN_STANDARD) return c;
+  assert(part < m->n_parts && c->index >= 0 && (size_t)c->index < m->listing.catalogue.n);
   int at = m->maps[(size_t)c->index * m->n_parts + part];
   return at < 0 ? NULL : &m->parts[part].listing.catalogue.items[at];
 }
@@ -363,6 +369,7 @@ static struct cl_value cell_of_many(void *source, size_t row, const struct cl_co
 
 static bool tagged_of_many(void *source, size_t row, const char *name, const char *text) {
   struct many *m = source;
+  assert(row < m->n);
   return tagged(&m->parts[m->places[row].part], m->places[row].row, name, text);
 }
 
@@ -393,6 +400,7 @@ static int find_same(const struct cl_catalogue *c, const struct cl_column *like)
 static int join_catalogues(struct many *m, struct cl_err *e) {
   struct cl_catalogue *all = &m->listing.catalogue;
   const struct cl_catalogue *first = &m->parts[0].listing.catalogue;
+  assert(m->n_parts > 0 && m->maps == NULL);
   all->aliases = first->aliases;
   all->n_aliases = first->n_aliases;
   all->find_state = first->find_state;

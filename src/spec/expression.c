@@ -40,6 +40,7 @@ static size_t place_of(struct cl_expression_place place, size_t offset) {
 static int define(struct call *c, double lo, double hi, enum cl_scale scale, double step, enum cl_type type,
                   struct cl_err *e) {
   struct cl_literal a = c->x[0], b = c->x[1];
+  assert(step >= 0 && c->function->numeric);
   a.x = lo;
   b.x = hi;
   c->d->h.scale = scale;
@@ -81,6 +82,7 @@ static int check_positive(struct call *c, size_t i, const char *what, struct cl_
 /* Grid of the multiples of q from round(lo/q) to round(hi/q). */
 static int define_grid(struct call *c, double lo, double hi, enum cl_scale scale, bool whole,
                        struct cl_err *e) {
+  assert(c->function->n_min == 3 && (scale == CL_LINEAR || scale == CL_LOG));
   double q = c->x[2].x, from = round(lo / q) * q, to = round(hi / q) * q;
   CL_TRY(check_positive(c, 2, "step", e));
   if (scale == CL_LOG && from == 0) {
@@ -106,6 +108,7 @@ static int make_qloguniform(struct call *c, struct cl_err *e) {
 static int define_normal(struct call *c, enum cl_scale scale, double step, struct cl_err *e) {
   CL_TRY(check_positive(c, 1, "standard deviation", e));
   struct cl_hyperparameter *h = &c->d->h;
+  assert(scale == CL_NORMAL || scale == CL_LOGNORMAL);
   h->domain = CL_FLOAT;
   h->scale = scale;
   h->mean = c->x[0].x;
@@ -154,6 +157,7 @@ static int make_linspace(struct call *c, struct cl_err *e) {
         "linspace makes n values between two different bounds; n is a whole number from 2 to %d",
         CL_LEVELS_MAX);
   size_t count = (size_t)n;
+  assert(count >= 2 && count <= CL_LEVELS_MAX);
   struct cl_value *values = cl_arena_array(c->r->arena, count, sizeof *values);
   size_t *at = cl_arena_array(c->r->arena, count, sizeof *at);
   if (values == NULL || at == NULL) return CL_FAIL_NOMEM(e);
@@ -181,6 +185,7 @@ static int define_words(const struct cl_reader *r, struct cl_expression_place pl
 
 /* $choice(a, b), also hyperopt's $choice([a, b]). */
 static int make_choice(struct call *c, struct cl_err *e) {
+  assert(c->words->n >= 1);
   const struct cl_word *first = c->words->items;
   size_t n = strlen(first->text);
   if (c->words->n > 1 || first->quoted || n < 2 || first->text[0] != '[' || first->text[n - 1] != ']')
@@ -266,6 +271,7 @@ static int run_call(struct call *c, size_t close, struct cl_err *e) {
   if (n < f->n_min || n > f->n_max)
     return cl_source_fail(c->r->source, place_of(c->place, close), f->form, e, "%s has %zu argument%s here",
                           f->name, n, n == 1 ? "" : "s");
+  assert(!f->numeric || f->n_max <= sizeof c->x / sizeof c->x[0]);
   if (f->numeric) CL_TRY(read_numbers(c, close, e));
   return f->make(c, e);
 }

@@ -36,6 +36,7 @@ static bool is_no_hyperparameter(const char *name) {
 }
 
 static void write_range(struct cl_text *t, double lo, double hi, bool whole) {
+  assert(lo <= hi);
   cl_text_add(t, "    range: [");
   cl_yaml_write(t, whole ? cl_value_int((int64_t)lo) : cl_value_real(lo));
   cl_text_add(t, ", ");
@@ -81,6 +82,7 @@ static void write_float(struct cl_text *t, const char *name, double standard) {
 static void write_int(struct cl_text *t, const char *name, double standard) {
   assert(standard >= 1 && standard == floor(standard));
   double lo = standard >= 4 ? floor(standard / 4) : 1, hi = standard * 4;
+  assert(lo >= 1 && lo <= standard);
   if (HAS_PART(name, "batch", "bs", "hidden", "units", "width", "dim", "channels")) {
     cl_text_add(t, "    values: [");
     for (int64_t x = (int64_t)lo; x <= (int64_t)hi; x *= 2)
@@ -100,6 +102,7 @@ static struct cl_value choice_value(const struct cl_python_option *o, const char
 }
 
 static bool write_choice(struct cl_text *t, const struct cl_python_option *o) {
+  assert(o->type == CL_OPTION_CHOICE);
   bool listed = false;
   cl_text_add(t, "    values: [");
   for (size_t i = 0; i < o->n_choices; i++) {
@@ -232,6 +235,7 @@ static int write_spec(const char *text, const char *path, const struct cl_python
     cl_text_add(&list,
                 "  - name: lr   # an example: put the program's own in its place\n    range: [1.0e-5, 1.0]\n"
                 "    scale: log\n    tuned_value: 0.01\n");
+  assert(n <= HYPERPARAMETERS_MAX && n <= all->n);
   cl_text_add(t, "# A study of ");
   for (const char *p = base_name(path); *p != '\0'; p++)
     if ((unsigned char)*p >= 0x20 && *p != 0x7f) cl_text_add_char(t, *p);

@@ -97,6 +97,7 @@ static int read_metrics(struct cl_draft *d, const struct cl_node *node, struct c
                           "a study has 1 to %d metrics, not %d", CL_OBJECTIVES_MAX, list->n);
   for (const struct cl_node *item = list->first; item != NULL; item = item->next)
     CL_TRY(read_metric(d, item, e));
+  assert(json_array_size(d->objectives) >= (size_t)list->n);
   return 0;
 }
 
@@ -127,6 +128,7 @@ static int read_duration(struct cl_draft *d, const struct cl_node *map, const ch
                          struct cl_err *e) {
   const struct cl_node *node = cl_node_find(map, key);
   const char *text = NULL, *wanted = cl_read_expects(limit_keys, key);
+  assert(wanted != NULL);
   if (node == NULL) return 0;
   CL_TRY(cl_read_text(&d->r, node, key, wanted, &text, e));
   return cl_text_to_seconds(text, ret) ? 0 : cl_read_wrong(&d->r, node, key, wanted, e);
@@ -173,6 +175,7 @@ static int read_ordered(struct cl_draft *d, const struct cl_node *node, struct c
 static int read_args(struct cl_draft *d, const struct cl_node *node, struct cl_err *e) {
   int index = 0;
   CL_TRY(cl_read_word(&d->r, node, "args", "placeholders|after-script", &index, e));
+  assert(index == 0 || index == 1);
   d->values_to = index == 0 ? "placeholders" : "after-script";
   return 0;
 }

@@ -151,6 +151,7 @@ static bool is_study_name(const char *name) {
 
 /* train.py, specs/train.yaml: train. */
 static const char *name_after(struct cl_arena *arena, const char *path) {
+  assert(path != NULL);
   const char *slash = strrchr(path, '/'), *base = slash == NULL ? path : slash + 1;
   const char *dot = strrchr(base, '.');
   size_t n = dot == NULL || dot == base ? strlen(base) : (size_t)(dot - base);
@@ -181,6 +182,7 @@ static int settle_name(struct cl_draft *d, struct cl_err *e) {
 
 /* Relative to where the command was started. */
 static int settle_path(struct cl_draft *d, const char **path, struct cl_err *e) {
+  assert(d->o->here[0] == '/');
   if (*path == NULL || (*path)[0] == '/') return 0;
   *path = cl_arena_format(d->r.arena, "%s/%s", d->o->here, *path);
   return *path == NULL ? CL_FAIL_NOMEM(e) : 0;
@@ -262,6 +264,7 @@ static int warn_unreferenced(struct cl_draft *d, bool any_placeholder, struct cl
     cl_text_format(&names, "%s%s", n++ == 0 ? "" : ", ", one->h.name);
   }
   int status = names.failed ? CL_FAIL_NOMEM(e) : 0;
+  assert((n == 0) == (first == NULL));
   struct cl_reader r = d->r;
   if (first != NULL) r.source = first->source;
   if (first != NULL && status == 0)
@@ -329,6 +332,7 @@ static int settle_budget(struct cl_draft *d, struct cl_err *e) {
   if (d->trials == 0)
     return CL_FAIL(e, CLADE_ESPEC, "%s does not say how many trials to run\nexpected: %s--trials 50",
                    d->r.source->name, is_inline(d) ? "" : "`trials: 50` in the file, or ");
+  assert(d->trials >= 1 && d->parallel >= 1 && d->search != NULL);
   if (d->definitions.n > 0 || d->once || d->trials == 1) return 0;
   return cl_note_add(&d->r, CL_SPEC_NOTE, 0, e, "there are no hyperparameters: %lld runs of the same command",
                      (long long)d->trials);
@@ -343,7 +347,9 @@ static int no_metric(const struct cl_draft *d, struct cl_err *e) {
 }
 
 static const char *objective_name(const struct cl_draft *d, size_t i) {
-  return json_string_value(json_object_get(json_array_get(d->objectives, i), "name"));
+  const json_t *name = json_object_get(json_array_get(d->objectives, i), "name");
+  assert(i < json_array_size(d->objectives) && json_is_string(name));
+  return json_string_value(name);
 }
 
 static int check_objectives(const struct cl_draft *d, struct cl_err *e) {
@@ -600,6 +606,7 @@ static int fill_result(struct cl_draft *d, json_t *o, struct cl_spec_result *ret
   bool missing = (d->store != NULL && ret->store == NULL) ||
                  (d->target != NULL && ret->target == NULL && strcmp(d->target, "local") != 0);
   if (missing) return CL_FAIL_NOMEM(e);
+  assert(d->r.notes->n <= INT_MAX && ret->settings != NULL && ret->spec != NULL);
   ret->n_notes = (int)d->r.notes->n;
   ret->notes = d->r.notes->items;
   *d->r.notes = (struct cl_notes){0};

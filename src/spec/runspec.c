@@ -63,6 +63,7 @@ static int read_tuning(struct cl_draft *d, const struct cl_node *launcher, struc
   if (d->definitions.n == 0)
     return cl_source_fail(d->r.source, node->start, "a `hyperparameters:` section, or `hp_tuning: false`", e,
                           "there is nothing to tune: the file has no hyperparameters");
+  assert(d->search == NULL);
   d->search = make_search(method);
   return d->search == NULL ? CL_FAIL_NOMEM(e) : 0;
 }
@@ -73,6 +74,7 @@ static int read_slots(struct cl_draft *d, const struct cl_node *launcher, struct
   CL_TRY(read_count(d, launcher, "runs_per_node", 1000000, &per_node, e));
   d->trials = nodes; /* XT's default: one run per node */
   CL_TRY(read_count(d, launcher, "total_runs", TYPED_TRIALS_MAX, &d->trials, e));
+  assert(nodes >= 1 && per_node >= 1 && d->trials >= 1);
   int64_t slots = nodes > 1000000 / per_node ? 1000000 : nodes * per_node;
   int64_t most = d->o->cores > 0 ? d->o->cores : slots;
   d->parallel = slots < most ? slots : most;
@@ -115,6 +117,7 @@ static int unknown_alias(struct cl_draft *d, const struct cl_node *node, struct 
 static int check_aliases(struct cl_draft *d, struct cl_err *e) {
   for (const struct cl_node *node = d->s->root; node != NULL; node = cl_node_walk(d->s->root, node)) {
     if (node->kind != CL_ALIAS || node->target != NULL) continue;
+    assert(node->text != NULL);
     struct cl_definition *found = cl_definitions_find(&d->definitions, node->text);
     if (found == NULL) return unknown_alias(d, node, e);
     if (node->start < d->s->section.begin)
@@ -178,6 +181,7 @@ static char *copy_without_launcher(const struct cl_draft *d) {
     for (end = key->next->end; end < n && text[end] != '\n'; end++) continue;
     end += end < n;
   }
+  assert(begin <= end && end <= n);
   bool overlaps = begin < d->s->section.end && end > d->s->section.begin;
   if (overlaps || is_referred_to(d->s->root, begin, end)) begin = end = n;
   char *copy = cl_arena_bytes(d->r.arena, text, n);

@@ -27,6 +27,7 @@ bool cl_section_find(const char *text, size_t n, size_t *ret_begin, size_t *ret_
     size_t end = end_of_line(text, n, at);
     at = end < n ? end + 1 : n;
   } while (at < n && strchr(" -#\r\n", text[at]) != NULL && text[at] != '\0');
+  assert(*ret_begin < at && at <= n);
   *ret_end = at;
   return true;
 }
@@ -129,6 +130,7 @@ static int read_list(struct lines *l, size_t at, struct cl_section_entry *ret, s
   }
   if (at >= l->section || text[at] != ']')
     return cl_source_fail(l->s, ret->list_at, "a `]` that closes the list", e, "this list is not closed");
+  assert(text[ret->list_at] == '[' && ret->list_at < at);
   ret->list_end = at + 1;
   l->end = end_of_line(text, l->section, at);
   l->next = l->end < l->section ? l->end + 1 : l->section;
@@ -151,6 +153,7 @@ static int read_tuned(struct lines *l, size_t at, struct cl_section_entry *ret, 
     return cl_source_fail(l->s, at, "one value, as in `tuned_value: 0.0004`", e,
                           "the tuned value is missing");
   if (!is_comment(l, rest)) return cl_source_fail(l->s, rest, NULL, e, "nothing can follow the tuned value");
+  assert(at < end && end <= l->end);
   ret->tuned_at = at;
   ret->tuned_end = end;
   return 0;
@@ -199,6 +202,7 @@ int cl_section_read(const struct cl_source *s, struct cl_arena *a, struct cl_sec
       CL_TRY(read_key(&l, &entry, e));
     }
     if (cl_grow(&ret->items, &ret->cap, ret->n + 1, sizeof *ret->items) < 0) return CL_FAIL_NOMEM(e);
+    assert(entry.name != NULL && entry.list_end > 0 && entry.tuned_end > 0); /* one line of each kind */
     ret->items[ret->n++] = entry;
   }
   return 0;

@@ -31,6 +31,7 @@ static bool has_line(const char *text, const char *start) {
 static int read_around_section(struct cl_spec *s, struct cl_err *e) {
   const struct cl_section *section = &s->section;
   struct cl_source rest = *s->source;
+  assert(section->begin <= section->end && section->end <= rest.n);
   char *text = cl_arena_bytes(&s->arena, rest.text, rest.n);
   if (text == NULL) return CL_FAIL_NOMEM(e);
   for (size_t i = section->begin; i < section->end; i++)
@@ -127,6 +128,7 @@ int cl_spec_definitions(const char *path, struct cl_settings **ret, struct cl_er
                      path);
   cl_spec_result_done(&result);
   cl_spec_destroy(s);
+  assert(status != 0 || made != NULL);
   if (status == 0)
     *ret = made;
   else

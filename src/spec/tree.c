@@ -66,6 +66,7 @@ static char *read_quoted(struct cl_arena *arena, struct fy_token *token, size_t 
        got++) /* bytes may come as signed ones */
     text[got] = (char)(unsigned char)c;
   fy_token_iter_destroy(pieces);
+  assert(got <= n);
   *ret_n = got;
   return got == n ? text : NULL;
 }
@@ -119,6 +120,7 @@ static void set_place(struct builder *b, struct cl_node *node, struct fy_event *
 /* While a mapping is open its n counts keys and values alike. */
 static int attach(struct builder *b, struct cl_node *node, struct cl_err *e) {
   struct cl_node *open = b->open;
+  assert(open == NULL || open->kind == CL_MAPPING || open->kind == CL_SEQUENCE);
   node->parent = open;
   if (open == NULL) {
     b->root = node;
@@ -183,6 +185,7 @@ static int add_node(struct builder *b, struct fy_event *event, bool anchors_know
   if (++b->depth > CL_TREE_DEPTH)
     return cl_source_fail(b->s, node->start, NULL, e, "lists and mappings are nested deeper than %d",
                           CL_TREE_DEPTH);
+  assert(node->first == NULL);
   b->open = node;
   b->last_child = NULL;
   return 0;
@@ -198,6 +201,7 @@ static void close_node(struct builder *b, struct fy_event *event) {
     node->end = b->last_child->end;
   if (node->end < node->start) node->end = node->start;
   b->here = node->end;
+  assert(node->kind != CL_MAPPING || node->n % 2 == 0); /* each key has its value */
   if (node->kind == CL_MAPPING) node->n /= 2;
   b->open = node->parent;
   b->last_child = node;

@@ -47,6 +47,7 @@ static void add_utf8(struct cl_text *word, uint32_t code) {
 
 /* \x at text[i] within double quotes becomes what it stands for; how many bytes it takes. */
 static size_t read_escape(const char *text, size_t n, size_t i, struct cl_text *word) {
+  assert(i < n && text[i] == '\\');
   static const char letters[] = "\"\\/ntr", meant[] = "\"\\/\n\t\r";
   uint32_t code = read_code(text, n, i);
   const char *letter = i + 1 < n && text[i + 1] != '\0' ? strchr(letters, text[i + 1]) : NULL;
@@ -74,6 +75,7 @@ static int read_quoted(const char *text, size_t n, size_t *i, bool doubled, stru
                        struct cl_err *e) {
   size_t end = cl_word_quoted_end(text, n, *i, doubled);
   if (end == 0) return CL_FAIL(e, CLADE_ESPEC, "the quote %c is not closed", text[*i]);
+  assert(end > *i + 1 && end <= n);
   cl_word_unquote(word, text + *i, end - *i, doubled);
   *i = end;
   return 0;
@@ -81,6 +83,7 @@ static int read_quoted(const char *text, size_t n, size_t *i, bool doubled, stru
 
 static int keep_word(struct cl_arena *arena, struct cl_word_list *ret, const struct cl_text *word,
                      bool quoted, size_t at, struct cl_err *e) {
+  assert(ret->n == 0 || ret->items[ret->n - 1].at < at);
   if (word->failed || cl_grow(&ret->items, &ret->cap, ret->n + 1, sizeof *ret->items) < 0)
     return CL_FAIL_NOMEM(e);
   char *text = cl_arena_bytes(arena, cl_text_get(word), word->length);
