@@ -71,12 +71,11 @@ static int list_columns(struct result *r, const struct cl_space *space, const st
 
 static int keep_values(struct result *r, const struct cl_study *study, int64_t trial, struct cl_value *room,
                        const struct clade_value **ret, struct cl_err *e) {
-  const struct cl_space *space = cl_study_space(study);
   struct clade_value *values = cl_arena_array(&r->arena, r->eval.n_columns, sizeof *values);
   if (values == NULL) return CL_FAIL_NOMEM(e);
   cl_trial_values(study, cl_study_trial(study, trial), room);
   for (size_t i = 0; i < r->eval.n_columns; i++) {
-    assert(r->shown[i] < space->n);
+    assert(r->shown[i] < cl_study_space(study)->n);
     CL_TRY(cl_api_keep_value(&r->arena, room[r->shown[i]], &values[i], e));
   }
   *ret = values;

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <float.h>
-#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -130,10 +129,23 @@ static int count_digits(double x, int64_t digits, int64_t *ret) {
   return 17;
 }
 
+/* As %PRId64, in a tenth of the time. Gives where it ends. */
+static char *write_integer(char *to, int64_t x) {
+  char reversed[20];
+  uint64_t rest = x < 0 ? -(uint64_t)x : (uint64_t)x;
+  int n = 0;
+  do reversed[n++] = (char)('0' + rest % 10);
+  while ((rest /= 10) > 0);
+  if (x < 0) *to++ = '-';
+  while (n > 0) *to++ = reversed[--n];
+  *to = '\0';
+  return to;
+}
+
 /* As %.*g: `digits` has 17 digits, or 18 when it was rounded up to a power of ten. */
 static void write_digits(char *to, int64_t digits, int exponent, int precision) {
   char text[24];
-  int n = snprintf(text, sizeof text, "%" PRId64, digits);
+  int n = (int)(write_integer(text, digits) - text);
   assert(n == 17 || n == 18);
   exponent += n - 17;
   while (n > 1 && text[n - 1] == '0') n--;
@@ -158,7 +170,7 @@ const char *cl_number_text(double x, char *buffer) {
     return buffer;
   }
   if (fabs(x) < 1e15 && x == (double)(int64_t)x && !(x == 0 && signbit(x))) {
-    (void)snprintf(buffer, CL_NUMBER_TEXT, "%" PRId64, (int64_t)x);
+    (void)write_integer(buffer, (int64_t)x);
     return buffer;
   }
   if (x == 0) return try_digits(x, buffer);
@@ -174,6 +186,12 @@ const char *cl_number_text(double x, char *buffer) {
 void cl_text_add_number(struct cl_text *t, double x) {
   char buffer[CL_NUMBER_TEXT];
   cl_text_add(t, cl_number_text(x, buffer));
+}
+
+void cl_text_add_integer(struct cl_text *t, int64_t x) {
+  char buffer[24];
+  char *end = write_integer(buffer, x);
+  cl_text_add_bytes(t, buffer, (size_t)(end - buffer));
 }
 
 void cl_text_add_fixed(struct cl_text *t, double x, int width, int decimals) {

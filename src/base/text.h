@@ -25,6 +25,7 @@ void cl_text_format(struct cl_text *t, const char *format, ...) __attribute__((f
  * such. */
 void cl_text_add_number(struct cl_text *t, double x);
 
+void cl_text_add_integer(struct cl_text *t, int64_t x); /* as %lld, in a tenth of the time */
 /* For people: with that many decimals, blanks before it up to `width`. A point in every locale. */
 void cl_text_add_fixed(struct cl_text *t, double x, int width, int decimals);
 

@@ -149,6 +149,7 @@ static int push_rung(struct cl_population *p, struct cl_err *e) {
 void cl_population_done(struct cl_population *p) {
   for (size_t i = 0; i < p->n_rungs; i++) free_rung(&p->rungs[i]);
   cl_free(p->rungs);
+  cl_free(p->retired);
   *p = (struct cl_population){0};
 }
 
@@ -166,6 +167,10 @@ static int widen(struct cl_rung *r, size_t old, size_t cap, struct cl_err *e) {
 int cl_population_add(struct cl_population *p, struct cl_err *e) {
   if (p->n == p->cap) {
     size_t cap = p->cap == 0 ? 16 : p->cap * 2;
+    int32_t *retired = cl_resize(p->retired, cap * sizeof *retired);
+    if (retired == NULL) return CL_FAIL_NOMEM(e);
+    p->retired = retired;
+    memset(retired + p->cap, 0, (cap - p->cap) * sizeof *retired);
     for (size_t i = 0; i < p->n_rungs; i++) CL_TRY(widen(&p->rungs[i], p->cap, cap, e));
     p->cap = cap;
   }
@@ -182,6 +187,7 @@ int cl_population_set(struct cl_population *p, size_t member, struct cl_evaluati
     cl_free(v);
     return status;
   }
+  if (v->given_up > 0 && v->rung > p->retired[member]) p->retired[member] = v->rung;
   r->revision = ++p->changes;
   if (r->of[member] != NULL) take_out(r, (uint32_t)member);
   put_in(r, (uint32_t)member, v);
@@ -191,6 +197,13 @@ int cl_population_set(struct cl_population *p, size_t member, struct cl_evaluati
 size_t cl_population_count(const struct cl_population *p, int32_t rung) {
   const struct cl_rung *r = find_rung(p, rung);
   return r == NULL ? 0 : r->n;
+}
+
+int32_t cl_population_common(const struct cl_population *p, int32_t rung, size_t least) {
+  int64_t i = (int64_t)rung - p->base;
+  if (i >= (int64_t)p->n_rungs) i = (int64_t)p->n_rungs - 1;
+  while (i >= 0 && p->rungs[i].n < least) i--;
+  return i < 0 || p->base + i < 1 ? 0 : (int32_t)(p->base + i);
 }
 
 uint64_t cl_population_revision(const struct cl_population *p, int32_t rung) {
@@ -223,8 +236,17 @@ const struct cl_evaluation *cl_population_of(const struct cl_population *p, int3
 }
 
 void cl_population_retire(struct cl_population *p, size_t member) {
-  for (size_t i = 0; i < p->n_rungs; i++)
-    if (p->rungs[i].of[member] != NULL) p->rungs[i].of[member]->given_up++;
+  for (size_t i = 0; i < p->n_rungs; i++) {
+    struct cl_evaluation *v = p->rungs[i].of[member];
+    if (v == NULL) continue;
+    v->given_up++;
+    if (v->rung > p->retired[member]) p->retired[member] = v->rung;
+  }
+}
+
+int32_t cl_population_retired(const struct cl_population *p, size_t member) {
+  assert(member < p->n);
+  return p->retired[member];
 }
 
 void cl_population_restore(struct cl_population *p, size_t member) {

@@ -41,6 +41,7 @@ struct cl_population {
   int32_t base;     /* rungs[0]; tables below are forgotten */
   size_t n_rungs, cap_rungs;
   struct cl_rung *rungs;
+  int32_t *retired; /* of each member: no evaluation above this rung is given up */
 };
 
 void cl_population_done(struct cl_population *p); /* a zeroed struct is an empty population */
@@ -54,6 +55,9 @@ int cl_population_set(struct cl_population *p, size_t member, struct cl_evaluati
 
 /* The table of a rung, best first, ties by member; 0 members where nobody has come to. */
 size_t cl_population_count(const struct cl_population *p, int32_t rung);
+/* The last rung up to this one that at least so many have come to; 0: none. Cost O(rungs) of a memory that
+ * lies together. */
+int32_t cl_population_common(const struct cl_population *p, int32_t rung, size_t least);
 const struct cl_evaluation *cl_population_at(const struct cl_population *p, int32_t rung, size_t rank,
                                              size_t *ret_member);
 /* Changes whenever evaluations of this table, or their snapshots, do; 0 where nobody has come to. */
@@ -66,6 +70,8 @@ const struct cl_evaluation *cl_population_of(const struct cl_population *p, int3
 
 /* The member takes over another state: what it has earned so far is given up. Cost O(rungs). */
 void cl_population_retire(struct cl_population *p, size_t member);
+/* Above this rung nothing of the member's is given up. */
+int32_t cl_population_retired(const struct cl_population *p, size_t member);
 /* It could not: the last retirement is taken back. */
 void cl_population_restore(struct cl_population *p, size_t member);
 /* A snapshot of the member's cannot be given to anybody any more. Cost O(rungs). */

@@ -9,9 +9,28 @@
 
 /* The args of a ruling: what a scheduler that reads the log needs to know, and what people want to. */
 
+static void add_key(struct cl_rulings *r, const char *key) {
+  cl_text_add(&r->args, ", \"");
+  cl_text_add(&r->args, key);
+  cl_text_add(&r->args, "\": ");
+}
+
 static void add_number(struct cl_rulings *r, const char *key, double x) {
-  cl_text_format(&r->args, ", \"%s\": ", key);
+  add_key(r, key);
   cl_text_add_json_number(&r->args, x);
+}
+
+static void add_integer(struct cl_rulings *r, const char *key, int64_t x) {
+  add_key(r, key);
+  cl_text_add_integer(&r->args, x);
+}
+
+/* The report that was judged, of nobody else. */
+static void add_report(struct cl_rulings *r, int64_t report) {
+  add_key(r, "reports");
+  cl_text_add(&r->args, "[");
+  cl_text_add_integer(&r->args, report);
+  cl_text_add(&r->args, "]");
 }
 
 static void add_ready(struct cl_rulings *r, size_t member);
@@ -22,10 +41,12 @@ static void begin_args(struct cl_rulings *r, const char *rule, size_t member,
   double sign = cl_objective_sign(&r->env->settings->objectives[0]);
   assert(member < r->members.n && a->asks >= 1);
   cl_text_clear(&r->args);
-  cl_text_format(&r->args, "{\"rule\": \"%s\", \"rung\": %d, \"step\": ", rule, (int)a->asks);
-  cl_text_add_json_number(&r->args, own->step);
-  cl_text_add(&r->args, ", \"own\": ");
-  cl_text_add_json_number(&r->args, isfinite(own->score) ? sign * own->score : NAN);
+  cl_text_add(&r->args, "{\"rule\": \"");
+  cl_text_add(&r->args, rule);
+  cl_text_add(&r->args, "\"");
+  add_integer(r, "rung", a->asks);
+  add_number(r, "step", own->step);
+  add_number(r, "own", isfinite(own->score) ? sign * own->score : NAN);
   if (a->state == CL_MEMBER_DEAD) cl_text_add(&r->args, ", \"dead\": true");
   add_ready(r, member);
 }
@@ -48,9 +69,11 @@ static void add_ready(struct cl_rulings *r, size_t member) {
 
 static void add_view(struct cl_rulings *r, const struct cl_exploit_view *view) {
   if (view == NULL) return;
-  if (view->rung != 0)
-    cl_text_format(&r->args, ", \"at\": %d, \"rank\": %zu, \"of\": %zu", (int)view->rung, view->rank,
-                   view->of);
+  if (view->rung != 0) {
+    add_integer(r, "at", view->rung);
+    add_integer(r, "rank", (int64_t)view->rank);
+    add_integer(r, "of", (int64_t)view->of);
+  }
   if (view->close > 0) cl_text_format(&r->args, ", \"close\": %zu", view->close);
   if (view->archived > 0) cl_text_format(&r->args, ", \"archive\": %zu", view->archived);
   if (view->from_archive) cl_text_add(&r->args, ", \"archived\": true");
@@ -120,7 +143,7 @@ static int lend(struct cl_rulings *r, size_t member, struct cl_event *ret, struc
   about(r, member, CL_EVENT_PAUSED, r->cause, ret);
   ret->u.paused.at = own.report;
   begin_args(r, "turn", member, &own);
-  cl_text_format(&r->args, ", \"reports\": [%lld]", (long long)own.report);
+  add_report(r, own.report);
   return cl_ruling_end(r, ret, e);
 }
 
@@ -172,7 +195,7 @@ void cl_ruling_keep(struct cl_rulings *r, const char *rule, size_t member, const
     ret->u.continued.report = own->report;
   }
   begin_args(r, rule, member, own);
-  cl_text_format(&r->args, ", \"reports\": [%lld]", (long long)own->report);
+  add_report(r, own->report);
   add_view(r, view);
 }
 

@@ -52,7 +52,7 @@ static int add_value(struct cl_text *t, const struct cl_wire_pair *p, struct cl_
   switch (p->value.kind) {
   case CL_WIRE_NULL: cl_text_add(t, "null"); return 0;
   case CL_WIRE_BOOL: cl_text_add(t, p->value.boolean ? "true" : "false"); return 0;
-  case CL_WIRE_INT: cl_text_format(t, "%lld", (long long)p->value.integer); return 0;
+  case CL_WIRE_INT: cl_text_add_integer(t, p->value.integer); return 0;
   case CL_WIRE_FLOAT:
     if (!isfinite(p->value.number))
       return CL_FAIL(e, CLADE_EINVAL, "the value of \"%s\" is not finite", p->name);
@@ -143,7 +143,7 @@ static int add_int(struct cl_text *t, const struct cl_field *field, int64_t x, s
   if (x < field->least)
     return CL_FAIL(e, CLADE_EINVAL, "\"%s\" is %lld, but must be at least %lld", field->key, (long long)x,
                    (long long)field->least);
-  cl_text_format(t, "%lld", (long long)x);
+  cl_text_add_integer(t, x);
   return 0;
 }
 

@@ -84,6 +84,20 @@ static void numbers_have_as_few_digits_as_they_need(void **state) {
   }
 }
 
+static void whole_numbers_are_written_as_printf_does(void **state) {
+  (void)state;
+  const int64_t numbers[] = {0, 7, -7, 10, 2385, -99999, 1000000000, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    struct cl_text t = {0};
+    char want[30];
+    (void)snprintf(want, sizeof want, "<%lld", (long long)numbers[i]);
+    cl_text_add(&t, "<");
+    cl_text_add_integer(&t, numbers[i]);
+    assert_string_equal(cl_text_get(&t), want);
+    cl_text_done(&t);
+  }
+}
+
 static void numbers_have_a_point_in_every_locale(void **state) {
   (void)state;
   static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "nl_NL.UTF-8",
@@ -156,6 +170,7 @@ static void taken_text_belongs_to_the_taker(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_read_back_the_same),
                                      cmocka_unit_test(numbers_have_as_few_digits_as_they_need),
+                                     cmocka_unit_test(whole_numbers_are_written_as_printf_does),
                                      cmocka_unit_test(numbers_have_a_point_in_every_locale),
                                      cmocka_unit_test(only_whole_numbers_are_numbers),
                                      cmocka_unit_test(json_strings_are_escaped),
