@@ -136,6 +136,38 @@ static void keras_reports_at_the_end_of_an_epoch(void **state) {
                     "2 @2 loss=0.1129 accuracy=0.9664 val_loss=0.0961 val_accuracy=0.9704\n");
 }
 
+/* What is no number, no name, no report; and what is one all the same. */
+static void odd_lines_are_read_as_people_mean_them(void **state) {
+  struct world *w = *state;
+  static const char zero[] = "loss=\0 0.5\n";
+  append(
+      w,
+      "loss=\nloss= \nloss:\"0.5\"\nloss=.\nloss=+\nloss=12:30\nloss=1.2.3\nloss=4ms\nloss=nanometres\n"
+      "loss=0.5e\nloss=inf5\nloss=1:2\nloss=--1\nloss=tensor\nloss=tensor(\nloss=x(0.5\n-=3\n%loss%=1\n=1\n");
+  assert_reports(w, "1 @1 loss=0.5\n"); /* x(0.5: a call that goes on */
+  cl_text_clear(&w->reports);
+  append(
+      w,
+      "loss=+.5\nloss=5.\nloss=1E+2\nloss=1e-1,\nloss=-Infinity\nloss=+INF\n\"loss\" : 2\nloss\t=\v3\fx\n"
+      "loss=4: \nloss=5.\nloss = np.float64(6)\nstep 27 loss=8\nepoch=38 epoch=4 loss=9\nstep=x loss=10\nstep loss=11\n"
+      "step 52:30 loss=12\n\x1b[loss=13\n\x1b]loss=14\nloss=15\x1b\nl\bloss=16\n\xff=1 loss=17\n");
+  append_bytes(w, "stdout", zero, sizeof zero - 1);
+  assert_reports(
+      w,
+      "2 @2 loss=0.5\n3 @3 loss=5\n4 @4 loss=100\n5 @5 loss=0.1\n6 @6 loss=-inf\n7 @7 loss=inf\n8 @8 loss=2\n9 @9 loss=3\n"
+      "10 @10 loss=4\n11 @11 loss=5\n12 @12 loss=6\n13 @27 loss=8\n14 @38 loss=9\n15 @38 loss=10\n16 @38 loss=11\n"
+      "17 @38 loss=12\n18 @38 loss=14\n19 @38 loss=15\n20 @38 loss=17\n21 @38 loss=0.5\n");
+}
+
+static void odd_objects_are_read_or_left(void **state) {
+  struct world *w = *state;
+  append(
+      w,
+      "{}\n{\"loss\": }\n[{\"loss\": 1}]\n{\"loss\": 1} x\n}\n{\"loss\": 1, \"loss\": 2}\n{\"loss\": null}\n"
+      "{\"loss\": \"0.5\"}\n{\"loss\": \"nan\"}  \n[tune]: {\"loss\": 3, \"step\": 4, \"a b\": 5, \"\": 6}\n{\"loss\": true}\n");
+  assert_reports(w, "1 @1 loss=1\n2 @2 loss=1\n3 @3 loss=2\n4 @4 loss=nan\n5 @4 loss=3 a b=5\n");
+}
+
 static void keras_3_reports_in_colour(void **state) {
   struct world *w = *state;
   append(
@@ -432,6 +464,8 @@ static void a_stream_that_cannot_be_read_is_said(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(keras_reports_at_the_end_of_an_epoch),
                                      TEST(keras_3_reports_in_colour),
+                                     TEST(odd_lines_are_read_as_people_mean_them),
+                                     TEST(odd_objects_are_read_or_left),
                                      TEST(pytorch_examples_report_losses_and_accuracy),
                                      TEST(lightning_reports_the_state_its_bar_ends_with),
                                      TEST(tqdm_reports_the_state_its_bar_ends_with),

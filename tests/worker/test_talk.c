@@ -1034,6 +1034,122 @@ static void all_that_comes_in_one_turn_is_one_commit(void **state) {
 
 #define TEST(name) cmocka_unit_test(name)
 
+/* Wrong paths, steps, ordinals and orders: each is answered by a sentence, and nothing is recorded. */
+static void nonsense_is_answered_and_changes_nothing(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_until(&w, &c, 2, "save load regions fork"); /* all that can be said */
+  assert_has(report(&w, &c, 1, 1, 0.5), "{\"type\":\"go\"");
+  char *directory = world_path(&w, 1, 0, "checkpoints");
+  static const char *const names[] = {"1-2", "2-2.new",  "1-2.new/deep", "x",     ".new",
+                                      "",    "1-2.late", "1-",           "1-.nex"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s/%s\",\"bytes\":1}", directory, names[i]);
+    assert_has(client_hear(&w, &c), "a state was saved that was not asked for");
+    client_send(&c,
+                "{\"type\":\"report\",\"ordinal\":2,\"step\":2,\"metrics\":{\"loss\":1},\"path\":\"%s/%s\"}",
+                directory, names[i]);
+    assert_has(client_hear(&w, &c), "names a state that was not asked for");
+  }
+  cl_free(directory);
+  static const char *const lines[] = {
+      "{\"type\":\"saved\",\"step\":1}",
+      "{\"type\":\"saved\",\"step\":1,\"path\":\"/etc/passwd\"}",
+      "{\"type\":\"loaded\",\"change\":7}",
+      "{\"type\":\"loaded\",\"change\":7,\"error\":\"no\"}",
+      "{\"type\":\"report\",\"ordinal\":9,\"step\":2,\"metrics\":{\"loss\":1}}",
+      "{\"type\":\"report\",\"ordinal\":2,\"step\":0.5,\"metrics\":{\"loss\":1}}",
+      "{\"type\":\"report\",\"ordinal\":2,\"step\":2,\"metrics\":{\"\":1}}",
+      "{\"type\":\"start\"}",
+      "{\"type\":\"hello\",\"token\":\"1.1.x\",\"protocol\":1}",
+      "{\"type\":\"fork\",\"token\":\"x\"}",
+      "{\"type\":\"stop\"}",
+      "nonsense",
+      "\xff\xfe",
+  };
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    client_send(&c, "%s", lines[i]);
+    const char *answer = client_hear(&w, &c);
+    if (strstr(answer, "\"type\":\"error\"") == NULL) fail_msg("'%s' is answered by '%s'", lines[i], answer);
+    assert_null(strstr(answer, "\"fatal\":true"));
+  }
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED) + world_count(&w, 1, CL_EVENT_LOADED), 0);
+  send_report(&c, 2, 2, 0.25); /* and it goes on */
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 2);
+  end(&w, &c);
+}
+
+static void send_region(struct client *c, bool reports, int step, const char *path) {
+  if (reports)
+    client_send(c,
+                "{\"type\":\"report\",\"ordinal\":%d,\"step\":%d,\"metrics\":{\"loss\":0.5},\"path\":\"%s\","
+                "\"bytes\":9000}",
+                step, step, path);
+  else
+    client_send(c, "{\"type\":\"saved\",\"step\":%d,\"path\":\"%s\",\"bytes\":9000}", step, path);
+}
+
+/* Of a worker that is gone: the memory went with it. */
+static void memory_that_nobody_knows_is_no_state(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char token[CL_TOKEN_SIZE];
+  static const char *const gone[] = {"/dev/shm/clade-0-12345678/spare-1", "/proc/1/fd/77"};
+  begin(&w, NULL, "");
+  world_token(&w, 1, 1, token);
+  client_open(&w, &c);
+  client_send(
+      &c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"save load regions\",\"bytes\":9000}",
+      token);
+  assert_has(client_hear(&w, &c), "\"type\":\"start\"");
+  for (int i = 0; i < 2; i++) {
+    send_region(&c, true, i + 1, gone[i]);
+    assert_string_equal(client_hear(&w, &c), go);
+    assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 2 * i + 1);
+    send_region(&c, false, i + 1, gone[1 - i]);
+    assert_string_equal(client_hear(&w, &c), go);
+    assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 2 * i + 2);
+  }
+  send_region(&c, false, 2, gone[0]); /* told again, both */
+  assert_string_equal(client_hear(&w, &c), go);
+  send_region(&c, true, 2, gone[0]);
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 4);
+  send_region(&c, true, 3, "/elsewhere");
+  assert_has(client_hear(&w, &c), "not asked for");
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 0);
+  end(&w, &c);
+}
+
+/* Paused and continued before it has heard of it, by a worker that ends: it pauses. */
+static void a_worker_that_ends_takes_nobody_back(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_until(&w, &c, 2, "");
+  send_report(&c, 1, 2, 0.5);
+  assert_true(client_is_silent(&w, &c));
+  cl_worker_shutdown(w.worker, CL_SHUTDOWN_DRAIN, 0);
+  struct cl_event paused = {.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG, .subject = 1};
+  struct cl_event on = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
+  struct cl_append result;
+  paused.seen = world_trial(&w, 1)->head.version;
+  paused.as_of = cl_log_position(w.log);
+  assert_int_equal(cl_log_append(w.log, &paused, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+  on.u.continued.until = 4;
+  (void)world_decide(&w, 1, on);
+  assert_has(client_hear(&w, &c), "{\"type\":\"pause\"");
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "75");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_count(&w, 1, CL_EVENT_STARTED), 1);
+  world_end(&w);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {TEST(hello_is_answered_with_the_values),
@@ -1076,6 +1192,9 @@ int main(int argc, char **argv) {
                                      TEST(a_second_question_ends_the_conversation),
                                      TEST(a_line_without_end_is_cut_off),
                                      TEST(a_trainer_that_never_reads_does_not_block_others),
-                                     TEST(all_that_comes_in_one_turn_is_one_commit)};
+                                     TEST(all_that_comes_in_one_turn_is_one_commit),
+                                     TEST(nonsense_is_answered_and_changes_nothing),
+                                     TEST(memory_that_nobody_knows_is_no_state),
+                                     TEST(a_worker_that_ends_takes_nobody_back)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
