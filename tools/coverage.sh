@@ -23,7 +23,7 @@ meson test -C build-coverage --no-rebuild --timeout-multiplier 3 --suite kill >&
 meson test -C build-coverage --no-rebuild --timeout-multiplier 3 --no-suite kill >&2 ||
   echo "coverage: some tests failed; what they did counts nevertheless" >&2
 CLADE_THOROUGH=1 meson test -C build-coverage --no-rebuild --timeout-multiplier 3 attack/survive \
-  attack/survive_twins attack/survive_regions >&2 ||
+  attack/survive_twins attack/survive_regions store/calls >&2 ||
   echo "coverage: not everything was survived" >&2
 gcovr --root . --object-directory build-coverage "${filters[@]}" --branches --print-summary \
   --exclude-branches-by-pattern '.*CL_NEVER.*' --html-details build-coverage/coverage.html --txt - build-coverage
