@@ -83,7 +83,32 @@ static struct match find_name(const struct parser *p, const char *name, size_t n
   return m;
 }
 
+/* Options that XT's commands and scripts have: what says the same here. */
+static const char *find_foreign(const char *name) {
+  static const struct {
+    const char *name, *sentence;
+  } foreign[] = {
+      {"primary-metric", "write --metric"},
+      {"maximize-metric", "write --maximize, or --minimize"},
+      {"experiment",
+       "a tag stands for it: `clade tag STUDY experiment=NAME`, then --tags-any experiment=NAME"},
+      {"workspace", "a store stands for it: --store PATH"},
+      {"no-download", "nothing is downloaded: the store has what was reported"},
+      {"job-dir", "nothing is downloaded: the store has what was reported"},
+      {"parent", "there are no parent runs: every trial is one training"},
+      {"child", "there are no parent runs: every trial is one training"},
+      {"outer", "there are no parent runs: every trial is one training"},
+  };
+  for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
+    if (begins_so(foreign[i].name, name, strlen(name)) && foreign[i].name[strlen(name)] == '\0')
+      return foreign[i].sentence;
+  return NULL;
+}
+
 static int fail_unknown(const struct parser *p, const char *name) {
+  const char *foreign =
+      p->command->passes_rest ? NULL : find_foreign(name); /* else it may be the program's */
+  if (foreign != NULL) return fail(p->e, "clade %s has no option --%s: %s", p->command->name, name, foreign);
   const char *best = NULL, *behind = "";
   int distance = ((int)strlen(name) + 2) / 3 + 1;
   bool common = false;
