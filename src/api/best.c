@@ -1,7 +1,9 @@
 /* The best trial, and curves. */
 #include "query/best.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "api/handles.h"
@@ -13,6 +15,7 @@ struct result {
   struct clade_best best; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, best) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_best_free(struct clade_best *best) {
   struct result *r = (struct result *)best;
@@ -113,6 +116,7 @@ int clade_idle_list(struct clade_reader *reader, struct clade_idle **ret, size_t
                                   .trials = found[i].trials,
                                   .pairs = found[i].pairs,
                                   .p = found[i].p};
+  assert(n >= 0 && (size_t)n < room);
   cl_free(found);
   if (status < 0) {
     cl_free(list);

@@ -1,7 +1,9 @@
 /* Methods over several seeds. */
 #include "clade/compare.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stddef.h>
 
 #include "api/handles.h"
 #include "base/alloc.h"
@@ -13,6 +15,7 @@ struct result {
   struct clade_comparison comparison; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, comparison) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_comparison_free(struct clade_comparison *c) {
   struct result *r = (struct result *)c;
@@ -86,6 +89,7 @@ static int count_methods(const struct clade_compare_study *studies, size_t n, si
   if (n == 0 || (used & (used + 1)) != 0)
     return CL_FAIL(e, CLADE_EINVAL, "a method has no study: each of those that are compared needs one");
   *ret = (size_t)__builtin_popcountll(used);
+  assert(*ret >= 1 && *ret <= CL_COMPARE_METHODS_MAX && used >> (*ret - 1) == 1);
   return 0;
 }
 

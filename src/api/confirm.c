@@ -1,7 +1,9 @@
 /* Confirmed scores, and tuned values written back into a spec. */
 #include "query/confirm.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stddef.h>
 
 #include "api/handles.h"
 #include "base/alloc.h"
@@ -12,6 +14,7 @@ struct result {
   struct clade_confirmation confirmation; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, confirmation) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_confirmation_free(struct clade_confirmation *c) {
   struct result *r = (struct result *)c;

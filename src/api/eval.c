@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct result {
   struct cl_arena arena;
   int *shown; /* by column: index in the study's space */
 };
+static_assert(offsetof(struct result, eval) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_eval_free(struct clade_eval *eval) {
   struct result *r = (struct result *)eval;

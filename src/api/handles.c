@@ -86,6 +86,7 @@ struct clade_value cl_api_value(struct cl_value v) {
 
 int cl_api_keep_text(struct cl_arena *a, const char *text, const char **ret, struct cl_err *e) {
   *ret = cl_arena_text(a, text);
+  assert(text != NULL || *ret == NULL);
   return text != NULL && *ret == NULL ? CL_FAIL_NOMEM(e) : 0;
 }
 
@@ -109,6 +110,7 @@ int cl_api_values(struct cl_arena *a, const struct cl_study *study, const struct
     CL_TRY(cl_api_keep_value(a, values[i], &named[n].value, e));
     named[n++].held = cl_trial_is_held(study, t, i);
   }
+  assert(n <= (size_t)space->n);
   *ret = named;
   *ret_n = n;
   return 0;

@@ -1,6 +1,7 @@
 /* Who came from whom. */
 #include <assert.h>
 #include <math.h>
+#include <stddef.h>
 
 #include "api/handles.h"
 #include "base/alloc.h"
@@ -12,6 +13,7 @@ struct result {
   struct cl_descent descent;
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, lineage) == 0, "a pointer to the one is a pointer to the other");
 
 struct filling {
   struct result *r;

@@ -1,4 +1,5 @@
 /* Why a trial has its values, and what a scheduler decided about it; asked for again, and compared. */
+#include <assert.h>
 #include <math.h>
 
 #include "api/handles.h"
@@ -38,6 +39,7 @@ static int fill_reason(struct why *w, const struct cl_event *ev, const struct cl
                        struct cl_err *e) {
   struct clade_reason *r = &w->reason;
   struct cl_text text = {0};
+  assert(ev->kind == CL_EVENT_PROPOSED || ev->kind == CL_EVENT_IMPORTED);
   r->position = ev->position;
   r->as_of = ev->as_of;
   r->by = ev->by;
@@ -141,6 +143,7 @@ static int fill_rulings(struct why *w, struct cl_reader *r, int64_t trial, const
     rulings[i] = (struct clade_ruling){.step = w->steps[i]};
     CL_TRY(fill_ruling(w, w->events[i], study, &rulings[i], e));
   }
+  assert(w->reason.rulings == NULL && w->n > 0);
   w->reason.n_rulings = w->n;
   w->reason.rulings = rulings;
   return verify ? audit_rulings(w, r, rulings, e) : 0;

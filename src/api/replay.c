@@ -1,5 +1,7 @@
 /* What a replay study has come to, beside the score of the trial whose schedule it is. */
+#include <assert.h>
 #include <math.h>
+#include <stddef.h>
 
 #include "api/handles.h"
 #include "base/alloc.h"
@@ -11,6 +13,7 @@ struct result {
   struct cl_timetable table;
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, outcome) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_replay_free(struct clade_replay_outcome *o) {
   struct result *r = (struct result *)o;

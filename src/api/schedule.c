@@ -1,4 +1,5 @@
 /* Schedules: from the log, from files, into files. */
+#include <assert.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -13,6 +14,7 @@ struct result {
   struct cl_timetable table;
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, schedule) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_schedule_free(struct clade_schedule *s) {
   struct result *r = (struct result *)s;

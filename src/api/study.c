@@ -198,6 +198,7 @@ int cl_api_trial_values(struct clade_study *s, const struct cl_trial *t, struct 
 
 static int make_handle(struct clade_study *s, struct clade_trial **ret, struct cl_err *e) {
   struct clade_trial *t = s->spare;
+  assert(s->trials == NULL || s->trials->before == NULL);
   s->spare = NULL;
   if (t == NULL) t = cl_alloc(sizeof *t);
   if (t == NULL) return CL_FAIL_NOMEM(e);
@@ -211,6 +212,7 @@ static int make_handle(struct clade_study *s, struct clade_trial **ret, struct c
 void clade_trial_drop(struct clade_trial *t) {
   if (t == NULL) return;
   struct clade_study *s = t->study;
+  assert((t->before == NULL) == (s->trials == t));
   if (t->before != NULL) t->before->next = t->next;
   if (t->next != NULL) t->next->before = t->before;
   if (s->trials == t) s->trials = t->next;
@@ -241,6 +243,7 @@ static int give_handle(struct clade_study *s, int64_t number, int32_t attempt, s
                        struct cl_err *e) {
   struct clade_trial *t = NULL;
   CL_TRY(make_handle(s, &t, e));
+  assert(number >= 1 && attempt >= 1);
   t->number = number;
   t->attempt = attempt;
   int status = refresh(t, e);

@@ -1,4 +1,6 @@
 /* All about a study. */
+#include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "api/handles.h"
@@ -9,6 +11,7 @@ struct result {
   struct clade_study_info info; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, info) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_study_free(struct clade_study_info *info) {
   struct result *r = (struct result *)info;
@@ -22,7 +25,9 @@ static int keep_json(struct cl_arena *a, const json_t *node, const char **ret, s
   size_t n = json_dumpb(node, NULL, 0, JSON_ENCODE_ANY);
   char *text = cl_arena_alloc(a, n + 1);
   if (n == 0 || text == NULL) return CL_FAIL_NOMEM(e);
-  (void)json_dumpb(node, text, n, JSON_ENCODE_ANY);
+  size_t written = json_dumpb(node, text, n, JSON_ENCODE_ANY);
+  assert(written == n);
+  (void)written;
   *ret = text;
   return 0;
 }
@@ -123,6 +128,7 @@ static void fill_numbers(struct clade_study_info *i, const struct cl_study *s) {
   const struct cl_settings *settings = cl_study_settings(s);
   const struct cl_study_head *head = cl_study_head(s);
   int reason = cl_study_reason(s);
+  assert((size_t)settings->objectives[0].reduce < sizeof reductions / sizeof reductions[0]);
   i->state = head->open ? "open" : "finished";
   i->reason = head->open || reason < 1 || reason > 5 ? NULL : reasons[reason];
   i->goal = settings->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";

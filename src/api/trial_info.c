@@ -1,5 +1,7 @@
 /* All about a trial. */
+#include <assert.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "api/handles.h"
@@ -12,6 +14,7 @@ struct result {
   struct clade_trial_info info; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
+static_assert(offsetof(struct result, info) == 0, "a pointer to the one is a pointer to the other");
 
 struct filling {
   struct result *r;
@@ -42,6 +45,7 @@ static int find_parent(struct filling *f, int64_t *ret) {
 static int fill_head(struct filling *f) {
   struct clade_trial_info *i = &f->r->info;
   const struct cl_settings *settings = cl_study_settings(f->study);
+  assert(f->trial != NULL && settings->n_objectives > 0);
   const struct cl_trial *t = f->trial;
   i->number = t->number;
   i->state = cl_state_name(t->head.state);
@@ -104,6 +108,7 @@ static int fill_metrics(struct filling *f, const struct clade_report *reports) {
       m[i->n_metrics++] = (struct clade_named_value){
           .name = i->metric, .value = {.kind = CLADE_REAL, .as.real = f->trial->value}};
   }
+  assert(i->n_metrics <= (size_t)known);
   i->metrics = m;
   return 0;
 }
@@ -204,6 +209,7 @@ static int fill_changes(struct filling *f) {
                                                                        : cl_kind_name(own->kind),
                                .step = own->step,
                                .by = own->by};
+    assert(own->index >= 0 && own->index < space->n);
     CL_TRY(keep(f, space->items[own->index].name, &c->name));
     CL_TRY(cl_api_keep_value(&f->r->arena, own->before, &c->before, f->e));
     CL_TRY(cl_api_keep_value(&f->r->arena, own->after, &c->after, f->e));
