@@ -52,6 +52,7 @@ int cl_reader_need(struct cl_reader *r, int64_t lo, int64_t hi, const struct cl_
     r->lo = lo;
     r->hi = hi;
   }
+  assert(covers(r, lo, hi));
   *ret = cl_log_study(r->log);
   return 0;
 }

@@ -28,6 +28,7 @@ static int take_record(struct reading *p, struct cl_trial_row *row, const struct
   row->step = ev->u.reported.step;
   row->metrics = cl_arena_array(p->arena, (size_t)room, sizeof *row->metrics);
   if (row->metrics == NULL) return CL_FAIL_NOMEM(p->e);
+  assert(ev->kind == CL_EVENT_REPORTED && metrics->n <= room);
   row->n_metrics = metrics->n;
   for (int i = 0; i < metrics->n; i++)
     row->metrics[i] = (struct cl_metric){.id = metrics->items[i].id, .value = metrics->items[i].value};
@@ -89,6 +90,7 @@ static int fall_back(struct reading *p, struct cl_trial_row *row, int own, int n
     bool unknown = at == row->n_metrics && at >= p->known; /* named since the reader looked */
     if (at < own || unknown || metrics[i].id == OBJECTIVE) continue;
     if (at == row->n_metrics) row->n_metrics++;
+    assert(own <= at && at < row->n_metrics);
     row->metrics[at] = (struct cl_metric){.id = metrics[i].id, .value = metrics[i].value};
   }
   return 0;

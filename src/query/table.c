@@ -55,6 +55,7 @@ int cl_table_change_column(struct cl_table *t, struct cl_column *column, const s
 int cl_table_add_row(struct cl_table *t, struct cl_value **ret, struct cl_err *e) {
   assert(t->n_columns > 0);
   size_t used = t->n_rows * t->n_columns;
+  assert(used <= t->cap_cells);
   if (cl_grow(&t->cells, &t->cap_cells, used + t->n_columns, sizeof *t->cells) < 0) return CL_FAIL_NOMEM(e);
   memset(t->cells + used, 0, t->n_columns * sizeof *t->cells);
   t->n_rows++;
@@ -109,6 +110,7 @@ bool cl_cell_is_blank(struct cl_value v) {
 }
 
 static double number_of(struct cl_value v) {
+  assert(class_of(v) == 3);
   return v.kind == CL_BOOL ? (double)v.as.truth : cl_value_number(v);
 }
 

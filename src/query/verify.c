@@ -1,5 +1,7 @@
 #include "query/verify.h"
 
+#include <assert.h>
+
 #include "schedule/scheduler.h"
 #include "search/searcher.h"
 
@@ -56,6 +58,7 @@ static int ask_again(struct audit *a, int64_t position) {
 
 static int audit_event(void *ctx, const struct cl_event *ev) {
   struct audit *a = ctx;
+  assert(a->study != NULL && a->scheduler != NULL && a->next <= a->n);
   CL_TRY(cl_study_apply(a->study, ev, a->e));
   CL_TRY(cl_scheduler_apply(a->scheduler, ev, a->e));
   return ask_again(a, ev->position);
@@ -65,6 +68,7 @@ int cl_verify_rulings(struct cl_reader *r, struct cl_event *const *rulings, size
                       struct cl_err *e) {
   struct audit a = {.rulings = rulings, .n = n, .ret = ret, .e = e};
   if (n == 0) return 0;
+  assert(rulings[0]->as_of <= rulings[n - 1]->as_of); /* in the order of the log */
   const struct cl_read all = {.until = rulings[n - 1]->as_of};
   CL_TRY(cl_study_create(&a.study, e));
   int status = cl_scheduler_create(a.study, &a.scheduler, e);
