@@ -547,7 +547,7 @@ static int fire_next(void *st, const struct cl_schedule_room *room, struct cl_ev
 
 static int fire_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   struct cl_numerics numerics = {0};
-  CL_TRY(cl_ready_refuse(o, "compares curves at equal steps", e));
+  CL_TRY(cl_ready_refuse(o, "compares curves of scores over equal steps", e));
   CL_TRY(cl_rulings_check(settings, o, e));
   if (cl_options_number(o, "sync") == 0)
     return CL_FAIL(e, CLADE_ESPEC, "schedule: fire_pbt judges all members together: leave out sync: false");

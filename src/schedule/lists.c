@@ -84,9 +84,10 @@ static void begin_plays(const struct cl_lists *w, size_t member, const json_t *l
   }
 }
 
+/* Who is told that it is not ready goes on within its interval. */
 static bool ends_interval(const struct cl_event *ev) {
-  return ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET ||
-         ev->kind == CL_EVENT_VOIDED || ev->kind == CL_EVENT_STOPPED;
+  return (ev->kind == CL_EVENT_CONTINUED && ev->cause != CL_CAUSE_LIMIT) || ev->kind == CL_EVENT_EXPLOITED ||
+         ev->kind == CL_EVENT_SET || ev->kind == CL_EVENT_VOIDED || ev->kind == CL_EVENT_STOPPED;
 }
 
 int cl_lists_apply(struct cl_lists *w, const struct cl_members *m, const struct cl_event *ev,

@@ -538,8 +538,10 @@ static bool is_flying(const struct cl_members *m, uint32_t i) {
 }
 
 bool cl_members_waits(const struct cl_members *m) {
-  for (size_t k = 0; k < m->n_flying; k++)
-    if (is_flying(m, m->flying[k])) return true;
+  for (size_t k = 0; k < m->n_flying; k++) {
+    bool is_answer = m->items[m->flying[k]].state == CL_MEMBER_TRAINS;
+    if (!is_answer && is_flying(m, m->flying[k])) return true;
+  }
   return false;
 }
 

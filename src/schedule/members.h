@@ -131,7 +131,7 @@ void cl_members_skip(struct cl_members *m, size_t member);
 /* The population goes on without this trial's member. CLADE_ENOMEM. */
 int cl_members_dismiss(struct cl_members *m, int64_t trial, struct cl_err *e);
 
-/* Is a decision on its way that the tables do not show yet? For methods that decide one after the other. */
+/* Is a ruling on its way that the tables do not show yet? For methods that rule one after the other. */
 bool cl_members_waits(const struct cl_members *m);
 
 /* For audits: make `trial`'s member ready to be ruled, whoever's turn it is; `lends`: its evaluation stays

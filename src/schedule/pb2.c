@@ -21,7 +21,7 @@
 #include "schedule/rewards.h"
 #include "schedule/ruling.h"
 
-#define ROUNDS_UNKNOWN 100 /* when neither stop nor end is given */
+#define ROUNDS_UNKNOWN 100 /* when neither stop nor end is given, or members are ready by something else */
 
 struct pb2 {
   struct cl_rulings rulings;
@@ -142,8 +142,7 @@ static int ask_model(struct pb2 *s, size_t member, const struct cl_evaluation *o
   b.most = cl_bandit_most(r->members.n);
   CL_TRY(fit(s, &b, e));
   if (b.n >= CL_BANDIT_ROWS_MIN) draw_words(s, t, r->members.items[member].rulings);
-  return cl_bandit_choose(&b, cl_members_step(&r->members, from->rung), from->score, &rng, s->point, &s->view,
-                          e);
+  return cl_bandit_choose(&b, cl_ruling_step(r, from), from->score, &rng, s->point, &s->view, e);
 }
 
 /* By the model; while it knows nothing, or where what it wants is not allowed, as in PBT. */
@@ -227,6 +226,8 @@ static int judge_pb2(struct cl_rulings *r, size_t member, const struct cl_evalua
 /* One ruling at a time: the next one counts what this one has chosen. */
 static int pb2_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
   struct pb2 *s = st;
+  int due = cl_rulings_answer(st, room, ret, e);
+  if (due != CLADE_EMPTY) return due;
   return cl_members_waits(&s->rulings.members) ? CLADE_EMPTY : cl_rulings_next(st, room, ret, e);
 }
 
@@ -241,7 +242,6 @@ static int pb2_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
 
 static int pb2_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   struct cl_numerics numerics = {0};
-  CL_TRY(cl_ready_refuse(o, "models what a step gains at equal steps", e));
   CL_TRY(cl_rulings_check(settings, o, e));
   CL_TRY(cl_exploit_check(o, e));
   CL_TRY(cl_archive_check(o, e));
@@ -252,13 +252,14 @@ static int pb2_check(const struct cl_settings *settings, const struct cl_options
 static double count_rounds(const struct cl_rulings *r) {
   double last = r->stop > 0 ? r->stop : r->end, n = floor(last / r->members.interval);
   assert(r->members.interval > 0);
-  return last == 0 ? ROUNDS_UNKNOWN : fmax(1, n);
+  return last == 0 || cl_questions_are_asked(&r->members.questions) ? ROUNDS_UNKNOWN : fmax(1, n);
 }
 
 static int begin(void *st, const struct cl_schedule_env *env, bool with_words, struct cl_err *e) {
   struct pb2 *s = st;
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_pb2;
+  CL_TRY(cl_rulings_ask(&s->rulings, e));
   s->exploit = cl_exploit_from(&env->options);
   s->exploit.archive = cl_rulings_archive(&s->rulings, &env->options);
   s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);

@@ -139,13 +139,18 @@ static void release(struct cl_questions *q, struct cl_question *m) {
   m->since = q->clock;
 }
 
+/* To a state of the archive: it is judged again where it has left, not on the way there. */
+static bool is_way_back(const struct cl_event *ev) {
+  return ev->args != NULL && strstr(ev->args, "\"archived\": true") != NULL;
+}
+
 static void hear_exploit(struct cl_questions *q, struct cl_question *m, const struct cl_event *ev) {
   struct cl_mark *mark = find_mark(q, ev->u.exploited.snapshot);
   if (mark != NULL) cl_progress_settle(&mark->progress);
   m->before = m->now;
   m->before_judged = m->judged;
   begin_from(q, m, ev->subject, ev->u.exploited.snapshot);
-  m->judged = m->now.count;
+  if (!is_way_back(ev) || m->now.count > m->judged) m->judged = m->now.count;
   release(q, m);
 }
 

@@ -103,11 +103,6 @@ int cl_ready_check(const struct cl_settings *settings, const struct cl_options *
   if (cl_options_has(o, "interval") && json_object_size(ready.given) > 0)
     return CL_FAIL(e, CLADE_ESPEC,
                    "schedule: interval and ready both say when members are judged: give one of the two");
-  if (json_number_value(json_object_get(o->given, "archive")) > 0)
-    return CL_FAIL(
-        e, CLADE_ESPEC,
-        "schedule: an archive compares states by the steps they have trained, which ready does not count: "
-        "give `interval`, or leave the archive out");
   return check_rule(settings, &ready, e);
 }
 

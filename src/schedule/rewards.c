@@ -123,6 +123,15 @@ static bool close_interval(const struct cl_rewards *w, size_t member, double ste
   return true;
 }
 
+/* The step at which a state that was taken over stands: of its rung, where rungs are steps. */
+static double step_taken(const struct cl_rewards *w, const struct cl_members *m, const struct cl_event *ev,
+                         const json_t *args) {
+  const struct cl_snapshot *n = cl_study_snapshot(w->env->study, ev->u.exploited.snapshot);
+  if (!cl_questions_are_asked(&m->questions))
+    return cl_members_step(m, (int32_t)number_of(args, "donor_rung"));
+  return n == NULL ? NAN : n->step;
+}
+
 /* A ruling ends one interval of the member and begins the next. */
 static int turn_over(struct cl_rewards *w, const struct cl_members *m, size_t member,
                      const struct cl_event *ev, const json_t *args, struct cl_err *e) {
@@ -138,7 +147,7 @@ static int turn_over(struct cl_rewards *w, const struct cl_members *m, size_t me
   w->total += earned;
   w->earned = earned;
   make_newest(w, member);
-  v->step = took ? cl_members_step(m, (int32_t)number_of(args, "donor_rung")) : number_of(args, "step");
+  v->step = took ? step_taken(w, m, ev, args) : number_of(args, "step");
   v->score = sign * number_of(args, took ? "score" : "own");
   v->open = isfinite(v->step) && isfinite(v->score) && !isnan(until);
   return v->open ? encode_trial(w, member, ev->subject, e) : 0;

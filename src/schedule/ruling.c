@@ -127,6 +127,10 @@ double cl_ruling_until(const struct cl_rulings *r, int32_t rung) {
   return bounded(cl_members_step(&r->members, rung + 1), r->stop, r->end);
 }
 
+double cl_ruling_step(const struct cl_rulings *r, const struct cl_evaluation *v) {
+  return cl_questions_are_asked(&r->members.questions) ? v->step : cl_members_step(&r->members, v->rung);
+}
+
 static void about(const struct cl_rulings *r, size_t member, enum cl_kind kind, enum cl_cause cause,
                   struct cl_event *ret) {
   const struct cl_trial *t = cl_study_trial(r->env->study, r->members.items[member].trial);
@@ -287,9 +291,8 @@ static int answer(struct cl_rulings *r, size_t member, enum cl_answer what, stru
   return cl_members_decided(&r->members, member, false, e);
 }
 
-/* CLADE_EMPTY: none is due. */
-static int answer_next(struct cl_rulings *r, const struct cl_schedule_room *room, struct cl_event *ret,
-                       struct cl_err *e) {
+int cl_rulings_answer(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
+  struct cl_rulings *r = st;
   size_t member = 0;
   enum cl_answer what;
   if (cl_members_want_clock(&r->members)) return read_clock(r, room, ret);
@@ -299,7 +302,7 @@ static int answer_next(struct cl_rulings *r, const struct cl_schedule_room *room
 
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
   struct cl_rulings *r = st;
-  int due = answer_next(r, room, ret, e);
+  int due = cl_rulings_answer(st, room, ret, e);
   if (due != CLADE_EMPTY) return due;
   for (;;) {
     size_t member = 0;

@@ -101,6 +101,9 @@ double cl_rulings_first(const struct cl_options *o);
 double cl_rulings_last(const struct cl_options *o); /* not in CL_RULING_OPS: some count differently */
 int cl_rulings_apply(void *st, const struct cl_event *ev, struct cl_err *e);
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);
+/* Only what reports that are not judged are answered with; _next does that first. For methods that rule one
+ * member after the other, and must not keep these waiting. CLADE_EMPTY: none is due. CLADE_ENOMEM. */
+int cl_rulings_answer(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e);
 int cl_rulings_asks(void *st, int64_t trial, struct cl_err *e);
 int cl_rulings_again(void *st, const struct cl_event *recorded, struct cl_event *ret, struct cl_err *e);
 int cl_rulings_keeps(void *st, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
@@ -109,6 +112,8 @@ int cl_rulings_keeps(void *st, int (*visit)(void *ctx, int64_t snapshot), void *
 struct cl_rng cl_ruling_stream(const struct cl_rulings *r, enum cl_purpose purpose, size_t member);
 bool cl_ruling_is_dead(const struct cl_rulings *r, size_t member);
 double cl_ruling_until(const struct cl_rulings *r, int32_t rung); /* asked next, after this rung */
+/* The step of a state that is ranked: that of its rung, or, where rungs are ready points, its own. */
+double cl_ruling_step(const struct cl_rulings *r, const struct cl_evaluation *v);
 
 /* Begin a ruling: its event and the args that all have. `rule` names the method's reason; view may be null.
  * Then add to r->args as one likes (`, "key": value`) and end it; *ret borrows until the next ruling. */

@@ -53,6 +53,7 @@ static int fold(const struct history *h, struct cl_study *study, struct cl_sched
 
 static void check_method(const char *schedule, int skip, int expected) {
   struct simulator sim = {.slots = 8, .trials = 8, .steps = 6, .seed = 4, .schedule = schedule};
+  sim.asks = strstr(schedule, "ready") != NULL;
   static struct history h;
   h = (struct history){.skip = skip};
   simulator_begin(&sim);
@@ -96,6 +97,12 @@ static void epbt_without_memory_says_so(void **state) {
                8, 8);
 }
 
+static void members_that_are_ready_by_a_metric_say_so(void **state) {
+  (void)state;
+  check_method("{\"method\": \"pbt\", \"ready\": {\"metric\": \"theta\", \"every\": 0.75}, \"sync\": true}",
+               8, 7); /* one has come to its end */
+}
+
 static void policies_without_memory_say_so(void **state) {
   (void)state;
   char schedule[1000];
@@ -109,6 +116,7 @@ static void policies_without_memory_say_so(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(policies_without_memory_say_so),
                                      cmocka_unit_test(pbt_without_memory_says_so),
+                                     cmocka_unit_test(members_that_are_ready_by_a_metric_say_so),
                                      cmocka_unit_test(epbt_without_memory_says_so)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,8 +131,6 @@ static void what_does_not_say_when_is_refused(void **state) {
   refused("\"pbt\", \"ready\": {\"metric\": \"a\", \"patience\": 3}", "", "is a larger 'a' better?");
   refused("\"pbt\", \"interval\": 2, \"ready\": {\"every\": \"3s\"}", "", "give one of the two");
   refused("\"pbt\", \"ready\": {\"every\": \"3s\"}", ", \"ordered\": true", "ordered mode must not");
-  refused("\"pbt\", \"archive\": 2, \"ready\": {\"every\": \"3s\"}", "", "leave the archive out");
-  refused("\"pb2\", \"ready\": {\"every\": \"3s\"}", "", "ready does not go with method pb2");
   refused("\"ipbt\", \"end\": 9, \"ready\": {\"every\": \"3s\"}", "", "ready does not go with method ipbt");
   refused("\"fire_pbt\", \"ready\": {\"every\": \"3s\"}", "", "ready does not go with method fire_pbt");
 }

@@ -479,7 +479,7 @@ static void ordered_mode_does_not_depend_on_timing(void **state) {
 /* Ready by time and by metric. A turn is a tenth of a second. */
 
 static bool takes_ready(const struct cl_scheduler_ops *ops) {
-  static const char *const methods[] = {"pbt", "epbt", "mf_pbt"};
+  static const char *const methods[] = {"pbt", "pb2", "pb2_mix", "epbt", "mf_pbt"};
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
     if (strcmp(ops->name, methods[i]) == 0) return true;
   return false;
@@ -507,7 +507,7 @@ static void simulate_ready(const struct cl_scheduler_ops *ops, const struct mode
                            enum hardship hardship) {
   bool hard = hardship == MISFORTUNE;
   struct simulator s = {.slots = slots,
-                        .trials = 48,
+                        .trials = peculiar_of(ops->name)->few > 0 ? 24 : 48,
                         .steps = 12,
                         .seed = 23,
                         .script = hard ? misfortune_before_the_end : NULL,
@@ -547,13 +547,24 @@ static void members_are_ready_by_time_and_by_metric(void **state) {
       {"", "", true, .ready = "{\"metric\": \"theta\", \"factor\": 1.5}"},
       {"", "", true, .ready = "{\"metric\": \"theta\", \"patience\": 2, \"goal\": \"minimize\"}"},
       {", \"burn_in\": 5", "", true, .ready = "{\"metric\": \"theta\", \"above\": 1.25}"}};
+  static const struct mode archives[] = {
+      {", \"archive\": 12", "", true, .falls = true, .ready = "{\"every\": \"300ms\"}"},
+      {", \"archive\": 12, \"sync\": true", "", true, .falls = true, .ready = "{\"every\": \"300ms\"}"},
+      {", \"archive\": 12", ORDERED, true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"}};
   for (int i = 0; cl_schedulers()[i] != NULL; i++) {
     const struct cl_scheduler_ops *ops = cl_schedulers()[i];
     for (size_t k = 0; k < sizeof modes / sizeof *modes && takes_ready(ops); k++) {
-      if (k >= 6 && strcmp(ops->name, "pbt") != 0) continue; /* how a metric is read is not the method's */
+      bool again = strcmp(ops->name, "pb2_mix") == 0 && k != 1;         /* it asks as pb2 does */
+      if (again || (k >= 6 && strcmp(ops->name, "pbt") != 0)) continue; /* nor does a metric depend on it */
       simulate_ready(ops, &modes[k], 48, NONE);
       simulate_ready(ops, &modes[k], 9, MISFORTUNE);
       simulate_ready(ops, &modes[k], 9, KILLS);
+    }
+    for (size_t k = 0;
+         k < 3 && takes_ready(ops) && has_option(ops, "archive") && strcmp(ops->name, "pb2_mix") != 0; k++) {
+      simulate_ready(ops, &archives[k], 48, NONE);
+      simulate_ready(ops, &archives[k], 9, MISFORTUNE);
+      simulate_ready(ops, &archives[k], 9, KILLS);
     }
   }
 }
