@@ -208,7 +208,8 @@ struct cl_postgres {
   size_t n_results, cap_results;
   struct cl_postgres_param *params;
   size_t n_params, cap_params;
-  struct cl_text arrays; /* of the parameters */
+  struct cl_postgres_param nowhere; /* for which there was no memory; the statement is not sent */
+  struct cl_text arrays;            /* of the parameters */
   struct cl_postgres_statement known[PG_STATEMENTS];
   struct cl_postgres_statement walks[TABLES][WALKS], adds[TABLES];
   struct cl_layout layouts[CL_EVENT_KINDS];

@@ -277,7 +277,7 @@ int cl_postgres_mend(void *state, struct cl_err *e) {
 static struct cl_postgres_param *put(struct cl_postgres *s, Oid type) {
   if (cl_grow(&s->params, &s->cap_params, s->n_params + 1, sizeof *s->params) < 0) {
     s->arrays.failed = true;
-    return NULL;
+    return &s->nowhere;
   }
   struct cl_postgres_param *p = &s->params[s->n_params++];
   *p = (struct cl_postgres_param){.type = type, .length = 8};
@@ -286,12 +286,12 @@ static struct cl_postgres_param *put(struct cl_postgres *s, Oid type) {
 
 void cl_postgres_put_int(struct cl_postgres *s, int64_t value) {
   struct cl_postgres_param *p = put(s, OID_INT8);
-  if (p != NULL) p->bits = htobe64((uint64_t)value);
+  p->bits = htobe64((uint64_t)value);
 }
 
 void cl_postgres_put_no_int(struct cl_postgres *s) {
   struct cl_postgres_param *p = put(s, OID_INT8);
-  if (p != NULL) p->null = true;
+  p->null = true;
 }
 
 void cl_postgres_put_some(struct cl_postgres *s, int64_t value) {
@@ -303,7 +303,6 @@ void cl_postgres_put_some(struct cl_postgres *s, int64_t value) {
 
 void cl_postgres_put_bool(struct cl_postgres *s, bool value) {
   struct cl_postgres_param *p = put(s, OID_BOOL);
-  if (p == NULL) return;
   p->bits = htobe64(value ? UINT64_C(1) << 56 : 0);
   p->length = 1;
 }
@@ -313,12 +312,12 @@ void cl_postgres_put_metric(struct cl_postgres *s, double value) {
   uint64_t bits;
   value += 0.0;
   memcpy(&bits, &value, sizeof bits);
-  if (p != NULL) p->bits = htobe64(bits);
+  p->bits = htobe64(bits);
 }
 
 void cl_postgres_put_no_real(struct cl_postgres *s) {
   struct cl_postgres_param *p = put(s, OID_FLOAT8);
-  if (p != NULL) p->null = true;
+  p->null = true;
 }
 
 void cl_postgres_put_real(struct cl_postgres *s, double value) {
@@ -330,14 +329,12 @@ void cl_postgres_put_real(struct cl_postgres *s, double value) {
 
 void cl_postgres_put_text(struct cl_postgres *s, const char *text) {
   struct cl_postgres_param *p = put(s, OID_TEXT);
-  if (p == NULL) return;
   p->text = text;
   p->null = text == NULL;
 }
 
 void cl_postgres_put_json(struct cl_postgres *s, const char *text) {
   struct cl_postgres_param *p = put(s, OID_JSON);
-  if (p == NULL) return;
   p->null = text == NULL;
   if (p->null) return;
   p->offset = s->arrays.length;
@@ -353,7 +350,6 @@ static void add_be32(struct cl_text *t, uint32_t value) {
 /* Dimensions, whether NULLs follow, type, length, first index; then each with its length. */
 static struct cl_postgres_param *put_array(struct cl_postgres *s, Oid type, Oid of, bool nulls, size_t n) {
   struct cl_postgres_param *p = put(s, type);
-  if (p == NULL) return NULL;
   struct cl_text *t = &s->arrays;
   p->offset = t->length;
   add_be32(t, n > 0);
@@ -372,14 +368,12 @@ static void add_bits(struct cl_text *t, uint64_t bits) {
 
 void cl_postgres_put_ints(struct cl_postgres *s, const int64_t *items, size_t n) {
   struct cl_postgres_param *p = put_array(s, OID_INT8_ARRAY, OID_INT8, false, n);
-  if (p == NULL) return;
   for (size_t i = 0; i < n; i++) add_bits(&s->arrays, (uint64_t)items[i]);
   p->length = (int)(s->arrays.length - p->offset);
 }
 
 void cl_postgres_put_reals(struct cl_postgres *s, const double *items, size_t n) {
   struct cl_postgres_param *p = put_array(s, OID_FLOAT8_ARRAY, OID_FLOAT8, true, n);
-  if (p == NULL) return;
   for (size_t i = 0; i < n; i++) {
     double value = items[i] + 0.0;
     uint64_t bits;

@@ -4,6 +4,9 @@
 #include "store/kit.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <unistd.h>
+
 #include <sqlite3.h>
 
 #include "store/postgres_impl.h"
@@ -51,6 +54,15 @@ int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, ch
                         char **why) {
   bool undoes = strcmp(sql, "ROLLBACK") == 0; /* which needs nothing */
   return !undoes && fails("exec") ? SQLITE_FULL : __real_sqlite3_exec(db, sql, row, ctx, why);
+}
+
+/* A disk that is mounted read-only. */
+int __real_access(const char *path, int how);
+int __wrap_access(const char *path, int how);
+int __wrap_access(const char *path, int how) {
+  if (how != W_OK || !fails("access")) return __real_access(path, how);
+  errno = EROFS;
+  return -1;
 }
 
 /* libpq says that it has no memory, or that the connection is gone; who hears it closes the connection. */
@@ -279,6 +291,35 @@ static void sqlite_survives_each_call_that_fails(void **state) {
   kit_place_done(&p);
 }
 
+static void a_store_on_a_read_only_disk_is_read_if_it_is_whole(void **state) {
+  (void)state;
+  const struct cl_store_options reading = {.mode = CL_STORE_READ};
+  struct kit_place p;
+  char odd[300];
+  struct cl_store *s = NULL;
+  struct cl_err e = {0};
+  struct cl_study_head head = {0};
+  int64_t study = 0;
+  kit_place_init(&p);
+  (void)snprintf(odd, sizeof odd, "%s/50%%, what? #1.db", p.dir);
+  if (kit_live(odd, "digits", &e) < 0) fail_msg("%s", e.text);
+  arm("access", 1);
+  if (cl_store_open(odd, &reading, &s, &e) < 0) fail_msg("%s", e.text);
+  assert_true(happened);
+  assert_int_equal(cl_store_find(s, "digits", &study, &e), 0);
+  assert_int_equal(cl_store_head(s, study, &head, &e), 0);
+  assert_int_equal(head.trials, 2);
+  cl_store_close(s);
+  struct cl_store *writer = kit_open(KIT_SQLITE, &p); /* what it has written last stands beside the store */
+  (void)kit_create(writer, "digits", 9);
+  arm("access", 1);
+  assert_int_equal(cl_store_open(p.address, &reading, &s, &e), CLADE_EIO);
+  assert_non_null(strstr(e.text, "is on a read-only disk, and its newest events are still in"));
+  arm(NULL, 0);
+  cl_store_close(writer);
+  kit_place_done(&p);
+}
+
 static void postgres_survives_each_call_that_fails(void **state) {
   (void)state;
   static const struct {
@@ -315,6 +356,7 @@ static void without_libpq_the_sentence_says_what_to_install(void **state) {
 int main(int argc, char **argv) {
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {cmocka_unit_test(without_libpq_the_sentence_says_what_to_install),
+                                     cmocka_unit_test(a_store_on_a_read_only_disk_is_read_if_it_is_whole),
                                      cmocka_unit_test(sqlite_survives_each_call_that_fails),
                                      cmocka_unit_test(postgres_survives_each_call_that_fails)};
   return cmocka_run_group_tests(tests, NULL, NULL);
