@@ -240,6 +240,7 @@ int cl_life_beat(struct cl_worker *w, struct cl_err *e) {
     if (a->phase == CL_PHASE_RUNNING) CL_TRY(limit_time(a, now, e));
     if (a->phase == CL_PHASE_RUNNING) CL_TRY(cl_attempt_watch(a, now, e));
     if (!look) continue;
+    if (a->unreached) a->unreached = cl_worker_write_socket(w, a->trial, NULL) < 0;
     if (a->phase == CL_PHASE_LEAVING) CL_TRY(cl_recover_look(a, e));
     if (a->phase == CL_PHASE_RUNNING && a->adopted && a->watch == NULL && !cl_process_lives(a->pid, a->start))
       leave(a);

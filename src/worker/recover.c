@@ -43,8 +43,10 @@ static int follow(struct cl_attempt *a, struct cl_err *e) {
   CL_TRY(cl_life_adopt(a, e));
   int told = cl_worker_write_socket(a->worker, a->trial, &cause);
   if (told == CLADE_ENOMEM) return CL_FAIL_NOMEM(e); /* it would wait until it gives up */
+  a->unreached = told < 0;                           /* the beat tries again */
   if (told < 0)
-    cl_worker_say(a->worker, a->trial, "its trainer cannot learn where the worker is now: %s", cause.text);
+    cl_worker_say(a->worker, a->trial, "its trainer cannot learn yet where the worker is now: %s",
+                  cause.text);
   bool connects = t->head.flags & CL_CONNECTED_ONCE;
   if (a->output == NULL && !connects) return cl_attempt_follow(a, t->head.reports, e);
   return 0;

@@ -57,6 +57,7 @@ struct cl_attempt {
   bool attention;  /* a decision about it has been applied */
   bool adopted;    /* by this worker; its process is another keeper's child */
   bool reclaiming; /* `started` of the open attempt is put */
+  bool unreached;  /* adopted, and where the socket is now could not be written yet */
   char token[CL_TOKEN_SIZE];
 
   int lock; /* until the keeper has it; -1 */
