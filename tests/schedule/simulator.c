@@ -31,6 +31,18 @@ static const char settings_format[] =
 static const char x_alone[] =
     "{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.0, \"hi\": 1.0}";
 
+int simulator_check(const char *schedule, const char *space, struct cl_err *e) {
+  char text[4000];
+  struct cl_settings *settings = NULL;
+  (void)snprintf(text, sizeof text, settings_format, space == NULL ? x_alone : space, schedule, 4, 1, "");
+  int status = cl_settings_parse(text, &settings, e);
+  if (status < 0) print_message("# %s\n", e->text);
+  assert_int_equal(status, 0);
+  status = cl_schedule_check(settings, e);
+  cl_settings_destroy(settings);
+  return status;
+}
+
 const struct cl_study *simulator_study(const struct simulator *s) {
   return cl_log_study(s->log);
 }

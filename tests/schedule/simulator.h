@@ -66,6 +66,10 @@ void simulator_crash(struct simulator *s); /* kill -9 of engine and worker; anot
 void simulator_end(struct simulator *s);
 const struct cl_study *simulator_study(const struct simulator *s);
 
+/* What the check of a study of 4 trials with this schedule says (JSON; `space` as above). The
+ * test fails when they cannot be parsed. */
+int simulator_check(const char *schedule, const char *space, struct cl_err *e);
+
 /* Scripts: each kind of trouble about once in so many steps, the same for equal seeds. */
 struct simulator_odds {
   uint64_t crashes, diverges, is_preempted, is_lost;

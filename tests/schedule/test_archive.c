@@ -302,21 +302,10 @@ static void an_archive_that_nobody_would_look_into_is_refused(void **state) {
       "{\"method\": \"pb2_mix\", \"archive\": 3}",
   };
   for (int i = 0; i < 4; i++) {
-    char text[700];
-    struct cl_settings *settings;
     struct cl_err e = {0};
-    (void)snprintf(
-        text, sizeof text,
-        "{\"study\": \"s\", \"origin\": \"api\", \"cwd\": \"/tmp\", \"trials\": 4, \"parallel\": 1,"
-        " \"objectives\": [{\"name\": \"m\", \"goal\": \"maximize\", \"reduce\": \"last\"}],"
-        " \"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1.0}],"
-        " \"search\": {\"method\": \"random\"}, \"schedule\": %s}",
-        schedules[i]);
-    assert_int_equal(cl_settings_parse(text, &settings, &e), 0);
-    assert_int_equal(cl_schedule_check(settings, &e), i < 2 ? CLADE_ESPEC : 0);
+    assert_int_equal(simulator_check(schedules[i], NULL, &e), i < 2 ? CLADE_ESPEC : 0);
     if (i == 0) assert_non_null(strstr(e.text, "an archive of 3 states"));
     if (i == 1) assert_non_null(strstr(e.text, "tournament"));
-    cl_settings_destroy(settings);
   }
 }
 
