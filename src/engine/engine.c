@@ -90,6 +90,7 @@ static void write_twins(struct cl_engine *g, int64_t bytes) {
 
 /* Not while the event is heard, which may be inside of its commit. */
 static void say_bill(struct cl_engine *g) {
+  assert(g->bill[0] == '\0' || g->options.say != NULL);
   if (g->bill[0] != '\0') g->options.say(g->options.ctx, g->bill);
   g->bill[0] = '\0';
 }
@@ -134,6 +135,7 @@ static bool holder_is_gone(struct cl_engine *g, const struct cl_lease *seen, int
 }
 
 static int watch_lease(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
+  assert(!g->deciding);
   struct cl_store *store = cl_log_store(g->options.log);
   struct cl_lease seen = {0};
   CL_TRY(cl_store_lease_get(store, cl_log_id(g->options.log), &seen, e));
@@ -255,6 +257,7 @@ static bool is_enough(const struct cl_study *s) {
 static int decide_scheduled(struct cl_engine *g, struct cl_err *e) {
   const struct cl_study *s = study_of(g);
   const struct cl_study_head *h = cl_study_head(s);
+  assert(g->deciding && g->n_returning >= 0 && g->n_returning <= g->n_waiting);
   if (g->scheduler == NULL || !h->open || cl_study_settings(s)->paused != NULL) return 0;
   const struct cl_schedule_room room = {
       cl_study_slots(s) - (cl_study_pending(s) - cl_study_asked(s)) - g->n_returning,
@@ -270,6 +273,7 @@ static int decide_scheduled(struct cl_engine *g, struct cl_err *e) {
 static int decide_proposal(struct cl_engine *g, struct cl_err *e) {
   const struct cl_study *s = study_of(g);
   const struct cl_study_head *h = cl_study_head(s);
+  assert(g->n_waiting == 0);
   if (g->exhausted || h->counted >= h->budget || is_enough(s)) return 0;
   struct cl_event ev = {0};
   int status = cl_searcher_next(g->searcher, &ev, e);
@@ -317,6 +321,7 @@ int cl_engine_turn(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
 
 int cl_engine_answer(struct cl_engine *g, int64_t now_ms, struct cl_err *e) {
   if (!g->deciding || g->scheduler == NULL || cl_study_is_newer(study_of(g))) return 0;
+  assert(g->clock_ms != 0); /* who decides has had a turn */
   g->now_ms = now_ms;
   if (g->failure.code != 0) return CL_FAIL(e, g->failure.code, "%s", g->failure.text);
   CL_TRY(cl_attention_decide(&g->attention, study_of(g), put_attended, g, e));

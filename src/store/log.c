@@ -395,6 +395,7 @@ static int decide_in_commit(void *ctx, int64_t before, int *ret_n, struct cl_eve
                             struct cl_append **ret_results, struct cl_err *e) {
   struct deciding *d = ctx;
   struct cl_log *l = d->log;
+  assert(l->committing && !d->heard && d->n > 0);
   if (before != l->position) return 0; /* others have appended: that is heard first */
   d->heard = true;
   CL_TRY(apply_sheet(l, &l->sheet, d->n, e));
@@ -433,6 +434,7 @@ int cl_log_commit_with(struct cl_log *l, cl_log_decide *decide, void *ctx, struc
   l->turn = (struct turn){0}; /* what listeners and the told put belongs to the next one */
   l->committing = true;
   int appended = append_turn(l, &t, &d, e), status = appended;
+  assert(d.heard || d.answers.n == 0);
   if (appended == 0 && d.heard)
     status = apply_sheet(l, &l->decided, d.answers.n, e);
   else if (appended == 0)
