@@ -20,6 +20,7 @@
 
 char *cl_attempt_path(const struct cl_study *s, int64_t trial, int attempt, const char *name) {
   struct cl_text t = {0};
+  assert(trial >= 0 && attempt >= 0 && (attempt == 0 || trial > 0));
   cl_text_format(&t, "%s/%s", cl_study_directory(s), cl_study_name(s));
   if (trial > 0) cl_text_format(&t, "/%lld", (long long)trial);
   if (attempt > 0) cl_text_format(&t, "/attempt-%d", attempt);
@@ -152,6 +153,7 @@ int cl_attempt_open(const struct cl_study *s, int64_t trial, int attempt,
 }
 
 void cl_attempt_drop(const struct cl_study *s, int64_t trial, int attempt, int lock) {
+  assert(trial > 0 && attempt > 0 && lock >= 0);
   char *own = cl_attempt_path(s, trial, attempt, NULL);
   char *whole = attempt == 1 ? cl_attempt_path(s, trial, 0, NULL) : NULL;
   if (own != NULL) (void)cl_dir_remove(own, NULL);

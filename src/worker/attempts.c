@@ -25,7 +25,7 @@ struct cl_attempt *cl_attempts_first(const struct cl_worker *w, int64_t trial) {
 
 int cl_attempts_add(struct cl_worker *w, int64_t trial, int32_t number, struct cl_attempt **ret,
                     struct cl_err *e) {
-  assert(cl_attempts_find(w, trial, number) == NULL);
+  assert(trial > 0 && number > 0 && cl_attempts_find(w, trial, number) == NULL);
   if (cl_grow(&w->all, &w->cap_all, w->n_all + 1, sizeof(struct cl_attempt *)) < 0) return CL_FAIL_NOMEM(e);
   struct cl_attempt *a = cl_alloc(sizeof *a);
   if (a == NULL) return CL_FAIL_NOMEM(e);

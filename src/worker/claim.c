@@ -203,6 +203,7 @@ static int begin_clone(struct cl_attempt *a, struct cl_err *e) {
 static void begin(struct cl_attempt *a, int64_t position) {
   struct cl_err e;
   bool clone = begins_as_clone(a);
+  assert(a->phase == CL_PHASE_CLAIMED && a->lock >= 0);
   a->phase = CL_PHASE_SPAWNING;
   a->started = a->released = a->changed = position;
   a->started_ms = cl_log_now_ms(a->worker->log);
@@ -223,6 +224,7 @@ static void begin(struct cl_attempt *a, int64_t position) {
 static void told_start(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct cl_attempt *a = ctx;
   (void)ev;
+  assert(a->puts > 0);
   a->puts--;
   if (result->status == 0) {
     begin(a, result->position);
@@ -275,6 +277,7 @@ static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e
   struct cl_err cause = {0};
   struct cl_attempt_owner owner = {w->host, w->boot, w->number, 0};
   bool gone = false;
+  assert(!(t->head.flags & CL_ATTEMPT_OPEN));
   CL_TRY(cl_worker_check_source(w, t, &gone, e));
   if (gone) return 0;
   CL_TRY(cl_attempts_add(w, t->number, t->head.attempt + 1, &a, e));

@@ -75,6 +75,7 @@ static void flush_answers(struct keeper *k) {
     }
     sent += (size_t)n;
   }
+  assert(sent <= k->n_out);
   k->n_out -= sent;
   if (k->n_out > 0) memmove(k->out, k->out + sent, k->n_out);
 }
@@ -121,7 +122,9 @@ static void note_remains(struct keeper *k, pid_t group) {
 }
 
 static void end_child(struct keeper *k, size_t at, int status, const struct rusage *usage) {
+  assert(at < k->n_children);
   struct child c = k->children[at];
+  assert(c.pid > 1 && c.lock >= 0 && c.directory != NULL);
   k->children[at] = k->children[--k->n_children];
   struct cl_exit x = exit_of(&c, status, usage);
   (void)cl_exit_write(c.directory, c.lock, &x,
@@ -190,6 +193,7 @@ static void keep_child(struct keeper *k, const struct cl_keeper_request *r, cons
   int cause = 0;
   const char *what = "";
   int64_t start = 0, now = cl_clock_monotonic_us();
+  assert(k->n_children < k->cap_children); /* a child that has come to be is kept */
   pid_t pid = cl_child_start(plan, &start, &cause, &what);
   if (pid < 0) {
     answer_failed(k, r->id, cause, what);
@@ -206,6 +210,7 @@ static void keep_child(struct keeper *k, const struct cl_keeper_request *r, cons
  * trainers. One that is somebody else's is named as its own keeper, as nobody will write its `exit`. */
 static void adopt(struct keeper *k, const struct cl_keeper_request *r, int lock, char *directory) {
   siginfo_t info;
+  assert(r->pid > 1 && k->n_children < k->cap_children);
   bool mine = waitid(P_PID, (id_t)r->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
   (void)cl_child_name_holder(lock, r->pid, r->start, mine ? k->pid : r->pid, mine ? k->start : r->start);
   if (!mine) {
@@ -223,6 +228,7 @@ static void adopt(struct keeper *k, const struct cl_keeper_request *r, int lock,
 static void spawn(struct keeper *k, char *bytes, int lock) {
   struct cl_keeper_request r;
   memcpy(&r, bytes, sizeof r);
+  assert(lock >= 0 && r.size <= CL_KEEPER_REQUEST_MAX);
   struct cl_keeper_limit limits[CL_KEEPER_LIMITS_MAX];
   char **words = cl_alloc_array((size_t)r.n_argv + r.n_env + 2, sizeof *words), *directory = NULL;
   size_t limits_size = r.n_limits <= CL_KEEPER_LIMITS_MAX ? r.n_limits * sizeof *limits : 0;
@@ -271,6 +277,7 @@ static void serve_requests(struct keeper *k) {
   while (k->n_in - at >= sizeof(struct cl_keeper_request)) {
     struct cl_keeper_request r;
     memcpy(&r, k->in + at, sizeof r);
+    assert(r.size >= sizeof r);
     if (k->n_in - at < r.size) break;
     assert(k->n_locks > 0);
     int lock = k->locks[0];

@@ -2,6 +2,7 @@
  * plan's caller, but allocates nothing and calls only what is async-signal-safe. */
 #include "worker/keeper_child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +24,7 @@ struct child_word {
 static char *put_number(char *at, int64_t n) {
   char digits[24];
   int count = 0;
+  assert(n >= 0);
   do {
     digits[count++] = (char)('0' + n % 10);
     n /= 10;
@@ -115,6 +117,7 @@ pid_t cl_child_start(const struct cl_child_plan *plan, int64_t *ret_start, int *
                      const char **ret_what) {
   struct child_word word = {0};
   struct child_word *volatile shared = &word;
+  assert(plan->lock > STDERR_FILENO && plan->argv[0] != NULL && plan->cwd != NULL);
   pid_t pid = vfork();
   if (pid == 0) become_trainer(plan, shared);
   if (pid < 0) {
