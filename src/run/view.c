@@ -122,7 +122,8 @@ static void look_at_members(struct cl_run_view *v) {
                   cl_objective_better(&cl_study_settings(s)->objectives[0], t->value, leading->value);
     if (isfinite(t->value) && better) leading = t;
   }
-  v->share = steps / (double)count_planned(v);
+  steps /= (double)count_planned(v);
+  v->share = fmax(v->share, steps); /* who takes over an earlier state goes back; a bar should not */
   v->leading = leading == NULL ? 0 : leading->number;
   v->members_us = cl_clock_monotonic_us();
 }
