@@ -287,145 +287,29 @@ int cl_sqlite_has_changes(struct cl_sqlite *s, int64_t study, bool *ret, struct 
   return 0;
 }
 
-/* Rows of the schema.
- *
- * A view has no pages: it is a row of sqlite_schema. CREATE VIEW and DROP VIEW pass over all rows there, and
- * over all tables that the handle knows; among a thousand studies that was most of making one more. So the
- * rows are written here, in the words in which SQLite writes them, once SQLite has read the text and found
- * the name free: what it cannot read would make the whole file unreadable. This handle does not use views,
- * and need not know. */
-
-/* SQLite forgets its prepared statements each time: once for all rows of a commit. */
-static void open_schema(struct cl_sqlite *s, bool open) {
-  assert(s->writing);
-  (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, open ? 1 : 0, NULL);
-}
-
-static int run_on_schema(struct cl_sqlite *s, const char *sql, int64_t row, const char *name,
-                         const char *text, struct cl_err *e) {
-  sqlite3_stmt *statement = NULL;
-  int status = cl_sqlite_prepare(s, sql, &statement, e);
-  if (status == 0) {
-    (void)sqlite3_bind_int64(statement, 1, row);
-    cl_sqlite_bind_text(statement, 2, name);
-    cl_sqlite_bind_text(statement, 3, text);
-    status = cl_sqlite_run(s, statement, e);
-  }
-  (void)sqlite3_finalize(statement);
-  return status;
-}
-
-static int find_view(struct cl_sqlite *s, const char *name, int64_t *ret_row, struct cl_err *e) {
-  sqlite3_stmt *row = NULL;
-  CL_TRY(cl_sqlite_prepare(s, "SELECT rowid FROM sqlite_schema WHERE type = 'view' AND name = ?1 LIMIT 1",
-                           &row, e));
-  cl_sqlite_bind_text(row, 1, name);
-  int status = cl_sqlite_step(s, row, e);
-  *ret_row = status == 1 ? sqlite3_column_int64(row, 0) : 0;
-  (void)sqlite3_finalize(row);
-  return status < 0 ? status : 0;
-}
-
-/* Does SQLite understand it, and is the name free? */
-static int check_statement(struct cl_sqlite *s, const char *sql, struct cl_err *e) {
-  sqlite3_stmt *statement = NULL;
-  int status = cl_sqlite_prepare(s, sql, &statement, e);
-  (void)sqlite3_finalize(statement);
-  return status;
-}
-
-static int write_row(struct cl_sqlite *s, int64_t row, const char *name, const char *select,
-                     struct cl_err *e) {
-  struct cl_text view = {0}, check = {0};
-  cl_text_add(&view, "CREATE VIEW ");
-  cl_view_add_quoted(&view, name, '"');
-  cl_text_format(&view, " AS %s", select);
-  if (row != 0) cl_text_format(&check, "CREATE TEMP VIEW \"a view of clade\" AS %s", select);
-  int status = view.failed || check.failed ? CL_FAIL_NOMEM(e) : 0;
-  if (status == 0) status = check_statement(s, row != 0 ? cl_text_get(&check) : cl_text_get(&view), e);
-  if (status == 0)
-    status = run_on_schema(s,
-                           row != 0 ? "UPDATE sqlite_schema SET sql = ?3 WHERE rowid = ?1 AND name = ?2"
-                                    : "INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) "
-                                      "SELECT 'view', ?2, ?2, ?1, ?3",
-                           row, name, cl_text_get(&view), e);
-  cl_text_done(&view);
-  cl_text_done(&check);
-  return status;
-}
-
-static int name_view(struct cl_text *t, const char *view, const char *word, struct cl_err *e) {
-  cl_text_clear(t);
-  cl_text_add(t, view);
-  if (word != NULL) cl_text_format(t, "_%s", word);
-  return t->failed ? CL_FAIL_NOMEM(e) : 0;
-}
-
-/* What this handle knows of it is dropped, and the row that it may not know. */
-static int drop_view(struct cl_sqlite *s, const char *name, struct cl_err *e) {
-  cl_text_clear(&s->scratch);
-  cl_text_add(&s->scratch, "DROP VIEW IF EXISTS ");
-  cl_view_add_quoted(&s->scratch, name, '"');
-  CL_TRY(cl_sqlite_exec_scratch(s, e));
-  return run_on_schema(s, "DELETE FROM sqlite_schema WHERE type = 'view' AND name = ?2", 0, name, NULL, e);
-}
-
-static int point_view(struct cl_sqlite *s, const char *view, const char *word, struct cl_err *e) {
-  struct cl_text select = {0};
-  int64_t row = 0;
-  cl_text_add(&select, "SELECT * FROM ");
-  add_view_name(&select, view, word);
-  int status = select.failed ? CL_FAIL_NOMEM(e) : find_view(s, view, &row, e);
-  if (status == 0) status = write_row(s, row, view, cl_text_get(&select), e);
-  cl_text_done(&select);
-  return status;
-}
-
-static int point_views(struct cl_sqlite *s, struct cl_err *e) {
-  char *word = NULL;
-  CL_TRY(get_word(s, "SELECT view FROM studies WHERE ?1 = ?1 ORDER BY study DESC LIMIT 1", 0, &word, e));
-  int status = 0;
-  for (int i = 0; i < VIEWS && status == 0; i++)
-    status = word == NULL ? drop_view(s, views[i], e) : point_view(s, views[i], word, e);
-  cl_free(word);
-  return status;
-}
-
-/* Of a study whose tables are made in this commit, which tells other handles that the schema is another one.
- * Views that are there already are made anew by SQLite, which tells them, too. */
-static int write_view(struct cl_sqlite *s, const char *name, const char *select, bool is_new,
-                      struct cl_err *e) {
-  if (is_new) return write_row(s, 0, name, select, e);
-  CL_TRY(drop_view(s, name, e));
-  cl_text_clear(&s->scratch);
-  cl_text_add(&s->scratch, "CREATE VIEW ");
-  cl_view_add_quoted(&s->scratch, name, '"');
-  cl_text_format(&s->scratch, " AS %s", select);
-  return cl_sqlite_exec_scratch(s, e);
-}
-
 static int write_views(struct cl_sqlite *s, const struct cl_sqlite_study *study, const char *word,
                        bool is_new, bool changes, struct cl_err *e) {
   static void (*const write[VIEWS])(struct cl_text *, const struct cl_sqlite_study *,
                                     bool) = {write_trials, write_reports, write_changes};
-  struct cl_text name = {0}, select = {0};
-  int status = 0;
-  assert(word != NULL);
+  assert(s->writing && word != NULL);
+  cl_text_clear(&s->scratch);
   if (!changes)
-    status =
-        cl_sqlite_exec(s,
-                       "CREATE TABLE IF NOT EXISTS no_changes (position, trial, hyperparameter, old, new, "
-                       "step, cause, time)",
-                       e);
-  for (int i = 0; i < VIEWS && status == 0; i++) {
-    cl_text_clear(&select);
-    write[i](&select, study, changes);
-    status = select.failed ? CL_FAIL_NOMEM(e) : name_view(&name, views[i], word, e);
-    if (status == 0) status = write_view(s, name.bytes, cl_text_get(&select), is_new, e);
+    cl_text_add(&s->scratch,
+                "CREATE TABLE IF NOT EXISTS no_changes (position, trial, hyperparameter, old, new, "
+                "step, cause, time); ");
+  for (int i = 0; i < VIEWS; i++) {
+    if (!is_new) {
+      cl_text_add(&s->scratch, "DROP VIEW IF EXISTS ");
+      add_view_name(&s->scratch, views[i], word);
+      cl_text_add(&s->scratch, "; ");
+    }
+    cl_text_add(&s->scratch, "CREATE VIEW ");
+    add_view_name(&s->scratch, views[i], word);
+    cl_text_add(&s->scratch, " AS ");
+    write[i](&s->scratch, study, changes);
+    CL_TRY(cl_sqlite_exec_scratch(s, e));
   }
-  cl_text_done(&name);
-  cl_text_done(&select);
-  return status == 0 && is_new ? point_views(s, e) : status;
+  return is_new ? cl_sqlite_point_views(s, e) : 0;
 }
 
 int cl_sqlite_make_views(struct cl_sqlite *s, const struct cl_sqlite_study *study, struct cl_err *e) {
@@ -435,32 +319,39 @@ int cl_sqlite_make_views(struct cl_sqlite *s, const struct cl_sqlite_study *stud
   CL_TRY(get_word(s, "SELECT view FROM studies WHERE study = ?1", study->id, &word, e));
   bool is_new = word == NULL;
   int status = is_new ? choose_word(s, study->id, &word, e) : 0;
-  open_schema(s, true);
   if (status == 0) status = write_views(s, study, word, is_new, changes, e);
-  open_schema(s, false);
   cl_free(word);
   return status;
 }
 
 int cl_sqlite_drop_views(struct cl_sqlite *s, int64_t study, struct cl_err *e) {
   char *word = NULL;
-  struct cl_text name = {0};
   CL_TRY(get_word(s, "SELECT view FROM studies WHERE study = ?1", study, &word, e));
   int status = 0;
-  open_schema(s, true);
+  cl_text_clear(&s->scratch);
   for (int i = 0; i < VIEWS && word != NULL && status == 0; i++) {
-    status = name_view(&name, views[i], word, e);
-    if (status == 0) status = drop_view(s, name.bytes, e);
+    cl_text_format(&s->scratch, "DROP VIEW IF EXISTS %s; DROP VIEW IF EXISTS ", views[i]);
+    add_view_name(&s->scratch, views[i], word);
+    status = cl_sqlite_exec_scratch(s, e);
   }
-  open_schema(s, false);
-  cl_text_done(&name);
   cl_free(word);
   return status;
 }
 
 int cl_sqlite_point_views(struct cl_sqlite *s, struct cl_err *e) {
-  open_schema(s, true);
-  int status = point_views(s, e);
-  open_schema(s, false);
+  char *word = NULL;
+  assert(s->writing);
+  CL_TRY(get_word(s, "SELECT view FROM studies WHERE ?1 = ?1 ORDER BY study DESC LIMIT 1", 0, &word, e));
+  int status = 0;
+  cl_text_clear(&s->scratch);
+  for (int i = 0; i < VIEWS && status == 0; i++) {
+    cl_text_format(&s->scratch, "DROP VIEW IF EXISTS %s;", views[i]);
+    if (word != NULL) {
+      cl_text_format(&s->scratch, "CREATE VIEW %s AS SELECT * FROM ", views[i]);
+      add_view_name(&s->scratch, views[i], word);
+    }
+    status = cl_sqlite_exec_scratch(s, e);
+  }
+  cl_free(word);
   return status;
 }

@@ -332,29 +332,6 @@ static void set_lr(struct cl_store *s, int64_t study, int64_t trial, double lr) 
   say(s, study, ev);
 }
 
-/* The handle writes the rows of new views itself, and has SQLite make those that change. */
-static void each_view_is_there_once(void **state) {
-  struct fixture *f = *state;
-  struct cl_store *s = kit_open(KIT_SQLITE, &f->place);
-  static const char count[] = "SELECT count(*), count(DISTINCT name) FROM sqlite_schema WHERE type = 'view'";
-  int64_t first = kit_create(s, "digits", 4), other = kit_create(s, "other", 4);
-  kit_finish_trial(s, first, 0.25);
-  (void)kit_appended(s, other, kit_proposed(1, NULL, 0));
-  set_lr(s, other, 1, 0.0625);
-  assert_string_equal(ask(&f->place, "SELECT new FROM changes_other WHERE hyperparameter = 'lr'"),
-                      "0.0625\n");
-  assert_string_equal(ask(&f->place, count), "9 9\n");
-  assert_int_equal(cl_store_delete(s, first, NULL), 0);
-  assert_string_equal(ask(&f->place, count), "6 6\n");
-  first = kit_create(s, "digits", 4);
-  kit_finish_trial(s, first, 0.5);
-  assert_string_equal(ask(&f->place, count), "9 9\n");
-  assert_string_equal(ask(&f->place, "SELECT acc FROM trials_digits"), "0.5\n");
-  assert_string_equal(ask(&f->place, "SELECT acc FROM trials"), "0.5\n");
-  assert_string_equal(ask(&f->place, "PRAGMA integrity_check"), "ok\n");
-  cl_store_close(s);
-}
-
 static void views_of_changes_use_the_index_of_stores_old_and_new(void **state) {
   struct fixture *f = *state;
   struct cl_store *s = kit_open(KIT_SQLITE, &f->place);
@@ -675,7 +652,6 @@ int main(void) {
       cmocka_unit_test_setup_teardown(changes_tell_what_was_applied_when, set_up, tear_down),
       cmocka_unit_test_setup_teardown(views_follow_the_latest_study, set_up, tear_down),
       cmocka_unit_test_setup_teardown(views_are_called_apart_from_tables_and_each_other, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(each_view_is_there_once, set_up, tear_down),
       cmocka_unit_test_setup_teardown(views_follow_the_first_change_of_a_value, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_wide_space_comes_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_follower_sees_two_writers_in_one_order, set_up, tear_down),
