@@ -183,7 +183,8 @@ static int read_assigned(struct reader *r, const json_t *node, struct cl_assigne
   json_object_foreach((json_t *)node, key, value) {
     int64_t id = 0;
     struct cl_assigned one = {0};
-    if (!cl_text_to_int(key, &id) || id < 1 || id > INT32_MAX)
+    bool plain = key[0] >= '1' && key[0] <= '9'; /* +2 and 02 would be second names of 2 */
+    if (!plain || !cl_text_to_int(key, &id) || id > INT32_MAX)
       return CL_FAIL(e, CLADE_ECORRUPT, "'%s' is not the id of a hyperparameter", key);
     one.id = (int)id;
     CL_TRY(cl_value_from_json(value, &one.value, e));
