@@ -48,7 +48,7 @@ const char *cl_options_word(const struct cl_options *o,
 void cl_options_write(const struct cl_options *o, const char *option, struct cl_text *ret);
 /* Is there something to write of it? Not of an object without inner options that is not given, or is empty.
  */
-bool cl_options_applies(const struct cl_options *o, const struct cl_option *option);
+bool cl_options_applies(const struct cl_options *a, const struct cl_option *o);
 bool cl_options_has(const struct cl_options *o, const char *option); /* given, and not null */
 
 #endif

@@ -1,9 +1,10 @@
 /* The disk budget (`limits: disk`): a state is not asked for when it could not be kept. What may still come
- * counts as if it were there: what running trainers were promised, copies of states in memory that are still
- * to be written, files that are deleted in the log and not yet removed, and, of every other engine of the
- * study, a state for each of its slots. So all states together exceed the budget by one at most, which is let
- * through when nothing else is on its way. How much the first one takes is known from a trainer's regions, or
- * else when it has been written: what does not fit then does not stay. */
+ * counts as if it were there: what running trainers were promised, or have put into the next commit, copies
+ * of states in memory that are still to be written, files that are deleted in the log and not yet removed,
+ * and, of every other engine of the study, a state for each of its slots. So all states together exceed the
+ * budget by one at most, which is let through when nothing else is on its way. How much the first one takes
+ * is known from a trainer's regions, or else when it has been written: what does not fit then does not stay.
+ */
 #include <assert.h>
 #include <stdio.h>
 
@@ -44,7 +45,7 @@ bool cl_worker_has_room(struct cl_worker *w, const struct cl_session *s) {
   struct cl_disk disk = cl_study_disk(w->study);
   int64_t size = disk.largest > s->bytes ? disk.largest : s->bytes;
   int64_t promised = count_promised(w, s, &keeping);
-  int64_t used = disk.bytes + disk.coming + w->removing + slots_elsewhere(w) * size;
+  int64_t used = disk.bytes + disk.coming + w->removing + keeping + slots_elsewhere(w) * size;
   assert(promised >= 0 && w->removing >= 0);
   bool room = size == 0 || used + (promised + 1) * size <= bound || (promised == 0 && used <= bound);
   if (!room)

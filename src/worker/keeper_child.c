@@ -22,7 +22,7 @@ struct child_word {
 };
 
 static char *put_number(char *at, int64_t n) {
-  char digits[24];
+  char digits[24] = "";
   int count = 0;
   assert(n >= 0);
   do {

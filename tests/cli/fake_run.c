@@ -41,6 +41,7 @@ static void show(struct script *s, int64_t done) {
   p->complete = done - p->failed;
   p->running = 2;
   p->elapsed_s = 6.5 * (double)done;
+  p->share = (double)done / (double)s->trials;
   p->eta_s = done == 0 ? NAN : 6.5 * (double)(s->trials - done);
   for (int i = 0; i < 2; i++) {
     write_values(s->values[i], done + 1 + i);
@@ -48,6 +49,7 @@ static void show(struct script *s, int64_t done) {
                                                .attempt = 1,
                                                .phase = i == 0 ? "running" : "saving",
                                                .step = i == 0 ? 3 : NAN,
+                                               .share = NAN,
                                                .value = i == 0 ? value_of(done + 2) : NAN,
                                                .elapsed_s = 4.2,
                                                .values = s->values[i]};

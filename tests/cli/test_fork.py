@@ -219,7 +219,7 @@ def wait_for(directory, kind, trial):
 
 
 def test_a_member_that_dies_within_its_question_is_answered_before_it_goes_on(directory):
-    write_spec(directory, 'fork', n=2, parallel=2, steps=6, pause=20)
+    write_spec(directory, 'fork', n=2, parallel=2, steps=6, pause=400)  # to stop the first one before its second step
     with open(os.path.join(directory, 'theta.yaml'), 'a', encoding='utf-8') as file:
         file.write('limits: {retries: 9}\n')
     process = start(directory, 'run', 'theta.yaml')
