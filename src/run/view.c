@@ -116,7 +116,7 @@ static void look_at_members(struct cl_run_view *v) {
     if (t == NULL || is_other(t)) continue;
     if (is_result(s, t))
       steps += 1;
-    else if (t->head.step > 0)
+    else if (t->head.step > 0 && isfinite(last))
       steps += fmin(t->head.step / last, 1);
     bool better = leading == NULL ||
                   cl_objective_better(&cl_study_settings(s)->objectives[0], t->value, leading->value);
@@ -129,7 +129,7 @@ static void look_at_members(struct cl_run_view *v) {
 }
 
 static double share_done(const struct cl_run_view *v) {
-  if (is_population(v) && isfinite(v->share)) return v->share;
+  if (is_population(v)) return v->share;
   return (double)count_results(v) / (double)count_planned(v);
 }
 

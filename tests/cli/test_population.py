@@ -99,6 +99,14 @@ def test_a_terminal_shows_how_far_all_members_are_together(directory):
     assert 'theta, the best member' in text and '% done' in text, text[-2000:]
 
 
+def test_without_a_last_step_the_terminal_counts_results_alone(directory):
+    write_spec(directory, 4, 2, 12)
+    shown = Terminal(directory, CLADE, 'run', 'theta.yaml', size=(100, 30), **CLIENT)
+    assert shown.finish() == 0, shown.screen.text()
+    found = re.findall(r'(\d+) %  (\d) of 4 ', shown.raw)
+    assert found and all(int(share) == 25 * int(results) for share, results in found), found
+
+
 def test_population_goes_on_after_kill_9(directory):
     write_spec(directory, 5, 2, 16)
     process = start(directory, 'run', 'theta.yaml')
