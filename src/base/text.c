@@ -129,8 +129,7 @@ static int count_digits(double x, int64_t digits, int64_t *ret) {
   return 17;
 }
 
-/* As %PRId64, in a tenth of the time. Gives where it ends. */
-static char *write_integer(char *to, int64_t x) {
+char *cl_integer_write(char *to, int64_t x) {
   char reversed[20];
   uint64_t rest = x < 0 ? -(uint64_t)x : (uint64_t)x;
   int n = 0;
@@ -145,7 +144,7 @@ static char *write_integer(char *to, int64_t x) {
 /* As %.*g: `digits` has 17 digits, or 18 when it was rounded up to a power of ten. */
 static void write_digits(char *to, int64_t digits, int exponent, int precision) {
   char text[24];
-  int n = (int)(write_integer(text, digits) - text);
+  int n = (int)(cl_integer_write(text, digits) - text);
   assert(n == 17 || n == 18);
   exponent += n - 17;
   while (n > 1 && text[n - 1] == '0') n--;
@@ -170,7 +169,7 @@ const char *cl_number_text(double x, char *buffer) {
     return buffer;
   }
   if (fabs(x) < 1e15 && x == (double)(int64_t)x && !(x == 0 && signbit(x))) {
-    (void)write_integer(buffer, (int64_t)x);
+    (void)cl_integer_write(buffer, (int64_t)x);
     return buffer;
   }
   if (x == 0) return try_digits(x, buffer);
@@ -190,7 +189,7 @@ void cl_text_add_number(struct cl_text *t, double x) {
 
 void cl_text_add_integer(struct cl_text *t, int64_t x) {
   char buffer[24];
-  char *end = write_integer(buffer, x);
+  char *end = cl_integer_write(buffer, x);
   cl_text_add_bytes(t, buffer, (size_t)(end - buffer));
 }
 

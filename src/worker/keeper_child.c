@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "worker/process.h"
 
 /* Filled in by the child, read by the keeper. */
@@ -20,18 +21,6 @@ struct child_word {
   int cause;
   int64_t start;
 };
-
-static char *put_number(char *at, int64_t n) {
-  char digits[24] = "";
-  int count = 0;
-  assert(n >= 0);
-  do {
-    digits[count++] = (char)('0' + n % 10);
-    n /= 10;
-  } while (n > 0);
-  while (count > 0) *at++ = digits[--count];
-  return at;
-}
 
 static void write_text(int fd, const char *text) {
   ssize_t ignored = write(fd, text, strlen(text));
@@ -42,7 +31,7 @@ bool cl_child_name_holder(int lock, pid_t pid, int64_t start, int32_t keeper, in
   char line[100], *at = line;
   const int64_t numbers[] = {pid, start, keeper, keeper_start};
   for (size_t i = 0; i < 4; i++) {
-    at = put_number(at, numbers[i]);
+    at = cl_integer_write(at, numbers[i]);
     *at++ = i < 3 ? ' ' : '\n';
   }
   return write(lock, line, (size_t)(at - line)) == at - line;
