@@ -41,9 +41,15 @@ static size_t find_place(const struct cl_questions *q, int64_t snapshot) {
   return lo;
 }
 
-static struct cl_mark *find_mark(struct cl_questions *q, int64_t snapshot) {
+/* Also of a snapshot that was deleted, while the mark is there. */
+static struct cl_mark *find_any_mark(struct cl_questions *q, int64_t snapshot) {
   size_t at = find_place(q, snapshot);
   return at < q->n_marks && q->marks[at].snapshot == snapshot ? &q->marks[at] : NULL;
+}
+
+static struct cl_mark *find_mark(struct cl_questions *q, int64_t snapshot) {
+  struct cl_mark *mark = find_any_mark(q, snapshot);
+  return mark == NULL || mark->dropped ? NULL : mark;
 }
 
 static int add_mark(struct cl_questions *q, const struct cl_study *s, struct cl_question *m,
@@ -53,26 +59,52 @@ static int add_mark(struct cl_questions *q, const struct cl_study *s, struct cl_
   const struct cl_snapshot *n = cl_study_snapshot(s, ev->position);
   const struct cl_snapshot *original = n == NULL ? NULL : cl_study_original(s, n);
   const struct cl_mark *same = original == NULL ? NULL : find_mark(q, original->position);
-  struct cl_mark mark = {ev->position, ev->subject, ev->attempt, ev->u.saved.step,
-                         same == NULL ? m->now : same->progress};
+  struct cl_mark mark = {.snapshot = ev->position,
+                         .before = m->newest,
+                         .member = (uint32_t)(m - q->items),
+                         .attempt = ev->attempt,
+                         .step = ev->u.saved.step,
+                         .progress = same == NULL ? m->now : same->progress};
   q->marks[q->n_marks++] = mark;
+  m->newest = mark.snapshot;
   return 0;
 }
 
-static void drop_mark(struct cl_questions *q, int64_t snapshot) {
-  struct cl_mark *mark = find_mark(q, snapshot);
-  if (mark == NULL) return;
-  size_t at = (size_t)(mark - q->marks);
-  memmove(mark, mark + 1, (--q->n_marks - at) * sizeof *mark);
+/* Cost O(marks), once in so many. */
+static void remove_dropped(struct cl_questions *q) {
+  size_t kept = 0;
+  for (size_t i = 0; i < q->n; i++) q->items[i].newest = 0;
+  for (size_t i = 0; i < q->n_marks; i++) {
+    struct cl_mark mark = q->marks[i];
+    if (mark.dropped) continue;
+    mark.before = q->items[mark.member].newest;
+    q->items[mark.member].newest = mark.snapshot;
+    q->marks[kept++] = mark;
+  }
+  assert(kept + q->n_dropped == q->n_marks);
+  q->n_marks = kept;
+  q->n_dropped = 0;
 }
 
-/* Its state at the last report is the same training, wherever it is saved. */
+static void drop_mark(struct cl_questions *q, struct cl_mark *mark) {
+  assert(!mark->dropped && q->n_dropped < q->n_marks);
+  mark->dropped = true;
+  if (++q->n_dropped > q->n_marks / 2 + 16) remove_dropped(q);
+}
+
+/* Is it a state at this step of the training that goes on? */
+static bool is_present(const struct cl_question *m, const struct cl_mark *mark, double step) {
+  return mark->snapshot > m->begun && mark->attempt == m->attempt && mark->step == step;
+}
+
+/* Its state at the last report is the same training, wherever it is saved, and whether before the report or
+ * after it. */
 static void note_in_marks(struct cl_questions *q, const struct cl_study *s, const struct cl_question *m) {
-  const struct cl_trial *t = cl_study_trial(s, m->trial);
-  for (size_t i = q->n_marks; i > 0 && q->marks[i - 1].snapshot > m->report; i--) {
-    struct cl_mark *mark = &q->marks[i - 1];
-    if (mark->trial == t->number && mark->attempt == t->head.attempt && mark->step == t->head.step)
-      mark->progress = m->now;
+  double step = cl_study_trial(s, m->trial)->head.step;
+  struct cl_mark *mark = find_any_mark(q, m->newest);
+  while (mark != NULL && mark->snapshot > m->begun && (mark->snapshot > m->answered || mark->step >= step)) {
+    if (is_present(m, mark, step)) mark->progress = m->now;
+    mark = find_any_mark(q, mark->before);
   }
 }
 
@@ -111,16 +143,17 @@ static void hear_report(struct cl_questions *q, const struct cl_study *s, struct
   m->report = ev->position;
   m->open = true;
   m->unread = q->ready.rule == CL_READY_TIME;
+  note_in_marks(q, s, m);
   wait_for_clock(q, m);
 }
 
 /* From its own state it goes on as it was there; another's was judged before it was given. */
-static void begin_from(struct cl_questions *q, struct cl_question *m, int64_t trial, int64_t snapshot) {
+static void begin_from(struct cl_questions *q, struct cl_question *m, int64_t snapshot) {
   const struct cl_mark *mark = find_mark(q, snapshot);
   if (snapshot == 0) m->now = cl_progress_begin();
   if (mark == NULL) return;
   m->now = mark->progress;
-  if (mark->trial != trial) cl_progress_settle(&m->now);
+  if (&q->items[mark->member] != m) cl_progress_settle(&m->now);
 }
 
 static void hear_start(struct cl_questions *q, struct cl_question *m, const struct cl_event *ev) {
@@ -131,11 +164,13 @@ static void hear_start(struct cl_questions *q, struct cl_question *m, const stru
   if (!fresh) wait_for_clock(q, m);
   if (!fresh) return;
   m->open = m->unread = m->can_save = false;
-  begin_from(q, m, ev->subject, ev->u.started.from);
+  m->begun = m->answered = ev->position;
+  begin_from(q, m, ev->u.started.from);
 }
 
-static void release(struct cl_questions *q, struct cl_question *m) {
+static void release(struct cl_questions *q, struct cl_question *m, const struct cl_event *ev) {
   m->open = m->unread = false;
+  m->answered = ev->position;
   m->since = q->clock;
 }
 
@@ -149,16 +184,35 @@ static void hear_exploit(struct cl_questions *q, struct cl_question *m, const st
   if (mark != NULL) cl_progress_settle(&mark->progress);
   m->before = m->now;
   m->before_judged = m->judged;
-  begin_from(q, m, ev->subject, ev->u.exploited.snapshot);
+  m->before_begun = m->begun;
+  m->begun = ev->position;
+  begin_from(q, m, ev->u.exploited.snapshot);
   if (!is_way_back(ev) || m->now.count > m->judged) m->judged = m->now.count;
-  release(q, m);
+  release(q, m, ev);
 }
 
-static void hear_answer(struct cl_questions *q, const struct cl_study *s, struct cl_question *m, bool rules) {
+static void hear_answer(struct cl_questions *q, const struct cl_study *s, struct cl_question *m,
+                        const struct cl_event *ev, bool rules) {
   cl_progress_settle(&m->now);
   if (rules) m->judged = m->now.count;
   note_in_marks(q, s, m);
-  release(q, m);
+  release(q, m, ev);
+}
+
+/* What it was to begin with is gone: it has its own state again. */
+static void hear_void(struct cl_question *m) {
+  m->now = m->before;
+  m->judged = m->before_judged;
+  m->begun = m->before_begun;
+}
+
+/* The state of its report that was there, and is not any more, is not asked for again. */
+static void hear_deletion(struct cl_questions *q, const struct cl_study *s, struct cl_question *m,
+                          int64_t snapshot) {
+  struct cl_mark *mark = find_mark(q, snapshot);
+  if (mark == NULL) return;
+  if (is_present(m, mark, cl_study_trial(s, m->trial)->head.step)) m->refused = m->report;
+  drop_mark(q, mark);
 }
 
 /* A word of the trainer protocol. */
@@ -181,21 +235,16 @@ int cl_questions_hear(struct cl_questions *q, const struct cl_study *s, size_t m
   switch (ev->kind) {
   case CL_EVENT_REPORTED: hear_report(q, s, m, ev); break;
   case CL_EVENT_SAVED: return add_mark(q, s, m, ev, e);
-  case CL_EVENT_DELETED:
-    if (ev->u.deleted.snapshot > m->report) m->refused = m->report; /* it was there, and is not any more */
-    drop_mark(q, ev->u.deleted.snapshot);
-    break;
+  case CL_EVENT_DELETED: hear_deletion(q, s, m, ev->u.deleted.snapshot); break;
   case CL_EVENT_STARTED: hear_start(q, m, ev); break;
   case CL_EVENT_CONNECTED: hear_hello(q, m, ev); break;
   case CL_EVENT_EXPLOITED: hear_exploit(q, m, ev); break;
   case CL_EVENT_CONTINUED:
   case CL_EVENT_SET:
-    if (rules || (ev->kind == CL_EVENT_CONTINUED && ev->cause == CL_CAUSE_LIMIT)) hear_answer(q, s, m, rules);
+    if (rules || (ev->kind == CL_EVENT_CONTINUED && ev->cause == CL_CAUSE_LIMIT))
+      hear_answer(q, s, m, ev, rules);
     break;
-  case CL_EVENT_VOIDED:
-    m->now = m->before;
-    m->judged = m->before_judged;
-    break;
+  case CL_EVENT_VOIDED: hear_void(m); break;
   case CL_EVENT_CHECKPOINT_ASKED: m->asked = m->report; break;
   case CL_EVENT_NOTE:
     if (ev->by != 0 && ev->u.note.name != NULL && strcmp(ev->u.note.name, CL_NOTE_NOT_SAVED) == 0)

@@ -19,10 +19,13 @@ enum cl_answer {
 
 struct cl_question {
   struct cl_progress now, before; /* before: what the last exploit replaced */
-  double since;           /* reading of the clock since which it trains; NaN: it does not, or none yet */
-  int64_t report;         /* the last one that counts */
-  int64_t asked, refused; /* the report whose state was asked for; whose state cannot be had */
-  int64_t trial;          /* once it was started */
+  double since;                /* reading of the clock since which it trains; NaN: it does not, or none yet */
+  int64_t report;              /* the last one that counts */
+  int64_t asked, refused;      /* the report whose state was asked for; whose state cannot be had */
+  int64_t trial;               /* once it was started */
+  int64_t begun, before_begun; /* the event that gave it the state which it trains since */
+  int64_t answered;            /* the event that answered the report before the last one */
+  int64_t newest;              /* snapshot of its newest mark, 0 = none */
   int32_t judged, before_judged; /* how often, on the way to this state or a later one that was lost */
   int32_t attempt;
   bool can_save; /* its process can hand its state over */
@@ -32,10 +35,12 @@ struct cl_question {
 };
 
 struct cl_mark {
-  int64_t snapshot, trial;
+  int64_t snapshot, before; /* before: of the same member, 0 = none */
+  uint32_t member;
   int32_t attempt;
   double step;
   struct cl_progress progress;
+  bool dropped; /* the snapshot was deleted; such marks are removed all at once, now and then */
 };
 
 struct cl_questions {
@@ -44,7 +49,7 @@ struct cl_questions {
   struct cl_question *items; /* by member */
   size_t n, cap;
   struct cl_mark *marks; /* by snapshot */
-  size_t n_marks, cap_marks;
+  size_t n_marks, n_dropped, cap_marks;
   uint32_t *unread; /* members that wait for a reading */
   size_t n_unread, cap_unread;
   double clock; /* last reading, s */

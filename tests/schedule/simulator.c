@@ -236,7 +236,8 @@ static void report(struct simulator *s, const struct cl_trial *t, bool diverges)
   double *theta = &s->theta[t->number], step = s->step[t->number] += 1;
   *theta += s->gain == NULL ? values[0].as.real : s->gain(s, values, step, *theta);
   struct cl_metric m = {1, "theta", diverges ? NAN : s->theta[t->number]};
-  if (isfinite(t->head.until) && s->step[t->number] >= t->head.until && !diverges) save(s, t);
+  bool wanted = s->saves || (isfinite(t->head.until) && step >= t->head.until);
+  if (wanted && !diverges) save(s, t);
   struct cl_event ev = {.kind = CL_EVENT_REPORTED, .subject = t->number, .attempt = t->head.attempt};
   ev.u.reported.ordinal = t->head.reports + 1;
   ev.u.reported.step = s->step[t->number];

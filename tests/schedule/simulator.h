@@ -32,7 +32,8 @@ struct simulator {
 
   /* Can its state not be saved when it is asked for? Null: it can. */
   bool (*unsaved)(const struct simulator *s, int64_t trial, double step);
-  bool asks; /* members are ready by time or metric: their trainers connect, and save when they are asked */
+  bool saves; /* every state is saved before it is reported, asked for or not */
+  bool asks;  /* members are ready by time or metric: their trainers connect, and save when they are asked */
 
   /* Is this state, which nobody is about to begin from, removed in this turn? Null: none ever. */
   bool (*removes)(const struct simulator *s, const struct cl_snapshot *n, int turn);

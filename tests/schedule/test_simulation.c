@@ -287,6 +287,7 @@ struct mode {
   int starters;               /* trials for each member, 0 = 1 */
   bool falls;                 /* now and then a score falls, so that earlier states are the better ones */
   const char *ready;          /* instead of an interval; null: every 2 steps */
+  bool saves;                 /* at every step, before the report */
 };
 
 static void begin(struct simulator *s, const struct cl_scheduler_ops *ops, const struct mode *mode) {
@@ -501,6 +502,27 @@ static int check_clock(void *ctx, const struct cl_event *ev) {
   return 0;
 }
 
+/* Nobody goes round in circles: whoever was ruled at a ready point, or has taken over the state of one, is
+ * ruled next at the one after it. */
+static void check_ready_points(const struct simulator *s, const struct history *h) {
+  int32_t *next = cl_alloc_array((size_t)s->trials + 1, sizeof *next);
+  assert_non_null(next);
+  for (int64_t i = 1; i <= h->n; i++) {
+    const struct cl_event *ev = event_at(h, i);
+    if (ev->kind == CL_EVENT_PAUSED || !is_ruling(ev)) continue;
+    json_t *args = json_loads(ev->args, 0, NULL);
+    int32_t rung = (int32_t)number_in(args, "rung"), came_to = rung;
+    if (ev->kind == CL_EVENT_EXPLOITED) came_to = (int32_t)number_in(args, "donor_rung");
+    if (json_is_true(json_object_get(args, "archived")) && came_to < rung - 1) came_to = rung - 1;
+    assert_in_range(ev->subject, 1, s->trials);
+    if (next[ev->subject] != 0) assert_int_equal(rung, next[ev->subject]);
+    next[ev->subject] = came_to + 1;
+    json_decref(args);
+  }
+  cl_free(next);
+}
+
+enum { TURNS_MAX = 5000 };
 enum hardship { NONE, MISFORTUNE, KILLS };
 
 static void simulate_ready(const struct cl_scheduler_ops *ops, const struct mode *mode, int slots,
@@ -512,9 +534,11 @@ static void simulate_ready(const struct cl_scheduler_ops *ops, const struct mode
                         .seed = 23,
                         .script = hard ? misfortune_before_the_end : NULL,
                         .unsaved = hard ? has_no_room : NULL,
+                        .saves = mode->saves,
                         .moves = dawdles};
   begin(&s, ops, mode);
   for (int i = 0; simulator_turn(&s); i++) {
+    assert_true(s.turns < TURNS_MAX);                            /* nobody goes round in circles */
     bool more_wait = hardship == KILLS || mode->more[0] != '\0'; /* up to the lag of ordered mode */
     assert_true(more_wait || cl_study_pending(simulator_study(&s)) <= s.slots);
     if (hardship == KILLS && i % 83 == 82) simulator_crash(&s);
@@ -523,10 +547,12 @@ static void simulate_ready(const struct cl_scheduler_ops *ops, const struct mode
   check_members(&s, s.trials);
   struct history h = read_history(&s);
   struct tally tally = check_history(&h);
-  print_message("# %s ready %s%s%s, %d slots: %d events, %d rulings, %d exploits\n", ops->name, mode->ready,
-                mode->options, mode->more, slots, (int)h.n, (int)tally.rulings, (int)tally.exploits);
+  print_message("# %s ready %s%s%s, %d slots: %d events, %d turns, %d rulings, %d exploits\n", ops->name,
+                mode->ready, mode->options, mode->more, slots, (int)h.n, s.turns, (int)tally.rulings,
+                (int)tally.exploits);
   assert_true(tally.exploits >= (strstr(mode->ready, "above") != NULL ? 1 : 3));
   assert_int_equal(tally.again, tally.rulings);
+  check_ready_points(&s, &h);
   n_clocks = 0;
   last_clock = 0;
   assert_int_equal(cl_store_read(s.store, s.id, &(struct cl_read){0}, check_clock, NULL, NULL), 0);
@@ -546,7 +572,9 @@ static void members_are_ready_by_time_and_by_metric(void **state) {
       {", \"sync\": true", ORDERED, true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"},
       {"", "", true, .ready = "{\"metric\": \"theta\", \"factor\": 1.5}"},
       {"", "", true, .ready = "{\"metric\": \"theta\", \"patience\": 2, \"goal\": \"minimize\"}"},
-      {", \"burn_in\": 5", "", true, .ready = "{\"metric\": \"theta\", \"above\": 1.25}"}};
+      {", \"burn_in\": 5", "", true, .ready = "{\"metric\": \"theta\", \"above\": 1.25}"},
+      {"", "", true, .saves = true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"},
+      {"", ORDERED, true, .saves = true, .ready = "{\"metric\": \"theta\", \"every\": 0.75}"}};
   static const struct mode archives[] = {
       {", \"archive\": 12", "", true, .falls = true, .ready = "{\"every\": \"300ms\"}"},
       {", \"archive\": 12, \"sync\": true", "", true, .falls = true, .ready = "{\"every\": \"300ms\"}"},
