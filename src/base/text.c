@@ -26,6 +26,7 @@ void cl_text_clear(struct cl_text *t) {
 
 static bool make_room(struct cl_text *t, size_t more) {
   if (t->failed) return false;
+  if (t->length + more < t->capacity) return true;
   if (cl_grow(&t->bytes, &t->capacity, t->length + more + 1, 1) < 0) {
     t->failed = true;
     return false;
@@ -45,7 +46,9 @@ void cl_text_add(struct cl_text *t, const char *text) {
 }
 
 void cl_text_add_char(struct cl_text *t, char c) {
-  cl_text_add_bytes(t, &c, 1);
+  if (!make_room(t, 1)) return;
+  t->bytes[t->length++] = c;
+  t->bytes[t->length] = '\0';
 }
 
 /* Once, when there happens to be room. */

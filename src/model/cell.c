@@ -1,7 +1,6 @@
 #include "model/cell.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -67,18 +66,16 @@ static int pack_integer(struct cl_cells *c, int64_t x, uint64_t *ret, struct cl_
   return 0;
 }
 
-int cl_cell_pack(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl_err *e) {
+int cl_cell_pack_tagged(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl_err *e) {
   switch (v.kind) {
   case CL_ABSENT: *ret = CL_CELL_ABSENT; return 0;
   case CL_NULL: *ret = cell_of(NIL, 0); return 0;
   case CL_BOOL: *ret = cell_of(TRUTH, v.as.truth); return 0;
   case CL_INT: return pack_integer(c, v.as.integer, ret, e);
   case CL_TEXT: return pack_text(c, v.as.text, ret, e);
-  case CL_REAL:
-    if (isnan(v.as.real)) return CL_FAIL(e, CLADE_ECORRUPT, "a hyperparameter cannot be NaN");
-    memcpy(ret, &v.as.real, sizeof *ret);
-    return 0;
+  case CL_REAL: break;
   }
+  if (v.kind == CL_REAL) return CL_FAIL(e, CLADE_ECORRUPT, "a hyperparameter cannot be NaN");
   return CL_FAIL(e, CLADE_ECORRUPT, "a value has the unknown kind %d", (int)v.kind);
 }
 

@@ -20,8 +20,15 @@ struct cl_cells {
 #define CL_CELL_ABSENT UINT64_C(0xFFF9000000000000)
 
 void cl_cells_done(struct cl_cells *c);
-int cl_cell_pack(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl_err *e); /* CLADE_ENOMEM */
-struct cl_value cl_cell_unpack_tagged(const struct cl_cells *c, uint64_t cell); /* what is no real */
+/* What is no finite real. CLADE_ENOMEM; CLADE_ECORRUPT for NaN. */
+int cl_cell_pack_tagged(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl_err *e);
+struct cl_value cl_cell_unpack_tagged(const struct cl_cells *c, uint64_t cell);
+
+static inline int cl_cell_pack(struct cl_cells *c, struct cl_value v, uint64_t *ret, struct cl_err *e) {
+  if (v.kind != CL_REAL || v.as.real != v.as.real) return cl_cell_pack_tagged(c, v, ret, e);
+  memcpy(ret, &v.as.real, sizeof *ret);
+  return 0;
+}
 
 /* A text borrows from c. */
 static inline struct cl_value cl_cell_unpack(const struct cl_cells *c, uint64_t cell) {

@@ -436,7 +436,8 @@ int cl_event_check(const struct cl_event *ev, struct cl_err *e) {
   for (const struct cl_field *f = cl_kind_fields(ev->kind); f->name != NULL; f++) {
     if (f->type == CL_FIELD_TEXT || f->type == CL_FIELD_JSON)
       CL_TRY(check_text(ev, f->name, *(const char *const *)field_at(ev, f), e));
-    CL_TRY(check_list(ev, f, e));
+    else if (f->type > CL_FIELD_JSON)
+      CL_TRY(check_list(ev, f, e));
   }
   if (ev->kind == CL_EVENT_CREATED) CL_TRY(check_name(ev, "study", ev->u.created.name, e));
   if (ev->kind == CL_EVENT_REPORTED && isnan(ev->u.reported.step))

@@ -10,7 +10,7 @@
 
 /* Columns and cells. */
 
-static int find_column(const struct cl_study *s, int id) {
+int cl_study_find_column(const struct cl_study *s, int id) {
   for (size_t i = 0; i < s->n_columns; i++)
     if (s->columns[i] == id) return (int)i;
   return -1;
@@ -19,18 +19,12 @@ static int find_column(const struct cl_study *s, int id) {
 int cl_study_add_columns(struct cl_study *s, struct cl_err *e) {
   const struct cl_space *space = &s->settings->space;
   for (int i = 0; i < space->n; i++) {
-    if (find_column(s, space->items[i].id) >= 0) continue;
+    if (cl_study_find_column(s, space->items[i].id) >= 0) continue;
     if (cl_grow(&s->columns, &s->cap_columns, s->n_columns + 1, sizeof *s->columns) < 0)
       return CL_FAIL_NOMEM(e);
     s->columns[s->n_columns++] = space->items[i].id;
   }
   return 0;
-}
-
-/* Ids are nearly always 1, 2, … in the order of the columns: look there first. */
-int cl_study_column(const struct cl_study *s, int id) {
-  if (id >= 1 && (size_t)id <= s->n_columns && s->columns[id - 1] == id) return id - 1;
-  return find_column(s, id);
 }
 
 static struct cl_block *block_of(const struct cl_study *s, int64_t number) {

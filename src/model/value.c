@@ -5,22 +5,6 @@
 
 #include "base/rng.h"
 
-struct cl_value cl_value_bool(bool truth) {
-  return (struct cl_value){.kind = CL_BOOL, .as.truth = truth};
-}
-
-struct cl_value cl_value_int(int64_t integer) {
-  return (struct cl_value){.kind = CL_INT, .as.integer = integer};
-}
-
-struct cl_value cl_value_real(double real) {
-  return (struct cl_value){.kind = CL_REAL, .as.real = real == 0 ? 0.0 : real};
-}
-
-struct cl_value cl_value_text(const char *text) {
-  return (struct cl_value){.kind = CL_TEXT, .as.text = text};
-}
-
 bool cl_value_equal(struct cl_value a, struct cl_value b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {

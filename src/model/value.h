@@ -29,10 +29,22 @@ struct cl_assigned {
   struct cl_value value;
 };
 
-struct cl_value cl_value_bool(bool truth);
-struct cl_value cl_value_int(int64_t integer);
-struct cl_value cl_value_real(double real); /* turns -0.0 into 0.0 */
-struct cl_value cl_value_text(const char *text);
+static inline struct cl_value cl_value_bool(bool truth) {
+  return (struct cl_value){.kind = CL_BOOL, .as.truth = truth};
+}
+
+static inline struct cl_value cl_value_int(int64_t integer) {
+  return (struct cl_value){.kind = CL_INT, .as.integer = integer};
+}
+
+/* Turns -0.0 into 0.0. */
+static inline struct cl_value cl_value_real(double real) {
+  return (struct cl_value){.kind = CL_REAL, .as.real = real == 0 ? 0.0 : real};
+}
+
+static inline struct cl_value cl_value_text(const char *text) {
+  return (struct cl_value){.kind = CL_TEXT, .as.text = text};
+}
 
 /* Same kind and same content; NaN equals NaN. Integer 1 and real 1.0 are different values. */
 bool cl_value_equal(struct cl_value a, struct cl_value b);

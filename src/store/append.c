@@ -8,8 +8,8 @@
 #include "store/names.h"
 #include "store/store_ops.h"
 
-/* Heads kept between appends; beyond that they are read again. 100 bytes each. */
-enum { HEADS_KEPT = 65536 };
+/* Heads kept between appends; beyond that they are read again. 130 bytes each, so that all stay near. */
+enum { HEADS_KEPT = 4096 };
 
 struct appending {
   struct cl_store *store;
@@ -262,10 +262,10 @@ static void hint(struct cl_store *s, const struct cl_event *events, int n) {
 }
 
 /* After a rollback: as if nothing had been tried, but for the reports that are left out. */
-static void take_back(struct cl_event *events, int n, const int64_t *seen, struct cl_append *results) {
+static void take_back(const struct cl_store *s, struct cl_event *events, int n, struct cl_append *results) {
   for (int i = 0; i < n; i++) {
     events[i].position = 0;
-    events[i].seen = seen[i];
+    events[i].seen = s->seen[i];
     bool out = events[i].kind == CL_EVENT_REPORTED && results[i].status == CLADE_EREFUSED;
     results[i] = (struct cl_append){.status = out ? CLADE_EREFUSED : 0};
   }
@@ -274,8 +274,8 @@ static void take_back(struct cl_event *events, int n, const int64_t *seen, struc
 /* One name too many must not cost the reports of others: names are only counted when they are made, so the
  * commit that meets the limit begins anew without that report. It happens once for each; and once when the
  * store has guessed the head wrongly. */
-static int append_rest(struct appending *a, struct cl_event *events, int n, const int64_t *seen,
-                       struct cl_append *results, struct cl_err *e) {
+static int append_rest(struct appending *a, struct cl_event *events, int n, struct cl_append *results,
+                       struct cl_err *e) {
   struct cl_store *s = a->store;
   int status = CLADE_ELIMIT;
   for (int tries = 0; tries <= n + 1; tries++) {
@@ -287,18 +287,18 @@ static int append_rest(struct appending *a, struct cl_event *events, int n, cons
     if (!a->again && status != CLADE_ESTALE) break;
     s->ops->rollback(s->state);
     forget_heads(s);
-    take_back(events, n, seen, results);
+    take_back(s, events, n, results);
   }
   return status;
 }
 
 /* `ret_expected`: the position of the last event that a commit would have, once it is on its way. */
-static int append_once(struct cl_store *s, int64_t study, struct cl_event *events, int n, const int64_t *seen,
+static int append_once(struct cl_store *s, int64_t study, struct cl_event *events, int n,
                        struct cl_append *results, const struct cl_store_more *more, int64_t *ret_expected,
                        struct cl_err *e) {
   struct appending a = {.store = s, .study = study, .more = more};
   memset(results, 0, (size_t)n * sizeof *results);
-  int status = append_rest(&a, events, n, seen, results, e);
+  int status = append_rest(&a, events, n, results, e);
   if (status == 0) {
     s->position = a.head.position;
     return 0;
@@ -358,35 +358,35 @@ static int look_for_commit(struct cl_store *s, int64_t study, const struct cl_ev
 
 /* What an append fills in, so that it can begin again: the position, and `seen` where it was CL_SEEN_BATCH.
  */
-static int64_t *keep_seen(const struct cl_event *events, int n) {
-  int64_t *seen = cl_alloc_array((size_t)n, sizeof *seen);
-  for (int i = 0; seen != NULL && i < n; i++) seen[i] = events[i].seen;
-  return seen;
+static int keep_seen(struct cl_store *s, const struct cl_event *events, int n, struct cl_err *e) {
+  if (cl_grow(&s->seen, &s->cap_seen, (size_t)n, sizeof *s->seen) < 0) return CL_FAIL_NOMEM(e);
+  for (int i = 0; i < n; i++) s->seen[i] = events[i].seen;
+  return 0;
 }
 
-static void restore(struct cl_event *events, int n, const int64_t *seen) {
+static void restore(const struct cl_store *s, struct cl_event *events, int n) {
   for (int i = 0; i < n; i++) {
     events[i].position = 0;
-    events[i].seen = seen[i];
+    events[i].seen = s->seen[i];
   }
 }
 
 /* Again, until the connection holds. */
-static int append_anew(struct cl_store *s, int64_t study, struct cl_event *events, int n, const int64_t *seen,
+static int append_anew(struct cl_store *s, int64_t study, struct cl_event *events, int n,
                        struct cl_append *results, const struct cl_store_more *more, struct cl_err *e) {
   int mends = 0;
   assert(more == NULL || s->ops->mend == NULL);
   for (;;) {
     int64_t expected = 0;
     bool came_through = false;
-    int status = append_once(s, study, events, n, seen, results, more, &expected, e);
+    int status = append_once(s, study, events, n, results, more, &expected, e);
     if (status != CLADE_ECLOSED) return status;
     while (status == CLADE_ECLOSED) {
       if (!cl_store_mend(s, &status, &mends, e)) return status;
       if (expected > 0) status = look_for_commit(s, study, events, n, expected, &came_through, e);
     }
     if (status < 0 || came_through) return status;
-    restore(events, n, seen);
+    restore(s, events, n);
   }
 }
 
@@ -395,13 +395,11 @@ int cl_store_append_more(struct cl_store *s, int64_t study, struct cl_event *eve
   CL_TRY(cl_store_check_writable(s, e));
   CL_TRY(check_events(events, n, e));
   if (n == 0) return 0;
-  int64_t *seen = keep_seen(events, n);
-  if (seen == NULL) return CL_FAIL_NOMEM(e);
+  CL_TRY(keep_seen(s, events, n, e));
   /* what was decided on positions that a commit did not get after all could not be taken back */
   if (s->ops->mend != NULL) more = NULL;
-  int status = append_anew(s, study, events, n, seen, results, more, e);
+  int status = append_anew(s, study, events, n, results, more, e);
   for (int i = 0; status < 0 && i < n; i++) events[i].position = 0;
-  cl_free(seen);
   return status;
 }
 

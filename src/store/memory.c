@@ -1,15 +1,17 @@
-/* The store in memory: events as copies in one array per study, chained by subject. For in-process studies,
- * simulations and tests; it ends with the process. */
+/* The store in memory: events packed one behind the other, chained by subject. For in-process studies,
+ * simulations and tests; it ends with the process. What a study costs here is mostly its memory, page by
+ * page: so an event takes the bytes that it needs, and is unpacked when somebody reads it. */
 #include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
+#include "model/event_pack.h"
 #include "store/names.h"
 #include "store/store_ops.h"
 
 struct node {
-  struct cl_event *ev;
-  int64_t subject;
+  const char *packed;
   int64_t before; /* position of the previous event with this subject, 0 = none */
 };
 
@@ -20,11 +22,13 @@ struct subject {
 
 struct study {
   int64_t id, created_ms;
+  const char *name, *uuid;
   struct cl_study_head head;
   struct cl_names names;
   struct cl_lease lease;
   struct node *nodes; /* by position - 1 */
   size_t n_nodes, cap_nodes;
+  struct cl_arena bytes;    /* those of a commit that was rolled back stay unused */
   struct subject *subjects; /* by number; 0 is the study */
   size_t n_subjects, cap_subjects;
 };
@@ -36,10 +40,13 @@ struct memory {
   struct study *open; /* of the commit that has begun */
   bool is_new;
   size_t n_metrics; /* names when the commit began */
+  char *draft;      /* where the next event is packed */
+  size_t cap_draft;
+  struct cl_unpacked shown, past; /* the event that a visit is shown, and one that is looked up meanwhile */
 };
 
 static void destroy_study(struct study *s) {
-  for (size_t i = 0; i < s->n_nodes; i++) cl_free(s->nodes[i].ev);
+  cl_arena_done(&s->bytes);
   cl_names_done(&s->names);
   cl_free(s->nodes);
   cl_free(s->subjects);
@@ -58,6 +65,9 @@ static void memory_close(void *state) {
   struct memory *m = state;
   for (size_t i = 0; i < m->n_studies; i++) destroy_study(m->studies[i]);
   cl_free(m->studies);
+  cl_free(m->draft);
+  cl_unpacked_done(&m->shown);
+  cl_unpacked_done(&m->past);
 }
 
 static int find_study(const struct memory *m, int64_t study, struct study **ret, struct cl_err *e) {
@@ -75,12 +85,8 @@ static int memory_studies(void *state, int (*visit)(void *ctx, const struct cl_s
   (void)e;
   for (size_t i = 0; i < m->n_studies; i++) {
     const struct study *s = m->studies[i];
-    const struct cl_event *created = s->nodes[0].ev;
-    struct cl_study_row row = {.id = s->id,
-                               .name = created->u.created.name,
-                               .uuid = created->u.created.uuid,
-                               .created_ms = s->created_ms,
-                               .head = s->head};
+    struct cl_study_row row = {
+        .id = s->id, .name = s->name, .uuid = s->uuid, .created_ms = s->created_ms, .head = s->head};
     int status = visit(ctx, &row);
     if (status != 0) return status;
   }
@@ -146,10 +152,13 @@ static int memory_add_study(void *state, const struct cl_event *created, int64_t
     return CL_FAIL_NOMEM(e);
   struct study *s = cl_alloc(sizeof *s);
   if (s == NULL) return CL_FAIL_NOMEM(e);
-  s->id = m->last_id + 1;
-  s->created_ms = cl_created_ms(created);
   m->open = s;
   m->is_new = true;
+  s->id = m->last_id + 1;
+  s->created_ms = cl_created_ms(created);
+  s->name = cl_arena_text(&s->bytes, created->u.created.name);
+  s->uuid = cl_arena_text(&s->bytes, created->u.created.uuid);
+  if (s->name == NULL || s->uuid == NULL) return CL_FAIL_NOMEM(e);
   *ret_study = s->id;
   return 0;
 }
@@ -189,28 +198,14 @@ static int make_subjects(struct study *s, int64_t subject, struct cl_err *e) {
   return 0;
 }
 
-/* Lists come back by ascending ids, as from tables. The copy is our own. */
-static void order_metrics(struct cl_event *copy) {
-  if (copy->kind != CL_EVENT_REPORTED) return;
-  struct cl_metric *items = (struct cl_metric *)copy->u.reported.metrics.items;
-  for (int i = 1; i < copy->u.reported.metrics.n; i++)
-    for (int k = i; k > 0 && items[k - 1].id > items[k].id; k--) {
-      struct cl_metric swapped = items[k];
-      items[k] = items[k - 1];
-      items[k - 1] = swapped;
-    }
-}
-
-static void order_values(struct cl_event *copy) {
-  const struct cl_assigned_list *list = cl_event_values(copy);
-  if (list == NULL) return;
-  struct cl_assigned *items = (struct cl_assigned *)list->items;
-  for (int i = 1; i < list->n; i++)
-    for (int k = i; k > 0 && items[k - 1].id > items[k].id; k--) {
-      struct cl_assigned swapped = items[k];
-      items[k] = items[k - 1];
-      items[k - 1] = swapped;
-    }
+/* The event in the bytes that stay. Null without memory. */
+static const char *pack(struct memory *m, struct study *s, const struct cl_event *ev) {
+  size_t n = cl_event_pack(ev, m->draft, m->cap_draft);
+  if (n > m->cap_draft) {
+    if (cl_grow(&m->draft, &m->cap_draft, n, 1) < 0) return NULL;
+    (void)cl_event_pack(ev, m->draft, m->cap_draft);
+  }
+  return cl_arena_bytes(&s->bytes, m->draft, n);
 }
 
 static int memory_add(void *state, int64_t study, const struct cl_event *ev, struct cl_err *e) {
@@ -223,12 +218,10 @@ static int memory_add(void *state, int64_t study, const struct cl_event *ev, str
   CL_TRY(cl_names_check(&s->names, ev, e));
   CL_TRY(make_subjects(s, ev->subject, e));
   if (cl_grow(&s->nodes, &s->cap_nodes, s->n_nodes + 1, sizeof *s->nodes) < 0) return CL_FAIL_NOMEM(e);
-  struct cl_event *copy = cl_event_copy(ev);
-  if (copy == NULL) return CL_FAIL_NOMEM(e);
-  order_metrics(copy);
-  order_values(copy);
+  const char *packed = pack(m, s, ev);
+  if (packed == NULL) return CL_FAIL_NOMEM(e);
   struct subject *subject = &s->subjects[ev->subject];
-  s->nodes[s->n_nodes++] = (struct node){copy, ev->subject, subject->last};
+  s->nodes[s->n_nodes++] = (struct node){packed, subject->last};
   subject->last = ev->position;
   return 0;
 }
@@ -265,14 +258,49 @@ static void memory_rollback(void *state) {
     destroy_study(s);
   } else {
     while ((int64_t)s->n_nodes > s->head.position) {
-      struct node *last = &s->nodes[--s->n_nodes];
-      s->subjects[last->subject].last = last->before;
-      cl_free(last->ev);
+      const struct node *last = &s->nodes[--s->n_nodes];
+      s->subjects[cl_event_peek(last->packed).subject].last = last->before;
     }
     if (s->n_subjects > (size_t)s->head.trials + 1) s->n_subjects = (size_t)s->head.trials + 1;
     cl_names_cut_metrics(&s->names, m->n_metrics);
   }
   end_commit(m);
+}
+
+/* Taking out. */
+
+/* Lists come back by ascending ids, as from tables. What was unpacked is our own. */
+static void order_metrics(struct cl_event *ev) {
+  if (ev->kind != CL_EVENT_REPORTED) return;
+  struct cl_metric *items = (struct cl_metric *)ev->u.reported.metrics.items;
+  for (int i = 1; i < ev->u.reported.metrics.n; i++)
+    for (int k = i; k > 0 && items[k - 1].id > items[k].id; k--) {
+      struct cl_metric swapped = items[k];
+      items[k] = items[k - 1];
+      items[k - 1] = swapped;
+    }
+}
+
+static void order_values(struct cl_event *ev) {
+  const struct cl_assigned_list *list = cl_event_values(ev);
+  if (list == NULL) return;
+  struct cl_assigned *items = (struct cl_assigned *)list->items;
+  for (int i = 1; i < list->n; i++)
+    for (int k = i; k > 0 && items[k - 1].id > items[k].id; k--) {
+      struct cl_assigned swapped = items[k];
+      items[k] = items[k - 1];
+      items[k - 1] = swapped;
+    }
+}
+
+/* *ret is where it is unpacked: one of the two of the store. */
+static int take(const struct study *s, int64_t position, struct cl_unpacked *ret, struct cl_err *e) {
+  assert(position >= 1 && (size_t)position <= s->n_nodes);
+  CL_TRY(cl_event_unpack(s->nodes[position - 1].packed, ret, e));
+  order_metrics(&ret->ev);
+  order_values(&ret->ev);
+  assert(ret->ev.position == position);
+  return 0;
 }
 
 /* Identity. */
@@ -281,8 +309,9 @@ static bool is_same_text(const char *a, const char *b) {
   return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Of one kind and attempt. */
 static bool is_same_fact(const struct cl_event *a, const struct cl_event *b) {
-  if (a->kind != b->kind || a->attempt != b->attempt) return false;
+  assert(a->kind == b->kind && a->attempt == b->attempt);
   switch (a->kind) {
   case CL_EVENT_CONNECTED:
   case CL_EVENT_DONE:
@@ -300,54 +329,78 @@ static int64_t last_of(const struct study *s, int64_t subject) {
   return (size_t)subject < s->n_subjects ? s->subjects[subject].last : 0;
 }
 
+enum { ANY_ATTEMPT = -1 };
+
+/* The last event at or before `at` of that kind and attempt on the subject; 0 = none. */
+static int64_t find_before(const struct study *s, int64_t at, enum cl_kind kind, int32_t attempt) {
+  for (; at > 0; at = s->nodes[at - 1].before) {
+    struct cl_event_key key = cl_event_peek(s->nodes[at - 1].packed);
+    if (key.kind == kind && (attempt == ANY_ATTEMPT || key.attempt == attempt)) break;
+  }
+  return at;
+}
+
+static int64_t before(const struct study *s, int64_t at) {
+  return s->nodes[at - 1].before;
+}
+
 static int memory_find(void *state, int64_t study, const struct cl_event *ev, int64_t *ret_position,
                        struct cl_err *e) {
-  const struct study *s = ((struct memory *)state)->open;
-  (void)study, (void)e;
-  int64_t first = 0;
-  for (int64_t at = last_of(s, ev->subject); at > 0; at = s->nodes[at - 1].before)
-    if (is_same_fact(s->nodes[at - 1].ev, ev)) first = at;
+  struct memory *m = state;
+  const struct study *s = m->open;
+  int64_t first = 0, at = find_before(s, last_of(s, ev->subject), ev->kind, ev->attempt);
+  (void)study;
+  for (; at > 0; at = find_before(s, before(s, at), ev->kind, ev->attempt)) {
+    CL_TRY(take(s, at, &m->past, e));
+    if (is_same_fact(&m->past.ev, ev)) first = at;
+  }
   *ret_position = first;
   return 0;
 }
 
 static int memory_count_reports(void *state, int64_t study, int64_t trial, int attempt, int64_t *ret,
                                 struct cl_err *e) {
-  const struct study *s = ((struct memory *)state)->open;
-  (void)study, (void)e;
-  *ret = 0;
-  for (int64_t at = last_of(s, trial); at > 0; at = s->nodes[at - 1].before) {
-    const struct cl_event *ev = s->nodes[at - 1].ev;
-    if (ev->kind != CL_EVENT_REPORTED || ev->attempt != attempt) continue;
-    *ret = ev->u.reported.ordinal;
-    break;
-  }
+  struct memory *m = state;
+  int64_t at = find_before(m->open, last_of(m->open, trial), CL_EVENT_REPORTED, attempt);
+  (void)study;
+  if (at > 0) CL_TRY(take(m->open, at, &m->past, e));
+  *ret = at > 0 ? m->past.ev.u.reported.ordinal : 0;
   return 0;
 }
 
 /* Reading. */
 
 /* An end that came late, or without a value, sums nothing up. */
-static bool has_open_end(const struct study *s, int64_t trial) {
-  for (int64_t at = s->subjects[trial].last; at > 0; at = s->nodes[at - 1].before) {
-    const struct cl_event *ev = s->nodes[at - 1].ev;
-    if (ev->kind == CL_EVENT_ENDED) return ev->late || ev->u.ended.objectives.n == 0;
-  }
-  return false;
+static int look_at_end(struct memory *m, const struct study *s, int64_t trial, bool *ret_open,
+                       struct cl_err *e) {
+  int64_t at = find_before(s, s->subjects[trial].last, CL_EVENT_ENDED, ANY_ATTEMPT);
+  if (at > 0) CL_TRY(take(s, at, &m->past, e));
+  *ret_open = at > 0 && (m->past.ev.late || m->past.ev.u.ended.objectives.n == 0);
+  return 0;
 }
 
 /* Show one event, unless it is a report that the reader leaves out. */
-static int show(const struct study *s, const struct node *node, bool skips, cl_event_visit *visit,
-                void *ctx) {
-  const struct cl_event *ev = node->ev;
-  bool ends = ev->kind == CL_EVENT_STOPPED || ev->kind == CL_EVENT_DONE || ev->kind == CL_EVENT_ENDED;
-  if (!skips || !(ends || ev->kind == CL_EVENT_REPORTED)) return visit(ctx, ev);
-  const struct cl_head *head = &s->subjects[node->subject].head;
-  if (!cl_head_is_summed(head) || has_open_end(s, node->subject)) return visit(ctx, ev);
-  if (!ends) return 0;
-  struct cl_event shown = *ev;
-  shown.summary = head;
-  return visit(ctx, &shown);
+static int show(struct memory *m, const struct study *s, int64_t at, bool skips, cl_event_visit *visit,
+                void *ctx, struct cl_err *e) {
+  struct cl_event_key key = cl_event_peek(s->nodes[at - 1].packed);
+  bool ends = key.kind == CL_EVENT_STOPPED || key.kind == CL_EVENT_DONE || key.kind == CL_EVENT_ENDED;
+  bool summed = skips && (ends || key.kind == CL_EVENT_REPORTED), open = false;
+  const struct cl_head *head = &s->subjects[key.subject].head;
+  summed = summed && cl_head_is_summed(head);
+  if (summed) CL_TRY(look_at_end(m, s, key.subject, &open, e));
+  summed = summed && !open;
+  if (summed && !ends) return 0;
+  CL_TRY(take(s, at, &m->shown, e));
+  if (summed) m->shown.ev.summary = head;
+  return visit(ctx, &m->shown.ev);
+}
+
+static bool is_wanted(const struct cl_read *what, struct cl_event_key key) {
+  if (what->trial_lo > 0 && key.subject == 0 && what->only_trials) return false;
+  if (what->trial_lo > 0 && key.subject != 0 &&
+      (key.subject < what->trial_lo || key.subject > what->trial_hi))
+    return false;
+  return !what->only_notes || key.kind == CL_EVENT_NOTE || key.kind == CL_EVENT_WORKER;
 }
 
 static int memory_read(void *state, int64_t study, const struct cl_read *what, cl_event_visit *visit,
@@ -357,13 +410,8 @@ static int memory_read(void *state, int64_t study, const struct cl_read *what, c
   int64_t until = what->until == 0 || what->until > s->head.position ? s->head.position : what->until;
   bool skips = what->skip_known_reports && until == s->head.position;
   for (int64_t at = what->after + 1; at <= until; at++) {
-    const struct node *node = &s->nodes[at - 1];
-    if (what->trial_lo > 0 && node->subject == 0 && what->only_trials) continue;
-    if (what->trial_lo > 0 && node->subject != 0 &&
-        (node->subject < what->trial_lo || node->subject > what->trial_hi))
-      continue;
-    if (what->only_notes && node->ev->kind != CL_EVENT_NOTE && node->ev->kind != CL_EVENT_WORKER) continue;
-    int status = show(s, node, skips, visit, ctx);
+    if (!is_wanted(what, cl_event_peek(s->nodes[at - 1].packed))) continue;
+    int status = show(state, s, at, skips, visit, ctx, e);
     if (status != 0) return status;
   }
   return 0;
@@ -374,16 +422,20 @@ static int memory_read_reports(void *state, int64_t study, int64_t trial, cl_eve
                                struct cl_err *e) {
   struct study *s = NULL;
   CL_TRY(find_study(state, study, &s, e));
+  struct memory *m = state;
   size_t n = 0;
-  for (int64_t at = last_of(s, trial); at > 0; at = s->nodes[at - 1].before)
-    n += s->nodes[at - 1].ev->kind == CL_EVENT_REPORTED;
-  const struct cl_event **reports = cl_alloc_array(n, sizeof *reports);
+  int64_t last = find_before(s, last_of(s, trial), CL_EVENT_REPORTED, ANY_ATTEMPT);
+  for (int64_t at = last; at > 0; at = find_before(s, before(s, at), CL_EVENT_REPORTED, ANY_ATTEMPT)) n++;
+  int64_t *reports = cl_alloc_array(n, sizeof *reports);
   if (reports == NULL) return CL_FAIL_NOMEM(e);
   size_t left = n;
-  for (int64_t at = last_of(s, trial); at > 0; at = s->nodes[at - 1].before)
-    if (s->nodes[at - 1].ev->kind == CL_EVENT_REPORTED) reports[--left] = s->nodes[at - 1].ev;
+  for (int64_t at = last; at > 0; at = find_before(s, before(s, at), CL_EVENT_REPORTED, ANY_ATTEMPT))
+    reports[--left] = at;
   int status = 0;
-  for (size_t i = 0; i < n && status == 0; i++) status = visit(ctx, reports[i]);
+  for (size_t i = 0; i < n && status == 0; i++) {
+    status = take(s, reports[i], &m->shown, e);
+    if (status == 0) status = visit(ctx, &m->shown.ev);
+  }
   cl_free(reports);
   return status;
 }

@@ -96,6 +96,7 @@ void cl_store_close(struct cl_store *s) {
   assert(!s->visiting);
   s->ops->close(s->state);
   cl_heads_done(&s->heads);
+  cl_free(s->seen);
   cl_free(s->state);
   cl_free(s->address);
   cl_free(s);

@@ -113,6 +113,8 @@ struct cl_store {
   int64_t position;      /* head of the log when they were */
   struct cl_heads heads; /* of the trials judged last */
   uint64_t commits;      /* appends of this handle, to tell one from the next */
+  int64_t *seen;         /* of the events of an append, for it to begin again */
+  size_t cap_seen;
 };
 
 /* As cl_store_open with a table of one's own (tests wrap stores this way). */

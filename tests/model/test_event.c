@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "model/event.h"
+#include "model/event_pack.h"
 
 static const struct cl_assigned values[] = {{1, {.kind = CL_REAL, .as.real = 0.1}},
                                             {2, {.kind = CL_INT, .as.integer = -9007199254740993}},
@@ -132,6 +132,72 @@ static void json_reads_back_the_same_event(void **state) {
     }
 }
 
+/* The kind with nothing set, or with everything. */
+static struct cl_event empty_or_full(enum cl_kind kind, bool empty) {
+  if (!empty) return full(kind);
+  struct cl_event ev = {.position = 1, .kind = kind};
+  for (const struct cl_field *f = cl_kind_fields(kind); f->name != NULL; f++)
+    if (f->type == CL_FIELD_REAL) *(double *)(void *)((char *)&ev + f->offset) = NAN;
+  return ev;
+}
+
+static void a_packed_event_comes_back_equal(void **state) {
+  (void)state;
+  struct cl_unpacked back = {0};
+  char bytes[1024];
+  for (int i = 0; i < 2 * N; i++) { /* the same memory for all: nothing of the last one stays */
+    struct cl_event ev = empty_or_full(kinds[i / 2], i % 2);
+    struct cl_err e = {0};
+    size_t n = cl_event_pack(&ev, bytes, sizeof bytes);
+    assert_true(n <= sizeof bytes);
+    memset(bytes + n, 0xa5, sizeof bytes - n);
+    struct cl_event_key key = cl_event_peek(bytes);
+    assert_int_equal(key.kind, ev.kind);
+    assert_int_equal(key.subject, ev.subject);
+    assert_int_equal(key.attempt, ev.attempt);
+    assert_int_equal(cl_event_unpack(bytes, &back, &e), 0);
+    assert_true(cl_event_equal(&back.ev, &ev));
+    assert_null(back.ev.summary);
+  }
+  cl_unpacked_done(&back);
+}
+
+static void extremes_survive_packing(void **state) {
+  (void)state;
+  static const int64_t extremes[] = {0, 63, 64, -64, -65, 8191, 8192, INT64_MAX, INT64_MIN};
+  struct cl_unpacked back = {0};
+  char bytes[256];
+  for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
+    struct cl_event ev = full(CL_EVENT_LOADED);
+    ev.subject = ev.time_ms = ev.u.loaded.change = extremes[i];
+    ev.attempt = INT32_MIN;
+    assert_true(cl_event_pack(&ev, bytes, sizeof bytes) <= sizeof bytes);
+    assert_int_equal(cl_event_unpack(bytes, &back, NULL), 0);
+    assert_true(cl_event_equal(&back.ev, &ev));
+  }
+  struct cl_event ev = full(CL_EVENT_REPORTED);
+  ev.u.reported.step = -0.0;
+  assert_true(cl_event_pack(&ev, bytes, sizeof bytes) <= sizeof bytes);
+  assert_int_equal(cl_event_unpack(bytes, &back, NULL), 0);
+  assert_false(signbit(back.ev.u.reported.step));
+  cl_unpacked_done(&back);
+}
+
+static void packing_without_room_says_how_much_it_takes(void **state) {
+  (void)state;
+  for (int i = 0; i < N; i++) {
+    struct cl_event ev = full(kinds[i]);
+    char bytes[1025];
+    size_t n = cl_event_pack(&ev, NULL, 0);
+    for (size_t room = 0; room < n; room++) {
+      memset(bytes, 0x5a, sizeof bytes);
+      assert_int_equal(cl_event_pack(&ev, bytes, room), n);
+      assert_int_equal(bytes[room], 0x5a);
+    }
+    assert_int_equal(cl_event_pack(&ev, bytes, n), n);
+  }
+}
+
 static void an_unknown_kind_is_of_a_newer_clade(void **state) {
   (void)state;
   json_t *node = json_pack("{s:i, s:i}", "position", 4, "kind", 999);
@@ -188,6 +254,9 @@ int main(void) {
                                      cmocka_unit_test(a_copy_owns_all_it_points_to),
                                      cmocka_unit_test(every_field_matters_for_equality),
                                      cmocka_unit_test(json_reads_back_the_same_event),
+                                     cmocka_unit_test(a_packed_event_comes_back_equal),
+                                     cmocka_unit_test(extremes_survive_packing),
+                                     cmocka_unit_test(packing_without_room_says_how_much_it_takes),
                                      cmocka_unit_test(an_unknown_kind_is_of_a_newer_clade),
                                      cmocka_unit_test(illegal_events_are_refused_with_a_sentence)};
   return cmocka_run_group_tests(tests, NULL, NULL);

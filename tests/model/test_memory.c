@@ -4,6 +4,7 @@
 #include "fault/alloc.h"
 #include "history.h"
 #include "model/constraint.h"
+#include "model/event_pack.h"
 
 static const char grown[] =
     "{\"trials\": 2000, \"hyperparameters\": ["
@@ -180,6 +181,15 @@ static void events_without_memory_say_so(void **state) {
       assert_true((copy == NULL) == cl_fault_happened());
       if (copy != NULL) assert_true(cl_event_equal(copy, ev));
       cl_free(copy);
+    }
+    char packed[4096];
+    assert_true(cl_event_pack(ev, packed, sizeof packed) <= sizeof packed);
+    FAULT_LOOP(n) {
+      struct cl_unpacked back = {0};
+      int status = cl_event_unpack(packed, &back, NULL);
+      assert_int_equal(status, cl_fault_happened() ? CLADE_ENOMEM : 0);
+      if (status == 0) assert_true(cl_event_equal(&back.ev, ev));
+      cl_unpacked_done(&back);
     }
     FAULT_LOOP(n) {
       struct cl_text line = {0};
