@@ -1,12 +1,12 @@
 #include "query/filter.h"
 
 #include <assert.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/regex.h"
 #include "query/foreign.h"
 
 enum operation {
@@ -116,41 +116,16 @@ static struct cl_value parse_value(char *text, bool *ret_exists) {
   return cl_value_parse(word);
 }
 
-/* Repetitions of repetitions grow memory by their product; a back-reference makes matching exponential. */
-static int check_regex(const char *pattern, struct cl_err *e) {
-  size_t n = strlen(pattern);
-  int64_t product = 1;
-  if (n > CL_FILTER_REGEX_MAX)
-    return CL_FAIL(e, CLADE_EINVAL, "a regular expression has up to %d bytes, not %zu: %.40s...",
-                   CL_FILTER_REGEX_MAX, n, pattern);
-  for (const char *p = pattern; *p != '\0'; p++) {
-    if (*p == '\\' && p[1] >= '1' && p[1] <= '9')
-      return CL_FAIL(e, CLADE_EINVAL, "'%.100s': \\%c, a back-reference, is not known here", pattern, p[1]);
-    if (*p == '\\' && p[1] != '\0') {
-      p++;
-    } else if (*p == '{') {
-      const char *close = strchr(p, '}'), *comma = memchr(p, ',', close == NULL ? 0 : (size_t)(close - p));
-      long most = strtol(comma != NULL && comma + 1 < close ? comma + 1 : p + 1, NULL, 10);
-      if (most > 1) product *= most < CL_FILTER_REPEAT_MAX ? most : CL_FILTER_REPEAT_MAX + 1;
-      if (product > CL_FILTER_REPEAT_MAX)
-        return CL_FAIL(e, CLADE_EINVAL, "'%.100s' repeats more than %d times", pattern, CL_FILTER_REPEAT_MAX);
-    }
-  }
-  return 0;
-}
-
 static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
   assert(c->regex == NULL);
-  CL_TRY(check_regex(pattern, e));
-  c->regex = cl_alloc(sizeof *c->regex);
-  if (c->regex == NULL) return CL_FAIL_NOMEM(e);
-  int code = regcomp(c->regex, pattern, REG_EXTENDED | REG_NOSUB);
-  if (code == 0) return 0;
-  char why[200];
-  (void)regerror(code, c->regex, why, sizeof why);
-  cl_free(c->regex); /* regcomp has left nothing to free in it */
-  c->regex = NULL;
-  return CL_FAIL(e, CLADE_EINVAL, "'%.200s' is not a regular expression: %s", pattern, why);
+  regex_t *regex = cl_alloc(sizeof *regex);
+  if (regex == NULL) return CL_FAIL_NOMEM(e);
+  int status = cl_regex_compile(pattern, REG_NOSUB, regex, e);
+  if (status == 0)
+    c->regex = regex;
+  else
+    cl_free(regex);
+  return status;
 }
 
 static int fail_name(const char *name, const char *nearest, struct cl_err *e) {

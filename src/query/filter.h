@@ -7,8 +7,7 @@
  * and != of something; `= $exists` is :exists:. Numbers and text are never equal; texts are ordered naturally
  * (run2 < run10).
  *
- * Regular expressions are POSIX extended ones without back-references, found anywhere in the text; a
- * repetition of up to CL_FILTER_REPEAT_MAX in all.
+ * Regular expressions are those of base/regex.h, found anywhere in the text.
  */
 #ifndef CL_FILTER_H
 #define CL_FILTER_H
@@ -16,8 +15,6 @@
 #include "query/column.h"
 
 #define CL_FILTER_CONDITIONS_MAX 100
-#define CL_FILTER_REGEX_MAX      1000 /* bytes of a regular expression */
-#define CL_FILTER_REPEAT_MAX     1000 /* product of the {n} in it: matching needs that much memory */
 
 struct cl_filter;
 

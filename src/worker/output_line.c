@@ -2,11 +2,11 @@
 
 #include <assert.h>
 #include <math.h>
-#include <regex.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/regex.h"
 
 /* The first of these on a line is its step, in this order (contracts.md 3). */
 static const char *const step_names[] = {"step", "epoch", "iter", "epochs", "steps", "iters", "index"};
@@ -24,15 +24,16 @@ int cl_output_rules_create(const struct cl_settings *s, struct cl_output_rules *
   if (r == NULL) return CL_FAIL_NOMEM(e);
   r->settings = s;
   if (s->metric_regex != NULL) {
-    int bad = regcomp(&r->regex, s->metric_regex, REG_EXTENDED | REG_NEWLINE);
-    r->has_regex = bad == 0;
-    if (bad != 0 || r->regex.re_nsub < 1) {
-      char reason[200] = "it has no group (…) for the value";
-      if (bad != 0) (void)regerror(bad, &r->regex, reason, sizeof reason);
-      int status = CL_FAIL(e, CLADE_ESPEC,
-                           "the metric expression '%.300s' cannot be used: %s. It must be a POSIX extended "
-                           "expression with the groups (name) and (value), or with (value) alone",
-                           s->metric_regex, reason);
+    struct cl_err why = {.text = "it has no group (…) for the value"};
+    int status = cl_regex_compile(s->metric_regex, REG_NEWLINE, &r->regex, &why);
+    r->has_regex = status == 0;
+    if (status < 0 || r->regex.re_nsub < 1) {
+      status = status == CLADE_ENOMEM
+                   ? CL_FAIL_NOMEM(e)
+                   : CL_FAIL(e, CLADE_ESPEC,
+                             "the metric expression '%.300s' cannot be used: %s. It must be a POSIX extended "
+                             "expression with the groups (name) and (value), or with (value) alone",
+                             s->metric_regex, why.text);
       cl_output_rules_destroy(r);
       return status;
     }
