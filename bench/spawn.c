@@ -16,9 +16,12 @@
  * They take turns in five rounds, so that what else the machine does meets all alike; shown are medians.
  *
  * Everything is made below $TMPDIR (default /tmp) and removed at the very end. ext4 without a journal (as in
- * many virtual machines) looks at every inode that was deleted there in the last minutes before it gives out
- * one, 50 ns each: run it twice in a row and whatever makes files can be several times slower in the second
- * run, up to 0.25 ms for a file.
+ * many virtual machines) looks at every inode that was deleted nearby in the last minutes before it gives out
+ * one, 50 ns each: run it twice in a row and `files` can be several times slower in the second run, up to
+ * 0.25 ms for a file. The directories of trials are spread over the disk (cl_dir_spread), so a study is not.
+ *
+ * The keeper and what it starts are a session of their own: where the scheduler groups sessions (autogroup),
+ * they compete as such with whatever else runs, at the priority that this program's session was given.
  */
 #include <fcntl.h>
 #include <signal.h>

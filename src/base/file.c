@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -130,6 +133,18 @@ int cl_dir_remove(const char *path, struct cl_err *e) {
   if (remove_at(AT_FDCWD, path, 0) < 0)
     return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot remove '%s': %s", path, strerror(errno));
   return 0;
+}
+
+void cl_dir_spread(const char *path) {
+  struct statfs fs;
+  int flags = 0, fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  if (fstatfs(fd, &fs) == 0 && fs.f_type == EXT4_SUPER_MAGIC && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 &&
+      !(flags & FS_TOPDIR_FL)) {
+    flags |= FS_TOPDIR_FL;
+    (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+  }
+  (void)close(fd);
 }
 
 int cl_dir_sync(const char *path, struct cl_err *e) {

@@ -23,6 +23,10 @@ int cl_dir_create(const char *path, struct cl_err *e); /* with its parents; an e
 int cl_dir_remove(const char *path,
                   struct cl_err *e); /* with all that is in it; symbolic links are not followed */
 int cl_dir_sync(const char *path, struct cl_err *e);
+/* A hint: what its subdirectories hold does not belong together. ext4 then gives each a place of its own on
+ * the disk, and a new file is not looked for among all that were deleted nearby. Nothing on other file
+ * systems, or when it may not be said. */
+void cl_dir_spread(const char *path);
 /* A copy of a directory with all that is in it: files with their modes, symbolic links as links. `to` must
  * not exist (CLADE_EEXISTS); nothing of it is left on failure. Not synced. CLADE_EIO, CLADE_ELIMIT (nested
  * deeper than 32), CLADE_ENOMEM. */

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -379,6 +380,23 @@ static int block_signals(void) {
   return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* A session is a group of its own to the scheduler: it takes over what the engine's session was given by
+ * /proc/self/autogroup, as it takes over its nice value. Where that may not be, it stays as it is. */
+static void take_priority(pid_t engine) {
+  char path[40], line[80] = "", *word;
+  int fd, nice = 0;
+  (void)snprintf(path, sizeof path, "/proc/%d/autogroup", (int)engine);
+  if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) return;
+  ssize_t n = read(fd, line, sizeof line - 1);
+  (void)close(fd);
+  word = n > 0 ? strstr(line, " nice ") : NULL;
+  if (word == NULL || (nice = (int)strtol(word + 6, NULL, 10)) == 0) return;
+  if ((fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC)) < 0) return;
+  int length = snprintf(line, sizeof line, "%d", nice);
+  n = write(fd, line, (size_t)length);
+  (void)close(fd);
+}
+
 static void say_hello(struct keeper *k) {
   k->pid = (int32_t)getpid();
   k->start = cl_process_start(k->pid);
@@ -402,6 +420,7 @@ int cl_keeper_main(int argc, char **argv) {
   if (socket < 3 || socket > INT_MAX || *end != '\0' ||
       getsockopt((int)socket, SOL_SOCKET, SO_TYPE, &(int){0}, &(socklen_t){sizeof(int)}) < 0)
     return 2;
+  take_priority(getppid());
   if (leave_the_engine((int)socket) < 0) return 2;
   pid_t pid = fork(); /* the engine waits for the first process only, and never for the keeper */
   if (pid != 0) return pid < 0 ? 2 : 0;

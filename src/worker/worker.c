@@ -309,6 +309,7 @@ static int try_number(struct cl_worker *w, int number, struct cl_err *e) {
 static int join(struct cl_worker *w, struct cl_err *e) {
   char *directory = cl_attempt_path(w->study, 0, 0, NULL);
   int status = directory == NULL ? CL_FAIL_NOMEM(e) : cl_dir_create(directory, e);
+  if (status == 0) cl_dir_spread(directory); /* trials have nothing to do with each other */
   cl_free(directory);
   CL_TRY(status);
   for (int offset = 1, tries = 0; tries < 1000; tries++) {

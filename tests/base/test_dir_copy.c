@@ -1,4 +1,7 @@
-/* Directories are copied whole, or not at all. */
+/* Directories are copied whole, or not at all; and the hint that theirs are unrelated. */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -97,9 +102,39 @@ static void a_directory_without_a_name_is_not_made(void **state) {
   assert_int_equal(cl_dir_create("/", NULL), 0);
 }
 
+static int flags_of(const char *path) {
+  int flags = 0, fd = open(path, O_RDONLY | O_DIRECTORY);
+  assert_true(fd >= 0);
+  assert_int_equal(ioctl(fd, FS_IOC_GETFLAGS, &flags), 0);
+  (void)close(fd);
+  return flags;
+}
+
+static void what_is_unrelated_is_spread_over_the_disk(void **state) {
+  (void)state;
+  struct place p = begin();
+  struct statfs fs;
+  assert_int_equal(statfs(p.directory, &fs), 0);
+  cl_dir_spread(at(&p, 0, "absent"));
+  assert_int_equal(access(at(&p, 0, "absent"), F_OK), -1);
+  write_text(&p, "file", "2.385");
+  cl_dir_spread(at(&p, 0, "file"));
+  assert_text(&p, "file", "2.385");
+  cl_dir_spread(at(&p, 0, "from"));
+  if (fs.f_type == EXT4_SUPER_MAGIC) {
+    int before = flags_of(at(&p, 0, "from/deep"));
+    assert_int_equal(flags_of(at(&p, 0, "from")), before | FS_TOPDIR_FL);
+    assert_false(before & FS_TOPDIR_FL); /* it is said of one directory, and not of those in it */
+    cl_dir_spread(at(&p, 0, "from"));
+    assert_int_equal(flags_of(at(&p, 0, "from")), before | FS_TOPDIR_FL);
+  }
+  assert_int_equal(cl_dir_remove(p.directory, NULL), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_directory_without_a_name_is_not_made), cmocka_unit_test(all_that_is_in_it_is_copied),
-      cmocka_unit_test(what_exists_is_not_touched), cmocka_unit_test(nothing_is_left_of_a_copy_that_fails)};
+      cmocka_unit_test(what_exists_is_not_touched), cmocka_unit_test(nothing_is_left_of_a_copy_that_fails),
+      cmocka_unit_test(what_is_unrelated_is_spread_over_the_disk)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

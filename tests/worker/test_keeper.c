@@ -464,6 +464,43 @@ static void a_keeper_outlives_its_engine_and_writes_the_exit(void **state) {
   (void)close(told[1]);
 }
 
+static bool set_group_priority(const char *nice) {
+  int fd = open("/proc/self/autogroup", O_WRONLY);
+  bool set = fd >= 0 && write(fd, nice, strlen(nice)) == (ssize_t)strlen(nice);
+  (void)close(fd);
+  return set;
+}
+
+enum { READ = 23, CANNOT = 24 };
+
+/* In a session of its own, to which the scheduler is told to give little. */
+static void be_a_modest_engine(struct world *w) {
+  uv_loop_t loop;
+  struct heard heard = {0};
+  if (setsid() < 0 || !set_group_priority("7")) _exit(CANNOT);
+  if (uv_loop_init(&loop) < 0 || cl_keeper_open(&loop, NULL, &events, &heard, &w->keeper, NULL) < 0) _exit(1);
+  const char *argv[] = {"/bin/cat", "/proc/self/autogroup", NULL};
+  spawn(w, 2, argv);
+  int64_t end = cl_clock_monotonic_us() + PATIENCE_US;
+  while (heard.exited == 0 && cl_clock_monotonic_us() < end) (void)uv_run(&loop, UV_RUN_ONCE);
+  _exit(heard.exited == 1 ? READ : 1);
+}
+
+static void trainers_have_the_priority_of_their_engines_session(void **state) {
+  struct world *w = *state;
+  int status = 0;
+  if (geteuid() != 0) skip(); /* others may set it ten times in a second, all together */
+  pid_t engine = fork();
+  if (engine == 0) be_a_modest_engine(w);
+  assert_int_equal(waitpid(engine, &status, 0), engine);
+  assert_true(WIFEXITED(status));
+  if (WEXITSTATUS(status) == CANNOT) skip(); /* a kernel without such groups */
+  assert_int_equal(WEXITSTATUS(status), READ);
+  char *text = content(w, "stdout");
+  assert_non_null(strstr(text, " nice 7\n"));
+  cl_free(text);
+}
+
 static void an_exit_that_is_no_record_is_corrupt(void **state) {
   struct world *w = *state;
   struct cl_exit x = {.status = -1};
@@ -498,6 +535,7 @@ int main(int argc, char **argv) {
                                      TEST(too_big_a_request_is_refused),
                                      TEST(only_a_keeper_can_be_opened),
                                      TEST(a_keeper_outlives_its_engine_and_writes_the_exit),
+                                     TEST(trainers_have_the_priority_of_their_engines_session),
                                      TEST(an_exit_that_is_no_record_is_corrupt)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
