@@ -41,14 +41,33 @@ static void write_ruling(struct cl_cli *cli, const struct clade_ruling *r, bool 
     add_lines(cli, r->difference);
 }
 
+/* Answers to reports that were not judged are many, and alike: their number, and those that cannot be
+ * recomputed. */
+static void write_answers(struct cl_cli *cli, size_t n, size_t different, bool verify) {
+  if (n == 0) return;
+  clade_text_format(&cli->text,
+                    "\n%zu report%s answered without a judgement: not ready, or its state was wanted first",
+                    n, n == 1 ? " was" : "s were");
+  if (verify && different == 0) clade_text_add(&cli->text, "; verified");
+  if (verify && different > 0) clade_text_format(&cli->text, "; %zu of them not verified", different);
+  clade_text_add_char(&cli->text, '\n');
+}
+
 static void write_rulings(struct cl_cli *cli, const struct clade_reason *r, bool verify) {
+  size_t answers = 0, different = 0;
   if (r->n_rulings == 0) return;
   clade_text_add_char(&cli->text, '\n');
   cl_view_tone_begin(&cli->text, &cli->out, CL_TONE_STRONG);
   clade_text_add(&cli->text, "rulings of the scheduler");
   cl_view_tone_end(&cli->text, &cli->out, CL_TONE_STRONG);
   clade_text_add_char(&cli->text, '\n');
-  for (size_t i = 0; i < r->n_rulings; i++) write_ruling(cli, &r->rulings[i], verify);
+  for (size_t i = 0; i < r->n_rulings; i++) {
+    bool differs = verify && !r->rulings[i].verified;
+    answers += r->rulings[i].answer;
+    different += r->rulings[i].answer && differs;
+    if (!r->rulings[i].answer || differs) write_ruling(cli, &r->rulings[i], verify);
+  }
+  write_answers(cli, answers, different, verify);
 }
 
 static void write_text(struct cl_cli *cli, const struct clade_reason *r, const char *study, int64_t trial,
@@ -103,7 +122,7 @@ static void add_rulings(struct clade_text *t, const struct clade_reason *r, bool
     clade_text_format(t, ", \"numbers\": %s, \"explanation\": ", u->args == NULL ? "null" : u->args);
     clade_text_add_json(t, u->explanation);
     add_verified(t, verify, u->verified, u->difference);
-    clade_text_add(t, "}");
+    clade_text_format(t, ", \"answer\": %s}", u->answer ? "true" : "false");
   }
   clade_text_add(t, "]");
 }

@@ -278,6 +278,7 @@ struct clade_ruling {
   const char *args;        /* the same numbers as a JSON object, or null */
   bool verified;           /* recomputing was asked for, and gave the same */
   const char *difference;  /* lines: recomputing gave something else, or was not possible; else null */
+  bool answer;             /* to a report that was not judged, of a member that is ready by time or metric */
 };
 
 /* Why a trial has the values it was proposed with, and what a scheduler decided about it. */
@@ -290,7 +291,7 @@ struct clade_reason {
   const char *args;        /* the same numbers as a JSON object, or null */
   bool verified;           /* recomputing was asked for, and gave the same */
   const char *difference; /* lines: recomputing gave something else, or was not possible; else null */
-  size_t n_rulings;       /* of the scheduler, in their order */
+  size_t n_rulings;       /* of the scheduler, and its answers, in their order */
   const struct clade_ruling *rulings;
 };
 /* `verify`: fold the log up to `as_of`, ask the method again, compare; the scheduler too. Cost then O(log).

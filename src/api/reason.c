@@ -78,7 +78,7 @@ static int fill_audit(struct why *w, struct cl_reader *r, const struct cl_event 
 static int keep_ruling(void *ctx, const struct cl_event *ev) {
   struct why *w = ctx;
   if (ev->kind == CL_EVENT_REPORTED && !ev->late) w->step = ev->u.reported.step;
-  if (ev->subject == 0 || !cl_scheduler_is_ruling(ev)) return 0;
+  if (ev->subject == 0 || !(cl_scheduler_is_ruling(ev) || cl_scheduler_is_answer(ev))) return 0;
   if (cl_grow(&w->events, &w->cap_events, w->n + 1, sizeof *w->events) < 0 ||
       cl_grow(&w->steps, &w->cap_steps, w->n + 1, sizeof *w->steps) < 0)
     return CLADE_ENOMEM;
@@ -96,6 +96,7 @@ static void write_what(const struct cl_event *ev, const struct cl_study *study, 
     return;
   case CL_EVENT_PAUSED: cl_text_add(ret, "pauses"); return;
   case CL_EVENT_STOPPED: cl_text_add(ret, "stops"); return;
+  case CL_EVENT_CHECKPOINT_ASKED: cl_text_add(ret, "saves its state"); return;
   default: cl_text_add(ret, "goes on"); return;
   }
 }
@@ -105,6 +106,7 @@ static int fill_ruling(struct why *w, const struct cl_event *ev, const struct cl
   struct cl_text text = {0};
   ret->position = ev->position;
   ret->as_of = ev->as_of;
+  ret->answer = cl_scheduler_is_answer(ev);
   write_what(ev, study, &text);
   CL_TRY(keep_written(&w->arena, &text, &ret->what, e));
   int status = cl_scheduler_explain(ev, study, &text, e);

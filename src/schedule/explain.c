@@ -30,6 +30,24 @@ bool cl_scheduler_is_ruling(const struct cl_event *ev) {
   return (rules && by_method) || (ev->kind == CL_EVENT_STOPPED && ev->cause == CL_CAUSE_STOP_RULE);
 }
 
+bool cl_scheduler_is_answer(const struct cl_event *ev) {
+  bool answers = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_CHECKPOINT_ASKED;
+  return answers && ev->cause == CL_CAUSE_LIMIT && ev->args != NULL &&
+         strstr(ev->args, "\"which\": \"ready\"") != NULL; /* not the limit of a replay */
+}
+
+/* A report that is not judged. */
+static void explain_answer(const struct cl_event *ev, const json_t *args, struct cl_text *ret) {
+  bool saves = ev->kind == CL_EVENT_CHECKPOINT_ASKED;
+  bool ends = !saves && isinf(ev->u.continued.until) && ev->u.continued.until > 0;
+  cl_text_add(ret, saves  ? "it is ready, and its state is wanted before it is judged"
+                   : ends ? "it is past the end, and is asked no more"
+                          : "it is not ready to be judged");
+  add_number(ret, ": it has come to ", number_of(args, "value"));
+  add_number(ret, isnan(number_of(args, "value")) ? ": the bound is " : " of ", number_of(args, "bound"));
+  cl_text_add_char(ret, '\n');
+}
+
 /* Who was looked at, and how it stood. */
 static void explain_rank(const json_t *args, const char *rule, struct cl_text *ret) {
   cl_text_format(ret, "%s: ", rule);
@@ -207,7 +225,10 @@ int cl_scheduler_explain(const struct cl_event *recorded, const struct cl_study 
     json_decref(args);
     return CL_FAIL(e, CLADE_ECORRUPT, "the args of a ruling are no JSON object");
   }
-  explain(args, study, ret);
+  if (cl_scheduler_is_answer(recorded))
+    explain_answer(recorded, args, ret);
+  else
+    explain(args, study, ret);
   json_decref(args);
   return ret->failed ? CL_FAIL_NOMEM(e) : 0;
 }
@@ -230,11 +251,31 @@ static bool same_values(const struct cl_assigned_list *a, const struct cl_assign
   return true;
 }
 
+/* The step at which the trial is asked next; NaN: the decision does not say. */
+static double until_of(const struct cl_event *ev) {
+  switch (ev->kind) {
+  case CL_EVENT_CONTINUED: return ev->u.continued.until;
+  case CL_EVENT_EXPLOITED: return ev->u.exploited.until;
+  case CL_EVENT_SET: return ev->u.set.until;
+  default: return NAN;
+  }
+}
+
+static bool same_until(const struct cl_event *a, const struct cl_event *b) {
+  double x = until_of(a), y = until_of(b);
+  return x == y || (isnan(x) && isnan(y));
+}
+
 static bool compare(const struct cl_event *recorded, const struct cl_event *again, struct cl_text *ret) {
   bool kinds = recorded->kind == again->kind && recorded->cause == again->cause, same = kinds;
   if (!kinds)
-    cl_text_format(ret, "decision: recorded %s, recomputed %s\n", cl_kind_name(recorded->kind),
-                   cl_kind_name(again->kind));
+    cl_text_format(ret, "decision: recorded %s, recomputed %s%s\n", cl_kind_name(recorded->kind),
+                   cl_kind_name(again->kind), recorded->kind == again->kind ? ", for another reason" : "");
+  if (kinds && !same_until(recorded, again)) {
+    same = false;
+    cl_text_format(ret, "asked next: recorded step %.17g, recomputed step %.17g\n", until_of(recorded),
+                   until_of(again));
+  }
   if (kinds && recorded->kind == CL_EVENT_EXPLOITED) {
     if (recorded->u.exploited.snapshot != again->u.exploited.snapshot) {
       same = false;

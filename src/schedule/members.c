@@ -649,6 +649,18 @@ int cl_members_answer(struct cl_members *m, size_t *ret, enum cl_answer *ret_ans
   return 0;
 }
 
+int cl_members_recompute(struct cl_members *m, int64_t trial, size_t *ret, enum cl_answer *ret_answer,
+                         struct cl_err *e) {
+  *ret_answer = CL_ANSWER_NONE;
+  CL_TRY(look_at_touched(m, e));
+  int i = cl_members_find(m, trial);
+  if (i < 0) return 0;
+  assert(m->items[i].answer == CL_ANSWER_NONE || m->items[i].state == CL_MEMBER_TRAINS);
+  *ret = (size_t)i;
+  *ret_answer = (enum cl_answer)m->items[i].answer;
+  return 0;
+}
+
 int cl_members_call(struct cl_members *m, int64_t trial, bool lends, size_t *ret, struct cl_err *e) {
   CL_TRY(look_at_touched(m, e));
   int i = cl_members_find(m, trial);

@@ -134,6 +134,10 @@ int cl_members_dismiss(struct cl_members *m, int64_t trial, struct cl_err *e);
 /* Is a ruling on its way that the tables do not show yet? For methods that rule one after the other. */
 bool cl_members_waits(const struct cl_members *m);
 
+/* For audits: what the report of `trial` that waits is answered with at once; CL_ANSWER_NONE: with nothing,
+ * or it is for judging. CLADE_ENOMEM. */
+int cl_members_recompute(struct cl_members *m, int64_t trial, size_t *ret, enum cl_answer *ret_answer,
+                         struct cl_err *e);
 /* For audits: make `trial`'s member ready to be ruled, whoever's turn it is; `lends`: its evaluation stays
  * where it is. CLADE_EMPTY: it does not ask. CLADE_ENOMEM. */
 int cl_members_call(struct cl_members *m, int64_t trial, bool lends, size_t *ret, struct cl_err *e);

@@ -287,8 +287,7 @@ static int answer(struct cl_rulings *r, size_t member, enum cl_answer what, stru
   cl_text_add(&r->args, "{\"which\": \"ready\"");
   add_number(r, "value", cl_progress_value(&q->items[member].now, &q->ready));
   add_number(r, "bound", q->ready.bound);
-  CL_TRY(cl_ruling_end(r, ret, e));
-  return cl_members_decided(&r->members, member, false, e);
+  return cl_ruling_end(r, ret, e);
 }
 
 int cl_rulings_answer(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
@@ -297,7 +296,9 @@ int cl_rulings_answer(void *st, const struct cl_schedule_room *room, struct cl_e
   enum cl_answer what;
   if (cl_members_want_clock(&r->members)) return read_clock(r, room, ret);
   CL_TRY(cl_members_answer(&r->members, &member, &what, e));
-  return what == CL_ANSWER_NONE ? CLADE_EMPTY : answer(r, member, what, ret, e);
+  if (what == CL_ANSWER_NONE) return CLADE_EMPTY;
+  CL_TRY(answer(r, member, what, ret, e));
+  return cl_members_decided(&r->members, member, false, e);
 }
 
 int cl_rulings_next(void *st, const struct cl_schedule_room *room, struct cl_event *ret, struct cl_err *e) {
@@ -323,6 +324,9 @@ int cl_rulings_again(void *st, const struct cl_event *recorded, struct cl_event 
   struct cl_rulings *r = st;
   bool lends = recorded->kind == CL_EVENT_PAUSED;
   size_t member = 0;
+  enum cl_answer what;
+  CL_TRY(cl_members_recompute(&r->members, recorded->subject, &member, &what, e));
+  if (what != CL_ANSWER_NONE) return answer(r, member, what, ret, e);
   int status = cl_members_call(&r->members, recorded->subject, lends, &member, e);
   if (status != 0) return status;
   return lends ? lend(r, member, ret, e) : judge(r, member, ret, e);

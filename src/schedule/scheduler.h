@@ -108,15 +108,18 @@ int cl_scheduler_next(struct cl_scheduler *s, const struct cl_schedule_room *roo
 int cl_scheduler_again(struct cl_scheduler *s, const struct cl_event *recorded, struct cl_event *ret,
                        struct cl_err *e);
 
-/* Is it the ruling of a method about a trial: what cl_scheduler_explain puts in words? */
+/* Is it the ruling of a method about a trial? */
 bool cl_scheduler_is_ruling(const struct cl_event *ev);
+/* Is it the answer to a report that is not judged, of a member that is ready by time or by a metric: it is
+ * not ready, or its state is wanted first? These are put in words, and asked for again, as rulings are. */
+bool cl_scheduler_is_answer(const struct cl_event *ev);
 
-/* A ruling in words: lines with rule, rank, scores, draw and what became of the values. study: for names;
- * null: ids. CLADE_ECORRUPT, CLADE_ENOMEM. */
+/* A ruling or answer in words: lines with rule, rank, scores, draw and what became of the values. study: for
+ * names; null: ids. CLADE_ECORRUPT, CLADE_ENOMEM. */
 int cl_scheduler_explain(const struct cl_event *recorded, const struct cl_study *study, struct cl_text *ret,
                          struct cl_err *e);
-/* cl_scheduler_again, compared by kind, cause, state, values and args. Nothing is appended to *ret when they
- * are the same, else a line per difference. Errors of cl_scheduler_again. */
+/* cl_scheduler_again, compared by kind, cause, state, values, next question and args. Nothing is appended to
+ * *ret when they are the same, else a line per difference. Errors of cl_scheduler_again. */
 int cl_scheduler_verify(struct cl_scheduler *s, const struct cl_event *recorded, struct cl_text *ret,
                         struct cl_err *e);
 

@@ -65,7 +65,7 @@ def run(directory, *words):
 
 
 def check(directory, n):
-    """Every ruling, recomputed from the log, is the same; the log is in order."""
+    """Every ruling, and every answer to a report that was not judged, is the same when it is recomputed; the log is in order."""
     rulings = []
     for trial in range(1, n + 1):
         found = json.loads(run(directory, 'show', f'theta/{trial}', '--verify', '--json').stdout)
@@ -111,9 +111,13 @@ def test_members_are_judged_by_the_time_that_they_have_trained(directory):
     asked = of_kind(log, 'checkpoint asked')
     saved = {(e['trial'], e['step']) for e in of_kind(log, 'saved')}
     assert len(asked) >= len(of_kind(log, 'exploited')) and len(saved) <= len(asked), (len(asked), len(saved))
-    check(directory, 4)
-    text = run(directory, 'show', f"theta/{rulings[-1]['trial']}", '--why').stdout
+    answers = [r for r in check(directory, 4) if r['answer']]
+    assert len(answers) == len(others) + len(asked), (len(answers), len(others), len(asked))
+    assert any(r['what'] == 'saves its state' for r in answers)
+    assert any(r['explanation'].startswith('it is not ready to be judged: it has come to ') for r in answers), answers
+    text = run(directory, 'show', f"theta/{rulings[-1]['trial']}", '--verify').stdout
     assert 'ready: it had trained for ' in text and 'is judged every 0.03 s' in text, text
+    assert ' answered without a judgement: not ready, or its state was wanted first; verified\n' in text, text
 
 
 def test_metric_that_grows_decides_alike_however_many_slots_there_are(directory):

@@ -162,6 +162,11 @@ static bool is_ruling(const struct cl_event *ev) {
   return (ev->subject > 0 || ev->kind == CL_EVENT_CHOSEN) && cl_members_is_ruling(ev);
 }
 
+/* Also answers to reports that are not judged. */
+static bool is_asked_again(const struct cl_event *ev) {
+  return is_ruling(ev) || cl_scheduler_is_answer(ev);
+}
+
 static double number_in(const json_t *args, const char *key) {
   const json_t *node = json_object_get(args, key);
   return json_is_number(node) ? json_number_value(node) : NAN;
@@ -217,7 +222,7 @@ static void check_again(struct cl_scheduler *scheduler, const struct cl_event *e
 }
 
 struct tally {
-  int64_t rulings, exploits, again, saved, kept;
+  int64_t rulings, exploits, again, saved, kept, answers, answers_again;
 };
 
 static int count(void *ctx, int64_t snapshot) {
@@ -239,16 +244,18 @@ static struct tally check_history(const struct history *h) {
   for (int64_t position = 1; position <= h->n; position++) {
     const struct cl_event *ev = event_at(h, position);
     for (; next <= h->n && event_at(h, next)->as_of < position; next++) {
-      if (!is_ruling(event_at(h, next))) continue;
+      if (!is_asked_again(event_at(h, next))) continue;
       assert_int_equal(event_at(h, next)->as_of, position - 1);
       check_again(scheduler, event_at(h, next));
-      tally.again++;
+      tally.again += is_ruling(event_at(h, next));
+      tally.answers_again += cl_scheduler_is_answer(event_at(h, next));
     }
     if (ev->kind == CL_EVENT_EXPLOITED) check_donor(h, past, ev);
     assert_int_equal(cl_study_apply(past, ev, &e), 0);
     assert_int_equal(cl_scheduler_apply(scheduler, ev, &e), 0);
     if (ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET) check_values(past, ev->subject);
     tally.rulings += is_ruling(ev);
+    tally.answers += cl_scheduler_is_answer(ev);
     tally.exploits += ev->kind == CL_EVENT_EXPLOITED;
     tally.saved += ev->kind == CL_EVENT_SAVED;
   }
@@ -552,6 +559,8 @@ static void simulate_ready(const struct cl_scheduler_ops *ops, const struct mode
                 (int)tally.exploits);
   assert_true(tally.exploits >= (strstr(mode->ready, "above") != NULL ? 1 : 3));
   assert_int_equal(tally.again, tally.rulings);
+  assert_int_equal(tally.answers_again, tally.answers);
+  assert_true(tally.answers > s.trials);
   check_ready_points(&s, &h);
   n_clocks = 0;
   last_clock = 0;
