@@ -7,6 +7,7 @@
 
 struct cl_rung {
   struct cl_evaluation **of; /* by member; null = none so far */
+  double *scores;            /* of those, side by side: ranking looks at no evaluation */
   uint32_t *order;           /* members that have one, best first */
   size_t n;
   uint64_t revision;
@@ -96,11 +97,11 @@ static struct cl_rung *find_rung(const struct cl_population *p, int32_t rung) {
 }
 
 static bool is_before(const struct cl_rung *r, uint32_t a, uint32_t b) {
-  double x = r->of[a]->score, y = r->of[b]->score;
+  double x = r->scores[a], y = r->scores[b];
   return x != y ? x > y : a < b;
 }
 
-/* Where `member` stands, or would stand with the evaluation that r->of has for it. */
+/* Where `member` stands, or would stand with the score that r->scores has for it. */
 static size_t find_place(const struct cl_rung *r, uint32_t member) {
   size_t lo = 0, hi = r->n;
   while (lo < hi) {
@@ -123,6 +124,7 @@ static void take_out(struct cl_rung *r, uint32_t member) {
 
 static void put_in(struct cl_rung *r, uint32_t member, struct cl_evaluation *v) {
   r->of[member] = v;
+  r->scores[member] = v->score;
   size_t at = find_place(r, member);
   memmove(&r->order[at + 1], &r->order[at], (r->n++ - at) * sizeof r->order[0]);
   r->order[at] = member;
@@ -131,15 +133,17 @@ static void put_in(struct cl_rung *r, uint32_t member, struct cl_evaluation *v) 
 static void free_rung(struct cl_rung *r) {
   for (size_t i = 0; i < r->n; i++) cl_free(r->of[r->order[i]]);
   cl_free(r->of);
+  cl_free(r->scores);
   cl_free(r->order);
 }
 
 static int push_rung(struct cl_population *p, struct cl_err *e) {
   if (cl_grow(&p->rungs, &p->cap_rungs, p->n_rungs + 1, sizeof *p->rungs) < 0) return CL_FAIL_NOMEM(e);
-  struct cl_rung r = {cl_alloc_array(p->cap, sizeof *r.of), cl_alloc_array(p->cap, sizeof *r.order), 0, 0};
-  if (r.of == NULL || r.order == NULL) {
-    cl_free(r.of);
-    cl_free(r.order);
+  struct cl_rung r = {.of = cl_alloc_array(p->cap, sizeof *r.of),
+                      .scores = cl_alloc_array(p->cap, sizeof *r.scores),
+                      .order = cl_alloc_array(p->cap, sizeof *r.order)};
+  if (r.of == NULL || r.scores == NULL || r.order == NULL) {
+    free_rung(&r);
     return CL_FAIL_NOMEM(e);
   }
   p->rungs[p->n_rungs++] = r;
@@ -158,6 +162,9 @@ static int widen(struct cl_rung *r, size_t old, size_t cap, struct cl_err *e) {
   if (of == NULL) return CL_FAIL_NOMEM(e);
   r->of = of;
   memset(of + old, 0, (cap - old) * sizeof *of);
+  double *scores = cl_resize(r->scores, cap * sizeof *scores);
+  if (scores == NULL) return CL_FAIL_NOMEM(e);
+  r->scores = scores;
   uint32_t *order = cl_resize(r->order, cap * sizeof *order);
   if (order == NULL) return CL_FAIL_NOMEM(e);
   r->order = order;
