@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 int cl_trainer_link_init(struct cl_trainer_link *l, const char *socket, const char *directory,
                          struct cl_err *e) {
   *l = (struct cl_trainer_link){.fd = -1, .lock = -1, .socket = socket};
+  cl_spin_init(&l->spin);
   if (directory == NULL) return 0;
   struct cl_text note = {0};
   cl_text_format(&note, "%s/socket", directory);
@@ -113,6 +115,22 @@ static void wait_for_bytes(const struct cl_trainer_link *l) {
   (void)poll(&p, 1, -1);
 }
 
+/* As recvmsg. The worker answers a report as soon as it is recorded, which is often before this processor
+ * would have gone to sleep. */
+static ssize_t receive_awake(struct cl_trainer_link *l, struct msghdr *m) {
+  ssize_t n = -1;
+  errno = EAGAIN;
+  cl_spin_begin(&l->spin, cl_clock_monotonic_us());
+  while (n < 0 && errno == EAGAIN && cl_spin_goes_on(&l->spin, cl_clock_monotonic_us()))
+    n = recvmsg(l->fd, m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (n < 0 && errno == EAGAIN) {
+    wait_for_bytes(l);
+    n = recvmsg(l->fd, m, MSG_CMSG_CLOEXEC);
+  }
+  if (n > 0) cl_spin_end(&l->spin, cl_clock_monotonic_us());
+  return n;
+}
+
 /* As recv; a descriptor that comes along is kept. */
 static ssize_t receive_some(struct cl_trainer_link *l, char *bytes, size_t size) {
   union {
@@ -122,8 +140,7 @@ static ssize_t receive_some(struct cl_trainer_link *l, char *bytes, size_t size)
   struct iovec part = {bytes, size};
   struct msghdr m = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-  wait_for_bytes(l);
-  ssize_t n = recvmsg(l->fd, &m, MSG_CMSG_CLOEXEC);
+  ssize_t n = receive_awake(l, &m);
   if (n > 0) keep_descriptor(l, &m);
   return n;
 }

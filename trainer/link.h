@@ -3,14 +3,16 @@
 #ifndef CL_TRAINER_LINK_H
 #define CL_TRAINER_LINK_H
 
+#include "base/spin.h"
 #include "wire/lines.h"
 #include "wire/message.h"
 
 struct cl_trainer_link {
-  int fd;             /* -1 = not connected */
-  const char *socket; /* CLADE_SOCKET (keeps) */
-  char *note;         /* the file that holds a newer path, or null */
-  int lock;           /* a descriptor that came with a message (of whoever takes it); -1 */
+  int fd;              /* -1 = not connected */
+  const char *socket;  /* CLADE_SOCKET (keeps) */
+  char *note;          /* the file that holds a newer path, or null */
+  int lock;            /* a descriptor that came with a message (of whoever takes it); -1 */
+  struct cl_spin spin; /* for answers */
   struct cl_lines lines;
   struct cl_message_memory memory;
 };

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/spin.h"
 #include "engine/engine.h"
 #include "query/timetable.h"
 #include "run/confirm.h"
@@ -40,6 +41,8 @@ struct session {
   int signal, n_signals; /* the first one; how many came */
   int slots;             /* as `parallel` of the settings was when the worker was last told */
   bool look, woken;      /* the next turn follows the log; the watch is stopped until then */
+  struct cl_spin spin;   /* for the next report */
+  bool waits;            /* for it: nothing has come since the last commit */
   /* While the store's server does not answer: */
   bool may_idle, idling;   /* the loop may go on inside of a call of the store; it does */
   int64_t silent_since_us; /* 0 = it answers */
@@ -325,6 +328,7 @@ static int start(struct session *s, struct cl_err *e) {
                                    .idle = on_idle,
                                    .ctx = s,
                                    .beside = true};
+  cl_spin_init(&s->spin);
   CL_TRY(check_files(s, e));
   CL_TRY(cl_store_open(s->options->address, &store, &s->store, e));
   CL_TRY(cl_log_open(s->store, s->options->study, &(struct cl_log_options){0}, &s->log, e));
@@ -417,11 +421,21 @@ static bool is_over(struct session *s) {
   return s->engine != NULL ? cl_engine_is_over(s->engine) : s->aside.is_over(s->aside.ctx);
 }
 
+/* Until something comes. Awake only while every trainer has a processor beside this one's. */
+static void wait_for_work(struct session *s) {
+  if (!s->waits) cl_spin_begin(&s->spin, cl_clock_monotonic_us());
+  bool awake =
+      cl_worker_busy(s->worker) < s->spin.processors && cl_spin_goes_on(&s->spin, cl_clock_monotonic_us());
+  (void)uv_run(&s->loop, awake ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+  s->waits = !cl_log_has_put(s->log);
+  if (!s->waits) cl_spin_end(&s->spin, cl_clock_monotonic_us());
+}
+
 static int run_loop(struct session *s, struct cl_err *e) {
   for (;;) {
     CL_TRY(turn(s, e));
     if (is_over(s)) return 0;
-    (void)uv_run(&s->loop, UV_RUN_ONCE);
+    wait_for_work(s);
   }
 }
 
