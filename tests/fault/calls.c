@@ -2,51 +2,67 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <uv.h>
 
+#include "fault/alloc.h"
+#include "fault/wrap.h"
 #include "worker/keeper_child.h"
 
 #define CL_X(name, cause) #name,
 const char *const cl_fault_calls[] = {CL_FAULT_CALLS_MAP(CL_X) NULL};
+static const char *const all_calls[] = {CL_FAULT_CALLS_MAP(CL_X) CL_FAULT_MORE_CALLS_MAP(CL_X) NULL};
 #undef CL_X
 
 static const char *armed; /* null = nothing fails */
 static atomic_ulong pending;
 static atomic_bool happened;
 static bool stays;
+static int other_cause; /* 0 = that of the map */
 
 void cl_fault_call_arm(const char *name, unsigned long nth, bool persistent) {
   armed = NULL;
   atomic_store(&pending, nth);
   atomic_store(&happened, false);
   stays = persistent;
+  other_cause = 0;
   armed = name;
+}
+
+void cl_fault_call_arm_as(const char *name, unsigned long nth, int cause) {
+  cl_fault_call_arm(name, nth, false);
+  other_cause = cause;
 }
 
 bool cl_fault_call_happened(void) {
   return atomic_load(&happened);
 }
 
+/* "name nth file" or "name nth again file" */
 void cl_fault_call_arm_from_environment(void) {
   const char *wanted = getenv("CLADE_FAULT_CALL");
-  for (size_t i = 0; wanted != NULL && cl_fault_calls[i] != NULL; i++) {
-    size_t n = strlen(cl_fault_calls[i]);
-    if (strncmp(wanted, cl_fault_calls[i], n) != 0 || wanted[n] != ' ') continue;
-    char *end = NULL;
-    unsigned long nth = strtoul(wanted + n, &end, 10);
-    if (*end == ' ' && unlink(end + 1) == 0) cl_fault_call_arm(cl_fault_calls[i], nth, false);
-  }
+  char name[40], how[10] = "";
+  unsigned long nth = 0;
+  int at = 0;
+  if (wanted == NULL || sscanf(wanted, "%39s %lu %n", name, &nth, &at) != 2 || at == 0) return;
+  if (strncmp(wanted + at, "again ", 6) == 0) at += snprintf(how, sizeof how, "again ");
+  if (unlink(wanted + at) < 0) return;
+  if (strcmp(name, "memory") == 0) cl_fault_arm(nth, false);
+  for (size_t i = 0; all_calls[i] != NULL; i++)
+    if (strcmp(name, all_calls[i]) == 0) cl_fault_call_arm_as(all_calls[i], nth, how[0] == '\0' ? 0 : EAGAIN);
 }
 
 static bool fails(const char *name, int cause) {
@@ -54,23 +70,18 @@ static bool fails(const char *name, int cause) {
   bool now = atomic_load(&happened) ? stays : atomic_fetch_sub(&pending, 1) == 1;
   if (!now) return false;
   atomic_store(&happened, true);
-  errno = cause;
+  errno = other_cause != 0 ? other_cause : cause;
   return true;
 }
 
 enum {
 #define CL_X(name, cause) CAUSE_##name = cause,
-  CL_FAULT_CALLS_MAP(CL_X)
+  CL_FAULT_CALLS_MAP(CL_X) CL_FAULT_MORE_CALLS_MAP(CL_X)
 #undef CL_X
 };
 
-/* The linker sends every call of NAME to __wrap_NAME, and __real_NAME is the true one. */
 #define WRAP(type, name, failed, parameters, arguments) \
-  type __real_##name parameters; \
-  type __wrap_##name parameters; \
-  type __wrap_##name parameters { \
-    return fails(#name, CAUSE_##name) ? (failed) : __real_##name arguments; \
-  }
+  CL_FAULT_WRAP(type, name, failed, CAUSE_##name, parameters, arguments)
 
 WRAP(ssize_t, write, -1, (int fd, const void *bytes, size_t n), (fd, bytes, n))
 WRAP(ssize_t, read, -1, (int fd, void *bytes, size_t n), (fd, bytes, n))
@@ -99,6 +110,18 @@ WRAP(int64_t, cl_process_start, 0, (pid_t pid), (pid))
 WRAP(int, inotify_init1, -1, (int flags), (flags))
 WRAP(int, inotify_add_watch, -1, (int fd, const char *path, uint32_t mask), (fd, path, mask))
 WRAP(int, gethostname, -1, (char *name, size_t n), (name, n))
+WRAP(int, posix_fallocate64, ENOSPC, (int fd, off_t at, off_t n), (fd, at, n))
+WRAP(int, memfd_create, -1, (const char *name, unsigned flags), (name, flags))
+WRAP(void *, mmap64, MAP_FAILED, (void *at, size_t n, int may, int flags, int fd, off_t from),
+     (at, n, may, flags, fd, from))
+WRAP(int, fstat64, -1, (int fd, struct stat *ret), (fd, ret))
+WRAP(int, getsockopt, -1, (int fd, int level, int name, void *ret, socklen_t *n), (fd, level, name, ret, n))
+WRAP(int, poll, -1, (struct pollfd * fds, nfds_t n, int wait_ms), (fds, n, wait_ms))
+WRAP(pid_t, waitpid, -1, (pid_t pid, int *status, int how), (pid, status, how))
+WRAP(int, dup2, -1, (int from, int to), (from, to))
+WRAP(int, sigprocmask, -1, (int how, const sigset_t *set, sigset_t *before), (how, set, before))
+WRAP(pid_t, fork, -1, (void), ())
+WRAP(int, uv_poll_start, UV_EMFILE, (uv_poll_t * poll, int events, uv_poll_cb then), (poll, events, then))
 WRAP(int, uv_poll_init, UV_EMFILE, (uv_loop_t * loop, uv_poll_t *poll, int fd), (loop, poll, fd))
 WRAP(int, uv_queue_work, UV_ENOMEM,
      (uv_loop_t * loop, uv_work_t *work, uv_work_cb in_thread, uv_after_work_cb after),
@@ -113,24 +136,21 @@ pid_t __wrap_cl_child_start(const struct cl_child_plan *plan, int64_t *start, in
   return -1;
 }
 
-/* open and openat take a mode when they create. */
-
-int __real_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...) {
-  va_list args;
-  va_start(args, flags);
-  mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-  va_end(args);
-  return fails("open64", CAUSE_open64) ? -1 : __real_open64(path, flags, mode);
-}
+CL_FAULT_WRAP_OPEN(CAUSE_open64)
 
 int __real_openat64(int at, const char *path, int flags, ...);
 int __wrap_openat64(int at, const char *path, int flags, ...);
 int __wrap_openat64(int at, const char *path, int flags, ...) {
-  va_list args;
-  va_start(args, flags);
-  mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-  va_end(args);
+  CL_FAULT_TAKE_MODE(flags, mode);
   return fails("openat64", CAUSE_openat64) ? -1 : __real_openat64(at, path, flags, mode);
+}
+
+int __real_fcntl64(int fd, int command, ...);
+int __wrap_fcntl64(int fd, int command, ...);
+int __wrap_fcntl64(int fd, int command, ...) { /* what is wrapped gives a number, if anything */
+  va_list args;
+  va_start(args, command);
+  long number = va_arg(args, long);
+  va_end(args);
+  return fails("fcntl64", CAUSE_fcntl64) ? -1 : __real_fcntl64(fd, command, number);
 }

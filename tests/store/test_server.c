@@ -25,6 +25,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "fault/alloc.h"
+#include "fault/wrap.h"
 #include "store/server.h"
 
 /* Calls that fail on request, also in the processes that are forked: X(type, name, failed, cause, …). */
@@ -67,23 +68,8 @@ static void arm(const char *name, unsigned long nth, bool stays) {
   (void)snprintf(faults->name, sizeof faults->name, "%s", name == NULL ? "" : name);
 }
 
-#define WRAP(type, name, failed, cause, parameters, arguments) \
-  type __real_##name parameters; \
-  type __wrap_##name parameters; \
-  type __wrap_##name parameters { \
-    return fails(#name, cause) ? (failed) : __real_##name arguments; \
-  }
-CALLS(WRAP)
-
-int __real_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...);
-int __wrap_open64(const char *path, int flags, ...) {
-  va_list args;
-  va_start(args, flags);
-  mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-  va_end(args);
-  return fails("open64", EACCES) ? -1 : __real_open64(path, flags, mode);
-}
+CALLS(CL_FAULT_WRAP)
+CL_FAULT_WRAP_OPEN(EACCES)
 
 int __real_kill(pid_t pid, int number);
 int __wrap_kill(pid_t pid, int number);
