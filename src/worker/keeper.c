@@ -68,7 +68,6 @@ static void flush_answers(struct keeper *k) {
   size_t sent = 0;
   while (!k->engine_gone && sent < k->n_out) {
     ssize_t n = send(k->socket, k->out + sent, k->n_out - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) break;
     if (n < 0) {
       forget_engine(k);
@@ -145,7 +144,6 @@ static void reap(struct keeper *k) {
     int status;
     struct rusage usage;
     pid_t pid = wait4(-1, &status, WNOHANG, &usage);
-    if (pid < 0 && errno == EINTR) continue;
     if (pid <= 0) return;
     for (size_t i = 0; i < k->n_children; i++) {
       if (k->children[i].pid != pid) continue;
@@ -168,25 +166,23 @@ static void end_remains(struct keeper *k) {
   }
 }
 
-/* Requests. */
+/* Requests. They come from this program's other half (keeper_link.c), so they are well formed. */
 
 struct texts {
   char *at, *end;
 };
 
 static char *next_text(struct texts *t) {
-  char *zero = t->at < t->end ? memchr(t->at, 0, (size_t)(t->end - t->at)) : NULL;
-  if (zero == NULL) return NULL;
+  assert(t->at < t->end);
   char *text = t->at;
-  t->at = zero + 1;
+  t->at += strnlen(text, (size_t)(t->end - text)) + 1;
+  assert(t->at <= t->end);
   return text;
 }
 
-static bool next_texts(struct texts *t, uint32_t n, char **ret) {
-  for (uint32_t i = 0; i < n; i++)
-    if ((ret[i] = next_text(t)) == NULL) return false;
+static void next_texts(struct texts *t, uint32_t n, char **ret) {
+  for (uint32_t i = 0; i < n; i++) ret[i] = next_text(t);
   ret[n] = NULL;
-  return true;
 }
 
 static void keep_child(struct keeper *k, const struct cl_keeper_request *r, const struct cl_child_plan *plan,
@@ -229,14 +225,14 @@ static void adopt(struct keeper *k, const struct cl_keeper_request *r, int lock,
 static void spawn(struct keeper *k, char *bytes, int lock) {
   struct cl_keeper_request r;
   memcpy(&r, bytes, sizeof r);
-  assert(lock >= 0 && r.size <= CL_KEEPER_REQUEST_MAX);
+  assert(lock >= 0 && r.size <= CL_KEEPER_REQUEST_MAX && r.n_limits <= CL_KEEPER_LIMITS_MAX);
   struct cl_keeper_limit limits[CL_KEEPER_LIMITS_MAX];
   char **words = cl_alloc_array((size_t)r.n_argv + r.n_env + 2, sizeof *words), *directory = NULL;
-  size_t limits_size = r.n_limits <= CL_KEEPER_LIMITS_MAX ? r.n_limits * sizeof *limits : 0;
+  size_t limits_size = r.n_limits * sizeof *limits;
   struct texts t = {bytes + sizeof r + limits_size, bytes + r.size};
   struct cl_child_plan plan = {.nice = r.nice,
                                .limits = limits,
-                               .n_limits = (uint32_t)(limits_size / sizeof *limits),
+                               .n_limits = r.n_limits,
                                .lock = lock,
                                .files = k->files,
                                .keeper = k->pid,
@@ -250,7 +246,8 @@ static void spawn(struct keeper *k, char *bytes, int lock) {
   plan.err = next_text(&t);
   plan.argv = words;
   plan.env = words + r.n_argv + 1;
-  if (!next_texts(&t, r.n_argv, words) || !next_texts(&t, r.n_env, words + r.n_argv + 1)) goto fail;
+  next_texts(&t, r.n_argv, words);
+  next_texts(&t, r.n_env, words + r.n_argv + 1);
   if ((directory = cl_copy_text(plan.directory)) == NULL) goto fail;
   if (r.pid != 0)
     adopt(k, &r, lock, directory);
@@ -307,15 +304,15 @@ static void receive(struct keeper *k) {
   struct msghdr m = {
       .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   ssize_t n = recvmsg(k->socket, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) {
     forget_engine(k);
     return;
   }
   if (m.msg_flags & MSG_CTRUNC) take_lock(k, -1); /* no descriptor was free for it */
   for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
     int fd;
+    assert(c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS); /* nothing else comes unasked */
     memcpy(&fd, CMSG_DATA(c), sizeof fd);
     take_lock(k, fd);
   }

@@ -76,7 +76,7 @@ static int read_hello(int socket, const char *executable, struct cl_keeper_answe
     int ready = poll(&p, 1, HELLO_MS);
     if (ready < 0 && errno == EINTR) continue;
     ssize_t n = ready <= 0 ? 0 : recv(socket, bytes + got, sizeof *ret - got, MSG_DONTWAIT);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n < 0 && errno == EAGAIN) continue;
     if (n <= 0)
       return CL_FAIL(e, CLADE_ESPAWN,
                      "'%s' did not become a keeper: its main must call cl_keeper_main for '%s'",
@@ -100,7 +100,7 @@ static void drop_requests(struct cl_keeper *k) {
 }
 
 static void lose(struct cl_keeper *k) {
-  if (k->lost) return;
+  assert(!k->lost);
   k->lost = true;
   (void)uv_poll_stop(&k->poll);
   drop_requests(k);
@@ -111,15 +111,14 @@ static void hear(struct cl_keeper *k, const struct cl_keeper_answer *a) {
   switch (a->kind) {
   case CL_KEEPER_SPAWNED: k->events.spawned(k->ctx, a->id, a->pid, a->start); break;
   case CL_KEEPER_FAILED: k->events.failed(k->ctx, a->id, a->cause, a->what); break;
-  case CL_KEEPER_EXITED: k->events.exited(k->ctx, a->id, &a->exit); break;
-  default: assert(a->kind == CL_KEEPER_HELLO);
+  default: assert(a->kind == CL_KEEPER_EXITED); k->events.exited(k->ctx, a->id, &a->exit);
   }
 }
 
 /* An event may close the keeper: then k stays valid until the loop's close callback, with k->lost set. */
 static void receive(struct cl_keeper *k) {
   ssize_t n = recv(k->socket, k->in + k->n_in, sizeof k->in - k->n_in, MSG_DONTWAIT);
-  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (n < 0 && errno == EAGAIN) return;
   if (n <= 0) {
     lose(k);
     return;
@@ -152,16 +151,13 @@ static int send_some(struct cl_keeper *k, struct request *r) {
   if (r->lock >= 0) {
     m.msg_control = &control;
     m.msg_controllen = sizeof control;
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &r->lock, sizeof(int));
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.head), &r->lock, sizeof(int));
   }
   ssize_t n = sendmsg(k->socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS))
-    return errno == EINTR ? 1 : 0;
-  if (n < 0) return -1;
+  if (n < 0) return errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS ? 0 : -1;
   if (r->lock >= 0) (void)close(r->lock);
   r->lock = -1;
   r->sent += (size_t)n;

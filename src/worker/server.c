@@ -70,7 +70,8 @@ void cl_session_close(struct cl_session *s) {
   (void)close(s->fd);
 }
 
-/* Sending. Not by libuv's streams: they raise SIGPIPE, whose handling belongs to the host program. */
+/* Sending. Not by libuv's streams: they raise SIGPIPE, whose handling belongs to the host program. What does
+ * not wait (MSG_DONTWAIT) is not interrupted either. */
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
@@ -81,9 +82,7 @@ static void watch(struct cl_session *s) {
 
 /* Bytes sent, 0 when the socket takes none now, -1 when the trainer is gone. */
 static ssize_t send_some(const struct cl_session *s, const char *bytes, size_t n) {
-  ssize_t sent;
-  do sent = send(s->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-  while (sent < 0 && errno == EINTR);
+  ssize_t sent = send(s->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
   return sent < 0 && (errno == EAGAIN || errno == ENOBUFS) ? 0 : sent;
 }
 
@@ -131,15 +130,11 @@ static ssize_t send_first(const struct cl_session *s, const char *bytes, size_t 
   struct iovec part = {(void *)bytes, n};
   struct msghdr m = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-  struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(c), &fd, sizeof(int));
-  ssize_t sent;
-  do sent = sendmsg(s->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-  while (sent < 0 && errno == EINTR);
-  return sent;
+  control.head.cmsg_level = SOL_SOCKET;
+  control.head.cmsg_type = SCM_RIGHTS;
+  control.head.cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(&control.head), &fd, sizeof(int));
+  return sendmsg(s->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void cl_session_send_with(struct cl_session *s, const struct cl_message *m, int fd) {
@@ -171,7 +166,7 @@ static void take_lines(struct cl_session *s) {
 static void receive(struct cl_session *s) {
   struct cl_worker *w = s->worker;
   ssize_t n = recv(s->fd, w->bytes, sizeof w->bytes, MSG_DONTWAIT);
-  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (n < 0 && errno == EAGAIN) return;
   if (n <= 0 || cl_lines_add(&s->lines, w->bytes, (size_t)n, NULL) < 0)
     cl_session_close(s);
   else

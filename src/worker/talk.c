@@ -115,7 +115,7 @@ void cl_talk_give_all(struct cl_worker *w, const struct cl_value *values, struct
 /* Memory for its regions, if it has any and some can be had: then `way` and path say so. */
 static bool lend(struct cl_session *s, struct cl_message *m) {
   struct cl_attempt *a = s->attempt;
-  if (s->bytes == 0 || !can(s, CL_MESSAGE_CAN_REGIONS)) return false;
+  if (s->bytes == 0) return false; /* also when it has not said that it can */
   if (a->lent == NULL) a->lent = cl_buffers_lend(s->worker, s->bytes);
   if (a->lent == NULL) return false;
   m->way = CL_MESSAGE_WAY_REGION;
@@ -162,8 +162,9 @@ static int find_state(struct cl_session *s, const struct cl_snapshot *from, char
 
 static bool wants_save(const struct cl_session *s) {
   const struct cl_attempt *a = s->attempt;
-  bool wants = hands_over(s) && s->report != 0 && !(a->saved_step == s->step) && !a->damaged;
-  return wants && (forks(s) || cl_worker_has_room(s->worker, s));
+  assert(hands_over(s) && s->report != 0);
+  if (a->saved_step == s->step || a->damaged) return false;
+  return forks(s) || cl_worker_has_room(s->worker, s);
 }
 
 /* Before its end: into a directory only, and not if that is done already. */
@@ -505,12 +506,16 @@ static void told_hello(void *ctx, const struct cl_event *ev, const struct cl_app
 }
 
 static void write_capabilities(unsigned can_do, char ret[60]) {
+#define CL_X(id, bit, word) {1u << (bit), word},
+  static const struct {
+    unsigned bit;
+    const char *word;
+  } all[] = {CL_MESSAGE_CAN_MAP(CL_X)};
+#undef CL_X
   size_t n = 0;
   ret[0] = '\0';
-#define CL_X(id, bit, word) \
-  if (can_do & (1u << (bit))) n += (size_t)snprintf(ret + n, 60 - n, "%s%s", n > 0 ? " " : "", word);
-  CL_MESSAGE_CAN_MAP(CL_X)
-#undef CL_X
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (can_do & all[i].bit) n += (size_t)snprintf(ret + n, 60 - n, "%s%s", n > 0 ? " " : "", all[i].word);
 }
 
 /* An attempt that nobody follows, although its process is here: does its lock say whose it is? */
@@ -567,13 +572,13 @@ static void hear_hello(struct cl_session *s, const struct cl_message *m) {
   int status = find_speaker(s, m->token, &e);
   bool newborn = status == 0 && s->attempt != NULL && s->attempt->cloned && s->attempt->pid == 0;
   if (newborn) status = cl_twins_born(s->attempt, s, &e);
-  if (status ==
-      CLADE_BUSY) { /* about to be adopted, or another worker's: it comes again, by its socket file */
-    cl_session_close(s);
+  if (status == CLADE_ESTALE) {
+    cl_talk_error(s, true, "token", NULL, "%s", e.text);
     return;
   }
-  if (status < 0) {
-    cl_talk_error(s, true, "token", NULL, "%s", e.text);
+  if (status != 0) { /* about to be adopted, or another worker's: it comes again, by its socket file; or
+                        nobody can look now, which is no fault of its own */
+    cl_session_close(s);
     return;
   }
   s->open = true;
@@ -737,7 +742,10 @@ void cl_talk_line(struct cl_session *s, const char *line, size_t n) {
                   "a second question came before the first was answered: one is open at a time");
     return;
   }
-  if (cl_message_parse(line, n, &s->memory, &m, &e) < 0) {
+  int status = cl_message_parse(line, n, &s->memory, &m, &e);
+  if (status == CLADE_ENOMEM) {
+    cl_session_close(s); /* nothing is wrong with the message: it comes again */
+  } else if (status < 0) {
     cl_talk_error(s, false, NULL, NULL, "%s", e.text);
   } else if (s->twin != NULL) {
     cl_twins_hear(s, &m);

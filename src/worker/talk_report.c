@@ -38,8 +38,7 @@ static bool is_own_path(const struct cl_session *s, const char *path) {
   size_t n = directory == NULL ? 0 : strlen(directory), length = strlen(path);
   (void)snprintf(begin, sizeof begin, "%d-", s->number);
   bool own = directory != NULL && strncmp(path, directory, n) == 0 && strchr(path + n, '/') == NULL &&
-             strncmp(path + n, begin, strlen(begin)) == 0 && length > 4 &&
-             strcmp(path + length - 4, ".new") == 0;
+             strncmp(path + n, begin, strlen(begin)) == 0 && strcmp(path + length - 4, ".new") == 0;
   cl_free(directory);
   return own;
 }
@@ -77,7 +76,8 @@ static int too_many(const char *name, struct cl_err *e) {
 /* Two workers may each have had room for their last names: the store has refused one report. */
 static void refuse_metrics(struct cl_session *s, const struct cl_event *ev) {
   const struct cl_metric_list *list = &ev->u.reported.metrics;
-  const char *name = list->n > 0 ? list->items[list->n - 1].name : "";
+  assert(list->n > 0); /* without names it is not refused for them */
+  const char *name = list->items[list->n - 1].name;
   struct cl_err e;
   for (int i = list->n - 1; i >= 0; i--)
     if (cl_study_metric_find(s->worker->study, list->items[i].name) == 0) name = list->items[i].name;

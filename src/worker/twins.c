@@ -30,7 +30,8 @@ struct token {
 };
 
 static bool is_hex(const char *text, size_t n) {
-  return strspn(text, "0123456789abcdef") == n && text[n] == '\0';
+  assert(strlen(text) == n);
+  return strspn(text, "0123456789abcdef") == n;
 }
 
 static bool parse_token(const char *text, struct token *ret) {
@@ -77,8 +78,7 @@ static struct cl_session *find_session(const struct cl_worker *w, const char *pa
 const char *cl_twins_offer(struct cl_attempt *a) {
   unsigned char secret[24];
   char path[100], hex[2 * sizeof secret + 1];
-  bool fresh = a->twin[0] == '\0' || !cl_twins_path(a, a->twin, path, sizeof path) ||
-               find_session(a->worker, path) != NULL;
+  bool fresh = !cl_twins_path(a, a->twin, path, sizeof path) || find_session(a->worker, path) != NULL;
   if (!fresh) return a->twin;
   if (getrandom(secret, sizeof secret, 0) != sizeof secret) return NULL;
   for (size_t i = 0; i < sizeof secret; i++) (void)snprintf(hex + 2 * i, 3, "%02x", (unsigned)secret[i]);
@@ -354,25 +354,24 @@ static int tend_clone(struct cl_attempt *a, int64_t now, struct cl_err *e) {
   struct cl_worker *w = a->worker;
   if (!a->clone_asked) {
     const struct cl_snapshot *n = cl_study_snapshot(w->study, a->from);
-    struct cl_session *twin = n == NULL || n->path == NULL ? NULL : find_session(w, n->path);
-    if (twin == NULL && (n == NULL || cl_twins_find(w, n) == CLADE_EMPTY))
+    assert(n != NULL);
+    struct cl_session *twin = n->path == NULL ? NULL : find_session(w, n->path);
+    if (twin == NULL && cl_twins_find(w, n) == CLADE_EMPTY)
       return lose(a, "the twin that it was to begin from has ended", e);
     if (twin != NULL && twin->open && asked_of(twin) == NULL) ask_for(a, twin, e);
   }
-  if (a->pid == 0 && a->phase == CL_PHASE_SPAWNING && now >= a->clone_us)
-    return lose(a, "the clone that it was to be has not come", e);
+  assert(a->pid == 0 && a->phase == CL_PHASE_SPAWNING);
+  if (now >= a->clone_us) return lose(a, "the clone that it was to be has not come", e);
   return 0;
 }
 
 /* Must a twin go on that no event refers to (yet)? Its trainer may still report with it. */
 static bool may_be_reported(const struct cl_worker *w, const struct cl_session *s) {
-  struct token t;
   char path[100];
   int64_t trial = strtoll(s->twin, NULL, 10);
   for (const struct cl_attempt *a = cl_attempts_first(w, trial); a != NULL; a = a->next) {
     if (a->trial != trial || !cl_attempt_is_current(a)) continue;
-    if (parse_token(a->twin, &t)) path_of(&t, path, sizeof path);
-    if (a->twin[0] != '\0' && strcmp(path, s->twin) == 0) return true;
+    if (cl_twins_path(a, a->twin, path, sizeof path) && strcmp(path, s->twin) == 0) return true;
     if (a->adopted && a->twin[0] == '\0') return true; /* asked for by the worker before */
   }
   for (const struct cl_session *r = w->sessions; r != NULL; r = r->next)

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -110,6 +112,43 @@ static void a_state_that_is_nowhere_is_an_error(void **state) {
   assert_non_null(strstr(p.error.text, "/tmp/no/such/state.new"));
 }
 
+/* Links count by what they name, and what is neither file nor directory does not count; a tree that has no
+ * end is refused. */
+static void odd_states_are_published_or_refused(void **state) {
+  (void)state;
+  char base[] = "/tmp/clade-publish-XXXXXX", hash[2][33];
+  struct cl_published p;
+  assert_non_null(mkdtemp(base));
+  char *from = cl_path_join(base, "1-2.new"), *to = cl_path_join(base, "1-2"),
+       *link = cl_path_join(from, "link"), *pipe = cl_path_join(from, "pipe");
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(cl_dir_create(from, NULL), 0);
+    write_state(from, "weights", "12345678901");
+    assert_int_equal(symlink(i == 0 ? "weights" : "nowhere", link), 0);
+    if (i == 1) assert_int_equal(mkfifo(pipe, 0600), 0);
+    cl_publish_now(from, to, &p);
+    assert_int_equal(p.status, 0);
+    assert_int_equal(p.bytes, 11);
+    memcpy(hash[i], p.hash, sizeof hash[i]);
+    assert_int_equal(cl_dir_remove(to, NULL), 0);
+  }
+  assert_string_not_equal(hash[0], hash[1]);
+  struct cl_text deep = {0};
+  cl_text_add(&deep, from);
+  for (int i = 0; i < 40; i++) cl_text_add(&deep, "/d");
+  assert_int_equal(cl_dir_create(cl_text_get(&deep), NULL), 0);
+  cl_publish_now(from, to, &p);
+  assert_int_equal(p.status, CLADE_ELIMIT);
+  assert_non_null(strstr(p.error.text, "nested deeper than"));
+  assert_false(cl_path_exists(to));
+  cl_text_done(&deep);
+  cl_free(from);
+  cl_free(to);
+  cl_free(link);
+  cl_free(pipe);
+  assert_int_equal(cl_dir_remove(base, NULL), 0);
+}
+
 static void tokens_name_their_attempt(void **state) {
   (void)state;
   int64_t trial = 0;
@@ -133,6 +172,7 @@ int main(void) {
                                      cmocka_unit_test(an_environment_is_whole_or_memory_is_short),
                                      cmocka_unit_test(a_state_is_published_whole_or_not_at_all),
                                      cmocka_unit_test(a_state_that_is_nowhere_is_an_error),
+                                     cmocka_unit_test(odd_states_are_published_or_refused),
                                      cmocka_unit_test(tokens_name_their_attempt)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -878,8 +878,13 @@ static void an_outdated_attempt_is_told_to_stop_and_its_reports_are_late(void **
   assert_int_equal(json_integer_value(world_field(last, "attempt")), 1);
   assert_true(json_is_true(world_field(last, "late")));
   json_decref(last);
-  client_send(&c, "{\"type\":\"done\"}");
-  assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}");
+  static const char *const others[] = {"{\"type\":\"done\"}", "{\"type\":\"loaded\",\"change\":7}",
+                                       "{\"type\":\"saved\",\"step\":2,\"path\":\"/etc\"}",
+                                       "{\"type\":\"saved\",\"step\":2,\"error\":\"disk full\"}"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    client_send(&c, "%s", others[i]);
+    assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}");
+  }
   client_close(&c);
   world_end(&w);
 }
@@ -938,6 +943,7 @@ static void who_cannot_be_understood_is_hung_up_on(void **state) {
       "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":1}}",
       "{\"type\":\"hello\",\"token\":\"1.1.0123456789abcdef0123456789abcdef\",\"protocol\":1}",
       "{\"type\":\"hello\",\"token\":\"99.1.0123456789abcdef0123456789abcdef\",\"protocol\":1}",
+      "{\"type\":\"hello\",\"token\":\"1.7.0123456789abcdef0123456789abcdef\",\"protocol\":1}",
       "{\"type\":\"hello\",\"token\":\"../../etc\",\"protocol\":1}"};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     client_open(&w, &c);
@@ -1150,51 +1156,338 @@ static void a_worker_that_ends_takes_nobody_back(void **state) {
   world_end(&w);
 }
 
+/* What a trainer says before it hangs up is recorded, or said again: its next connection is answered the
+ * same. */
+
+static void until_put(struct world *w) {
+  int64_t limit = cl_clock_monotonic_us() + WORLD_PATIENCE_US;
+  while (!cl_log_has_put(w->log) && cl_clock_monotonic_us() < limit) (void)uv_run(&w->loop, UV_RUN_ONCE);
+  assert_true(cl_log_has_put(w->log));
+}
+
+/* It says so, and has gone when that is committed. */
+static void say_and_go(struct world *w, struct client *c, const char *line) {
+  client_send(c, "%s", line);
+  until_put(w);
+  client_close(c);
+  for (int i = 0; i < 3; i++) (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+  world_turn(w);
+}
+
+static void come_again(struct world *w, struct client *c, int reports, const char *line) {
+  char token[CL_TOKEN_SIZE];
+  world_token(w, 1, 1, token);
+  client_open(w, c);
+  client_send(c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"save load\",\"reports\":%d}",
+              token, reports);
+  assert_has(client_hear(w, c), "{\"type\":\"start\"");
+  client_send(c, "%s", line);
+}
+
+static void who_hangs_up_before_the_commit_is_answered_the_next_time(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char line[300], token[CL_TOKEN_SIZE];
+  begin(&w, NULL, "");
+  world_token(&w, 1, 1, token);
+  client_open(&w, &c);
+  (void)snprintf(line, sizeof line,
+                 "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"save load\"}", token);
+  say_and_go(&w, &c, line);
+  static const char first[] = "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":0.5}}";
+  come_again(&w, &c, 0, first);
+  assert_string_equal(client_hear(&w, &c), go);
+  static const char second[] = "{\"type\":\"report\",\"ordinal\":2,\"step\":2,\"metrics\":{\"loss\":0.25}}";
+  say_and_go(&w, &c, second);
+  come_again(&w, &c, 1, second);
+  assert_string_equal(client_hear(&w, &c), go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(&w, &c, 3, 3, 0.125), "{\"type\":\"save\"");
+  char *own = world_path(&w, 1, 0, "checkpoints/1-3.new");
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  (void)snprintf(line, sizeof line, "{\"type\":\"saved\",\"step\":3,\"path\":\"%s\"}", own);
+  say_and_go(&w, &c, line);
+  come_again(&w, &c, 3, line);
+  assert_string_equal(client_hear(&w, &c), go);
+  json_t *saved = world_last(&w, 1, CL_EVENT_SAVED);
+  int64_t change = exploit(&w, json_integer_value(world_field(saved, "position")));
+  json_decref(saved);
+  assert_has(report(&w, &c, 4, 4, 0.75), "{\"type\":\"load\"");
+  (void)snprintf(line, sizeof line, "{\"type\":\"loaded\",\"change\":%lld}", (long long)change);
+  say_and_go(&w, &c, line);
+  come_again(&w, &c, 4, line);
+  assert_string_equal(client_hear(&w, &c), go);
+  say_and_go(&w, &c, "{\"type\":\"done\"}");
+  assert_int_equal(world_state(&w, 1), CL_COMPLETE);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 4);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_LOADED), 1);
+  cl_free(own);
+  end(&w, NULL);
+}
+
+/* While its state is being published: that is done when it comes again. */
+static void who_hangs_up_while_a_state_is_published_has_saved_it(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char line[400];
+  begin_until(&w, &c, 2, "save load");
+  char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
+  assert_int_equal(cl_dir_create(own, NULL), 0);
+  (void)snprintf(line, sizeof line,
+                 "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{\"loss\":0.5},\"path\":\"%s\"}",
+                 own);
+  client_send(&c, "%s", line);
+  (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+  client_close(&c);
+  for (int i = 0; i < 40 && cl_path_exists(own); i++) world_round(&w);
+  come_again(&w, &c, 0, line);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_SAVED) == 1);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
+  assert_true(client_is_silent(&w, &c)); /* held, as it would have been */
+  cl_free(own);
+  end(&w, &c);
+}
+
+/* Before its trainer has said hello for the first time. */
+static void who_comes_after_the_decision_is_told_so_at_once(void **state) {
+  (void)state;
+  static const struct {
+    enum cl_kind kind;
+    const char *answer;
+  } cases[] = {{CL_EVENT_PAUSED, "{\"type\":\"pause\"}"}, {CL_EVENT_STOPPED, "{\"type\":\"stop\"}"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct world w;
+    struct client c;
+    world_begin(&w, world_patient, ", \"limits\": {\"grace_s\": 1000}"); /* it is not signalled meanwhile */
+    world_propose(&w, 2.385);
+    world_work(&w, 1);
+    WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
+    struct cl_event ev = {.kind = cases[i].kind, .cause = CL_CAUSE_HUMAN};
+    if (ev.kind == CL_EVENT_STOPPED) ev.u.stopped.how = CL_STOP_ASK;
+    (void)world_decide(&w, 1, ev);
+    assert_string_equal(client_hello(&w, &c, 1, 1, "save load"), cases[i].answer);
+    end(&w, &c);
+  }
+}
+
+/* A state that is wanted before a pause, and why it is not asked for. */
+static void a_pause_asks_for_no_state_that_cannot_be_had(void **state) {
+  (void)state;
+  enum { IS_SAVED, IS_DAMAGED, HAS_NO_ROOM, CASES };
+  for (int i = 0; i < CASES; i++) {
+    struct world w;
+    struct client c;
+    world_begin(&w, world_patient, i == HAS_NO_ROOM ? ", \"limits\": {\"disk_bytes\": 1}" : "");
+    world_propose(&w, 2.385);
+    world_work(&w, 1);
+    WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
+    (void)client_hello(&w, &c, 1, 1, "save load");
+    (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+    const char *line = report(&w, &c, 1, 1, 0.5);
+    assert_has(line, "save");
+    if (i == HAS_NO_ROOM) { /* the first state of all says how large they are */
+      char *own = world_path(&w, 1, 0, "checkpoints/1-1.new");
+      assert_int_equal(cl_dir_create(own, NULL), 0);
+      cl_free(own);
+      world_touch(&w, 1, 0, "checkpoints/1-1.new/weights", "2385");
+      (void)save_here(&w, &c, 1, "checkpoints/1-1.new");
+    } else {
+      int64_t own = save_here(&w, &c, 1, "checkpoints/1-1.new");
+      int64_t change = i == IS_DAMAGED ? exploit(&w, own) : 0;
+      if (i == IS_DAMAGED) {
+        assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+        client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"not mine\"}", (long long)change);
+        assert_true(client_is_silent(&w, &c));
+        struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+        ev.u.voided.change = change;
+        (void)world_decide(&w, 1, ev);
+      }
+    }
+    (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
+    if (i == IS_DAMAGED)
+      line = client_hear(&w, &c);
+    else
+      line = report(&w, &c, 2, i == IS_SAVED ? 1 : 2, 0.25);
+    assert_has(line, "{\"type\":\"pause\"");
+    assert_null(strstr(line, "save"));
+    if (i == HAS_NO_ROOM) assert_has(cl_text_get(&w.said), "disk budget");
+    end(&w, &c);
+  }
+}
+
+/* It goes on without, and a note says so where somebody expects the state. */
+static void a_state_that_cannot_be_asked_for_is_done_without(void **state) {
+  (void)state;
+  static const char *const can[] = {"", "load", "save"};
+  for (size_t i = 0; i < sizeof can / sizeof *can; i++) {
+    struct world w;
+    struct client c;
+    begin(&w, &c, can[i]);
+    if (can[i][0] == 's') (void)save_first(&w, &c);
+    (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+    assert_string_equal(report(&w, &c, can[i][0] == 's' ? 2 : 1, 1, 0.5), go); /* saved there already */
+    assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), can[i][0] == 's');
+    end(&w, &c);
+  }
+}
+
+/* Of a process whose load has failed, the state is lost. */
+static void a_damaged_process_is_not_asked_for_its_state(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save load");
+  int64_t change = exploit(&w, save_first(&w, &c));
+  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"not mine\"}", (long long)change);
+  assert_true(client_is_silent(&w, &c));
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
+  ev.u.voided.change = change;
+  (void)world_decide(&w, 1, ev);
+  assert_true(client_is_silent(&w, &c));
+  assert_has(cl_text_get(&w.said), "its process has lost it");
+  ev = (struct cl_event){.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
+  ev.u.continued.until = CL_NO_STEP;
+  ev.u.continued.report = world_trial(&w, 1)->record;
+  (void)world_decide(&w, 1, ev);
+  assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}"); /* it begins again from what it had */
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
+  end(&w, &c);
+}
+
+static void a_continue_while_the_worker_ends_comes_too_late(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
+  cl_worker_shutdown(w.worker, CL_SHUTDOWN_ASK, 2);
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_HUMAN};
+  ev.u.continued.until = CL_NO_STEP;
+  (void)world_decide(&w, 1, ev);
+  assert_int_equal(world_state(&w, 1), CL_WAITING);
+  assert_has(report(&w, &c, 2, 2, 0.25), "{\"type\":\"pause\",\"save\":");
+  end(&w, &c);
+}
+
+static void values_of_every_kind_are_given_as_they_are(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  world_begin(
+      &w, world_patient,
+      ", \"hyperparameters\": [{\"id\":1,\"name\":\"lr\",\"domain\":\"float\",\"lo\":0.0,\"hi\":10.0},"
+      "{\"id\":2,\"name\":\"opt\",\"domain\":\"unordered\",\"values\":[\"adam\",\"sgd\"]},"
+      "{\"id\":3,\"name\":\"n\",\"domain\":\"constant\",\"values\":[2385]},"
+      "{\"id\":4,\"name\":\"b\",\"domain\":\"constant\",\"values\":[true]},"
+      "{\"id\":5,\"name\":\"z\",\"domain\":\"constant\",\"values\":[null]}]");
+  struct cl_assigned values[] = {{1, cl_value_real(2.385)},
+                                 {2, cl_value_text("sgd")},
+                                 {3, cl_value_int(2385)},
+                                 {4, cl_value_bool(true)},
+                                 {5, {.kind = CL_NULL}}};
+  struct cl_event ev = {.kind = CL_EVENT_PROPOSED, .subject = 1, .cause = CL_CAUSE_SEARCH};
+  struct cl_append result = {0};
+  struct cl_err e = {0};
+  ev.as_of = cl_log_position(w.log);
+  ev.u.proposed.role = CL_ROLE_SEARCH;
+  ev.u.proposed.space_version = 1;
+  ev.u.proposed.values = (struct cl_assigned_list){5, values};
+  if (cl_log_append(w.log, &ev, &result, &e) < 0) fail_msg("%s", e.text);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
+  const char *line = client_hello(&w, &c, 1, 1, "");
+  assert_has(line, "\"lr\":2.385,\"opt\":\"sgd\",\"n\":2385,\"b\":true,\"z\":null");
+  end(&w, &c);
+}
+
+/* Only the objective itself, and a zero with a sign. */
+static void what_was_never_reported_is_not_computed(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  world_begin(&w, world_patient,
+              ",\"computed\":\"hpmax\",\"objectives\":[{\"name\":\"hpmax\",\"goal\":\"maximize\"}]");
+  world_propose(&w, 2.385);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
+  (void)client_hello(&w, &c, 1, 1, "load");
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"\":1}}");
+  assert_has(client_hear(&w, &c), "{\"type\":\"error\"");
+  client_send(
+      &c,
+      "{\"type\":\"report\",\"ordinal\":1,\"step\":-0.0,\"metrics\":{\"loss\":-0.0},\"error\":\"no disk\"}");
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_has(cl_text_get(&w.said), "no disk");
+  client_send(&c, "{\"type\":\"done\"}");
+  (void)client_hear(&w, &c);
+  client_send(&c, "{\"type\":\"done\"}"); /* it is computed once */
+  (void)client_hear(&w, &c);
+  assert_true(world_count(&w, 1, CL_EVENT_REPORTED) <= 2);
+  end(&w, &c);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
-  const struct CMUnitTest tests[] = {TEST(hello_is_answered_with_the_values),
-                                     TEST(a_report_is_recorded_before_it_is_answered),
-                                     TEST(nothing_is_answered_before_the_commit),
-                                     TEST(numbers_that_are_not_finite_are_values),
-                                     TEST(a_change_comes_with_the_next_answer_and_once),
-                                     TEST(a_report_at_until_waits_for_the_scheduler),
-                                     TEST(a_person_does_not_release_what_waits_for_the_scheduler),
-                                     TEST(every_report_may_ask),
-                                     TEST(an_announced_state_is_published_with_its_report),
-                                     TEST(a_state_is_saved_when_asked),
-                                     TEST(a_state_that_could_not_be_saved_is_noted_and_training_goes_on),
-                                     TEST(a_pause_saves_and_ends),
-                                     TEST(a_stop_is_the_next_answer),
-                                     TEST(shutting_down_saves_at_the_next_report),
-                                     TEST(a_pause_that_is_taken_back_in_time_is_never_noticed),
-                                     TEST(an_exploit_is_loaded_by_a_running_trainer),
-                                     TEST(a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own),
-                                     TEST(a_failed_load_waits_to_be_decided_again),
-                                     TEST(after_a_failed_load_another_state_is_loaded),
-                                     TEST(a_state_that_is_gone_is_not_given_to_a_process),
-                                     TEST(a_failed_load_waits_over_a_reconnection),
-                                     TEST(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
-                                     TEST(a_value_that_needs_a_new_process_gets_one),
-                                     TEST(a_program_that_only_prints_begins_again_from_the_snapshot),
-                                     TEST(names_used_up_by_another_worker_cost_one_report_only),
-                                     TEST(printed_names_that_are_too_many_are_left_out),
-                                     TEST(done_completes_the_trial),
-                                     TEST(a_computed_objective_is_recorded_before_done),
-                                     TEST(a_trainer_that_comes_back_repeats_its_question),
-                                     TEST(a_held_report_stays_held_over_a_reconnection),
-                                     TEST(a_saved_state_may_be_told_again),
-                                     TEST(the_newer_connection_of_an_attempt_counts),
-                                     TEST(one_shot_connections_continue_the_count),
-                                     TEST(output_is_not_read_from_a_program_that_connects),
-                                     TEST(an_outdated_attempt_is_told_to_stop_and_its_reports_are_late),
-                                     TEST(wrong_reports_are_refused_naming_the_rule),
-                                     TEST(who_cannot_be_understood_is_hung_up_on),
-                                     TEST(a_second_question_ends_the_conversation),
-                                     TEST(a_line_without_end_is_cut_off),
-                                     TEST(a_trainer_that_never_reads_does_not_block_others),
-                                     TEST(all_that_comes_in_one_turn_is_one_commit),
-                                     TEST(nonsense_is_answered_and_changes_nothing),
-                                     TEST(memory_that_nobody_knows_is_no_state),
-                                     TEST(a_worker_that_ends_takes_nobody_back)};
+  const struct CMUnitTest tests[] = {
+      TEST(hello_is_answered_with_the_values),
+      TEST(a_report_is_recorded_before_it_is_answered),
+      TEST(nothing_is_answered_before_the_commit),
+      TEST(numbers_that_are_not_finite_are_values),
+      TEST(a_change_comes_with_the_next_answer_and_once),
+      TEST(a_report_at_until_waits_for_the_scheduler),
+      TEST(a_person_does_not_release_what_waits_for_the_scheduler),
+      TEST(every_report_may_ask),
+      TEST(an_announced_state_is_published_with_its_report),
+      TEST(a_state_is_saved_when_asked),
+      TEST(a_state_that_could_not_be_saved_is_noted_and_training_goes_on),
+      TEST(a_pause_saves_and_ends),
+      TEST(a_stop_is_the_next_answer),
+      TEST(shutting_down_saves_at_the_next_report),
+      TEST(a_pause_that_is_taken_back_in_time_is_never_noticed),
+      TEST(an_exploit_is_loaded_by_a_running_trainer),
+      TEST(a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own),
+      TEST(a_failed_load_waits_to_be_decided_again),
+      TEST(after_a_failed_load_another_state_is_loaded),
+      TEST(a_state_that_is_gone_is_not_given_to_a_process),
+      TEST(a_failed_load_waits_over_a_reconnection),
+      TEST(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
+      TEST(a_value_that_needs_a_new_process_gets_one),
+      TEST(a_program_that_only_prints_begins_again_from_the_snapshot),
+      TEST(names_used_up_by_another_worker_cost_one_report_only),
+      TEST(printed_names_that_are_too_many_are_left_out),
+      TEST(done_completes_the_trial),
+      TEST(a_computed_objective_is_recorded_before_done),
+      TEST(a_trainer_that_comes_back_repeats_its_question),
+      TEST(a_held_report_stays_held_over_a_reconnection),
+      TEST(a_saved_state_may_be_told_again),
+      TEST(the_newer_connection_of_an_attempt_counts),
+      TEST(one_shot_connections_continue_the_count),
+      TEST(output_is_not_read_from_a_program_that_connects),
+      TEST(an_outdated_attempt_is_told_to_stop_and_its_reports_are_late),
+      TEST(wrong_reports_are_refused_naming_the_rule),
+      TEST(who_cannot_be_understood_is_hung_up_on),
+      TEST(a_second_question_ends_the_conversation),
+      TEST(a_line_without_end_is_cut_off),
+      TEST(a_trainer_that_never_reads_does_not_block_others),
+      TEST(all_that_comes_in_one_turn_is_one_commit),
+      TEST(nonsense_is_answered_and_changes_nothing),
+      TEST(memory_that_nobody_knows_is_no_state),
+      TEST(a_worker_that_ends_takes_nobody_back),
+      cmocka_unit_test(who_hangs_up_before_the_commit_is_answered_the_next_time),
+      cmocka_unit_test(who_hangs_up_while_a_state_is_published_has_saved_it),
+      cmocka_unit_test(who_comes_after_the_decision_is_told_so_at_once),
+      cmocka_unit_test(a_pause_asks_for_no_state_that_cannot_be_had),
+      cmocka_unit_test(a_state_that_cannot_be_asked_for_is_done_without),
+      cmocka_unit_test(a_damaged_process_is_not_asked_for_its_state),
+      cmocka_unit_test(a_continue_while_the_worker_ends_comes_too_late),
+      cmocka_unit_test(values_of_every_kind_are_given_as_they_are),
+      cmocka_unit_test(what_was_never_reported_is_not_computed),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

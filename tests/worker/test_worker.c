@@ -580,12 +580,98 @@ static void what_cannot_work_is_refused_with_a_sentence(void **state) {
 
 #define TEST(name) cmocka_unit_test(name)
 
+/* What is no tag is said, and nothing else suffers. */
+static void odd_tags_are_said_and_left_out(void **state) {
+  (void)state;
+  static const struct {
+    const char *script, *says;
+  } cases[] = {{"mkdir \"$CLADE_DIR/tags\"", "its tags cannot be read"},
+               {"i=0; while [ $i -lt 203 ]; do echo t$i; i=$((i+1)); done > \"$CLADE_DIR/tags\"",
+                "more than 200 lines"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct world w;
+    world_begin(&w, cases[i].script, "");
+    world_propose(&w, 2.385);
+    world_work_off(&w, 1);
+    assert_true(world_state(&w, 1) == CL_COMPLETE || world_state(&w, 1) == CL_FAILED ||
+                world_state(&w, 1) == CL_LOST);
+    assert_non_null(strstr(cl_text_get(&w.said), cases[i].says));
+    assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), i == 0 ? 0 : 200);
+    world_end(&w);
+  }
+}
+
+/* Of the first metric of the last stage that reports one; hours are none, and names without a stage come
+ * first.
+ */
+static void a_computed_value_is_the_mean_of_the_last_stage(void **state) {
+  (void)state;
+  static const struct {
+    const char *lines;
+    double value; /* NaN: none */
+  } cases[] = {{"epoch=1 s1-hrs=9 s1-rew=2 win=7\nepoch=2 s1-rew=4 win=9\n", 3},
+               {"epoch=1 s1-rew=2\nepoch=2 s2-hrs=5 s2-other=6 s2-rew=1\nepoch=3 s2-other=8\n", 7},
+               {"epoch=1 s2-rew=2\nepoch=2 s1-rew=40\nepoch=3 s2-rew=4\n", 3},
+               {"epoch=1 s7=5\nepoch=2 sx-rew=50 s7=6\n", 5.5},
+               {"epoch=1 hpmax=5\nepoch=2 rew=6\n", 5}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct world w;
+    char script[300];
+    (void)snprintf(script, sizeof script, "printf '%s'", cases[i].lines);
+    world_begin(&w, script,
+                ",\"computed\":\"hpmax\",\"objectives\":[{\"name\":\"hpmax\",\"goal\":\"maximize\"}]");
+    world_propose(&w, 2.385);
+    world_work_off(&w, 1);
+    if (world_trial(&w, 1)->value != cases[i].value) world_show(&w);
+    assert_true(world_trial(&w, 1)->value == cases[i].value);
+    world_end(&w);
+  }
+}
+
+/* By a person or another engine, while no worker was there. */
+static void what_was_deleted_meanwhile_is_removed_by_the_next_worker(void **state) {
+  (void)state;
+  static const char *const hosts[] = {NULL, "elsewhere"};
+  for (size_t i = 0; i < 2; i++) {
+    struct world w;
+    struct cl_append result;
+    world_begin(&w, "echo step=3 loss=0.5", "");
+    world_propose(&w, 2.385);
+    world_work_off(&w, 1);
+    struct cl_event saved = {.kind = CL_EVENT_SAVED, .subject = 1, .attempt = 1, .by = 1};
+    saved.u.saved.step = 3;
+    saved.u.saved.way = CL_WAY_DIRECTORY;
+    saved.u.saved.path = "1/checkpoints/1-3";
+    saved.u.saved.host = hosts[i];
+    assert_int_equal(cl_log_append(w.log, &saved, &result, NULL), 0);
+    char *path = world_path(&w, 1, 0, "checkpoints/1-3");
+    assert_int_equal(cl_dir_create(path, NULL), 0);
+    cl_worker_destroy(w.worker);
+    w.worker = NULL;
+    struct cl_event gone = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_HUMAN};
+    gone.u.deleted.snapshot = result.position;
+    (void)world_decide(&w, 1, gone);
+    assert_true(cl_path_exists(path));
+    world_close(&w);
+    world_open(&w);
+    world_work(&w, 1);
+    if (hosts[i] == NULL) WORLD_UNTIL(&w, !cl_path_exists(path));
+    for (int k = 0; k < 3; k++) world_round(&w);
+    assert_int_equal(cl_path_exists(path), hosts[i] != NULL); /* another machine's is left to it */
+    cl_free(path);
+    world_end(&w);
+  }
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {TEST(a_program_is_claimed_run_followed_and_recorded),
                                      TEST(exit_statuses_mean_what_they_say),
                                      TEST(a_program_that_cannot_be_started_fails_and_says_why),
                                      TEST(a_trainer_tags_its_trial_by_a_file),
+                                     TEST(odd_tags_are_said_and_left_out),
+                                     TEST(a_computed_value_is_the_mean_of_the_last_stage),
+                                     TEST(what_was_deleted_meanwhile_is_removed_by_the_next_worker),
                                      TEST(the_environment_is_that_of_the_contract),
                                      TEST(slots_are_never_exceeded_and_used_again),
                                      TEST(a_claim_that_conflicts_leaves_nothing),
