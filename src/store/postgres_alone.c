@@ -20,7 +20,7 @@ bool cl_postgres_guess(struct cl_postgres *s, int64_t study, struct cl_study_hea
   if (!knows(s, study)) return false;
   s->writing = s->guessed = true;
   s->open = s->study;
-  *ret = s->last_head;
+  *ret = s->before = s->last_head;
   return true;
 }
 
@@ -79,10 +79,11 @@ int cl_postgres_confirm(void *state, struct cl_err *e) {
 /* All of it is one transaction, up to the mark, and synchronous. */
 static int send_commit(struct cl_postgres *s, const struct cl_study_head *head,
                        const struct cl_heads *changed, struct cl_err *e) {
-  cl_postgres_put_study(s, s->open->id, head, s->last_names);
+  bool moved = cl_postgres_put_study(s, s->open->id, head, s->last_names);
+  if (moved) cl_postgres_put_int(s, s->last_names);
   cl_postgres_put_int(s, s->last_head.position);
   cl_postgres_put_text(s, s->durability);
-  CL_TRY(cl_postgres_send_known(s, PG_STUDY_GUESS, false, e));
+  CL_TRY(cl_postgres_send_known(s, moved ? PG_STUDY_MOVE_GUESS : PG_STUDY_GUESS, false, e));
   CL_TRY(send_later(s, e));
   return cl_postgres_write_heads(s, changed, e);
 }

@@ -57,6 +57,7 @@ int cl_postgres_lock(struct cl_postgres *s, int64_t study, struct cl_study_head 
   s->writing = true;
   if (cl_postgres_rows(s, 0) == 0) return cl_postgres_no_study(s, study, e);
   cl_postgres_fill_study(s, s->results[0], 0, 1, ret);
+  s->before = *ret;
   cl_postgres_note_locked(s, study, ret);
   if (s->n_hints > 0) take_heads(s, s->results[1]);
   return cl_postgres_study(s, study, cl_postgres_int(s, s->results[0], 0, 0), &s->open, e);
@@ -74,6 +75,7 @@ int cl_postgres_begin(void *state, int64_t study, struct cl_study_head *ret, str
   struct cl_postgres *s = state;
   assert(study >= 0 && !s->writing && s->n_sent == s->n_owed);
   s->open = NULL;
+  s->before.position = 0;
   s->names_changed = s->heads_fetched = false;
   if (study > 0 && cl_postgres_guess(s, study, ret)) return 0;
   int status = study == 0 ? lock_all(s, e) : cl_postgres_lock(s, study, ret, e);
@@ -159,8 +161,8 @@ static int end_commit(struct cl_postgres *s, int64_t study, struct cl_err *e) {
 static int write_commit(struct cl_postgres *s, const struct cl_study_head *head,
                         const struct cl_heads *changed, struct cl_err *e) {
   CL_TRY(cl_postgres_write_heads(s, changed, e));
-  cl_postgres_put_study(s, s->open->id, head, s->open->n_names);
-  CL_TRY(cl_postgres_send_known(s, PG_STUDY_PUT, false, e));
+  bool moved = cl_postgres_put_study(s, s->open->id, head, s->open->n_names);
+  CL_TRY(cl_postgres_send_known(s, moved ? PG_STUDY_MOVE : PG_STUDY_PUT, false, e));
   if (s->names_changed) CL_TRY(cl_postgres_make_views(s, s->open, e));
   return end_commit(s, s->open->id, e);
 }

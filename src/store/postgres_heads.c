@@ -94,13 +94,25 @@ int cl_postgres_head(void *state, int64_t study, struct cl_study_head *ret, stru
   return look(state, study, ret, &n_names, e);
 }
 
-void cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
+static bool has_moved_only(const struct cl_study_head *before, const struct cl_study_head *after) {
+  return before->position > 0 && before->version == after->version && before->trials == after->trials &&
+         before->counted == after->counted && before->budget == after->budget &&
+         before->workers == after->workers && before->objectives == after->objectives &&
+         before->space_version == after->space_version && before->retries == after->retries &&
+         before->open == after->open;
+}
+
+bool cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
                            int64_t n_names) {
-  const int64_t columns[] = {
-      study,         n_names,      head->position, head->version,    head->trials,
-      head->counted, head->budget, head->workers,  head->objectives, head->space_version,
-      head->retries, head->open,   s->epoch};
-  for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) cl_postgres_put_int(s, columns[i]);
+  const bool moved = !s->names_changed && has_moved_only(&s->before, head);
+  const int64_t few[] = {study, head->position, s->epoch};
+  const int64_t all[] = {study,         n_names,      head->position, head->version,    head->trials,
+                         head->counted, head->budget, head->workers,  head->objectives, head->space_version,
+                         head->retries, head->open,   s->epoch};
+  const int64_t *columns = moved ? few : all;
+  size_t n = moved ? sizeof few / sizeof *few : sizeof all / sizeof *all;
+  for (size_t i = 0; i < n; i++) cl_postgres_put_int(s, columns[i]);
+  return moved;
 }
 
 int cl_postgres_studies(void *state, int (*visit)(void *ctx, const struct cl_study_row *row), void *ctx,
@@ -214,9 +226,35 @@ static double head_step(const struct cl_head *head, int column) {
   return column == HEAD_STEP ? head->step : column == HEAD_UNTIL ? head->until : head->furthest;
 }
 
+/* Other columns than those of HEAD_MOVE. */
+static bool same_but_moved(const struct cl_head *a, const struct cl_head *b) {
+  bool same_until = a->until == b->until || (a->until != a->until && b->until != b->until);
+  return same_until && a->proposed == b->proposed && a->waiting == b->waiting && a->load == b->load &&
+         a->source == b->source && a->attempt == b->attempt && a->worker == b->worker &&
+         a->state == b->state && a->flags == b->flags && a->tries == b->tries && a->failures == b->failures &&
+         a->role == b->role;
+}
+
+/* Values that were changed and reports, of which there are most, change little of a head. */
+static int move_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
+                     struct cl_err *e) {
+  const struct cl_head *head = &entry->head;
+  cl_postgres_put_int(s, study);
+  cl_postgres_put_int(s, entry->trial);
+  cl_postgres_put_int(s, head->version);
+  cl_postgres_put_int(s, head->reports);
+  cl_postgres_put_real(s, head->step);
+  cl_postgres_put_real(s, head->furthest);
+  cl_postgres_put_int(s, entry->last);
+  return cl_postgres_send_known(s, PG_HEAD_MOVE, false, e);
+}
+
 static int put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
                     struct cl_err *e) {
+  struct cl_head before;
   assert(entry->last > 0);
+  if (find_fetched(s, entry->trial, &before) && before.proposed > 0 && same_but_moved(&before, &entry->head))
+    return move_head(s, study, entry, e);
   cl_postgres_put_int(s, study);
   for (int i = 0; i < HEAD_COLUMNS; i++)
     if (i >= HEAD_STEP && i <= HEAD_UNTIL)

@@ -105,6 +105,14 @@ struct cl_postgres_param {
   "UPDATE studies SET names = $2, head = $3, version = $4, trials = $5, counted = $6, budget = $7, " \
   "workers = $8, objectives = $9, space_version = $10, retries = $11, open = $12 <> 0, epoch = $13 " \
   "WHERE study = $1"
+/* Most commits move nothing but the position. */
+#define CL_POSTGRES_STUDY_MOVE "UPDATE studies SET head = $2, epoch = $3 WHERE study = $1"
+/* The parts of a guess, around one of the two: 22012 when the study is no longer as it was. */
+#define CL_POSTGRES_GUESS "WITH mine AS ("
+#define CL_POSTGRES_GUESSED(names, head, durability) \
+  " AND names = $" names " AND head = $" head " RETURNING study) SELECT 1 / count(*), " \
+  "set_config('synchronous_commit', $" durability ", true) FROM mine " \
+  "/* an error of this statement is none: another engine of the study came first */"
 #define CL_POSTGRES_TRIAL_HEAD \
   "trial, version, proposed, waiting, \"load\", reports, step, furthest, until, attempt, worker, state, " \
   "flags, tries, failures, role, source, last"
@@ -131,10 +139,9 @@ struct cl_postgres_param {
   X(STUDY_NUMBER, "UPDATE clade SET studies = $1") \
   X(STUDY_ADD, "INSERT INTO studies (study, uuid, name, created_ms) VALUES ($1, $2, $3, $4)") \
   X(STUDY_PUT, CL_POSTGRES_STUDY_PUT) \
-  X(STUDY_GUESS, /* 22012 when it is no longer as it was */ \
-    "WITH mine AS (" CL_POSTGRES_STUDY_PUT " AND names = $2 AND head = $14 RETURNING study) " \
-    "SELECT 1 / count(*), set_config('synchronous_commit', $15, true) FROM mine " \
-    "/* an error of this statement is none: another engine of the study came first */") \
+  X(STUDY_MOVE, CL_POSTGRES_STUDY_MOVE) \
+  X(STUDY_GUESS, CL_POSTGRES_GUESS CL_POSTGRES_STUDY_PUT CL_POSTGRES_GUESSED("2", "14", "15")) \
+  X(STUDY_MOVE_GUESS, CL_POSTGRES_GUESS CL_POSTGRES_STUDY_MOVE CL_POSTGRES_GUESSED("4", "5", "6")) \
   X(LEASE, "SELECT lease_holder, lease_generation, lease_beat FROM studies WHERE study = $1") \
   X(LEASE_LOCK, \
     "SELECT lease_holder, lease_generation, lease_beat FROM studies WHERE study = $1 FOR UPDATE") \
@@ -148,6 +155,8 @@ struct cl_postgres_param {
   X(HEAD_PUT, "INSERT INTO heads (study, " CL_POSTGRES_TRIAL_HEAD \
               ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, " \
               "$11, $12, $13, $14, $15, $16, $17, $18, $19)" CL_POSTGRES_HEAD_UPDATE) \
+  X(HEAD_MOVE, "UPDATE heads SET version = $3, reports = $4, step = $5, furthest = $6, last = $7 " \
+               "WHERE study = $1 AND trial = $2") \
   X(HEADS_PUT, \
     "INSERT INTO heads (study, " CL_POSTGRES_TRIAL_HEAD ") SELECT $1, * FROM unnest($2::bigint[], " \
     "$3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::float8[], $9::float8[], " \
@@ -217,6 +226,7 @@ struct cl_postgres {
   bool writing;                    /* inside begin … commit */
   bool names_changed;              /* in this commit: the views must follow */
   struct cl_postgres_study *open;  /* of the commit, null when a study is being added */
+  struct cl_study_head before;     /* its head as the commit began; position 0 = not known */
   struct cl_head *heads;           /* fetched with the lock: of hints[i]; not all zero where it exists */
   int64_t *hints;                  /* trials that the commit will ask for, ascending */
   size_t n_hints, cap_hints, cap_heads;
@@ -396,8 +406,9 @@ int cl_postgres_metrics(void *state, int64_t study, int (*visit)(void *ctx, int 
 void cl_postgres_fill_study(const struct cl_postgres *s, const PGresult *rows, int row, int column,
                             struct cl_study_head *ret);
 void cl_postgres_fill_trial(const struct cl_postgres *s, const PGresult *rows, int row, struct cl_head *ret);
-/* The parameters of STUDY_PUT, and the first ones of STUDY_GUESS. */
-void cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
+/* What the row in `studies` becomes, as parameters: true those of STUDY_MOVE, which are enough because
+ * nothing but the position is another one than before; false those of STUDY_PUT. */
+bool cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
                            int64_t n_names);
 /* Row 0 of kept result `result` is one of LOOK: its head is durable afterwards. Collects. */
 int cl_postgres_settle(struct cl_postgres *s, int64_t study, size_t result, struct cl_study_head *ret,

@@ -39,7 +39,7 @@ static const struct {
     {"57P02", CLADE_ECLOSED, ""},
     {"57P03", CLADE_ECLOSED, ""},
     {"25P03", CLADE_ECLOSED, ""}, /* it stood still for too long inside a commit: the server has cut it off */
-    {"22012", CLADE_ESTALE, ""},  /* STUDY_GUESS */
+    {"22012", CLADE_ESTALE, ""},  /* a guess */
     {"40", CLADE_ECLOSED, ""},    /* deadlock, serialisation: do it again */
     {"55P03", CLADE_EBUSY,
      ": another process holds the study's lock; pg_stat_activity names it, stop or continue it"},
@@ -209,11 +209,15 @@ static int connect_once(struct cl_postgres *s, struct cl_err *e) {
   return 0;
 }
 
-/* Two engines of which one is stopped in the middle of a commit: the server cuts it off. */
+/* Two engines of which one is stopped in the middle of a commit: the server cuts it off. A small table
+ * without an index looks expensive without sequential scans: it is not worth compiling its query. */
 static int set_up(struct cl_postgres *s, struct cl_err *e) {
-  static const char *const settings[] = {
-      "SET client_min_messages = error", "SET idle_in_transaction_session_timeout = 10000",
-      "SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off", "SET synchronous_commit = off"};
+  static const char *const settings[] = {"SET client_min_messages = error",
+                                         "SET idle_in_transaction_session_timeout = 10000",
+                                         "SET plan_cache_mode = force_generic_plan",
+                                         "SET enable_seqscan = off",
+                                         "SET jit = off",
+                                         "SET synchronous_commit = off"};
   char wait[60];
   (void)snprintf(wait, sizeof wait, "SET lock_timeout = %d", s->options.lock_timeout_ms);
   CL_TRY(cl_postgres_send_once(s, wait, false, e));
