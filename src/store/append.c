@@ -281,7 +281,9 @@ static int append_rest(struct appending *a, struct cl_event *events, int n, stru
   for (int tries = 0; tries <= n + 1; tries++) {
     *a = (struct appending){.store = s, .study = a->study, .more = a->more};
     hint(s, events, n);
-    CL_TRY(s->ops->begin(s->state, a->study, &a->head, e));
+    struct cl_study_head head = {0}; /* of a begin that fails nothing is known */
+    CL_TRY(s->ops->begin(s->state, a->study, &head, e));
+    a->head = head;
     keep_heads(a);
     status = append_all(a, events, n, results, e);
     if (!a->again && status != CLADE_ESTALE) break;
@@ -303,6 +305,7 @@ static int append_once(struct cl_store *s, int64_t study, struct cl_event *event
     s->position = a.head.position;
     return 0;
   }
+  assert(a.head.position == a.before || a.before > 0);
   *ret_expected = a.head.position > a.before ? a.head.position : 0;
   s->ops->rollback(s->state);
   forget_heads(s);
@@ -345,7 +348,8 @@ static int look_for_commit(struct cl_store *s, int64_t study, const struct cl_ev
   if (s->ops->hint != NULL) s->ops->hint(s->state, NULL, 0);
   CL_TRY(s->ops->begin(s->state, study, &head, e));
   s->ops->rollback(s->state);
-  while (events[first].position == 0) first++;
+  while (first < n && events[first].position == 0) first++;
+  assert(first < n && events[first].position <= expected);
   const struct cl_read what = {.after = events[first].position - 1, .until = expected};
   *ret = false;
   if (head.position < expected) return 0;

@@ -49,6 +49,7 @@ int cl_postgres_fetch_heads(struct cl_postgres *s, int64_t study, struct cl_err 
 }
 
 int cl_postgres_lock(struct cl_postgres *s, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
+  struct cl_study_head head;
   CL_TRY(cl_postgres_send_known(s, PG_BEGIN, false, e));
   cl_postgres_put_int(s, study);
   CL_TRY(cl_postgres_send_known(s, PG_LOCK, true, e));
@@ -56,11 +57,12 @@ int cl_postgres_lock(struct cl_postgres *s, int64_t study, struct cl_study_head 
   CL_TRY(cl_postgres_collect(s, e));
   s->writing = true;
   if (cl_postgres_rows(s, 0) == 0) return cl_postgres_no_study(s, study, e);
-  cl_postgres_fill_study(s, s->results[0], 0, 1, ret);
-  s->before = *ret;
-  cl_postgres_note_locked(s, study, ret);
+  cl_postgres_fill_study(s, s->results[0], 0, 1, &head);
+  cl_postgres_note_locked(s, study, &head);
   if (s->n_hints > 0) take_heads(s, s->results[1]);
-  return cl_postgres_study(s, study, cl_postgres_int(s, s->results[0], 0, 0), &s->open, e);
+  CL_TRY(cl_postgres_study(s, study, cl_postgres_int(s, s->results[0], 0, 0), &s->open, e));
+  *ret = s->before = head;
+  return 0;
 }
 
 static int lock_all(struct cl_postgres *s, struct cl_err *e) {

@@ -43,7 +43,7 @@ LOSING(head, (void *state, int64_t study, struct cl_study_head *ret, struct cl_e
 LOSING(trial_head, (void *state, int64_t study, int64_t trial, struct cl_head *ret, struct cl_err *e),
        (state, study, trial, ret, e), false)
 LOSING(begin, (void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e),
-       (state, study, ret, e), false)
+       (state, study, ret, e), true)
 LOSING(add_study, (void *state, const struct cl_event *created, int64_t *ret, struct cl_err *e),
        (state, created, ret, e), false)
 LOSING(name_metric, (void *state, int64_t study, const char *name, int guess, int *ret, struct cl_err *e),
