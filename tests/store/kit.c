@@ -37,6 +37,44 @@ struct cl_store *kit_open(enum kit_kind kind, struct kit_place *p) {
   return s;
 }
 
+void kit_postgres_init(struct kit_postgres *p, const char *settings, const char *study, int64_t trials) {
+  memset(p, 0, sizeof *p);
+  kit_place_init(&p->place);
+  if ((settings == NULL ? private_server() : private_server_of(settings)) == NULL) return;
+  p->store = kit_open(KIT_POSTGRES, &p->place);
+  p->study = kit_create(p->store, study, trials);
+}
+
+void kit_postgres_done(struct kit_postgres *p) {
+  cl_store_close(p->store);
+  cl_store_close(p->other);
+  kit_place_done(&p->place);
+}
+
+void kit_postgres_need(const struct kit_postgres *p) {
+  if (p->store == NULL) skip();
+}
+
+char *kit_postgres_ask(const struct kit_postgres *p, const char *sql) {
+  struct cl_text t = {0};
+  PGresult *r = private_server_sql(p->place.postgres, sql);
+  for (int row = 0; row < PQntuples(r); row++) {
+    for (int column = 0; column < PQnfields(r); column++)
+      cl_text_format(&t, "%s%s", column == 0 ? "" : " ", PQgetvalue(r, row, column));
+    cl_text_add(&t, "\n");
+  }
+  PQclear(r);
+  return cl_text_take(&t);
+}
+
+void kit_postgres_do(const struct kit_postgres *p, const char *sql) {
+  PQclear(private_server_sql(p->place.postgres, sql));
+}
+
+unsigned long kit_stride(unsigned long usual) {
+  return getenv("CLADE_THOROUGH") == NULL ? usual : 1;
+}
+
 /* Studies. */
 
 static const char settings_format[] =

@@ -29,6 +29,24 @@ void kit_place_done(struct kit_place *p);
 enum kit_kind { KIT_MEMORY, KIT_SQLITE, KIT_POSTGRES, KIT_FLAKY_MEMORY, KIT_FLAKY_SQLITE };
 struct cl_store *kit_open(enum kit_kind kind, struct kit_place *p);
 
+/* A PostgreSQL store of its own on the test's private server, as a fixture begins with it: `settings` are the
+ * server's (private_server.h), null the usual ones. Without a server `store` is null. */
+struct kit_postgres {
+  struct kit_place place;
+  struct cl_store *store, *other; /* other: somebody else's handle, where a test opens one */
+  int64_t study;
+};
+void kit_postgres_init(struct kit_postgres *p, const char *settings, const char *study, int64_t trials);
+void kit_postgres_done(struct kit_postgres *p);
+void kit_postgres_need(const struct kit_postgres *p); /* skips the test without a server */
+/* The rows of an answer: columns with a blank between them, a newline behind each row. The caller frees it.
+ */
+char *kit_postgres_ask(const struct kit_postgres *p, const char *sql);
+void kit_postgres_do(const struct kit_postgres *p, const char *sql);
+
+/* Of all places where something can fail every so-manyth; with CLADE_THOROUGH=1 each (minutes). */
+unsigned long kit_stride(unsigned long usual);
+
 /* A study with objectives acc (maximize) and cost (minimize) and hyperparameters lr (1), opt (2: adam, sgd,
  * null, true), n (3: int). */
 struct cl_event kit_created(const char *name, int64_t trials);

@@ -4,13 +4,11 @@
 #include "store/kit.h"
 
 #include "store/postgres_impl.h"
-#include "store/private_server.h"
 #include "store/store_ops.h"
 
 struct fixture {
-  struct kit_place place;
-  struct cl_store *store, *other;
-  int64_t study, trial, version; /* a trial that runs */
+  struct kit_postgres p;
+  int64_t trial, version; /* a trial that runs */
 };
 
 static const struct cl_postgres *inside(const struct cl_store *s) {
@@ -18,8 +16,8 @@ static const struct cl_postgres *inside(const struct cl_store *s) {
 }
 
 static bool will_guess(const struct fixture *f) {
-  const struct cl_postgres *s = inside(f->store);
-  return s->last_study == f->study && s->in_a_row >= s->wanted;
+  const struct cl_postgres *s = inside(f->p.store);
+  return s->last_study == f->p.study && s->in_a_row >= s->wanted;
 }
 
 static struct cl_event set_of(int64_t trial, int64_t seen) {
@@ -34,20 +32,18 @@ static struct cl_event set_of(int64_t trial, int64_t seen) {
 
 static void be_alone(struct fixture *f) {
   for (int i = 0; i < 1000 && !will_guess(f); i++)
-    f->version = kit_appended(f->store, f->study, set_of(f->trial, f->version));
+    f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, f->version));
   assert_true(will_guess(f));
 }
 
 static int set_up(void **state) {
   struct fixture *f = calloc(1, sizeof *f);
-  kit_place_init(&f->place);
-  if (private_server() != NULL) {
-    f->store = kit_open(KIT_POSTGRES, &f->place);
-    f->study = kit_create(f->store, "alone", 1000);
+  kit_postgres_init(&f->p, NULL, "alone", 1000);
+  if (f->p.store != NULL) {
     f->trial = 1;
-    int64_t proposed = kit_appended(f->store, f->study, kit_proposed(1, NULL, 0));
-    f->version = kit_appended(f->store, f->study, kit_started(1, 1, proposed));
-    f->other = kit_open(KIT_POSTGRES, &f->place);
+    int64_t proposed = kit_appended(f->p.store, f->p.study, kit_proposed(1, NULL, 0));
+    f->version = kit_appended(f->p.store, f->p.study, kit_started(1, 1, proposed));
+    f->p.other = kit_open(KIT_POSTGRES, &f->p.place);
     be_alone(f);
   }
   *state = f;
@@ -56,23 +52,21 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
   struct fixture *f = *state;
-  cl_store_close(f->store);
-  cl_store_close(f->other);
-  kit_place_done(&f->place);
+  kit_postgres_done(&f->p);
   free(f);
   return 0;
 }
 
 static struct fixture *need(void **state) {
   struct fixture *f = *state;
-  if (f->store == NULL) skip();
+  kit_postgres_need(&f->p);
   return f;
 }
 
 static int64_t head_of(struct fixture *f) {
   struct cl_study_head head;
-  assert_int_equal(cl_store_head(f->other, f->study, &head, NULL), 0);
-  assert_int_equal(cl_store_check(f->other, f->study, NULL), 0);
+  assert_int_equal(cl_store_head(f->p.other, f->p.study, &head, NULL), 0);
+  assert_int_equal(cl_store_check(f->p.other, f->p.study, NULL), 0);
   return head.position;
 }
 
@@ -80,7 +74,7 @@ static int64_t note_by_other(struct fixture *f) {
   struct cl_event note = kit_event(CL_EVENT_NOTE, 0);
   note.u.note.what = CL_NOTE_TEXT;
   note.u.note.text = "in between";
-  return kit_appended(f->other, f->study, note);
+  return kit_appended(f->p.other, f->p.study, note);
 }
 
 static void a_commit_alone_is_seen_by_others(void **state) {
@@ -88,10 +82,10 @@ static void a_commit_alone_is_seen_by_others(void **state) {
   assert_int_equal(head_of(f), f->version);
   const int64_t before = f->version;
   for (int i = 1; i <= 20; i++) {
-    f->version = kit_appended(f->store, f->study, set_of(f->trial, f->version));
+    f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, f->version));
     assert_int_equal(f->version, before + i);
     assert_true(will_guess(f));
-    assert_int_equal(inside(f->store)->n_owed, 2); /* nobody has waited for the answer to the wake */
+    assert_int_equal(inside(f->p.store)->n_owed, 2); /* nobody has waited for the answer to the wake */
     assert_int_equal(head_of(f), f->version);
   }
 }
@@ -99,13 +93,13 @@ static void a_commit_alone_is_seen_by_others(void **state) {
 /* The guess costs more after each time that it was wrong. */
 static void a_wrong_guess_is_put_right(void **state) {
   struct fixture *f = need(state);
-  for (int i = 0, wanted = inside(f->store)->wanted; i < 3; i++) {
+  for (int i = 0, wanted = inside(f->p.store)->wanted; i < 3; i++) {
     const int64_t between = note_by_other(f);
-    f->version = kit_appended(f->store, f->study, set_of(f->trial, f->version));
+    f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, f->version));
     assert_int_equal(f->version, between + 1);
     assert_int_equal(head_of(f), f->version);
-    assert_true(inside(f->store)->wanted > 2 * wanted);
-    wanted = inside(f->store)->wanted;
+    assert_true(inside(f->p.store)->wanted > 2 * wanted);
+    wanted = inside(f->p.store)->wanted;
     be_alone(f);
   }
 }
@@ -118,7 +112,7 @@ static void many_events_of_a_wrong_guess_are_put_right(void **state) {
   struct cl_err e = {0};
   const int64_t between = note_by_other(f);
   for (int i = 0; i < EVENTS; i++) events[i] = set_of(f->trial, i == 0 ? f->version : CL_SEEN_BATCH);
-  if (cl_store_append(f->store, f->study, events, EVENTS, results, &e) < 0) fail_msg("%s", e.text);
+  if (cl_store_append(f->p.store, f->p.study, events, EVENTS, results, &e) < 0) fail_msg("%s", e.text);
   for (int i = 0; i < EVENTS; i++) {
     assert_int_equal(results[i].status, 0);
     assert_int_equal(results[i].position, between + 1 + i);
@@ -130,12 +124,12 @@ static void many_events_of_a_wrong_guess_are_put_right(void **state) {
 /* The decision saw what another has appended; on the guess it would conflict. */
 static void a_refusal_does_not_rest_on_a_guess(void **state) {
   struct fixture *f = need(state);
-  const int64_t theirs = kit_appended(f->other, f->study, set_of(f->trial, f->version));
-  f->version = kit_appended(f->store, f->study, set_of(f->trial, theirs));
+  const int64_t theirs = kit_appended(f->p.other, f->p.study, set_of(f->trial, f->version));
+  f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, theirs));
   assert_int_equal(f->version, theirs + 1);
   be_alone(f);
   int64_t position = 0; /* and one that conflicts does so with the lock as well */
-  assert_int_equal(kit_append(f->store, f->study, set_of(f->trial, f->version - 1), &position),
+  assert_int_equal(kit_append(f->p.store, f->p.study, set_of(f->trial, f->version - 1), &position),
                    CLADE_ECONFLICT);
   assert_int_equal(position, f->version);
   assert_int_equal(head_of(f), f->version);
@@ -145,12 +139,12 @@ static void a_newer_head_that_was_shown_is_no_guess(void **state) {
   struct fixture *f = need(state);
   struct cl_study_head head;
   const int64_t between = note_by_other(f);
-  const int wanted = inside(f->store)->wanted;
-  assert_int_equal(cl_store_head(f->store, f->study, &head, NULL), 0);
+  const int wanted = inside(f->p.store)->wanted;
+  assert_int_equal(cl_store_head(f->p.store, f->p.study, &head, NULL), 0);
   assert_int_equal(head.position, between);
-  f->version = kit_appended(f->store, f->study, set_of(f->trial, f->version));
+  f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, f->version));
   assert_int_equal(f->version, between + 1);
-  assert_int_equal(inside(f->store)->wanted, wanted);
+  assert_int_equal(inside(f->p.store)->wanted, wanted);
 }
 
 /* Rows that wait are there for the look-up of what may be repeated; names need columns first. */
@@ -167,7 +161,7 @@ static void reports_of_a_guess_are_found_and_named(void **state) {
                                       kit_saved(f->trial, 1, (double)ordinal),
                                       kit_reported(f->trial, 1, ordinal, (double)ordinal, known, 1),
                                       kit_reported(f->trial, 1, ordinal + 1, (double)ordinal, fresh, 1)};
-    if (cl_store_append(f->store, f->study, events, EVENTS, results, &e) < 0) fail_msg("%s", e.text);
+    if (cl_store_append(f->p.store, f->p.study, events, EVENTS, results, &e) < 0) fail_msg("%s", e.text);
     assert_int_equal(results[0].position, between + 1);
     assert_int_equal(results[1].position, between + 2);
     assert_int_equal(results[2].status, CLADE_REPEATED);
@@ -183,31 +177,30 @@ static void reports_of_a_guess_are_found_and_named(void **state) {
 static void settings_that_change_take_the_lock(void **state) {
   struct fixture *f = need(state);
   struct cl_event updated = kit_event(CL_EVENT_UPDATED, 0);
-  updated.seen = kit_version(f->other, f->study, 0);
+  updated.seen = kit_version(f->p.other, f->p.study, 0);
   updated.u.updated.settings = "{\"trials\": 2385}";
   updated.u.updated.space_version = 1;
-  const int64_t position = kit_appended(f->store, f->study, updated);
+  const int64_t position = kit_appended(f->p.store, f->p.study, updated);
   assert_int_equal(position, f->version + 1);
   assert_int_equal(head_of(f), position);
 }
 
 static void a_study_that_is_gone_is_not_written_to(void **state) {
   struct fixture *f = need(state);
-  assert_int_equal(cl_store_delete(f->other, f->study, NULL), 0);
+  assert_int_equal(cl_store_delete(f->p.other, f->p.study, NULL), 0);
   struct cl_event ev = set_of(f->trial, f->version);
   struct cl_append result;
   struct cl_err e = {0};
-  assert_int_equal(cl_store_append(f->store, f->study, &ev, 1, &result, &e), CLADE_ENOTFOUND);
+  assert_int_equal(cl_store_append(f->p.store, f->p.study, &ev, 1, &result, &e), CLADE_ENOTFOUND);
   assert_non_null(strstr(e.text, "no study number"));
 }
 
 /* A connection that is cut, and a handle that fails, know nothing any more. */
 static void a_cut_connection_forgets_the_guess(void **state) {
   struct fixture *f = need(state);
-  PQclear(private_server_sql(f->place.postgres,
-                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                             "application_name = 'clade'"));
-  f->version = kit_appended(f->store, f->study, set_of(f->trial, f->version));
+  kit_postgres_do(&f->p, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                         "application_name = 'clade'");
+  f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, f->version));
   assert_false(will_guess(f));
   be_alone(f);
   assert_int_equal(head_of(f), f->version);
@@ -224,7 +217,7 @@ static void many_heads_are_written_at_once(void **state) {
     const int64_t before = head_of(f);
     for (int i = 0; i < MANY; i++)
       events[i] = round == 0 ? kit_proposed(i + 2, NULL, 0) : set_of(i + 2, results[i].position);
-    if (cl_store_append(f->store, f->study, events, MANY, results, &e) < 0) fail_msg("%s", e.text);
+    if (cl_store_append(f->p.store, f->p.study, events, MANY, results, &e) < 0) fail_msg("%s", e.text);
     for (int i = 0; i < MANY; i++) {
       assert_int_equal(results[i].status, 0);
       assert_int_equal(results[i].position, before + 1 + i);

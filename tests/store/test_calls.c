@@ -256,11 +256,6 @@ static int live(const char *address, const char *name, struct cl_err *e) {
   return status == 0 ? kit_live(address, name, e) : status;
 }
 
-/* Of all places every so-manyth; with CLADE_THOROUGH=1 each (minutes). */
-static unsigned long stride(unsigned long usual) {
-  return getenv("CLADE_THOROUGH") == NULL ? usual : 1;
-}
-
 enum { LIVES_PER_STUDY = 3, ROUNDS_MAX = 20000 };
 
 static void fail_each(const char *address, const char *call, unsigned long step) {
@@ -285,9 +280,9 @@ static void sqlite_survives_each_call_that_fails(void **state) {
   (void)state;
   struct kit_place p;
   kit_place_init(&p);
-  fail_each(p.address, "prepare", stride(7));
-  fail_each(p.address, "step", stride(31));
-  fail_each(p.address, "exec", stride(7));
+  fail_each(p.address, "prepare", kit_stride(7));
+  fail_each(p.address, "step", kit_stride(31));
+  fail_each(p.address, "exec", kit_stride(7));
   kit_place_done(&p);
 }
 
@@ -333,7 +328,7 @@ static void postgres_survives_each_call_that_fails(void **state) {
   kit_place_init(&p);
   cl_store_close(kit_open(KIT_POSTGRES, &p));
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-    fail_each(p.postgres, calls[i].name, stride(calls[i].stride));
+    fail_each(p.postgres, calls[i].name, kit_stride(calls[i].stride));
   kit_place_done(&p);
 }
 

@@ -12,37 +12,24 @@
 #include "store/private_server.h"
 #include "store/transfer.h"
 
-struct fixture {
-  struct kit_place place;
-  struct cl_store *store;
-  int64_t study;
-};
-
 enum { TRIALS = 250, REPORTS = 3 };
 
 static int set_up(void **state) {
-  struct fixture *f = cl_alloc(sizeof *f);
-  kit_place_init(&f->place);
-  if (private_server_of("") != NULL) {
-    f->store = kit_open(KIT_POSTGRES, &f->place);
-    f->study = kit_create(f->store, "digits", TRIALS);
-  }
+  struct kit_postgres *f = calloc(1, sizeof *f);
+  kit_postgres_init(f, "", "digits", TRIALS);
   *state = f;
   return 0;
 }
 
 static int tear_down(void **state) {
-  struct fixture *f = *state;
-  cl_store_close(f->store);
-  kit_place_done(&f->place);
-  cl_free(f);
+  kit_postgres_done(*state);
+  free(*state);
   return 0;
 }
 
-static struct fixture *need(void **state) {
-  struct fixture *f = *state;
-  if (f->store == NULL) skip();
-  return f;
+static struct kit_postgres *need(void **state) {
+  kit_postgres_need(*state);
+  return *state;
 }
 
 /* An engine in a process of its own, as short as one can be: it proposes the next trial with its start,
@@ -85,7 +72,7 @@ static void train(struct engine *g, int64_t trial) {
   (void)say(g, kit_ended(trial, 1, 0, value, 1));
 }
 
-static void run_engine(const struct fixture *f, int number) {
+static void run_engine(const struct kit_postgres *f, int number) {
   char path[120];
   struct cl_store *store = NULL;
   struct engine g = {.number = number};
@@ -109,7 +96,7 @@ static void run_engine(const struct fixture *f, int number) {
   _exit(0);
 }
 
-static void check_acknowledged(const struct fixture *f, const struct kit_events *log, int number,
+static void check_acknowledged(const struct kit_postgres *f, const struct kit_events *log, int number,
                                int *ret_n) {
   char path[120];
   long long position, subject;
@@ -131,7 +118,7 @@ static void check_acknowledged(const struct fixture *f, const struct kit_events 
 }
 
 /* Exactly N trials, each ended once, and all that was acknowledged in its place. */
-static void check_study(struct fixture *f) {
+static void check_study(struct kit_postgres *f) {
   struct kit_events log;
   struct cl_err e = {0};
   int ended[TRIALS + 1] = {0}, acknowledged = 0;
@@ -147,7 +134,7 @@ static void check_study(struct fixture *f) {
 }
 
 /* An engine makes it when its log is open. */
-static void wait_for_file(const struct fixture *f, int number) {
+static void wait_for_file(const struct kit_postgres *f, int number) {
   char path[120];
   (void)snprintf(path, sizeof path, "%s/acknowledged-%d", f->place.dir, number);
   for (int i = 0; i < 3000 && !cl_path_exists(path); i++) (void)usleep(10000);
@@ -155,7 +142,8 @@ static void wait_for_file(const struct fixture *f, int number) {
 }
 
 /* Two engines while `disturb` is called `times` times, or until they are done. */
-static void run_disturbed(struct fixture *f, void (*disturb)(struct fixture *f, int time), int times) {
+static void run_disturbed(struct kit_postgres *f, void (*disturb)(struct kit_postgres *f, int time),
+                          int times) {
   pid_t engines[2];
   int status;
   for (int i = 0; i < 2; i++) {
@@ -182,7 +170,7 @@ static void run_disturbed(struct fixture *f, void (*disturb)(struct fixture *f, 
 }
 
 /* Every second time as if the power had been cut. */
-static void restart(struct fixture *f, int time) {
+static void restart(struct kit_postgres *f, int time) {
   (void)f;
   (void)usleep((useconds_t)(10000 + 7919 * time % 60000)); /* where in a commit it strikes */
   private_server_stop(time % 2 == 0);
@@ -190,7 +178,7 @@ static void restart(struct fixture *f, int time) {
 }
 
 static void nothing_acknowledged_is_lost_when_the_server_restarts(void **state) {
-  struct fixture *f = need(state);
+  struct kit_postgres *f = need(state);
   int64_t before = 0, after = 0;
   PGresult *r = private_server_sql(f->place.postgres, "SELECT epoch FROM clade");
   assert_true(cl_text_to_int(PQgetvalue(r, 0, 0), &before));
@@ -202,12 +190,11 @@ static void nothing_acknowledged_is_lost_when_the_server_restarts(void **state) 
   assert_true(after > before && after <= before + 20); /* counts starts; engines need not have met each */
 }
 
-static void cut(struct fixture *f, int time) {
+static void cut(struct kit_postgres *f, int time) {
   (void)usleep((useconds_t)(2000 + 7919 * time % 30000));
-  PQclear(private_server_sql(
-      f->place.postgres,
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clade' AND "
-      "pid <> pg_backend_pid() ORDER BY random() LIMIT 1"));
+  kit_postgres_do(f,
+                  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clade' "
+                  "AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1");
 }
 
 static void nothing_acknowledged_is_lost_when_connections_are_cut(void **state) {
@@ -218,7 +205,7 @@ static void nothing_acknowledged_is_lost_when_connections_are_cut(void **state) 
 
 enum { WRITERS = 16, NOTES = 640, AT_A_TIME = 8 };
 
-static void write_notes(const struct fixture *f, int number) {
+static void write_notes(const struct kit_postgres *f, int number) {
   struct cl_store *store = NULL;
   struct cl_err e = {0};
   check_ok(cl_store_open(f->place.postgres, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &store, &e),
@@ -240,7 +227,7 @@ static void write_notes(const struct fixture *f, int number) {
 }
 
 static void a_follower_misses_nothing_of_sixteen_writers(void **state) {
-  struct fixture *f = need(state);
+  struct kit_postgres *f = need(state);
   struct kit_session k;
   int64_t next[WRITERS + 1] = {0};
   int fd = -1, status;
@@ -273,26 +260,14 @@ static void a_follower_misses_nothing_of_sixteen_writers(void **state) {
 
 /* Views. */
 
-static char *ask(const struct fixture *f, const char *sql) {
-  struct cl_text t = {0};
-  PGresult *r = private_server_sql(f->place.postgres, sql);
-  for (int row = 0; row < PQntuples(r); row++) {
-    for (int column = 0; column < PQnfields(r); column++)
-      cl_text_format(&t, "%s%s", column == 0 ? "" : " ", PQgetvalue(r, row, column));
-    cl_text_add(&t, "\n");
-  }
-  PQclear(r);
-  return cl_text_take(&t);
-}
-
-static void assert_answer(const struct fixture *f, const char *sql, const char *answer) {
-  char *got = ask(f, sql);
+static void assert_answer(const struct kit_postgres *f, const char *sql, const char *answer) {
+  char *got = kit_postgres_ask(f, sql);
   assert_string_equal(got == NULL ? "" : got, answer);
   cl_free(got);
 }
 
 static void views_show_values_and_their_changes(void **state) {
-  struct fixture *f = need(state);
+  struct kit_postgres *f = need(state);
   const struct cl_assigned values[] = {
       {1, cl_value_real(0.25)}, {2, cl_value_text("adam")}, {3, cl_value_int(7)}};
   const struct cl_assigned change[] = {{1, cl_value_real(0.5)}, {2, {.kind = CL_NULL}}};
@@ -317,7 +292,7 @@ static void views_show_values_and_their_changes(void **state) {
 }
 
 static void views_have_hostile_names(void **state) {
-  struct fixture *f = need(state);
+  struct kit_postgres *f = need(state);
   static const char *const names[] = {"'; DROP TABLE heads; --",
                                       "12",
                                       "12_trial",
@@ -342,8 +317,8 @@ static void views_have_hostile_names(void **state) {
 }
 
 static void a_view_of_somebody_else_stays(void **state) {
-  struct fixture *f = need(state);
-  PQclear(private_server_sql(f->place.postgres, "CREATE VIEW mine AS SELECT trial, acc FROM trials_digits"));
+  struct kit_postgres *f = need(state);
+  kit_postgres_do(f, "CREATE VIEW mine AS SELECT trial, acc FROM trials_digits");
   int64_t version = kit_appended(f->store, f->study, kit_proposed(1, NULL, 0));
   kit_appended(f->store, f->study, kit_started(1, 1, version));
   struct cl_metric m[] = {{0, "acc", 0.5}, {0, "another", 0.25}}; /* the views would be made anew */
@@ -364,7 +339,7 @@ static void assert_refused(const char *address, int code, const char *part) {
 }
 
 static void addresses_that_do_not_work_say_why(void **state) {
-  const struct fixture *f = need(state);
+  const struct kit_postgres *f = need(state);
   char address[300];
   const char *host = strchr(f->place.postgres, '@');
   assert_non_null(host);
@@ -390,7 +365,7 @@ static void addresses_that_do_not_work_say_why(void **state) {
 }
 
 static void an_address_is_shown_without_its_password(void **state) {
-  const struct fixture *f = need(state);
+  const struct kit_postgres *f = need(state);
   assert_null(strstr(cl_store_address(f->store), "search_path=secret"));
   assert_non_null(strstr(cl_store_address(f->store), "clade:***@127.0.0.1"));
 }
@@ -456,7 +431,7 @@ static void fill_mixture(struct cl_store *s, int64_t study) {
 }
 
 static void a_study_moves_between_all_stores_without_loss(void **state) {
-  struct fixture *f = need(state);
+  struct kit_postgres *f = need(state);
   struct cl_store *sqlite = kit_open(KIT_SQLITE, &f->place), *memory = kit_open(KIT_MEMORY, &f->place);
   struct cl_text first, second, third;
   struct cl_err e = {0};
@@ -494,7 +469,7 @@ static void assert_not_imported(struct cl_store *s, const char *text, int code, 
 }
 
 static void a_file_that_is_no_study_is_refused_by_its_line(void **state) {
-  struct fixture *f = *state;
+  struct kit_postgres *f = *state;
   struct cl_store *from = kit_open(KIT_MEMORY, &f->place), *to = kit_open(KIT_SQLITE, &f->place);
   struct cl_text text, bad = {0};
   int64_t study = kit_create(from, "moving", 100);

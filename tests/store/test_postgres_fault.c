@@ -9,11 +9,6 @@
 #include "fault/libpq.h"
 #include "store/private_server.h"
 
-/* Of all that can fail, every so-manyth is made to: with CLADE_THOROUGH=1 each (minutes). */
-static unsigned long stride(unsigned long usual) {
-  return getenv("CLADE_THOROUGH") == NULL ? usual : 1;
-}
-
 enum { LIVES_PER_STUDY = 3, PATIENCE = 12, ROUNDS_MAX = 20000 };
 
 struct fixture {
@@ -113,7 +108,7 @@ static void disarm_memory(void *ctx) {
 static void each_allocation_can_fail(void **state) {
   struct fixture *f = need(state);
   const struct cl_store_options options = {.mode = CL_STORE_CREATE};
-  unsigned long n = 1, failed = 0, step = stride(11);
+  unsigned long n = 1, failed = 0, step = kit_stride(11);
   for (bool happened = true; happened && n < ROUNDS_MAX; n += step) {
     struct cl_err e = {0};
     next_life(f);
@@ -159,8 +154,8 @@ static void each_call_on_the_socket_can_fail(void **state) {
   struct fixture *f = need(state);
   static const char *const calls[] = {"socket", "connect", "getsockopt", "send", "recv", "poll"};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-    fail_each(f, calls[i], false, stride(7));
-    fail_each(f, calls[i], true, stride(19));
+    fail_each(f, calls[i], false, kit_stride(7));
+    fail_each(f, calls[i], true, kit_stride(19));
   }
 }
 
@@ -169,8 +164,8 @@ static void libpq_can_run_out_of_memory(void **state) {
   struct fixture *f = need(state);
   static const char *const calls[] = {"strdup", "calloc", "realloc"};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-    fail_each(f, calls[i], false, stride(67));
-    fail_each(f, calls[i], true, stride(131));
+    fail_each(f, calls[i], false, kit_stride(67));
+    fail_each(f, calls[i], true, kit_stride(131));
   }
 }
 
