@@ -178,8 +178,8 @@ static char *copy_without_launcher(const struct cl_draft *d) {
   const struct cl_node *key = cl_node_key(d->s->root, "job_launcher");
   if (key != NULL && (key->start == 0 || text[key->start - 1] == '\n')) {
     begin = key->start;
-    for (end = key->next->end; end < n && text[end] != '\n'; end++) continue;
-    end += end < n;
+    end = key->next->end; /* of a block scalar it is the beginning of the next line */
+    while (end < n && text[end - 1] != '\n') end++;
   }
   assert(begin <= end && end <= n);
   bool overlaps = begin < d->s->section.end && end > d->s->section.begin;

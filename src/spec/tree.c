@@ -56,8 +56,9 @@ static int keep_anchor(struct builder *b, struct cl_node *node, struct cl_err *e
 }
 
 /* Of a quoted scalar: fy_token_get_text leaks its list of pieces when there are more than a few escapes, and
- * fy_token_iter_read loses some (0.7.12). */
-static char *read_quoted(struct cl_arena *arena, struct fy_token *token, size_t *ret_n) {
+ * fy_token_iter_read loses some (0.7.12). Null: out of memory. *ret_whole is false where an escaped blank
+ * ends a line of the text: libfyaml loses that. */
+static char *read_quoted(struct cl_arena *arena, struct fy_token *token, size_t *ret_n, bool *ret_whole) {
   size_t n = fy_token_get_text_length(token), got = 0;
   char *text = cl_arena_alloc(arena, n + 1);
   struct fy_token_iter *pieces = text == NULL ? NULL : fy_token_iter_create(token);
@@ -68,7 +69,8 @@ static char *read_quoted(struct cl_arena *arena, struct fy_token *token, size_t 
   fy_token_iter_destroy(pieces);
   assert(got <= n);
   *ret_n = got;
-  return got == n ? text : NULL;
+  *ret_whole = got == n;
+  return text;
 }
 
 static char *read_plain(struct cl_arena *arena, struct fy_token *token, size_t *ret_n) {
@@ -79,8 +81,13 @@ static char *read_plain(struct cl_arena *arena, struct fy_token *token, size_t *
 static int read_token_text(struct builder *b, struct fy_token *token, size_t at, bool quoted,
                            const char **ret, struct cl_err *e) {
   size_t n = 0;
-  const char *text = quoted ? read_quoted(b->arena, token, &n) : read_plain(b->arena, token, &n);
+  bool whole = true;
+  const char *text = quoted ? read_quoted(b->arena, token, &n, &whole) : read_plain(b->arena, token, &n);
   if (text == NULL) return CL_FAIL_NOMEM(e);
+  if (!whole)
+    return cl_source_fail(b->s, at, NULL, e,
+                          "in this text a line ends with an escaped blank, which cannot be read; write the "
+                          "text on one line");
   if (memchr(text, '\0', n) != NULL)
     return cl_source_fail(b->s, at, NULL, e,
                           "the text holds a zero byte; texts end at the first one, so leave it out");

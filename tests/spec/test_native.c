@@ -297,6 +297,9 @@ static void limits_of_size_hold(void **state) {
   assert_non_null(strstr(e.text, "latin1:1: the line is not UTF-8"));
   assert_int_equal(cl_spec_parse("a: \"\\0\"\n", 8, "zero", &s, &e), CLADE_ESPEC);
   assert_non_null(strstr(e.text, "zero byte"));
+  const char *blank = "a: 1\nb: \"one \\ \n  two\"\n";
+  assert_int_equal(cl_spec_parse(blank, strlen(blank), "blank", &s, &e), CLADE_ESPEC);
+  assert_non_null(strstr(e.text, "blank:2:4: in this text a line ends with an escaped blank"));
   assert_int_equal(cl_spec_load("/nowhere/at/all.yaml", &s, &e), CLADE_ENOTFOUND);
   cl_free(text);
 }

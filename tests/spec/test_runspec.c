@@ -215,6 +215,30 @@ static void the_trainers_own_part_is_its_own(void **state) {
   cl_settings_destroy(s);
 }
 
+/* Its last key may be a block scalar, which ends where the next line begins. */
+static void the_copy_lacks_the_launcher_and_nothing_else(void **state) {
+  (void)state;
+  static const char *const launchers[] = {
+      "job_launcher:\n  hp_tuning: false\n",
+      "job_launcher: {hp_tuning: false}   # ours\n",
+      "job_launcher:\n  hp_tuning: false\n  study: >\n    two\n    lines\n",
+      "job_launcher:\n  hp_tuning: false\n  study: |\n    two\n    lines\n\n",
+  };
+  const struct cl_value value = {.kind = CL_REAL, .as.real = 0.25};
+  for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
+    struct cl_text text = {0}, copy = {0};
+    cl_text_format(&text, "x: 1\n%sy: 2\n" SECTION "z: *lr\n", launchers[i]);
+    struct cl_settings *s = help_settings(cl_text_get(&text), "-- x {spec}");
+    assert_int_equal(cl_spec_dump(s, &value, &copy, NULL), 0);
+    if (strncmp(cl_text_get(&copy), "x: 1\ny: 2\nhyperparameters:\n", 27) != 0)
+      fail_msg("%s", cl_text_get(&copy));
+    assert_non_null(strstr(cl_text_get(&copy), "\nz: *lr\n"));
+    cl_settings_destroy(s);
+    cl_text_done(&text);
+    cl_text_done(&copy);
+  }
+}
+
 static void the_copy_holds_what_yaml_readers_read_back(void **state) {
   (void)state;
   static const struct {
@@ -276,6 +300,7 @@ int main(void) {
       cmocka_unit_test(the_section_need_not_be_yaml),
       cmocka_unit_test(lines_may_end_as_on_windows),
       cmocka_unit_test(the_trainers_own_part_is_its_own),
+      cmocka_unit_test(the_copy_lacks_the_launcher_and_nothing_else),
       cmocka_unit_test(the_copy_holds_what_yaml_readers_read_back),
       cmocka_unit_test(complaints_about_the_search_point_at_hp_tuning),
   };
