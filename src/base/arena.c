@@ -20,11 +20,14 @@ struct cl_arena_block {
 
 /* Blocks double, so that their number grows with the logarithm of what is kept. */
 static struct cl_arena_block *add_block(struct cl_arena *a, size_t need) {
+  _Static_assert(FIRST_BLOCK % ALIGN == 0, "what is cut from a block is aligned");
+  assert(need % ALIGN == 0);
   size_t size = a->last == NULL ? FIRST_BLOCK : a->last->size * 2;
   if (size < need) size = need;
   if (size > SIZE_MAX / 4) return NULL;
   struct cl_arena_block *block = cl_alloc(sizeof *block + size);
   if (block == NULL) return NULL;
+  assert(block->used == 0 && size >= need);
   block->previous = a->last;
   block->size = size;
   a->last = block;
@@ -39,7 +42,7 @@ void *cl_arena_alloc(struct cl_arena *a, size_t n) {
   if (block == NULL) return NULL;
   void *p = block->bytes + block->used;
   block->used += need;
-  assert(block->used <= block->size);
+  assert(block->used <= block->size && (uintptr_t)p % ALIGN == 0);
   return p;
 }
 
@@ -49,6 +52,7 @@ void *cl_arena_array(struct cl_arena *a, size_t count, size_t size) {
 }
 
 char *cl_arena_bytes(struct cl_arena *a, const char *bytes, size_t n) {
+  assert(bytes != NULL || n == 0);
   char *copy = cl_arena_alloc(a, n + 1);
   if (copy != NULL && n > 0) memcpy(copy, bytes, n);
   return copy;
@@ -65,7 +69,9 @@ char *cl_arena_format(struct cl_arena *a, const char *format, ...) {
   int n = vsnprintf(NULL, 0, format, args);
   va_end(args);
   char *text = n < 0 ? NULL : cl_arena_alloc(a, (size_t)n + 1);
-  if (text != NULL) (void)vsnprintf(text, (size_t)n + 1, format, again);
+  int written = text == NULL ? 0 : vsnprintf(text, (size_t)n + 1, format, again);
+  assert(text == NULL || written == n);
+  (void)written;
   va_end(again);
   return text;
 }

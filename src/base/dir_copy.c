@@ -28,10 +28,13 @@ static int copy_bytes(int from, int to, const char *name, struct cl_err *e) {
 }
 
 static int copy_file(int from, int to, const char *name, mode_t mode, struct cl_err *e) {
+  assert(S_ISREG(mode));
   int source = openat(from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (source < 0) return fail("read", name, e);
   int target = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode & 0777);
   int status = target < 0 ? fail("create", name, e) : copy_bytes(source, target, name, e);
+  if (status == 0 && fchmod(target, mode & 0777) < 0) /* what the umask has taken away */
+    status = fail("set the mode of", name, e);
   if (target >= 0 && close(target) < 0 && status == 0) status = fail("write", name, e);
   (void)close(source);
   return status;
@@ -41,6 +44,7 @@ static int copy_link(int from, int to, const char *name, struct cl_err *e) {
   char target[4096];
   ssize_t n = readlinkat(from, name, target, sizeof target - 1);
   if (n < 0) return fail("read", name, e);
+  assert((size_t)n < sizeof target);
   target[n] = '\0';
   return symlinkat(target, to, name) < 0 ? fail("create", name, e) : 0;
 }
@@ -68,7 +72,9 @@ static int copy_entry(int from, int to, const char *name, int depth, struct cl_e
 /* Entries of the open directory `from` into the open directory `to`. */
 static int copy_all(int from, int to, int depth, struct cl_err *e) {
   assert(from >= 0 && to >= 0 && depth >= 0);
-  if (depth > DEPTH_MAX) return CL_FAIL(e, CLADE_ELIMIT, "directories are nested deeper than %d", DEPTH_MAX);
+  if (depth > DEPTH_MAX)
+    return CL_FAIL(e, CLADE_ELIMIT, "directories are nested deeper than %d, the limit: move some up",
+                   DEPTH_MAX);
   int own = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = own < 0 ? NULL : fdopendir(own);
   if (dir == NULL) {
@@ -77,10 +83,14 @@ static int copy_all(int from, int to, int depth, struct cl_err *e) {
     return status;
   }
   int status = 0;
-  for (struct dirent *entry; status == 0 && (entry = readdir(dir)) != NULL;) {
+  while (status == 0) {
+    errno = 0; /* the end and a failure are told apart by it alone */
+    struct dirent *entry = readdir(dir);
+    if (entry == NULL) break;
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     status = copy_entry(from, to, entry->d_name, depth, e);
   }
+  if (status == 0 && errno != 0) status = fail("list", ".", e);
   (void)closedir(dir);
   return status;
 }

@@ -1,6 +1,7 @@
 /* Errors: fills the caller's record. Knows nothing of who prints it. */
 #include "base/err.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -48,10 +49,12 @@ static void write_mended(const char *text, bool cut, char *ret) {
     used += room;
     if (length == 0) length = 1;
   }
+  assert(used < CLADE_ERR_TEXT);
   ret[used] = '\0';
 }
 
 int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line, const char *format, ...) {
+  assert(code < 0 && format != NULL); /* news have no sentence */
   if (e == NULL) return code;
   char text[CLADE_ERR_TEXT]; /* the arguments may point into e->text */
   va_list args;
@@ -68,6 +71,7 @@ int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line
 
 int cl_err_prefix(struct cl_err *e, const char *format, ...) {
   if (e == NULL) return CLADE_EINVAL;
+  assert(e->code < 0); /* there is a sentence to stand before */
   char head[CLADE_ERR_TEXT];
   va_list args;
   va_start(args, format);

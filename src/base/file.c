@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,7 @@ int cl_file_read(const char *path, size_t max, char **ret, size_t *ret_size, str
       goto out;
     }
   }
+  assert(size < cap && size <= max);
   bytes[size] = '\0';
   *ret = bytes;
   if (ret_size != NULL) *ret_size = size;
@@ -57,11 +59,13 @@ out:
 }
 
 int cl_file_write_all(int fd, const char *bytes, size_t n, const char *name, struct cl_err *e) {
+  assert(fd >= 0 && (bytes != NULL || n == 0));
   while (n > 0) {
     ssize_t written = write(fd, bytes, n);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0)
       return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot write '%s': %s", name, strerror(errno));
+    assert((size_t)written <= n);
     bytes += written;
     n -= (size_t)written;
   }
@@ -71,7 +75,8 @@ int cl_file_write_all(int fd, const char *bytes, size_t n, const char *name, str
 int cl_file_write(const char *path, const char *bytes, size_t n, bool sync, struct cl_err *e) {
   char beside[4096];
   if ((size_t)snprintf(beside, sizeof beside, "%s.new.%d", path, (int)getpid()) >= sizeof beside)
-    return CL_FAIL(e, CLADE_ELIMIT, "the path '%s' is longer than 4000 bytes", path);
+    return CL_FAIL(e, CLADE_ELIMIT, "the path '%.100s…' is longer than 4000 bytes: choose a shorter one",
+                   path);
   int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot create '%s': %s", beside, strerror(errno));
   int status = cl_file_write_all(fd, bytes, n, beside, e);
@@ -107,6 +112,7 @@ int cl_dir_create(const char *path, struct cl_err *e) {
 static int remove_at(int parent, const char *name, int depth) {
   if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return 0;
   if (errno != EISDIR && errno != EPERM) return -1;
+  assert(depth >= 0);
   if (depth > 100) {
     errno = ELOOP;
     return -1;
@@ -182,6 +188,7 @@ int cl_lock_take_private(const char *path, int *ret_fd, struct cl_err *e) {
 }
 
 void cl_lock_release(int fd) {
+  assert(fd >= 0);
   (void)close(fd);
 }
 
@@ -194,6 +201,7 @@ char *cl_path_join(const char *a, const char *b) {
   size_t n = strlen(a) + strlen(b) + 2;
   char *path = cl_alloc(n);
   if (path != NULL) (void)snprintf(path, n, "%s%s%s", a, a[strlen(a) - 1] == '/' ? "" : "/", b);
+  assert(path == NULL || strlen(path) < n);
   return path;
 }
 

@@ -47,6 +47,7 @@ int cl_library_open(const struct cl_library_kind *k, const char *path, void **re
     (void)dlclose(library);
     return status;
   }
+  assert(symbol != NULL && table != NULL);
   *ret_library = library;
   *ret_table = table;
   return 0;

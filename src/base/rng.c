@@ -13,6 +13,7 @@ void cl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4]
 
 struct cl_rng cl_rng_stream(uint64_t seed, enum cl_purpose purpose, uint64_t trial, uint32_t sub) {
   assert(trial < (UINT64_C(1) << 40));
+  assert(purpose >= CL_RNG_RANDOM && purpose <= CL_RNG_CONFIRM);
   uint64_t key = cl_mix64(cl_mix64(seed) + (uint64_t)purpose);
   return (struct cl_rng){.key = {(uint32_t)key, (uint32_t)(key >> 32)},
                          .counter = {0, sub, (uint32_t)trial, (uint32_t)(trial >> 32)},
@@ -20,6 +21,7 @@ struct cl_rng cl_rng_stream(uint64_t seed, enum cl_purpose purpose, uint64_t tri
 }
 
 uint64_t cl_rng_bits(struct cl_rng *r) {
+  assert(r->used >= 0 && r->used <= 4 && r->used % 2 == 0); /* words leave in pairs */
   if (r->used >= 4) {
     cl_philox(r->counter, r->key, r->words);
     r->counter[0]++;
@@ -52,9 +54,11 @@ size_t cl_rng_choice(struct cl_rng *r, const double *weights, size_t n) {
   assert(n >= 1);
   double total = 0, sum = 0;
   for (size_t i = 0; i < n; i++) total += weights[i];
+  assert(total > 0 && isfinite(total));
   double target = cl_rng_uniform(r) * total;
   size_t last = 0;
   for (size_t i = 0; i < n; i++) {
+    assert(weights[i] >= 0);
     sum += weights[i];
     if (weights[i] > 0) last = i;
     if (sum > target) return i;
@@ -63,6 +67,7 @@ size_t cl_rng_choice(struct cl_rng *r, const double *weights, size_t n) {
 }
 
 void cl_rng_shuffle(struct cl_rng *r, uint32_t *items, size_t n) {
+  assert(items != NULL || n == 0);
   for (size_t i = n; i > 1; i--) {
     size_t j = (size_t)cl_rng_below(r, i);
     uint32_t swap = items[i - 1];
@@ -115,6 +120,7 @@ double cl_normal_quantile(double p) {
                               1.84631831751005468180e-5,
                               1.42151175831644588870e-7,
                               2.04426310338993978564e-15};
+  assert(p > 0 && p < 1);
   double q = p - 0.5;
   if (fabs(q) <= 0.425) return q * ratio(a, b, 0.180625 - q * q);
   double r = sqrt(-log(q < 0 ? p : 1 - p));

@@ -13,6 +13,14 @@
 
 #include "base/alloc.h"
 
+/* It is always a text that ends with a zero byte, or nothing. */
+static void assert_text_state(const struct cl_text *t) {
+  assert((t->bytes == NULL) == (t->capacity == 0));
+  assert(t->bytes == NULL ? t->length == 0 : t->length < t->capacity);
+  assert(t->bytes == NULL || t->bytes[t->length] == '\0');
+  (void)t;
+}
+
 void cl_text_done(struct cl_text *t) {
   cl_free(t->bytes);
   *t = (struct cl_text){0};
@@ -22,9 +30,11 @@ void cl_text_clear(struct cl_text *t) {
   t->length = 0;
   t->failed = false;
   if (t->bytes != NULL) t->bytes[0] = '\0';
+  assert_text_state(t);
 }
 
 static bool make_room(struct cl_text *t, size_t more) {
+  assert_text_state(t);
   if (t->failed) return false;
   if (t->length + more < t->capacity) return true;
   if (cl_grow(&t->bytes, &t->capacity, t->length + more + 1, 1) < 0) {
@@ -35,6 +45,7 @@ static bool make_room(struct cl_text *t, size_t more) {
 }
 
 void cl_text_add_bytes(struct cl_text *t, const char *bytes, size_t n) {
+  assert(bytes != NULL || n == 0);
   if (!make_room(t, n)) return;
   if (n > 0) memcpy(t->bytes + t->length, bytes, n);
   t->length += n;
@@ -54,6 +65,7 @@ void cl_text_add_char(struct cl_text *t, char c) {
 /* Once, when there happens to be room. */
 void cl_text_format(struct cl_text *t, const char *format, ...) {
   va_list args, again;
+  assert_text_state(t);
   if (t->failed) return;
   va_start(args, format);
   va_copy(again, args);
@@ -100,12 +112,13 @@ static const char *try_digits(double x, char *buffer) {
 static int64_t find_digits(double x, int *ret_exponent) {
   char text[CL_NUMBER_TEXT];
   int64_t digits = 0;
+  assert(x > 0 && isfinite(x));
   (void)snprintf(text, sizeof text, "%.16e", x);
   const char *at = text;
   for (; *at != 'e'; at++)
     if (*at >= '0' && *at <= '9') digits = 10 * digits + (*at - '0');
   *ret_exponent = (int)strtol(at + 1, NULL, 10);
-  assert(digits >= INT64_C(10000000000000000));
+  assert(digits >= INT64_C(10000000000000000) && digits < INT64_C(100000000000000000));
   return digits;
 }
 
@@ -117,6 +130,7 @@ static int count_digits(double x, int64_t digits, int64_t *ret) {
   double m = frexp(x, &e);
   if (m == 0.5 || x < DBL_MIN) return 0;
   double half_gap = (double)digits * 0x1p-54 / m;
+  assert(m > 0.5 && m < 1 && half_gap > 0);
   *ret = digits;
   for (int n = 15, unit = 100; n < 17; n++, unit /= 10) {
     int64_t left = digits % unit;
@@ -138,6 +152,7 @@ char *cl_integer_write(char *to, int64_t x) {
   int n = 0;
   do reversed[n++] = (char)('0' + rest % 10);
   while ((rest /= 10) > 0);
+  assert(n <= 19);
   if (x < 0) *to++ = '-';
   while (n > 0) *to++ = reversed[--n];
   *to = '\0';
@@ -149,6 +164,7 @@ static void write_digits(char *to, int64_t digits, int exponent, int precision) 
   char text[24];
   int n = (int)(cl_integer_write(text, digits) - text);
   assert(n == 17 || n == 18);
+  assert(precision >= 15 && precision <= 17);
   exponent += n - 17;
   while (n > 1 && text[n - 1] == '0') n--;
   bool scientific = exponent < -4 || exponent >= precision;
@@ -182,6 +198,7 @@ const char *cl_number_text(double x, char *buffer) {
   if (precision == 0) return try_digits(x, buffer);
   buffer[0] = '-';
   write_digits(buffer + (x < 0), rounded, exponent, precision);
+  assert(strlen(buffer) < CL_NUMBER_TEXT);
   return buffer;
 }
 
@@ -202,6 +219,7 @@ void cl_text_add_fixed(struct cl_text *t, double x, int width, int decimals) {
     cl_text_format(t, "%*s", width, cl_number_text(x, buffer));
     return;
   }
+  assert(width >= 0 && decimals >= 0);
   struct point point = begin_point();
   cl_text_format(t, "%*.*f", width, decimals, x);
   end_point(point);
@@ -245,6 +263,7 @@ const char *cl_text_get(const struct cl_text *t) {
 char *cl_text_take(struct cl_text *t) {
   char *bytes = NULL;
   if (!t->failed) bytes = t->bytes != NULL ? t->bytes : cl_copy_text("");
+  assert_text_state(t);
   if (t->failed) cl_free(t->bytes);
   *t = (struct cl_text){0};
   return bytes;
@@ -287,6 +306,7 @@ bool cl_text_to_seconds(const char *text, double *ret) {
     total += x;
   } while (*p != '\0');
   if (!(total > 0 && total <= 1e10)) return false; /* three centuries */
+  assert(p > text);
   *ret = total;
   return true;
 }
@@ -316,5 +336,6 @@ int cl_text_distance(const char *a, const char *b) {
       row[j] = swap < edit ? swap : edit;
     }
   }
+  assert(row[m] >= 0 && row[m] <= MAX);
   return row[m];
 }

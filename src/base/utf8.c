@@ -1,11 +1,13 @@
 #include "base/utf8.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
 
 size_t cl_utf8_sequence(const unsigned char *p, size_t n) {
+  assert(n >= 1);
   if (p[0] == 0) return 0;
   if (p[0] < 0x80) return 1;
   size_t length = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;

@@ -1,4 +1,6 @@
 /* Directories are copied whole, or not at all; and the hint that theirs are unrelated. */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -18,6 +20,20 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+
+static int entries_before_failure = -1; /* of readdir; -1: it does not fail */
+
+struct dirent64 *__real_readdir64(DIR *dir);
+struct dirent64 *__wrap_readdir64(DIR *dir);
+struct dirent64 *__wrap_readdir64(DIR *dir) {
+  if (entries_before_failure != 0) {
+    if (entries_before_failure > 0) entries_before_failure--;
+    return __real_readdir64(dir);
+  }
+  entries_before_failure = -1;
+  errno = EIO;
+  return NULL;
+}
 
 struct place {
   char directory[64], path[3][200];
@@ -95,6 +111,33 @@ static void nothing_is_left_of_a_copy_that_fails(void **state) {
   end(&p);
 }
 
+static void a_directory_that_cannot_be_listed_to_its_end_is_not_copied(void **state) {
+  (void)state;
+  for (int n = 0; n < 6; n++) { /* ".", ".." and the three of "from" */
+    struct place p = begin();
+    struct cl_err e = {0};
+    entries_before_failure = n;
+    assert_int_equal(cl_dir_copy(at(&p, 0, "from"), at(&p, 1, "to"), &e), CLADE_EIO);
+    assert_int_equal(e.cause, EIO);
+    assert_false(cl_path_exists(at(&p, 0, "to")));
+    end(&p);
+  }
+}
+
+static void files_have_their_modes_whatever_the_umask(void **state) {
+  (void)state;
+  struct place p = begin();
+  struct stat st;
+  assert_int_equal(chmod(at(&p, 0, "from/weights"), 0664), 0);
+  mode_t before = umask(027);
+  int status = cl_dir_copy(at(&p, 0, "from"), at(&p, 1, "to"), NULL);
+  (void)umask(before);
+  assert_int_equal(status, 0);
+  assert_int_equal(stat(at(&p, 0, "to/weights"), &st), 0);
+  assert_int_equal(st.st_mode & 0777, 0664);
+  end(&p);
+}
+
 static void a_directory_without_a_name_is_not_made(void **state) {
   (void)state;
   struct cl_err e = {0};
@@ -133,8 +176,12 @@ static void what_is_unrelated_is_spread_over_the_disk(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_directory_without_a_name_is_not_made), cmocka_unit_test(all_that_is_in_it_is_copied),
-      cmocka_unit_test(what_exists_is_not_touched), cmocka_unit_test(nothing_is_left_of_a_copy_that_fails),
+      cmocka_unit_test(a_directory_without_a_name_is_not_made),
+      cmocka_unit_test(all_that_is_in_it_is_copied),
+      cmocka_unit_test(what_exists_is_not_touched),
+      cmocka_unit_test(nothing_is_left_of_a_copy_that_fails),
+      cmocka_unit_test(a_directory_that_cannot_be_listed_to_its_end_is_not_copied),
+      cmocka_unit_test(files_have_their_modes_whatever_the_umask),
       cmocka_unit_test(what_is_unrelated_is_spread_over_the_disk)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
