@@ -9,7 +9,18 @@ enum tag { ABSENT = 0xFFF9, NIL, TRUTH, SMALL, LARGE, STRING }; /* upper 16 bits
 
 #define PAYLOAD UINT64_C(0xFFFFFFFFFFFF)
 
+_Static_assert((uint64_t)ABSENT << 48 == CL_CELL_ABSENT, "the first tag is that of no value");
+
+/* A search for a text ends, for half of the slots are empty. */
+static void assert_cells_state(const struct cl_cells *c) {
+  assert(c->n_texts <= c->cap_texts && c->n_integers <= c->cap_integers);
+  assert((c->slots == NULL) == (c->n_slots == 0) && (c->n_slots & (c->n_slots - 1)) == 0);
+  assert(c->n_texts * 2 <= c->n_slots && c->n_texts < UINT32_MAX);
+  (void)c;
+}
+
 static uint64_t cell_of(enum tag tag, uint64_t payload) {
+  assert(tag >= ABSENT && tag <= STRING);
   return ((uint64_t)tag << 48) | (payload & PAYLOAD);
 }
 
@@ -23,6 +34,7 @@ void cl_cells_done(struct cl_cells *c) {
 
 /* The slot that holds `text`, or the empty one where it belongs. */
 static uint32_t *slot_of(const struct cl_cells *c, const char *text) {
+  assert(c->n_slots > c->n_texts);
   size_t i = (size_t)cl_value_hash(cl_value_text(text), 1) & (c->n_slots - 1);
   while (c->slots[i] != 0 && strcmp(c->texts[c->slots[i] - 1], text) != 0) i = (i + 1) & (c->n_slots - 1);
   return &c->slots[i];
@@ -50,6 +62,8 @@ static int pack_text(struct cl_cells *c, const char *text, uint64_t *ret, struct
     c->texts[c->n_texts++] = copy;
     *slot = (uint32_t)c->n_texts;
   }
+  assert(*slot <= c->n_texts && strcmp(c->texts[*slot - 1], text) == 0);
+  assert_cells_state(c);
   *ret = cell_of(STRING, *slot - 1);
   return 0;
 }
@@ -81,6 +95,7 @@ int cl_cell_pack_tagged(struct cl_cells *c, struct cl_value v, uint64_t *ret, st
 
 struct cl_value cl_cell_unpack_tagged(const struct cl_cells *c, uint64_t cell) {
   uint64_t payload = cell & PAYLOAD;
+  assert(cell >= CL_CELL_ABSENT);
   switch (cell >> 48) {
   case NIL: return (struct cl_value){.kind = CL_NULL};
   case TRUTH: return cl_value_bool(payload != 0);

@@ -1,6 +1,6 @@
 /* A value packed into 8 bytes: a real is itself; everything else is a negative NaN with a tag and 48 bits, so
  * that its bits are a larger number than those of any real.
- * Texts and integers beyond 48 bits are kept once in a table beside. Used by the replica only. */
+ * Texts are kept once in a table beside, integers beyond 48 bits each time. Used by the replica only. */
 #ifndef CL_CELL_H
 #define CL_CELL_H
 

@@ -115,8 +115,18 @@ static struct cl_value evaluate(const struct node *node, const struct cl_value *
   return none;
 }
 
+/* Operands stand before their operation. */
+static void assert_operands(const struct node *node, int index) {
+  assert(node->op == OP_CONSTANT || node->left >= 0);
+  assert(node->op <= OP_NAME || node->left < index);
+  assert(node->op != OP_TAYLOR_LOSS || node->left + LOSS_ARGUMENTS <= index);
+  assert(node->op < OP_ADD || node->op > OP_OR || node->op == OP_NOT || node->right < index);
+  (void)node, (void)index;
+}
+
 bool cl_constraint_holds(const struct cl_constraint *c, const struct cl_value *values) {
   struct cl_value results[NODES_MAX];
+  assert(c->n >= 1 && c->n <= NODES_MAX);
   for (int i = 0; i < c->n; i++) {
     const struct node *node = &c->nodes[i];
     if (node->op == OP_NAME && values[node->left].kind == CL_ABSENT) return true; /* not its business now */
@@ -166,12 +176,14 @@ static int add_node(struct parser *p, struct node node, int *ret) {
   struct cl_constraint *c = p->c;
   assert(c->n < NODES_MAX);
   if (cl_grow(&c->nodes, &p->cap, (size_t)c->n + 1, sizeof *c->nodes) < 0) return CL_FAIL_NOMEM(p->e);
+  assert_operands(&node, c->n);
   c->nodes[c->n] = node;
   *ret = c->n++;
   return 0;
 }
 
 static int need_shape(struct parser *p, int index, enum shape wanted, const char *operation) {
+  assert(index >= 0 && index < p->c->n && (wanted == SHAPE_NUMBER || wanted == SHAPE_TRUTH));
   enum shape shape = p->c->nodes[index].shape;
   if (shape == wanted || shape == SHAPE_ANY) return 0;
   return CL_FAIL(p->e, CLADE_ESPEC,
@@ -203,6 +215,7 @@ static enum shape shape_of(struct cl_value v) {
 
 static enum shape shape_of_items(const struct cl_hyperparameter *h) {
   if (h->domain == CL_FLOAT || h->domain == CL_INTEGER) return SHAPE_NUMBER;
+  assert(h->n_values >= 1);
   enum shape shape = shape_of(h->values[0]);
   for (int i = 1; i < h->n_values; i++)
     if (shape_of(h->values[i]) != shape) return SHAPE_ANY;
@@ -231,6 +244,7 @@ static int parse_word(struct parser *p, int *ret) {
   char word[CL_CONSTRAINT_TEXT + 1];
   size_t n = 0;
   while (is_name_part(p->at[n])) n++;
+  assert(n >= 1 && n <= CL_CONSTRAINT_TEXT);
   memcpy(word, p->at, n);
   word[n] = '\0';
   struct cl_value v = cl_value_parse(word);
@@ -277,6 +291,7 @@ static int parse_loss(struct parser *p, int *ret) {
   for (int i = 0, at = 0; i < LOSS_ARGUMENTS; i++) {
     CL_TRY(add_node(p, (struct node){.op = OP_SAME, .shape = SHAPE_NUMBER, .left = arguments[i]}, &at));
     if (i == 0) first = at;
+    assert(at == first + i);
   }
   return add_node(p, (struct node){.op = OP_TAYLOR_LOSS, .shape = SHAPE_TRUTH, .left = first}, ret);
 }
@@ -304,6 +319,7 @@ static int parse_string(struct parser *p, int *ret) {
   if (end == NULL) return complain(p, "a closing quote");
   size_t n = (size_t)(end - p->at) - 1;
   char *copy = p->c->strings + p->strings; /* all literals together are shorter than the text */
+  assert(p->strings + n + 1 <= strlen(p->c->text));
   memcpy(copy, p->at + 1, n);
   copy[n] = '\0';
   p->strings += n + 1;
@@ -328,6 +344,7 @@ static int parse_number(struct parser *p, int *ret) {
 }
 
 static int parse_group(struct parser *p, int *ret) {
+  assert(*p->at == '(');
   p->at++;
   CL_TRY(parse_or(p, ret));
   skip_blanks(p);
@@ -465,7 +482,7 @@ static int parse_all(struct parser *p) {
   if (shape == SHAPE_NUMBER || shape == SHAPE_OTHER)
     return CL_FAIL(p->e, CLADE_ESPEC, "constraint \"%s\" compares nothing; write for example \"a < b\"",
                    p->c->text);
-  assert(root == p->c->n - 1);
+  assert(root == p->c->n - 1 && p->depth == 0);
   return 0;
 }
 

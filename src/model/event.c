@@ -19,6 +19,12 @@ const char *cl_kind_name(enum cl_kind k) {
   }
 }
 
+#define CL_X(name, number, flags, word) \
+  _Static_assert((number) < CL_EVENT_KINDS && (((flags)&CL_F) != 0) != (((flags)&CL_D) != 0), \
+                 "an event is a fact or a decision");
+CL_EVENT_MAP(CL_X)
+#undef CL_X
+
 int cl_kind_flags(enum cl_kind k) {
   switch ((int)k) {
 #define CL_X(name, number, flags, word) \
@@ -267,11 +273,13 @@ bool cl_event_equal(const struct cl_event *a, const struct cl_event *b) {
 
 struct pen {
   char *block; /* null while measuring */
-  size_t used;
+  size_t used, size;
 };
 
 static void *put_bytes(struct pen *p, const void *bytes, size_t n, size_t align) {
+  assert(align > 0 && (align & (align - 1)) == 0 && (bytes != NULL || n == 0));
   p->used = (p->used + align - 1) / align * align;
+  assert(p->block == NULL || p->used + n <= p->size); /* as much as was measured */
   void *at = p->block == NULL ? NULL : p->block + p->used;
   if (at != NULL && n > 0) memcpy(at, bytes, n);
   p->used += n;
@@ -351,8 +359,9 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
   }
 }
 
-static size_t put_event(char *block, const struct cl_event *ev) {
-  struct pen p = {.block = block};
+/* `size`: of the block, as measured. */
+static size_t put_event(char *block, size_t size, const struct cl_event *ev) {
+  struct pen p = {.block = block, .size = size};
   struct cl_event *ret = put_bytes(&p, ev, sizeof *ev, _Alignof(struct cl_event));
   const char *args = put_text(&p, ev->args);
   if (ret != NULL) {
@@ -364,8 +373,11 @@ static size_t put_event(char *block, const struct cl_event *ev) {
 }
 
 struct cl_event *cl_event_copy(const struct cl_event *ev) {
-  char *block = cl_alloc(put_event(NULL, ev));
-  if (block != NULL) (void)put_event(block, ev);
+  size_t size = put_event(NULL, 0, ev), used = size;
+  char *block = cl_alloc(size);
+  if (block != NULL) used = put_event(block, size, ev);
+  assert(used == size);
+  (void)used;
   return (struct cl_event *)(void *)block;
 }
 
@@ -392,8 +404,15 @@ static int check_name(const struct cl_event *ev, const char *what, const char *n
   return 0;
 }
 
+static bool is_list(const struct cl_field *f) {
+  return f->type >= CL_FIELD_ASSIGNED && f->type <= CL_FIELD_NAMES;
+}
+
 static int check_list(const struct cl_event *ev, const struct cl_field *f, struct cl_err *e) {
   const void *at = field_at(ev, f);
+  const struct cl_number_list *any = at; /* every list begins with its count */
+  assert(any->n >= 0 && (any->n == 0 || any->items != NULL));
+  (void)any;
   if (f->type == CL_FIELD_ASSIGNED) {
     const struct cl_assigned_list *list = at;
     for (int i = 0; i < list->n; i++) {
@@ -436,10 +455,13 @@ int cl_event_check(const struct cl_event *ev, struct cl_err *e) {
   for (const struct cl_field *f = cl_kind_fields(ev->kind); f->name != NULL; f++) {
     if (f->type == CL_FIELD_TEXT || f->type == CL_FIELD_JSON)
       CL_TRY(check_text(ev, f->name, *(const char *const *)field_at(ev, f), e));
-    else if (f->type > CL_FIELD_JSON)
+    else if (is_list(f))
       CL_TRY(check_list(ev, f, e));
   }
   if (ev->kind == CL_EVENT_CREATED) CL_TRY(check_name(ev, "study", ev->u.created.name, e));
+  if (ev->kind == CL_EVENT_SAVED && ev->u.saved.bytes < 0)
+    return CL_FAIL(e, CLADE_EINVAL, "a saved state has %lld bytes, but it must be 0 or more",
+                   (long long)ev->u.saved.bytes);
   if (ev->kind == CL_EVENT_REPORTED && isnan(ev->u.reported.step))
     return CL_FAIL(e, CLADE_EINVAL, "the step of a report is not a number");
   return 0;

@@ -12,6 +12,20 @@ static const struct cl_option *find_option(const struct cl_options *a, const cha
   return NULL;
 }
 
+/* What every table owes the functions here. */
+static void assert_table(const struct cl_option *table) {
+  for (const struct cl_option *o = table; o->name != NULL; o++) {
+    bool number =
+        strcmp(o->type, "int") == 0 || strcmp(o->type, "float") == 0 || strcmp(o->type, "floats") == 0;
+    bool other = strcmp(o->type, "bool") == 0 || strcmp(o->type, "text") == 0 ||
+                 strcmp(o->type, "any") == 0 || strcmp(o->type, "object") == 0 ||
+                 strchr(o->type, '|') != NULL;
+    assert(number != other && (!number || o->lo < o->hi));
+    assert(o->help != NULL && (o->standard != NULL || o->inner != NULL));
+    (void)number, (void)other;
+  }
+}
+
 /* What is given for it, by either name. */
 static const json_t *given(const struct cl_options *a, const struct cl_option *o) {
   const json_t *node = json_object_get(a->given, o->name);
@@ -51,6 +65,7 @@ static int check_list(const struct cl_options *a, const struct cl_option *o, con
 static int check_number(const struct cl_options *a, const struct cl_option *o, const json_t *node,
                         struct cl_err *e) {
   bool whole = strcmp(o->type, "int") == 0;
+  assert(whole || strcmp(o->type, "float") == 0);
   double x = json_is_number(node) ? json_number_value(node) : NAN;
   if (x >= o->lo && x <= o->hi && (!whole || rint(x) == x)) return 0;
   char lo[CL_NUMBER_TEXT], hi[CL_NUMBER_TEXT];
@@ -106,6 +121,7 @@ static int refuse_option(const struct cl_options *a, const char *name, struct cl
 }
 
 int cl_options_check(const struct cl_options *a, struct cl_err *e) {
+  assert_table(a->table);
   /* jansson's iterators want a mutable object, and leave it alone */
   json_t *all = (json_t *)(uintptr_t)a->given;
   for (void *it = json_object_iter(all); it != NULL; it = json_object_iter_next(all, it)) {
@@ -126,19 +142,33 @@ double cl_options_number(const struct cl_options *a, const char *option) {
   if (json_is_boolean(node)) return json_is_true(node);
   if (json_is_number(node)) return json_number_value(node);
   double x = strcmp(o->standard, "true") == 0;
-  (void)cl_text_to_number(o->standard, &x);
+  bool known = cl_text_to_number(o->standard, &x);
+  assert(known || strcmp(o->standard, "true") == 0 || strcmp(o->standard, "false") == 0);
+  (void)known;
   return x;
+}
+
+/* "[1.2, 0.8]": needs no memory, so that there always is a default. */
+static int read_standard(const char *text, double ret[CL_OPTION_LIST_MAX]) {
+  static const char digits[] = "0123456789.";
+  int n = 0;
+  for (const char *at = strpbrk(text, digits); at != NULL; at = strpbrk(at, digits)) {
+    assert(n < CL_OPTION_LIST_MAX);
+    size_t length = cl_text_to_leading_number(at, &ret[n++]);
+    assert(length > 0 && strchr(",]", at[length]) != NULL);
+    at += length;
+  }
+  return n;
 }
 
 int cl_options_numbers(const struct cl_options *a, const char *option, double ret[CL_OPTION_LIST_MAX]) {
   const struct cl_option *o = find_option(a, option);
   assert(o != NULL && strcmp(o->type, "floats") == 0);
   const json_t *node = given(a, o);
-  json_t *standard = json_is_array(node) ? NULL : json_loads(o->standard, 0, NULL);
-  if (standard != NULL) node = standard;
   int n = (int)json_array_size(node);
   for (int i = 0; i < n; i++) ret[i] = json_number_value(json_array_get(node, (size_t)i));
-  json_decref(standard);
+  if (!json_is_array(node)) n = read_standard(o->standard, ret);
+  assert(n >= 1 && n <= CL_OPTION_LIST_MAX); /* cl_options_check has looked */
   return n;
 }
 
@@ -152,6 +182,7 @@ const json_t *cl_options_object(const struct cl_options *a, const char *option) 
 const char *cl_options_word(const struct cl_options *a, const char *option) {
   const struct cl_option *o = find_option(a, option);
   assert(o != NULL && (is_choice(o) || strcmp(o->type, "text") == 0));
+  assert(!is_choice(o) || has_word(o->type, o->standard));
   const char *word = json_string_value(given(a, o));
   return word != NULL ? word : o->standard;
 }

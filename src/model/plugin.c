@@ -29,6 +29,7 @@ struct clade_plugin_parameter cl_plugin_parameter(const struct cl_space *space, 
   if (i < 0 || i >= space->n) return (struct clade_plugin_parameter){.name = "", .parent = -1};
   const struct cl_hyperparameter *h = &space->items[i];
   bool number = h->domain == CL_FLOAT || h->domain == CL_INTEGER;
+  assert(h->parent < i && cl_space_levels(h) >= 0);
   return (struct clade_plugin_parameter){.name = h->name,
                                          .kind = kind_of(h),
                                          .lo = number ? h->lo : 0,
@@ -55,7 +56,7 @@ struct cl_value cl_plugin_inner_value(struct clade_value v) {
   case CLADE_BOOL: return cl_value_bool(v.as.truth);
   case CLADE_INT: return cl_value_int(v.as.integer);
   case CLADE_REAL: return cl_value_real(v.as.real);
-  case CLADE_TEXT: return cl_value_text(v.as.text);
+  case CLADE_TEXT: return v.as.text == NULL ? (struct cl_value){0} : cl_value_text(v.as.text);
   case CLADE_ABSENT: break;
   }
   return (struct cl_value){0};
@@ -67,11 +68,9 @@ bool cl_plugin_may_set(const struct cl_hyperparameter *h) {
 
 int cl_plugin_take(const struct cl_hyperparameter *h, struct cl_value given, struct cl_value *ret,
                    struct cl_err *e) {
-  struct cl_value v = {0};
   assert(cl_plugin_may_set(h));
-  CL_TRY(cl_space_convert(h, given, &v, e));
-  bool listed = v.kind == CL_TEXT; /* the text must outlive the call: lists have their own */
-  *ret = listed ? cl_space_level_value(h, cl_space_level_of(h, v)) : v;
+  CL_TRY(cl_space_convert(h, given, ret, e));
+  assert(cl_space_allows(h, *ret)); /* a text is the list's own: it outlives the call */
   return 0;
 }
 
@@ -89,7 +88,7 @@ bool cl_plugin_note(struct cl_text *args, const char *separator, const char *nam
 
 int cl_plugin_blame(const char *who, const char *method, int status, char *error, const char *what,
                     struct cl_err *e) {
-  assert(status != 0);
+  assert(status != 0 && error != NULL && method != NULL);
   error[CLADE_PLUGIN_ERROR - 1] = '\0';
   bool usable = error[0] != '\0' && cl_text_is_utf8(error, strlen(error));
   return CL_FAIL(e, status < 0 ? status : CLADE_EINVAL, "%s %.200s failed %s: %s", who, method, what,

@@ -12,6 +12,7 @@
 #include "model/constraint.h"
 
 #define SLOTS_MAX 1000000
+#define ID_MAX    65535 /* as of the space: cl_space_finish */
 
 /* Where a key is looked up, and how a sentence calls the place. */
 struct place {
@@ -19,6 +20,17 @@ struct place {
   const char *name; /* "settings", "limits", or a hyperparameter's name */
   struct cl_err *e;
 };
+
+/* What is parsed. */
+static void assert_settings_state(const struct cl_settings *s) {
+  assert(json_is_object(s->json) && s->study != NULL && s->study[0] != '\0' && s->method != NULL);
+  assert(s->n_objectives >= 1 && s->n_objectives <= CL_OBJECTIVES_MAX);
+  assert(s->trials >= 1 && s->trials <= CL_TRIALS_MAX && s->parallel >= 1 && s->parallel <= SLOTS_MAX);
+  assert(s->lag >= 0 && s->lag <= SLOTS_MAX && s->retries >= 0 && s->max_failures >= 0);
+  assert((s->program == NULL) == (s->n_program == 0));
+  assert(s->space.version >= 1 && s->space.n_constraints >= 0);
+  (void)s;
+}
 
 static int wrong(const struct place *p, const char *key, const char *wanted) {
   return CL_FAIL(p->e, CLADE_ESPEC, "%s: %s must be %s", p->name, key, wanted);
@@ -40,6 +52,7 @@ static int read_text(const struct place *p, const char *key, const char **ret) {
 static int read_number(const struct place *p, const char *key, double lo, double hi, const char *wanted,
                        double *ret) {
   const json_t *node = find_key(p, key);
+  assert(lo < hi);
   if (node == NULL) return 0;
   double x = json_is_number(node) ? json_number_value(node) : NAN;
   if (!(x >= lo && x <= hi)) return wrong(p, key, wanted);
@@ -50,6 +63,7 @@ static int read_number(const struct place *p, const char *key, double lo, double
 static int read_int(const struct place *p, const char *key, int64_t lo, int64_t hi, const char *wanted,
                     int64_t *ret) {
   const json_t *node = find_key(p, key);
+  assert(lo < hi);
   if (node == NULL) return 0;
   if (!json_is_integer(node) || json_integer_value(node) < lo || json_integer_value(node) > hi)
     return wrong(p, key, wanted);
@@ -68,6 +82,7 @@ static int read_bool(const struct place *p, const char *key, bool *ret) {
 static int read_word(const struct place *p, const char *key, const char *(*name_of)(int), int first, int last,
                      int *ret) {
   const char *word = NULL;
+  assert(first < last);
   CL_TRY(read_text(p, key, &word));
   if (word == NULL) return 0;
   for (int i = first; i <= last; i++) {
@@ -110,6 +125,7 @@ static int read_values(const struct place *p, const char *key, int *ret_n, struc
     return wrong(p, key, "a list of 1 to 100000 values");
   struct cl_value *values = cl_alloc_array(n, sizeof *values);
   if (values == NULL) return CL_FAIL_NOMEM(p->e);
+  assert(*ret == NULL && *ret_n == 0);
   *ret = values; /* owned by the hyperparameter from here on, whatever follows */
   *ret_n = (int)n;
   for (size_t i = 0; i < n; i++)
@@ -183,6 +199,7 @@ static int place_one(const json_t *node, const json_t *list, struct cl_space *s,
     index = cl_space_find(s, json_string_value(parent));
     if (index < 0) return 0;
   }
+  assert(index < s->n && s->n < (int)json_array_size(list));
   struct cl_hyperparameter *h = &s->items[s->n];
   h->parent = index;
   s->n++; /* before it is read: cl_settings_destroy then frees what it holds */
@@ -209,6 +226,7 @@ static int read_space(const json_t *list, struct cl_space *s, struct cl_err *e) 
     }
   }
   cl_free(placed);
+  assert(s->n >= 0 && (size_t)s->n <= n);
   if (status == 0 && s->n < (int)n)
     status = CL_FAIL(e, CLADE_ESPEC, "settings: hyperparameters are each other's parents");
   return status < 0 ? status : cl_space_finish(s, e);
@@ -237,6 +255,7 @@ static const char *name_of_goal(int i) {
 
 static const char *name_of_reduce(int i) {
   static const char *const names[] = {"last", "best", "mean"};
+  assert(i >= CL_LAST && i <= CL_MEAN);
   return names[i];
 }
 
@@ -293,12 +312,13 @@ static int read_limits(const struct place *settings, struct cl_settings *s) {
 }
 
 static int read_running(const struct place *p, struct cl_settings *s) {
-  int64_t parallel = 1, lag = 0;
+  int64_t parallel = 1, lag = 0, last = 0; /* last_id() reads it */
   bool ordered = false;
   if (find_key(p, "trials") == NULL) return wrong(p, "trials", "given: the number of trials");
   CL_TRY(read_int(p, "trials", 1, CL_TRIALS_MAX, "a whole number in 1…1000000000000", &s->trials));
   CL_TRY(read_int(p, "parallel", 1, SLOTS_MAX, "a whole number in 1…1000000", &parallel));
   CL_TRY(read_int(p, "lag", 1, SLOTS_MAX, "a whole number in 1…1000000", &lag));
+  CL_TRY(read_int(p, "last_id", 0, ID_MAX, "a whole number in 0…65535", &last));
   CL_TRY(read_bool(p, "ordered", &ordered));
   CL_TRY(read_bool(p, "repeats", &s->repeats));
   s->parallel = (int)parallel;
@@ -364,11 +384,13 @@ static int from_json(json_t *json, struct cl_settings **ret, struct cl_err *e) {
   *s = (struct cl_settings){.json = json, .grace_s = 10, .reconnect_s = 600, .max_failures = 5};
   s->space.version = 1;
   int status = read_all(s, e);
-  if (status < 0)
+  if (status < 0) {
     cl_settings_destroy(s);
-  else
-    *ret = s;
-  return status;
+    return status;
+  }
+  assert_settings_state(s);
+  *ret = s;
+  return 0;
 }
 
 static int load_json(const char *text, json_t **ret, struct cl_err *e) {
@@ -407,6 +429,7 @@ static int last_id(const struct cl_settings *s) {
   int last = (int)json_integer_value(json_object_get(s->json, "last_id"));
   for (int i = 0; i < s->space.n; i++)
     if (s->space.items[i].id > last) last = s->space.items[i].id;
+  assert(last >= 0 && last <= ID_MAX);
   return last;
 }
 
@@ -453,6 +476,7 @@ int cl_settings_update(const struct cl_settings *old, const char *changes, struc
     return CL_FAIL(e, CLADE_ESPEC, "the changes of the settings must be a JSON object");
   }
   CL_TRY(from_json(merged, &s, e));
+  assert(old->space.version >= 1);
   s->space.version = old->space.version + (space ? 1 : 0);
   int status = check_ids(old, s, e);
   if (status == 0) status = check_objectives(old, s, e);
@@ -481,6 +505,7 @@ static int enqueue_one(const struct cl_settings *s, const char *name, const json
 static int check_parents(const struct cl_space *s, const struct cl_value *values, struct cl_err *e) {
   for (int i = 0; i < s->n; i++) {
     if (values[i].kind == CL_ABSENT || cl_space_is_active(s, i, values)) continue;
+    assert(s->items[i].parent >= 0);                                  /* the others are always active */
     if (s->items[s->items[i].parent].domain == CL_CONSTANT) continue; /* never given, always there */
     const char *parent = s->items[s->items[i].parent].name;
     return CL_FAIL(e, CLADE_ESPEC,
@@ -517,6 +542,7 @@ int cl_settings_enqueued(const struct cl_settings *s, int64_t index, struct cl_v
 /* --- objectives --- */
 
 double cl_objective_sign(const struct cl_objective *o) {
+  assert(o->goal == CL_MINIMIZE || o->goal == CL_MAXIMIZE);
   return o->goal == CL_MAXIMIZE ? 1 : -1;
 }
 

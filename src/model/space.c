@@ -58,7 +58,9 @@ bool cl_space_is_searched(const struct cl_hyperparameter *h) {
 }
 
 bool cl_space_is_active(const struct cl_space *s, int index, const struct cl_value *values) {
+  assert(index >= 0 && index < s->n);
   const struct cl_hyperparameter *h = &s->items[index];
+  assert(h->parent < index && (h->parent < 0 || h->n_when >= 1));
   if (h->parent < 0) return true;
   struct cl_value parent = values[h->parent];
   if (parent.kind == CL_ABSENT) return false;
@@ -68,6 +70,18 @@ bool cl_space_is_active(const struct cl_space *s, int index, const struct cl_val
 }
 
 /* --- definitions --- */
+
+/* A definition that has been checked. */
+static void assert_hyperparameter_state(const struct cl_hyperparameter *h) {
+  bool number = cl_space_is_number(h);
+  assert(h->id >= 1 && h->id <= ID_MAX && h->name != NULL && h->name[0] != '\0');
+  assert((h->values == NULL) == (h->n_values == 0) && (h->when == NULL) == (h->n_when == 0));
+  assert(number ? h->n_values == 0 && h->lo <= h->hi : h->n_values >= 1 && h->map.levels == h->n_values);
+  assert(h->domain != CL_CONSTANT || (h->n_values == 1 && !h->drawn));
+  assert(h->domain != CL_INTEGER || h->step >= 1);
+  assert(h->zero >= 0 && h->zero < 1 && h->map.levels >= 0);
+  (void)h, (void)number;
+}
 
 static int check_range(const struct cl_hyperparameter *h, struct cl_err *e) {
   bool normal = h->scale == CL_NORMAL || h->scale == CL_LOGNORMAL;
@@ -142,6 +156,7 @@ static int check_unique(const struct cl_hyperparameter *h, struct cl_err *e) {
   }
   cl_free(hashes);
   if (!found) return 0;
+  assert(h->n_values >= 2);
   struct cl_text t = {0};
   for (int i = 0; i < h->n_values && t.length == 0; i++)
     if (cl_value_hash(h->values[i], 0) == twice) cl_value_write_json(&t, h->values[i]);
@@ -221,6 +236,7 @@ static int finish_one(struct cl_space *s, int index, struct cl_err *e) {
     CL_TRY(check_list(h, e));
   }
   cl_map_fill(h);
+  assert_hyperparameter_state(h);
   if (h->tuned.kind != CL_ABSENT && cl_space_convert(h, h->tuned, &h->tuned, NULL) == CLADE_ENOMEM)
     return CL_FAIL_NOMEM(e);
   return check_parent(s, index, e);
@@ -270,8 +286,10 @@ int cl_space_check(const struct cl_space *s, const struct cl_value *values, stru
       return CL_FAIL(e, CLADE_EINVAL, "%s has a value, but is not active under this value of %s", h->name,
                      s->items[h->parent].name);
   }
-  int broken = 0;
-  if (!cl_space_constraints_hold(s, values, &broken))
+  int broken = -1;
+  bool holds = cl_space_constraints_hold(s, values, &broken);
+  assert(holds == (broken < 0) && broken < s->n_constraints);
+  if (!holds)
     return CL_FAIL(e, CLADE_EINVAL, "the constraint \"%s\" does not hold",
                    cl_constraint_text(s->constraints[broken]));
   return 0;
@@ -281,6 +299,7 @@ int cl_space_check(const struct cl_space *s, const struct cl_value *values, stru
  * -1: none. */
 static int find_written(const struct cl_hyperparameter *h, struct cl_value v, int *ret, struct cl_err *e) {
   struct cl_text wanted = {0}, written = {0};
+  assert(*ret < 0 && v.kind != CL_ABSENT);
   cl_value_write(&wanted, v);
   for (int i = 0; i < h->n_values && *ret < 0 && !written.failed; i++) {
     cl_text_clear(&written);
@@ -302,6 +321,7 @@ static int convert_listed(const struct cl_hyperparameter *h, struct cl_value v, 
     if (cl_value_same(h->values[i], v)) found = i;
   if (found < 0 && v.kind != CL_ABSENT) CL_TRY(find_written(h, v, &found, e));
   if (found < 0) return refuse_value(h, v, e);
+  assert(found < h->n_values);
   *ret = h->values[found];
   return 0;
 }
@@ -319,6 +339,7 @@ int cl_space_convert(const struct cl_hyperparameter *h, struct cl_value v, struc
   struct cl_value snapped = cl_map_snap(h, x);
   if (x < h->lo - slack || x > h->hi + slack || fabs(cl_value_number(snapped) - x) > slack)
     return refuse_value(h, v, e);
+  assert(snapped.kind == (h->domain == CL_INTEGER ? CL_INT : CL_REAL));
   *ret = snapped;
   return 0;
 }

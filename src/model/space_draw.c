@@ -5,6 +5,7 @@
 #include <assert.h>
 
 static struct cl_value value_at(const struct cl_hyperparameter *h, double u) {
+  assert(h->domain != CL_CONSTANT || h->n_values == 1);
   return h->domain == CL_CONSTANT ? h->values[0] : cl_space_decode_one(h, u);
 }
 
@@ -28,6 +29,7 @@ static struct cl_value default_value(const struct cl_hyperparameter *h) {
 }
 
 void cl_space_settle(const struct cl_space *s, struct cl_value *values, const struct cl_value *from) {
+  assert(values != from || s->n == 0);
   for (int i = 0; i < s->n; i++) {
     const struct cl_hyperparameter *h = &s->items[i];
     if (!cl_space_is_active(s, i, values))
@@ -50,6 +52,7 @@ int cl_space_draw(const struct cl_space *s, uint64_t seed, enum cl_purpose purpo
       } else if (h->domain == CL_CONSTANT) {
         ret[i] = h->values[0];
       } else {
+        assert(h->id >= 1 && h->id < 65536); /* streams of redraws stay apart */
         struct cl_rng r = cl_rng_stream(seed, purpose, trial, (uint32_t)h->id + 65536u * (uint32_t)redraw);
         ret[i] = cl_space_decode_one(h, cl_rng_uniform(&r));
       }

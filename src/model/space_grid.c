@@ -18,6 +18,8 @@ bool cl_space_in_grid(const struct cl_hyperparameter *h, int continuous) {
 }
 
 static struct cl_value grid_value_at(const struct cl_hyperparameter *h, int continuous, int64_t level) {
+  assert(level >= 0 && level < grid_levels(h, continuous));
+  assert(h->map.levels > 0 || continuous > CL_GRID_LEAVE);
   if (h->map.levels > 0) return cl_space_level_value(h, level);
   if (h->scale == CL_NORMAL || h->scale == CL_LOGNORMAL) /* its ends are the far tails */
     return cl_space_decode_one(h, ((double)level + 0.5) / continuous);
@@ -41,9 +43,16 @@ static bool is_parent(const struct cl_space *s, int index) {
   return false;
 }
 
+/* Sizes above the limit are all SIZE_LIMIT + 1. */
 static int64_t multiply(int64_t a, int64_t b) {
   int64_t product = 0;
+  assert(a >= 0 && b >= 0);
   return __builtin_mul_overflow(a, b, &product) || product > SIZE_LIMIT ? SIZE_LIMIT + 1 : product;
+}
+
+static int64_t add(int64_t a, int64_t b) {
+  assert(a >= 0 && a <= SIZE_LIMIT + 1 && b >= 0 && b <= SIZE_LIMIT + 1);
+  return a > SIZE_LIMIT - b ? SIZE_LIMIT + 1 : a + b; /* two limits are more than an int64_t holds */
 }
 
 static bool admits(const struct cl_hyperparameter *child, struct cl_value v) {
@@ -57,6 +66,7 @@ static int64_t children_size(const struct cl_space *s, const int64_t *sizes, int
   int64_t size = 1;
   for (int i = index + 1; i < s->n; i++)
     if (s->items[i].parent == index && admits(&s->items[i], v)) size = multiply(size, sizes[i]);
+  assert(size >= 0 && size <= SIZE_LIMIT + 1);
   return size;
 }
 
@@ -64,6 +74,7 @@ static int64_t children_size(const struct cl_space *s, const int64_t *sizes, int
  * Returns the index that is not allowed, or -1. */
 static int subtree_sizes(const struct cl_space *s, int continuous, int64_t *ret) {
   int forbids = -1;
+  assert(s->n <= CL_SPACE_MAX);
   for (int i = s->n - 1; i >= 0; i--) {
     const struct cl_hyperparameter *h = &s->items[i];
     int64_t levels = grid_levels(h, continuous);
@@ -72,8 +83,7 @@ static int subtree_sizes(const struct cl_space *s, int continuous, int64_t *ret)
     if (!cl_space_in_grid(h, continuous) || !is_parent(s, i)) continue;
     ret[i] = 0;
     for (int64_t k = 0; k < levels && ret[i] <= SIZE_LIMIT; k++)
-      ret[i] += children_size(s, ret, i, grid_value_at(h, continuous, k));
-    if (ret[i] > SIZE_LIMIT) ret[i] = SIZE_LIMIT + 1;
+      ret[i] = add(ret[i], children_size(s, ret, i, grid_value_at(h, continuous, k)));
   }
   return forbids;
 }
@@ -99,6 +109,7 @@ static int64_t place(const struct cl_space *s, int continuous, const int64_t *si
     return 0;
   }
   for (int64_t k = 0;; k++) {
+    assert(k < grid_levels(h, continuous) && part >= 0);
     ret[index] = grid_value_at(h, continuous, k);
     int64_t below = children_size(s, sizes, index, ret[index]);
     if (part < below) return part;
@@ -117,6 +128,7 @@ void cl_space_grid_point(const struct cl_space *s, int continuous, int64_t index
     ret[i] = (struct cl_value){0};
     if (!cl_space_is_active(s, i, ret)) continue;
     int64_t *left = parent < 0 ? &roots : &rest[parent];
+    assert(sizes[i] >= 1);
     int64_t part = *left % sizes[i];
     *left /= sizes[i];
     rest[i] = place(s, continuous, sizes, i, part, ret);
@@ -136,6 +148,7 @@ struct walk {
 
 static int try_level(const struct walk *w, int index, int64_t level) {
   const struct cl_space *s = w->s;
+  assert(w->room != w->values && index >= 0 && index < s->n);
   memcpy(w->room, w->values, (size_t)s->n * sizeof *w->room);
   w->room[index] = cl_space_level_value(&s->items[index], level);
   if (is_parent(s, index)) cl_space_settle(s, w->room, w->values);
@@ -152,6 +165,7 @@ int cl_space_neighbours(const struct cl_space *s, const struct cl_value *values,
     if (!cl_space_is_searched(h) || h->map.levels < 2 || values[i].kind == CL_ABSENT) continue;
     int64_t own = cl_space_level_of(h, values[i]);
     if (own < 0) continue;
+    assert(own < h->map.levels);
     bool all = h->domain == CL_UNORDERED && !unordered_steps;
     int64_t first = all ? 0 : own - 1, last = all ? h->map.levels - 1 : own + 1;
     for (int64_t level = first < 0 ? 0 : first; level <= last && level < h->map.levels; level++) {

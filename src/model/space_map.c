@@ -59,6 +59,7 @@ static bool is_decimal(double x, double per) {
  * tenth is 0.3 and not 0.30000000000000004. */
 static void fill_grid(struct cl_hyperparameter *h) {
   struct cl_map *m = &h->map;
+  assert(h->step > 0);
   double anchor = isfinite(h->lo) ? h->lo : 0;
   double per = 1;
   while (per < 1e15 && !(is_decimal(anchor, per) && is_decimal(h->step, per))) per *= 10;
@@ -67,11 +68,18 @@ static void fill_grid(struct cl_hyperparameter *h) {
   m->anchor = exact ? rint(anchor * per) : anchor;
   m->ticks = exact ? rint(h->step * per) : h->step;
   double below = ceil((h->lo - anchor) / h->step - 1e-9), above = floor((h->hi - anchor) / h->step + 1e-9);
-  m->below = (int64_t)clip(below, -0x1p53, 0x1p53);
-  m->above = (int64_t)clip(above, -0x1p53, 0x1p53);
+  double least = -0x1p53, most = 0x1p53;
+  if (h->domain == CL_INTEGER) { /* whole numbers are exact up to there; the ends may be infinite */
+    least = ceil((least - anchor) / h->step);
+    most = floor((most - anchor) / h->step);
+  }
+  m->below = (int64_t)clip(below, least, most);
+  m->above = (int64_t)clip(above, least, most);
+  assert(m->per >= 1 && m->below <= m->above);
 }
 
 static double grid_value(const struct cl_hyperparameter *h, int64_t k) {
+  assert(k >= h->map.below && k <= h->map.above);
   return (h->map.anchor + (double)k * h->map.ticks) / h->map.per;
 }
 
@@ -93,6 +101,7 @@ static void fill_range(struct cl_hyperparameter *h) {
   if (half > 0 && h->scale == CL_LOGIT) hi = fmin(hi, (1 + h->hi) / 2);
   m->from = bend(h->scale, lo);
   m->width = bend(h->scale, hi) - m->from;
+  assert(isfinite(m->from) && m->width >= 0);
 }
 
 void cl_map_fill(struct cl_hyperparameter *h) {
@@ -115,6 +124,7 @@ int64_t cl_space_levels(const struct cl_hyperparameter *h) {
 }
 
 static struct cl_value number_value(const struct cl_hyperparameter *h, double x) {
+  assert(h->domain == CL_INTEGER ? rint(x) == x && fabs(x) <= 0x1p53 : h->domain == CL_FLOAT && !isnan(x));
   return h->domain == CL_INTEGER ? cl_value_int((int64_t)x) : cl_value_real(x);
 }
 
@@ -161,10 +171,13 @@ int64_t cl_space_level_of(const struct cl_hyperparameter *h, struct cl_value v) 
   if (h->map.levels == 0 || !allows_number(h, v)) return -1;
   double x = cl_value_number(v);
   if (h->zero > 0 && x == 0) return 0;
-  return (int64_t)rint((x - h->lo) / h->step) + (h->zero > 0);
+  int64_t level = (int64_t)rint((x - h->lo) / h->step) + (h->zero > 0);
+  assert(level >= 0 && level < h->map.levels);
+  return level;
 }
 
 static int64_t bin(double u, int64_t levels) {
+  assert(u >= 0 && u <= 1 && levels >= 1);
   int64_t k = (int64_t)(u * (double)levels);
   return k < levels ? k : levels - 1;
 }
@@ -200,5 +213,7 @@ double cl_space_encode_one(const struct cl_hyperparameter *h, struct cl_value v)
   if (!cl_space_is_number(h)) return ((double)list_index(h, v) + 0.5) / h->n_values;
   double x = cl_value_number(v);
   if (h->zero > 0 && x == 0) return h->zero / 2;
-  return h->zero + (1 - h->zero) * encode_number(h, x);
+  double u = encode_number(h, x);
+  assert(u >= 0 && u <= 1);
+  return h->zero + (1 - h->zero) * u;
 }

@@ -10,11 +10,12 @@
 static double scaled(const struct cl_hyperparameter *h, double x, double factor) {
   if (h->scale != CL_LOGIT) return x * factor;
   double odds = x / (1 - x) * factor;
-  return odds / (1 + odds);
+  return isinf(odds) ? 1 : odds / (1 + odds);
 }
 
 static struct cl_value perturb_number(const struct cl_hyperparameter *h, struct cl_value v, double factor) {
   double x = cl_value_number(v);
+  assert(isfinite(x) && factor != 1);
   if (h->zero > 0 && x == 0) return factor > 1 ? cl_map_snap(h, h->lo) : v;
   double y = scaled(h, x, factor);
   if (h->zero > 0 && x <= h->lo && y < x) return h->domain == CL_INTEGER ? cl_value_int(0) : cl_value_real(0);
@@ -53,6 +54,7 @@ static struct cl_value add_noise(const struct cl_hyperparameter *h, struct cl_va
 static struct cl_value explore_one(const struct explorer *x, int i, const struct cl_hyperparameter *h,
                                    struct cl_value old, double *ret_factor, double *ret_step) {
   const struct cl_perturbation *way = x->ways == NULL ? &x->way : x->ways[i];
+  assert(way->n_factors >= 1 && way->resample >= 0 && way->resample <= 1 && way->noise >= 0);
   struct cl_rng r =
       cl_rng_stream(x->seed, CL_RNG_EXPLORE, x->trial, (uint32_t)h->id + 65536u * x->generation);
   r.counter[0] = BLOCKS_PER_ATTEMPT * x->attempt;
@@ -93,7 +95,7 @@ static void explore_all(const struct explorer *x, const struct cl_space *s, cons
 
 static int explore(struct explorer *x, const struct cl_space *s, const struct cl_value *values,
                    struct cl_value *ret, double *ret_factors, double *ret_steps) {
-  assert(x->generation < 65536 && ret != values);
+  assert(x->generation < 65536 && (ret != values || s->n == 0) && x->attempt == 0);
   for (; x->attempt < CL_REDRAWS_MAX; x->attempt++) {
     explore_all(x, s, values, ret, ret_factors, ret_steps);
     if (cl_space_constraints_hold(s, ret, NULL)) return 0;
@@ -109,7 +111,7 @@ static int explore(struct explorer *x, const struct cl_space *s, const struct cl
 int cl_space_perturb(const struct cl_space *s, uint64_t seed, uint64_t trial, uint32_t generation,
                      const double *factors, int n_factors, double resample, const struct cl_value *values,
                      struct cl_value *ret, double *ret_factors) {
-  assert(n_factors >= 1);
+  assert(n_factors >= 1 && factors != NULL);
   struct explorer x = {seed, trial, generation, 0, NULL, {resample, factors, n_factors, 0}};
   return explore(&x, s, values, ret, ret_factors, NULL);
 }

@@ -1,12 +1,14 @@
 /* The space in words, for the lines printed before the first trial and for sentences about values. */
 #include "model/space_impl.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
 #define LISTED_MAX 8 /* values of a list that are shown */
 
 static void write_values(const struct cl_value *values, int n, struct cl_text *t) {
+  assert(n >= 1);
   cl_text_add_char(t, '[');
   for (int i = 0; i < n; i++) {
     if (n > LISTED_MAX && i == LISTED_MAX - 2) {

@@ -69,6 +69,20 @@ void cl_study_reach(struct cl_study *s, int64_t position) {
   s->head.position = position;
 }
 
+/* What holds between two events. */
+static void assert_study_state(const struct cl_study *s) {
+  assert((s->settings == NULL) == (s->head.position == 0) || s->newer || s->partial);
+  assert(s->head.version <= s->head.position && s->best >= 0 && s->best <= s->head.trials);
+  assert(s->n_blocks <= s->cap_blocks && s->n_columns <= s->cap_columns);
+  assert(s->n_snapshots <= s->cap_snapshots && s->n_workers <= s->cap_workers);
+  assert(s->n_metrics <= s->cap_metrics && s->n_metrics <= CL_METRICS_MAX);
+  assert(s->queue_first <= s->queue_end && s->queue_end <= s->cap_queue);
+  assert(s->pending >= 0 && s->asked >= 0 && s->failed >= 0 && s->points <= s->enqueued);
+  assert(s->disk.bytes >= 0 && s->disk.n >= 0 && s->disk.coming >= 0);
+  assert(s->configurations != NULL && s->configurations->n_indexed <= s->head.trials);
+  (void)s;
+}
+
 /* Counters that follow from the states. */
 
 static bool is_counted(const struct cl_trial *t) {
@@ -80,6 +94,7 @@ static bool is_active(int state) {
 }
 
 static void consider_best(struct cl_study *s, const struct cl_trial *t) {
+  assert(t->number >= 1 && t->number <= s->head.trials);
   if (!is_counted(t) || !cl_state_is_final(t->head.state) || !isfinite(t->value)) return;
   const struct cl_trial *best = cl_study_find(s, s->best);
   if (best == NULL || cl_objective_better(&s->settings->objectives[0], t->value, best->value) ||
@@ -122,6 +137,7 @@ static int enter_queue(struct cl_study *s, const struct cl_trial *t, struct cl_e
   }
   if (cl_grow(&s->queue, &s->cap_queue, s->queue_end + 1, sizeof *s->queue) < 0) return CL_FAIL_NOMEM(e);
   assert(s->queue_end == s->queue_first || s->queue[s->queue_end - 1].position < t->head.waiting);
+  assert(t->head.state == CL_WAITING && t->head.waiting == s->head.position);
   s->queue[s->queue_end++] = (struct cl_queued){t->head.waiting, t->number};
   return 0;
 }
@@ -138,7 +154,7 @@ static void note_result(struct cl_study *s, struct cl_trial *t, int before) {
   else if (t->result == 0)
     t->result = s->head.position;
   s->failed += is_failure(s, t, t->head.state);
-  assert(s->failed >= 0);
+  assert(s->failed >= 0 && t->result >= 0 && t->result <= s->head.position);
   if (is_counted(t) && t->result != 0 && t->head.state != CL_FAILED) s->succeeded = true;
 }
 
@@ -173,9 +189,9 @@ static int64_t creation_time(const char *provenance) {
 }
 
 static int name_objectives(struct cl_study *s, struct cl_err *e) {
-  for (int i = 0; i < s->settings->n_objectives; i++) {
+  for (int i = 0; i < s->settings->n_objectives; i++)
     CL_TRY(cl_study_name_metric(s, i + 1, s->settings->objectives[i].name, e));
-  }
+  assert(s->n_metrics >= (size_t)s->settings->n_objectives); /* they have the first ids */
   return 0;
 }
 
@@ -188,6 +204,7 @@ static int fail_settings(const struct cl_event *ev, int status, struct cl_err *e
 }
 
 static int apply_created(struct cl_study *s, const struct cl_event *ev, struct cl_err *e) {
+  assert(s->settings == NULL && s->n_columns == 0);
   int status = cl_settings_parse(ev->u.created.settings, &s->settings, e);
   if (status < 0) return fail_settings(ev, status, e);
   CL_TRY(keep_text(&s->name, ev->u.created.name, e));
@@ -271,6 +288,7 @@ static int begin_trial(struct cl_study *s, const struct cl_event *ev, struct cl_
     return CL_FAIL(e, CLADE_ECORRUPT, "event %lld ('%s') makes trial %lld after trial %lld",
                    (long long)ev->position, cl_kind_name(ev->kind), (long long)ev->subject,
                    (long long)s->head.trials);
+  assert(ev->subject >= 1);
   if (s->partial) s->head.trials = ev->subject - 1;
   return cl_study_make_trial(s, ev->subject, ret, e);
 }
@@ -290,11 +308,13 @@ static int apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct c
   if (ev->time_ms > t->changed_ms) t->changed_ms = ev->time_ms;
   CL_TRY(count_states(s, t, before.state, e));
   s->asked += is_asked(&t->head) - is_asked(&before);
+  assert(s->asked >= 0 && t->number == ev->subject);
   if (cl_state_is_final(t->head.state)) note_value(s, t, value);
   return 0;
 }
 
 int cl_study_apply(struct cl_study *s, const struct cl_event *ev, struct cl_err *e) {
+  assert_study_state(s);
   CL_TRY(check_order(s, ev, e));
   if (cl_kind_flags(ev->kind) == 0) {
     s->newer = true;

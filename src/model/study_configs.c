@@ -24,6 +24,7 @@ void cl_study_destroy_configurations(struct cl_study *s) {
 }
 
 static void insert_slot(struct cl_configuration *slots, size_t n, struct cl_configuration slot) {
+  assert(n > 0 && (n & (n - 1)) == 0 && slot.first != 0);
   size_t i = slot.hash & (n - 1);
   while (slots[i].first != 0) i = (i + 1) & (n - 1);
   slots[i] = slot;
@@ -38,6 +39,7 @@ static int grow_slots(struct cl_configurations *c, size_t count, struct cl_err *
   if (slots == NULL) return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < c->n_slots; i++)
     if (c->slots[i].first != 0) insert_slot(slots, n, c->slots[i]);
+  assert(c->n_used < n && count < n);
   cl_free(c->slots);
   c->slots = slots;
   c->n_slots = n;
@@ -48,6 +50,7 @@ static int grow_slots(struct cl_configurations *c, size_t count, struct cl_err *
  * repeats another one has at its end what that one had at its own. */
 static const struct cl_trial *find_model(const struct cl_study *s, int64_t number) {
   const struct cl_trial *t = cl_study_find(s, number);
+  assert(t != NULL && t->number == number);
   bool repeats = t->head.role == CL_ROLE_CONFIRM || t->head.role == CL_ROLE_ASSESS;
   const struct cl_trial *of = repeats && s->settings->schedule != NULL ? cl_study_find(s, t->of) : NULL;
   return of == NULL ? t : of;
@@ -82,6 +85,7 @@ static uint32_t hash_trial(const struct cl_study *s, int64_t number, struct cl_v
 static void index_trial(const struct cl_study *s, int64_t number, uint32_t hash, struct cl_value *room) {
   struct cl_configurations *c = s->configurations;
   struct cl_configuration *slot = find_slot(s, number, hash, room);
+  assert(number <= UINT32_MAX && (slot->first == 0 || (slot->last < number && slot->first <= slot->last)));
   if (slot->first == 0) {
     *slot = (struct cl_configuration){hash, (uint32_t)number, (uint32_t)number};
     c->n_used++;
@@ -105,6 +109,7 @@ static void index_some(const struct cl_study *s, int64_t first, int n, struct cl
   for (int i = 0; i < n; i++)
     if (cl_study_find(s, first + i) != NULL) index_trial(s, first + i, hashes[i], room);
   c->n_indexed += n;
+  assert(c->n_used <= (size_t)c->n_indexed && c->n_indexed <= s->head.trials);
 }
 
 static int index_all(const struct cl_study *s, struct cl_value *room, struct cl_err *e) {
@@ -140,11 +145,14 @@ int cl_study_configuration(const struct cl_study *s, int64_t number, int64_t *re
   CL_TRY(make_room(s, &room, e));
   int status = index_all(s, room, e);
   if (status == 0) *ret = find_slot(s, number, hash_trial(s, number, room), room)->first;
+  assert(status != 0 || (*ret >= 1 && *ret <= number));
   cl_free(room);
   return status;
 }
 
 int64_t cl_study_next_repeat(const struct cl_study *s, int64_t number) {
   const struct cl_configurations *c = s->configurations;
-  return number < 1 || number > c->n_indexed ? 0 : c->next_repeat[number - 1];
+  int64_t next = number < 1 || number > c->n_indexed ? 0 : c->next_repeat[number - 1];
+  assert(next == 0 || next > number);
+  return next;
 }

@@ -32,6 +32,7 @@ int cl_study_begin_course(struct cl_study *s, struct cl_trial *t, int64_t snapsh
   struct cl_trial_more *m = NULL;
   if (!has_schedule(s)) return 0;
   CL_TRY(cl_study_more_of(t, &m, e));
+  assert(n == NULL || n->position == snapshot);
   m->course = (struct cl_course_so_far){0};
   if (n != NULL && n->values == cl_study_hash_values(s, t))
     m->course = n->course;
@@ -49,7 +50,7 @@ void cl_study_set_course(struct cl_study *s, struct cl_trial *t, uint64_t before
 }
 
 void cl_study_save_course(const struct cl_study *s, const struct cl_trial *t, struct cl_snapshot *n) {
-  assert(n->trial == t->number);
+  assert(n->trial == t->number && n->values == 0);
   if (t->more != NULL) n->course = t->more->course;
   n->values = cl_study_hash_values(s, t);
 }

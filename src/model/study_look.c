@@ -81,6 +81,7 @@ int64_t cl_study_count(const struct cl_study *s, int state) {
 }
 
 double cl_trial_objective(const struct cl_trial *t, int i) {
+  assert(i >= 0 && i < CL_OBJECTIVES_MAX);
   if (i == 0) return t->value;
   return t->more == NULL || t->more->objectives == NULL ? NAN : t->more->objectives[i];
 }
@@ -93,6 +94,7 @@ int cl_trial_objectives(const struct cl_study *s, const struct cl_trial *t, doub
     if (i > 0 && isnan(ret[i]) && !(t->head.flags & CL_FLAG_DIVERGED)) break; /* never reported */
     kept++;
   }
+  assert(kept <= s->settings->n_objectives);
   return kept;
 }
 
@@ -104,7 +106,9 @@ uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t) {
 }
 
 bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index) {
+  assert(index >= 0 && index < s->settings->space.n);
   if (t->more == NULL) return false;
+  assert((t->more->held == NULL) == (t->more->n_held == 0));
   int column = cl_study_column(s, s->settings->space.items[index].id);
   return column >= 0 && (size_t)column < t->more->n_held && t->more->held[column];
 }
@@ -115,7 +119,10 @@ const struct cl_worker_info *cl_study_worker(const struct cl_study *s, int worke
 
 int cl_study_slots(const struct cl_study *s) {
   int64_t sum = 0;
-  for (size_t i = 0; i < s->n_workers; i++) sum += s->workers[i].slots;
+  for (size_t i = 0; i < s->n_workers; i++) {
+    assert(s->workers[i].slots >= 0);
+    sum += s->workers[i].slots;
+  }
   return sum > INT_MAX ? INT_MAX : (int)sum;
 }
 
@@ -136,6 +143,7 @@ int64_t cl_study_next_waiting(const struct cl_study *s, int64_t trial) {
   }
   for (; lo < s->queue_end; lo++) {
     const struct cl_trial *next = cl_study_find(s, s->queue[lo].trial);
+    assert(next != NULL && s->queue[lo].position > t->head.waiting);
     if (next->head.state == CL_WAITING && next->head.waiting == s->queue[lo].position) return next->number;
   }
   return 0;

@@ -22,6 +22,7 @@ int cl_study_add_columns(struct cl_study *s, struct cl_err *e) {
     if (cl_study_find_column(s, space->items[i].id) >= 0) continue;
     if (cl_grow(&s->columns, &s->cap_columns, s->n_columns + 1, sizeof *s->columns) < 0)
       return CL_FAIL_NOMEM(e);
+    assert(space->items[i].id >= 1);
     s->columns[s->n_columns++] = space->items[i].id;
   }
   return 0;
@@ -34,7 +35,7 @@ static struct cl_block *block_of(const struct cl_study *s, int64_t number) {
 
 static uint64_t *cells_of(const struct cl_study *s, int64_t number) {
   struct cl_block *b = block_of(s, number);
-  assert(b != NULL);
+  assert(number >= 1 && b != NULL && b->cells != NULL);
   return b->cells + (size_t)((number - 1) % CL_BLOCK) * (size_t)b->width;
 }
 
@@ -42,6 +43,7 @@ struct cl_trial *cl_study_find(const struct cl_study *s, int64_t number) {
   struct cl_block *b = block_of(s, number);
   if (b == NULL) return NULL;
   struct cl_trial *t = &b->trials[(number - 1) % CL_BLOCK];
+  assert(t->head.proposed == 0 || t->number == number);
   return t->head.proposed == 0 ? NULL : t;
 }
 
@@ -52,6 +54,7 @@ const struct cl_trial *cl_study_trial(const struct cl_study *s, int64_t number) 
 /* The slot of a new trial: empty. */
 int cl_study_make_trial(struct cl_study *s, int64_t number, struct cl_trial **ret, struct cl_err *e) {
   size_t b = (size_t)((number - 1) / CL_BLOCK), old = s->n_blocks;
+  assert(number >= 1 && cl_study_find(s, number) == NULL);
   if (b >= old) {
     if (cl_grow(&s->blocks, &s->cap_blocks, b + 1, sizeof *s->blocks) < 0) return CL_FAIL_NOMEM(e);
     memset(s->blocks + old, 0, (b + 1 - old) * sizeof *s->blocks);
@@ -78,6 +81,7 @@ int cl_study_make_trial(struct cl_study *s, int64_t number, struct cl_trial **re
 /* A block made before the space grew gets the new columns when a trial of it needs them. */
 static int widen(struct cl_study *s, int64_t number, struct cl_err *e) {
   struct cl_block *b = block_of(s, number);
+  assert(b != NULL && b->width >= 0);
   if ((size_t)b->width >= s->n_columns) return 0;
   uint64_t *cells = cl_alloc_array(CL_BLOCK, s->n_columns * sizeof *cells);
   if (cells == NULL) return CL_FAIL_NOMEM(e);
@@ -109,6 +113,7 @@ static int put_first_values(struct cl_study *s, struct cl_trial *t, const struct
                             struct cl_err *e) {
   CL_TRY(widen(s, t->number, e));
   uint64_t *cells = cells_of(s, t->number);
+  assert((size_t)block_of(s, t->number)->width >= s->n_columns);
   for (size_t c = 0; c < s->n_columns; c++) cells[c] = CL_CELL_ABSENT;
   for (int i = 0; i < values->n; i++) {
     int column = cl_study_column(s, values->items[i].id);
@@ -120,6 +125,7 @@ static int put_first_values(struct cl_study *s, struct cl_trial *t, const struct
 
 /* An exploit that may be voided remembers what it replaces … */
 static int remember(struct cl_trial_more *m, int column, uint64_t before, struct cl_err *e) {
+  assert(m->n_writes == 0 || m->writes[m->n_writes - 1].column < column); /* each column once */
   if (cl_grow(&m->writes, &m->cap_writes, m->n_writes + 1, sizeof *m->writes) < 0) return CL_FAIL_NOMEM(e);
   m->writes[m->n_writes++] = (struct cl_write){column, before};
   return 0;
@@ -130,6 +136,7 @@ static void forget(struct cl_trial_more *m, int column) {
   size_t kept = 0;
   for (size_t i = 0; i < m->n_writes; i++)
     if (m->writes[i].column != column) m->writes[kept++] = m->writes[i];
+  assert(m->n_writes - kept <= 1);
   m->n_writes = kept;
 }
 
@@ -207,6 +214,7 @@ struct cl_disk cl_study_disk(const struct cl_study *s) {
 }
 
 const struct cl_snapshot *cl_study_original(const struct cl_study *s, const struct cl_snapshot *copy) {
+  assert(copy >= s->snapshots && copy < s->snapshots + s->n_snapshots);
   if (copy->way != CL_WAY_COPY || copy->path == NULL) return NULL;
   for (const struct cl_snapshot *n = copy; n-- > s->snapshots;)
     if (n->trial == copy->trial && n->way == CL_WAY_REGION && n->path != NULL &&
@@ -248,7 +256,7 @@ static void move_pin(struct cl_study *s, int64_t from, int64_t to) {
   struct cl_snapshot *old = find_snapshot(s, from), *new = find_snapshot(s, to);
   if (old != NULL) old->pins--;
   if (new != NULL) new->pins++;
-  assert(old == NULL || old->pins >= 0);
+  assert((old == NULL || old->pins >= 0) && (new == NULL || new->pins >= 1));
 }
 
 static bool is_durable(enum cl_way way) {
@@ -270,7 +278,7 @@ static int delete_snapshot(struct cl_study *s, const struct cl_event *ev, struct
     s->disk.n--;
   }
   if (n->usable && n->way == CL_WAY_REGION && !n->copied) s->disk.coming -= n->bytes;
-  assert(s->disk.bytes >= 0 && s->disk.coming >= 0);
+  assert(s->disk.bytes >= 0 && s->disk.n >= 0 && s->disk.coming >= 0);
   n->usable = false;
   return 0;
 }
@@ -307,6 +315,7 @@ static void note_copy(struct cl_study *s, const struct cl_snapshot *copy) {
         strcmp(n->path, copy->path) != 0)
       continue;
     if (n->usable && !n->copied) s->disk.coming -= n->bytes;
+    assert(s->disk.coming >= 0 && n->position < copy->position);
     n->copied = true;
     return;
   }
@@ -316,6 +325,10 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
   if (cl_grow(&s->snapshots, &s->cap_snapshots, s->n_snapshots + 1, sizeof *s->snapshots) < 0)
     return CL_FAIL_NOMEM(e);
   const struct cl_rollup *sums = &ev->u.saved.rollup;
+  if (ev->u.saved.bytes < 0)
+    return CL_FAIL(e, CLADE_ECORRUPT, "event %lld ('%s') does not fit the log: a state of %lld bytes",
+                   (long long)ev->position, cl_kind_name(ev->kind), (long long)ev->u.saved.bytes);
+  assert(s->n_snapshots == 0 || s->snapshots[s->n_snapshots - 1].position < ev->position);
   struct cl_snapshot *n = &s->snapshots[s->n_snapshots];
   *n = (struct cl_snapshot){.position = ev->position,
                             .trial = ev->subject,
@@ -379,6 +392,7 @@ int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t)
 /* Values of objectives. */
 
 static double reduce(const struct cl_study *s, int objective, const struct cl_rollup *r) {
+  assert(objective >= 0 && objective < s->settings->n_objectives);
   if (r == NULL || r->count == 0) return NAN;
   switch (s->settings->objectives[objective].reduce) {
   case CL_LAST: return r->last;
@@ -393,6 +407,7 @@ void cl_rollup_add(struct cl_rollup *r, const struct cl_objective *o, double val
   r->last = value;
   r->sum += value;
   r->count++;
+  assert(r->count >= 1);
 }
 
 static int rollup_of(struct cl_trial *t, struct cl_err *e) {
@@ -424,6 +439,7 @@ static void clear_others(const struct cl_study *s, struct cl_trial *t) {
 
 static int begin_segment(struct cl_study *s, struct cl_trial *t, int64_t snapshot, struct cl_err *e) {
   const struct cl_snapshot *from = find_snapshot(s, snapshot);
+  assert(from == NULL || from->position == snapshot);
   CL_TRY(cl_study_begin_course(s, t, snapshot, e));
   struct cl_trial_more *m = t->more;
   if (from != NULL) CL_TRY(cl_study_more_of(t, &m, e));
@@ -453,6 +469,7 @@ static void put_segment_aside(struct cl_trial *t) {
 /* … and a void goes back to it. Objectives but the first are not kept. */
 static int take_segment_back(struct cl_study *s, struct cl_trial *t, struct cl_err *e) {
   struct cl_trial_more *m = t->more;
+  assert(m != NULL && m->before_rollup.count >= 0);
   t->record = m->before_record;
   m->segment = m->before_segment;
   clear_others(s, t);
@@ -482,6 +499,7 @@ static int name_metrics(struct cl_study *s, const struct cl_metric_list *list, s
 
 int cl_study_name_metric(struct cl_study *s, int id, const char *name, struct cl_err *e) {
   struct cl_metric m = {id, name, 0};
+  assert(name != NULL);
   return name_metrics(s, &(struct cl_metric_list){1, &m}, e);
 }
 
@@ -522,6 +540,7 @@ static int apply_report(struct cl_study *s, struct cl_trial *t, const struct cl_
 static int put_objectives(struct cl_study *s, struct cl_trial *t, const struct cl_number_list *list,
                           struct cl_err *e) {
   struct cl_trial_more *m = NULL;
+  assert(list->n >= 0);
   if (list->n == 0) return 0;
   clear_others(s, t);
   t->value = list->items[0];
@@ -552,7 +571,7 @@ static int apply_end(struct cl_study *s, struct cl_trial *t, const struct cl_eve
 
 int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                          struct cl_err *e) {
-  t->number = ev->subject;
+  assert(t->number == ev->subject && t->more == NULL && t->rollup == NULL);
   t->value = NAN;
   t->created_ms = ev->time_ms;
   t->started_ms = t->ended_ms = -1;
@@ -596,7 +615,7 @@ static int apply_void(struct cl_study *s, struct cl_trial *t, const struct cl_he
                       struct cl_err *e) {
   struct cl_trial_more *m = t->more;
   uint64_t *cells = cells_of(s, t->number);
-  assert(m != NULL);
+  assert(m != NULL && before->load != 0);
   for (size_t i = 0; i < m->n_writes; i++) cells[m->writes[i].column] = m->writes[i].before;
   m->n_writes = 0;
   m->donor = m->before_donor;
@@ -608,6 +627,7 @@ static int apply_void(struct cl_study *s, struct cl_trial *t, const struct cl_he
 static int apply_held(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
   CL_TRY(cl_study_more_of(t, &m, e));
+  assert(m->n_held <= s->n_columns);
   if (m->n_held < s->n_columns) {
     uint8_t *held = cl_alloc(s->n_columns);
     if (held == NULL) return CL_FAIL_NOMEM(e);
@@ -628,6 +648,7 @@ static int apply_start(struct cl_study *s, struct cl_trial *t, const struct cl_e
                        const struct cl_head *before, struct cl_err *e) {
   if (t->started_ms < 0) t->started_ms = ev->time_ms;
   bool kept = t->head.attempt == before->attempt; /* its process waits in a report, and trains on */
+  assert(t->head.state == CL_RUNNING && (kept || t->head.attempt == before->attempt + 1));
   if (!kept && before->load > 0 && t->head.load < 0) put_segment_aside(t);
   return kept ? 0 : begin_segment(s, t, ev->u.started.from, e);
 }

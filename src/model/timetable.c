@@ -69,6 +69,7 @@ static int read_values(struct reading *r, const json_t *node, const char *what, 
     if (v->value.kind == CL_TEXT) v->value.as.text = cl_arena_text(&r->t->arena, v->value.as.text);
     if (v->name == NULL || (v->value.kind == CL_TEXT && v->value.as.text == NULL)) return CL_FAIL_NOMEM(r->e);
   }
+  assert(n == json_object_size(node));
   *ret_n = n;
   *ret = values;
   return 0;
@@ -77,6 +78,7 @@ static int read_values(struct reading *r, const json_t *node, const char *what, 
 static int check_keys(const json_t *object, const char *const *known, const char *where, struct cl_err *e) {
   const char *key;
   json_t *value;
+  assert(known[0] != NULL);
   json_object_foreach((json_t *)(uintptr_t)object, key, value) {
     size_t i = 0;
     while (known[i] != NULL && strcmp(known[i], key) != 0) i++;
@@ -154,6 +156,7 @@ static void write_text(struct cl_text *ret, const char *key, const char *text) {
 }
 
 static void write_values(struct cl_text *ret, const struct cl_timetable_value *values, size_t n) {
+  assert(values != NULL || n == 0);
   cl_text_add_char(ret, '{');
   for (size_t i = 0; i < n; i++) {
     if (i > 0) cl_text_add(ret, ", ");
@@ -174,6 +177,7 @@ static void write_course(const struct cl_timetable *t, struct cl_text *ret) {
   write_values(ret, t->initial, t->n_initial);
   cl_text_add(ret, ", \"changes\": [");
   for (size_t i = 0; i < t->n_changes; i++) {
+    assert(i == 0 || t->changes[i].step >= t->changes[i - 1].step);
     cl_text_add(ret, i > 0 ? ", {\"step\": " : "{\"step\": ");
     cl_text_add_json_number(ret, t->changes[i].step);
     cl_text_add(ret, ", \"set\": ");
@@ -255,21 +259,15 @@ static int put_value(const struct cl_timetable *t, const struct cl_space *space,
   return cl_space_convert(h, v->value, &values[index], e);
 }
 
-/* Drawn ones may be absent: each run draws its own. */
-static int check(const struct cl_space *space, struct cl_value *values, struct cl_value *room,
-                 struct cl_err *e) {
-  cl_space_settle(space, values, NULL);
-  memcpy(room, values, (size_t)space->n * sizeof *room);
-  return cl_space_check(space, room, e);
-}
-
 static int fill(const struct cl_timetable *t, const struct cl_space *space, size_t entry,
-                struct cl_value *values, struct cl_value *room, struct cl_err *e) {
+                struct cl_value *values, struct cl_err *e) {
   const struct cl_timetable_value *set = entry == 0 ? t->initial : t->changes[entry - 1].set;
   size_t n = entry == 0 ? t->n_initial : t->changes[entry - 1].n;
+  assert(entry <= t->n_changes && (set != NULL || n == 0));
   int status = 0;
   for (size_t i = 0; status == 0 && i < n; i++) status = put_value(t, space, &set[i], values, e);
-  if (status == 0) status = check(space, values, room, e);
+  if (status == 0) cl_space_settle(space, values, NULL);
+  if (status == 0) status = cl_space_check(space, values, e);
   if (status == 0 || status == CLADE_ENOMEM || e == NULL) return status;
   e->code = CLADE_ESPEC;
   (void)(entry == 0 ? cl_err_prefix(e, "the initial values: ")
@@ -284,13 +282,13 @@ int cl_course_make(const struct cl_timetable *t, const struct cl_space *space, s
   size_t n = (size_t)space->n;
   double *steps = cl_arena_array(&c.arena, c.entries, sizeof *steps);
   struct cl_value *values = cl_arena_array(&c.arena, c.entries * n + 1, sizeof *values);
-  struct cl_value *room = cl_arena_array(&c.arena, n + 1, sizeof *room);
-  int status = steps == NULL || values == NULL || room == NULL ? CL_FAIL_NOMEM(e) : 0;
+  int status = steps == NULL || values == NULL ? CL_FAIL_NOMEM(e) : 0;
   for (size_t k = 0; status == 0 && k < c.entries; k++) {
     struct cl_value *own = values + k * n;
     if (k > 0) memcpy(own, own - n, n * sizeof *own);
     steps[k] = k == 0 ? -INFINITY : t->changes[k - 1].step;
-    status = fill(t, space, k, own, room, e);
+    assert(k == 0 || steps[k] >= steps[k - 1]);
+    status = fill(t, space, k, own, e);
   }
   c.steps = steps;
   c.values = values;
@@ -305,6 +303,7 @@ size_t cl_course_entry(const struct cl_course *c, double step) {
   size_t entry = 0;
   assert(c->entries >= 1 && c->steps[0] == -INFINITY);
   while (entry + 1 < c->entries && c->steps[entry + 1] <= step) entry++;
+  assert(entry < c->entries);
   return entry;
 }
 

@@ -43,6 +43,7 @@ bool cl_head_failed_to_load(const struct cl_head *h) {
 }
 
 bool cl_head_may_retry(const struct cl_study_head *s, const struct cl_head *h) {
+  assert(h->tries <= CL_TRIES_MAX && s->retries >= 0);
   if (h->role == CL_ROLE_FOREIGN) return false;
   if (h->state == CL_FAILED) return h->failures < s->retries && !(h->flags & CL_ATTEMPT_OPEN);
   return (h->state == CL_LOST || h->state == CL_PREEMPTED) && h->tries < CL_TRIES_MAX;
@@ -58,6 +59,7 @@ static bool is_counted(int role) {
 }
 
 static unsigned bit(int state) {
+  assert(state >= CL_STATE_NONE && state <= CL_INFEASIBLE);
   return 1u << state;
 }
 
@@ -131,6 +133,14 @@ static int state_after_end(const struct cl_head *h, const struct cl_event *ev) {
   return CL_FAILED;
 }
 
+/* Of the study, after each event. */
+static void assert_study_head(const struct cl_study_head *s) {
+  assert(s->position >= 1 && s->version >= 1 && s->version <= s->position);
+  assert(s->counted >= 0 && s->counted <= s->trials && s->trials <= s->position);
+  assert(s->workers >= 0 && s->space_version >= 1);
+  (void)s;
+}
+
 /* Judging: study. */
 
 /* The settings that appends are judged by. Keys that are absent leave what is there; `limits` are replaced as
@@ -156,6 +166,7 @@ static int conflict(const char *subject, int64_t seen, int64_t version, struct c
 }
 
 static int judge_update(const struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
+  assert(ev->kind == CL_EVENT_UPDATED && ev->subject == 0);
   struct cl_study_head after = *s;
   CL_TRY(take_settings(&after, ev->u.updated.settings, e));
   if (after.budget < s->counted)
@@ -250,6 +261,7 @@ static int judge_start(const struct cl_study_head *s, const struct cl_head *h, c
 
 static int judge_decision(const struct cl_study_head *s, const struct cl_head *h, const struct cl_event *ev,
                           struct cl_err *e) {
+  assert((cl_kind_flags(ev->kind) & CL_D) && h->proposed > 0 && h->version >= h->proposed);
   if (ev->seen != h->version) {
     char subject[40];
     (void)snprintf(subject, sizeof subject, "trial %lld", (long long)ev->subject);
@@ -298,6 +310,7 @@ static int judge_report(const struct cl_head *h, const struct cl_event *ev, bool
 
 static int judge_fact(const struct cl_head *h, const struct cl_event *ev, bool *ret_late, struct cl_err *e) {
   bool open = h->flags & CL_ATTEMPT_OPEN;
+  assert(!*ret_late && (cl_kind_flags(ev->kind) & CL_F));
   if (ev->attempt < 1 && (h->role != CL_ROLE_FOREIGN || ev->kind != CL_EVENT_REPORTED))
     return CL_FAIL(e, CLADE_EREFUSED, "'%s' of trial %lld names no attempt", cl_kind_name(ev->kind),
                    (long long)ev->subject);
@@ -354,6 +367,7 @@ int cl_head_admit(const struct cl_study_head *s, const struct cl_head *h, const 
                   bool *ret_late, struct cl_err *e) {
   bool late = false;
   int status = judge(s, h, ev, &late, e);
+  assert(status <= 0 || status == CLADE_REPEATED);
   if (status == 0) *ret_late = late;
   return status;
 }
@@ -361,6 +375,7 @@ int cl_head_admit(const struct cl_study_head *s, const struct cl_head *h, const 
 /* Applying. */
 
 static void begin_segment(struct cl_head *h, bool afresh) {
+  assert(h->attempt >= 1);
   h->step = CL_NO_STEP;
   h->flags &= (uint16_t)~CL_FLAG_DIVERGED;
   if (afresh) h->flags &= (uint16_t)~CL_FLAG_SCORED;
@@ -382,6 +397,7 @@ static void apply_start(struct cl_head *h, const struct cl_event *ev) {
   if (h->load > 0) h->load = -h->load;
   if (ev->u.started.from == 0) h->load = 0;
   h->source = ev->u.started.from;
+  assert(h->load <= 0 && h->source >= 0); /* what was to be loaded, the start has read */
   begin_segment(h, ev->u.started.from == 0);
 }
 
@@ -454,6 +470,7 @@ static void apply_decision(struct cl_head *h, const struct cl_event *ev) {
     break;
   case CL_EVENT_LOST: close_attempt(h); break;
   case CL_EVENT_RETRIED:
+    assert(h->failures < UINT8_MAX && h->tries < UINT8_MAX);
     if (h->state == CL_FAILED)
       h->failures++;
     else
@@ -475,7 +492,10 @@ static void apply_fact(const struct cl_study_head *s, struct cl_head *h, const s
     begin_segment(h, false);
     h->load = 0;
     break;
-  case CL_EVENT_DONE: h->flags |= CL_ATTEMPT_DONE; break;
+  case CL_EVENT_DONE:
+    assert(!(h->flags & CL_ATTEMPT_DONE)); /* a second one is CLADE_REPEATED */
+    h->flags |= CL_ATTEMPT_DONE;
+    break;
   case CL_EVENT_ENDED:
     h->flags |= CL_ATTEMPT_KNOWN;
     if (ev->late) break;
@@ -518,6 +538,7 @@ static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct
   if (h->state == CL_WAITING) h->waiting = ev->position;
   s->trials = ev->subject;
   if (is_counted(h->role)) s->counted++;
+  assert(cl_head_check(h, NULL) == 0 && h->attempt == 0 && h->flags == (h->flags & CL_FLAG_SCORED));
 }
 
 static int apply_to_study(struct cl_study_head *s, const struct cl_event *ev, struct cl_err *e) {
@@ -618,6 +639,7 @@ int cl_head_apply(struct cl_study_head *s, struct cl_head *h, const struct cl_ev
     apply_to_trial(s, h, ev);
   }
   s->position = ev->position;
+  assert_study_head(s);
   assert(ev->subject == 0 || h->proposed != 0);
   return 0;
 }

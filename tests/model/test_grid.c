@@ -90,6 +90,22 @@ static void a_grid_that_cannot_be_counted_is_refused(void **state) {
   cl_text_done(&t);
 }
 
+static void two_subtrees_that_cannot_be_counted_are_no_small_number(void **state) {
+  (void)state;
+  /* below 1: 2^53 * 2^9 = 2^62, which is counted; below 2: twice as many, which is not; their sum is above
+   * 2^63 */
+  struct cl_settings *s = settings_of(
+      "{\"id\": 1, \"name\": \"p\", \"domain\": \"ordered\", \"values\": [1, 2]},"
+      "{\"id\": 2, \"name\": \"a\", \"domain\": \"int\", \"lo\": 1, \"hi\": 9007199254740992, \"parent\": \"p\", "
+      "\"when\": [1, 2]},"
+      "{\"id\": 3, \"name\": \"b\", \"domain\": \"int\", \"lo\": 1, \"hi\": 512, \"parent\": \"p\", \"when\": [1, "
+      "2]},"
+      "{\"id\": 4, \"name\": \"c\", \"domain\": \"int\", \"lo\": 1, \"hi\": 2, \"parent\": \"p\", \"when\": [2]}",
+      "");
+  assert_int_equal(cl_space_grid_size(&s->space, 0, NULL), -1);
+  cl_settings_destroy(s);
+}
+
 /* --- neighbours --- */
 
 struct seen {
@@ -189,6 +205,7 @@ int main(void) {
       cmocka_unit_test(only_active_subtrees_are_counted),
       cmocka_unit_test(continuous_ones_need_levels_or_are_left_out),
       cmocka_unit_test(a_grid_that_cannot_be_counted_is_refused),
+      cmocka_unit_test(two_subtrees_that_cannot_be_counted_are_no_small_number),
       cmocka_unit_test(neighbours_differ_by_one_step_in_one_place),
       cmocka_unit_test(neighbours_that_break_a_constraint_are_left_out),
       cmocka_unit_test(a_visit_can_stop_the_walk),

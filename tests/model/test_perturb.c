@@ -23,6 +23,8 @@ static void odds_are_multiplied_on_a_logit_scale(void **state) {
   const char momentum[] = "\"domain\": \"float\", \"lo\": 0.1, \"hi\": 0.9999, \"scale\": \"logit\"";
   assert_true(fabs(moved(momentum, cl_value_real(0.9), 1.2).as.real - 10.8 / 11.8) < 1e-15);
   assert_true(fabs(moved(momentum, cl_value_real(0.9), 0.8).as.real - 7.2 / 8.2) < 1e-15);
+  assert_true(moved(momentum, cl_value_real(0.999), 1.5e308).as.real ==
+              0.9999); /* odds beyond every number */
 }
 
 static void whole_numbers_move_by_at_least_one(void **state) {

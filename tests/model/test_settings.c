@@ -108,6 +108,24 @@ static void ids_are_never_used_twice(void **state) {
   cl_settings_destroy(small);
 }
 
+static void the_highest_id_of_old_is_one_that_ids_may_have(void **state) {
+  (void)state;
+  static const char *const wrong[] = {"-1", "65536", "4294967297", "\"7\"", "7.5"};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    struct cl_settings *s = NULL;
+    struct cl_err e = {0};
+    struct cl_text t = {0};
+    cl_text_format(
+        &t,
+        "{\"study\": \"s\", \"trials\": 17, \"last_id\": %s, \"objectives\": [{\"name\": \"loss\", "
+        "\"goal\": \"minimize\"}]}",
+        wrong[i]);
+    assert_int_equal(cl_settings_parse(cl_text_get(&t), &s, &e), CLADE_ESPEC);
+    assert_string_equal(e.text, "settings: last_id must be a whole number in 0…65535");
+    cl_text_done(&t);
+  }
+}
+
 static void mistakes_name_the_key(void **state) {
   (void)state;
   static const char *const cases[][2] = {
@@ -179,6 +197,7 @@ int main(void) {
       cmocka_unit_test(an_update_replaces_keys_and_counts_the_space),
       cmocka_unit_test(ids_are_never_used_twice),
       cmocka_unit_test(mistakes_name_the_key),
+      cmocka_unit_test(the_highest_id_of_old_is_one_that_ids_may_have),
       cmocka_unit_test(running_out_of_memory_is_an_ordinary_error),
       cmocka_unit_test(any_finite_value_beats_a_non_finite_one),
   };

@@ -94,6 +94,26 @@ static void the_upper_bound_is_lowered_to_the_step_grid(void **state) {
   cl_settings_destroy(s);
 }
 
+static void whole_numbers_without_bounds_end_where_they_are_exact(void **state) {
+  (void)state;
+  const int64_t most = INT64_C(1) << 53;
+  struct cl_settings *s =
+      one("\"domain\": \"int\", \"mean\": 1e17, \"sd\": 3e20, \"step\": 1000000, \"scale\": \"normal\"");
+  const struct cl_hyperparameter *h = &s->space.items[0];
+  for (int k = 0; k <= 20; k++) {
+    struct cl_value v = cl_space_decode_one(h, k / 20.0);
+    assert_in_range(v.as.integer + most, 0, 2 * most);
+    assert_int_equal(v.as.integer % 1000000, 0);
+  }
+  struct cl_value v = {0};
+  assert_int_equal(cl_space_convert(h, cl_value_real(4e21), &v, NULL), CLADE_EINVAL);
+  cl_settings_destroy(s);
+  s = one("\"domain\": \"int\", \"lo\": -9007199254740992, \"hi\": 9007199254740992, \"step\": 2");
+  assert_int_equal(cl_space_levels(&s->space.items[0]), most + 1);
+  assert_int_equal(cl_space_level_value(&s->space.items[0], most).as.integer, most);
+  cl_settings_destroy(s);
+}
+
 static void zero_or_log_gives_zero_its_share(void **state) {
   (void)state;
   struct cl_settings *s =
@@ -554,6 +574,7 @@ int main(void) {
       cmocka_unit_test(broken_definitions_say_what_to_do),
       cmocka_unit_test(ten_thousand_random_spaces_keep_their_promises),
       cmocka_unit_test(zero_is_a_value_of_zero_or_log),
+      cmocka_unit_test(whole_numbers_without_bounds_end_where_they_are_exact),
       cmocka_unit_test(a_value_without_an_active_parent_is_refused),
       cmocka_unit_test(descriptions_of_rarer_domains_are_complete),
       cmocka_unit_test(descriptions_show_range_scale_and_condition),
