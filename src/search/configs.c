@@ -5,6 +5,14 @@
 
 #include "base/alloc.h"
 
+/* A search for a slot ends, for a quarter of them are empty. */
+static void assert_configs_state(const struct cl_configs *c) {
+  assert((c->slots == NULL) == (c->n_slots == 0) && (c->n_slots & (c->n_slots - 1)) == 0);
+  assert(c->n * 4 <= c->n_slots * 3 && c->n < UINT32_MAX);
+  assert(c->n * (size_t)c->space->n <= c->cap);
+  (void)c;
+}
+
 void cl_configs_init(struct cl_configs *c, const struct cl_space *space, int continuous) {
   *c = (struct cl_configs){.space = space, .continuous = continuous};
 }
@@ -26,7 +34,7 @@ bool cl_configs_levels(const struct cl_configs *c, const struct cl_value *values
     if (!is_part(c, h) || !cl_space_is_active(c->space, i, values)) continue;
     int64_t level = cl_space_grid_level_of(h, c->continuous, values[i]);
     if (level < 0) return false;
-    assert(level < CL_LEVEL_NONE);
+    assert(level < CL_LEVEL_NONE); /* the method has refused longer ones */
     ret[i] = (uint32_t)level;
   }
   return true;
@@ -38,6 +46,7 @@ void cl_configs_values(const struct cl_configs *c, size_t number, struct cl_valu
   for (int i = 0; i < c->space->n; i++) {
     const struct cl_hyperparameter *h = &c->space->items[i];
     ret[i] = (struct cl_value){0};
+    assert(levels[i] == CL_LEVEL_NONE || is_part(c, h));
     if (levels[i] != CL_LEVEL_NONE)
       ret[i] = cl_space_level_value(h, levels[i]);
     else if (h->domain == CL_CONSTANT && cl_space_is_active(c->space, i, ret))
@@ -58,6 +67,7 @@ static uint64_t hash_levels(const struct cl_configs *c, const uint32_t *levels) 
 
 /* The slot that holds these levels, or the empty one where they belong. */
 static uint32_t *find_slot(const struct cl_configs *c, const uint32_t *levels) {
+  assert(c->n < c->n_slots);
   size_t i = hash_levels(c, levels) & (c->n_slots - 1);
   while (c->slots[i] != 0 &&
          memcmp(c->levels + (size_t)(c->slots[i] - 1) * (size_t)c->space->n, levels, width(c)) != 0)
@@ -91,6 +101,8 @@ int cl_configs_add(struct cl_configs *c, const uint32_t *levels, size_t *ret, st
     memcpy(c->levels + c->n * (size_t)c->space->n, levels, width(c));
     *slot = (uint32_t)++c->n;
   }
+  assert(*slot >= 1 && *slot <= c->n);
+  assert_configs_state(c);
   *ret = *slot - 1;
   return 0;
 }

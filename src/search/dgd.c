@@ -54,7 +54,9 @@ struct dgd_state {
 
 static int put_result(struct dgd_state *s, size_t number, double score, struct cl_err *e) {
   struct set *set = &s->sets[number];
+  assert(number < s->configs.n && set->count >= 1);
   if (!set->finished) s->finished++;
+  assert(s->finished <= (int64_t)s->configs.n);
   set->finished = true;
   if (!isnan(score)) return cl_leaders_add_run(&s->leaders, number, score, true, e);
   if (s->leaders.all.n == 0) return 0; /* nothing to compare with yet */
@@ -69,6 +71,7 @@ static int dgd_tell(void *st, const struct cl_told_trial *t, struct cl_err *e) {
   if (cl_grow(&s->sets, &s->cap, before + 1, sizeof *s->sets) < 0) return CL_FAIL_NOMEM(e);
   CL_TRY(cl_configs_add(&s->configs, s->levels, &number, e));
   struct set *set = &s->sets[number];
+  assert(s->configs.n == before ? number < before : number == before);
   if (s->configs.n > before) {
     CL_TRY(cl_leaders_add_set(&s->leaders, t->number, e));
     *set = (struct set){0};
@@ -107,6 +110,7 @@ static int64_t count_of(struct dgd_state *s, const struct cl_neighbour *neighbou
     s->levels[i] = values[i].kind == CL_ABSENT ? CL_LEVEL_NONE : (uint32_t)cl_space_level_of(h, values[i]);
   }
   int64_t number = cl_configs_find(&s->configs, s->levels);
+  assert(neighbour->changed < space->n && number < (int64_t)s->configs.n);
   return number < 0 ? 0 : s->sets[number].count;
 }
 
@@ -148,6 +152,7 @@ static int for_each(struct walk *w, int (*visit)(void *ctx, const struct cl_neig
 }
 
 static void write_centre(const struct dgd_state *s, const struct leader *l, struct cl_text *args) {
+  assert(l->set >= 0 && (size_t)l->set < s->configs.n && s->sets[l->set].finished);
   double sign = cl_objective_sign(&s->env->settings->objectives[0]);
   cl_text_format(args, ", \"centre\": %lld, \"estimate\": ", (long long)s->leaders.sets[l->set].age);
   cl_text_add_json_number(args, sign * l->estimate);
@@ -176,10 +181,11 @@ static void choose(struct dgd_state *s, const struct leader *l, struct cl_propos
   write_centre(s, l, p->args);
   (void)for_each(&w, measure);
   (void)for_each(&w, weigh);
+  assert(w.n >= 1 && w.total >= w.n); /* the centre, and a weight of 1 or more for each */
   struct cl_rng r = cl_rng_stream(s->env->seed, CL_RNG_DGD, (uint64_t)p->number, 0);
   w.target = (int64_t)cl_rng_below(&r, (uint64_t)w.total);
   int found = for_each(&w, pick);
-  assert(found == 1);
+  assert(found == 1 && w.left < w.n);
   (void)found;
   for (int i = 0; i < s->env->space->n; i++) /* settling has filled in some */
     if (s->env->space->items[i].drawn) p->values[i] = (struct cl_value){0};
@@ -194,6 +200,7 @@ static void note_repeat(struct dgd_state *s, struct cl_proposal *p) {
   int64_t number =
       cl_configs_levels(&s->configs, p->values, s->levels) ? cl_configs_find(&s->configs, s->levels) : -1;
   if (number < 0) return;
+  assert(s->leaders.sets[number].age >= 1 && s->leaders.sets[number].age < p->number);
   p->of = s->leaders.sets[number].age;
   p->repeat = (int)s->sets[number].count;
 }
@@ -242,6 +249,7 @@ static int64_t startup_size(const struct cl_search_env *env, bool xt) {
   int64_t asked = (int64_t)cl_search_number(env, "startup");
   int64_t fifth = env->settings->trials / 5, size = cl_space_grid_size(env->space, CL_GRID_LEAVE, NULL);
   int64_t needed = asked > 0 ? asked : xt ? 1 : fifth < 10 ? 10 : fifth > 100 ? 100 : fifth;
+  assert(needed >= 1 && size != 0);
   return size >= 0 && needed > (size + 1) / 2 ? (size + 1) / 2 : needed;
 }
 
@@ -284,6 +292,7 @@ struct listing {
 
 static void list_weight(struct listing *l, const char *name, struct cl_value v) {
   json_int_t weight = json_integer_value(json_array_get(l->weights, (size_t)l->index));
+  assert(l->total > 0);
   cl_text_format(l->text, "  %5.1f %%  weight %lld  %s", 100.0 * (double)weight / (double)l->total,
                  (long long)weight, name);
   if (v.kind != CL_ABSENT) {
@@ -318,6 +327,7 @@ static bool is_xt(const struct cl_study *study) {
 
 static void cut(struct cl_text *t, size_t length) {
   if (t->bytes == NULL || t->length <= length) return;
+  assert(length < t->capacity);
   t->length = length;
   t->bytes[length] = '\0';
 }

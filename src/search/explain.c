@@ -1,4 +1,5 @@
 /* Proposals in words, and recomputed. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,19 +35,21 @@ static void explain_queue(const json_t *args, const struct cl_study *study, stru
 static void explain_method(const char *method, const json_t *args, const struct cl_study *study,
                            struct cl_text *ret) {
   const struct cl_searcher_ops *ops = method == NULL ? NULL : cl_searcher_find(method);
-  const char *why = json_string_value(json_object_get(args, "why"));
+  const char *why = json_string_value(json_object_get(args, "why")), *name = method == NULL ? "?" : method;
+  assert(json_is_object(args));
   if (why != NULL)
-    cl_text_format(ret, "%s: drawn at random to start with: %s\n", method, why);
+    cl_text_format(ret, "%s: drawn at random to start with: %s\n", name, why);
   else if (ops != NULL && ops->explain != NULL)
     ops->explain(args, study, ret);
   else
-    cl_text_format(ret, "%s: %s\n", method == NULL ? "?" : method,
+    cl_text_format(ret, "%s: %s\n", name,
                    ops == NULL ? "a method that this clade does not know" : ops->summary);
 }
 
 int cl_searcher_explain(const struct cl_event *recorded, const struct cl_study *study, struct cl_text *ret,
                         struct cl_err *e) {
   json_t *args = NULL;
+  assert(recorded->kind == CL_EVENT_PROPOSED);
   CL_TRY(load_args(recorded->args, &args, e));
   json_int_t redraws = json_integer_value(json_object_get(args, "redraws"));
   if (recorded->cause == CL_CAUSE_CONFIRM)
@@ -78,6 +81,7 @@ static const struct cl_assigned *find_value(const struct cl_assigned_list *list,
 static void add_difference(const struct cl_study *study, int id, const struct cl_assigned *recorded,
                            const struct cl_assigned *computed, struct cl_text *ret) {
   int index = cl_space_find_id(cl_study_space(study), id);
+  assert(recorded != NULL || computed != NULL);
   if (index >= 0)
     cl_text_add(ret, cl_study_space(study)->items[index].name);
   else
@@ -121,6 +125,7 @@ static bool compare_args(const char *recorded, const char *computed, struct cl_t
 static bool compare_events(const struct cl_study *study, const struct cl_event *recorded,
                            const struct cl_event *computed, struct cl_text *ret) {
   bool same = recorded->subject == computed->subject;
+  assert(recorded->kind == CL_EVENT_PROPOSED && computed->kind == CL_EVENT_PROPOSED);
   if (!same)
     cl_text_format(ret, "trial: recorded %lld, recomputed %lld\n", (long long)recorded->subject,
                    (long long)computed->subject);

@@ -7,6 +7,7 @@
  * A runspec's grid is XT's: odometer order, first listed fastest; continuous hyperparameters are drawn at
  * random each time; more trials than points begin again.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -30,6 +31,7 @@ struct grid_state {
 
 static uint64_t permute_once(uint64_t seed, uint64_t x, unsigned half) {
   uint64_t mask = (UINT64_C(1) << half) - 1, left = x >> half, right = x & mask;
+  assert(half >= 1 && half <= 31 && left <= mask); /* sizes are up to 2^62 */
   for (uint32_t round = 0; round < ROUNDS; round++) {
     struct cl_rng r = cl_rng_stream(seed, CL_RNG_RANDOM, 0, 0);
     r.counter[0] = (uint32_t)right;
@@ -45,6 +47,7 @@ static uint64_t permute_once(uint64_t seed, uint64_t x, unsigned half) {
 /* Where the index-th point of the shuffled order lies. Bijective on 0…size-1. */
 static int64_t permute(uint64_t seed, int64_t size, int64_t index) {
   unsigned half = 1;
+  assert(index >= 0 && index < size);
   while ((INT64_C(1) << (2 * half)) < size) half++;
   uint64_t x = (uint64_t)index;
   do x = permute_once(seed, x, half);
@@ -55,6 +58,7 @@ static int64_t permute(uint64_t seed, int64_t size, int64_t index) {
 /* --- the method --- */
 
 static int refuse_grid(const struct cl_search_env *env, int forbids, struct cl_err *e) {
+  assert(forbids < env->space->n);
   if (forbids < 0)
     return CL_FAIL(e, CLADE_ESPEC, "the grid has more than 2^62 points; search with method random or sobol");
   const struct cl_hyperparameter *h = &env->space->items[forbids];
@@ -85,6 +89,7 @@ static int grid_init(void *st, const struct cl_search_env *env, struct cl_err *e
   s->continuous = s->odometer ? CL_GRID_LEAVE : (int)cl_search_number(env, "levels");
   s->size = cl_space_grid_size(env->space, s->continuous, &forbids);
   if (s->size < 0) return refuse_grid(env, forbids, e);
+  assert(s->size >= 1 && forbids < 0);
   CL_TRY(check_levels(env, e));
   cl_configs_init(&s->tried, env->space, s->continuous);
   s->levels = cl_alloc_array((size_t)env->space->n, sizeof *s->levels);
@@ -126,6 +131,7 @@ static int grid_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
     load_point(s, index);
     if (is_new_and_legal(s)) break;
   }
+  assert(index >= 0 && index <= s->size && (s->odometer || index >= s->next));
   if (!s->odometer) s->next = index; /* tried and illegal points stay so */
   if (index == s->size) return CLADE_EMPTY;
   load_point(s, index);

@@ -37,6 +37,8 @@ struct plugin_state {
   double *units;
 };
 
+_Static_assert(CL_SPACE_MAX <= CLADE_PLUGIN_PARAMETERS, "a plugin has room for every space");
+
 /* --- what the plugin sees --- */
 
 static int host_parameters(const struct clade_plugin_study *study) {
@@ -64,6 +66,7 @@ static bool host_number_option(const struct clade_plugin_study *study, const cha
 
 static struct clade_plugin_told host_told(const struct clade_plugin_trial *trial) {
   const struct cl_told_trial *t = trial->told;
+  assert(t->what == CL_TOLD_PENDING || t->what == CL_TOLD_RESULT);
   bool result = t->what == CL_TOLD_RESULT;
   return (struct clade_plugin_told){.number = t->number,
                                     .what = result ? CLADE_PLUGIN_RESULT : CLADE_PLUGIN_PENDING,
@@ -149,6 +152,7 @@ static int load(const struct cl_settings *settings, void **ret_library, const st
     cl_library_close(library);
     return status;
   }
+  assert(library != NULL && p != NULL && p->next != NULL);
   *ret_library = library;
   *ret = p;
   return 0;
@@ -197,6 +201,7 @@ static int take_value(const struct plugin_state *s, const struct cl_proposal *p,
   const struct cl_hyperparameter *h = &s->study.env->space->items[i];
   double u = s->units[i];
   struct cl_value set = s->values[i];
+  assert(isnan(u) || set.kind == CL_ABSENT); /* one of the two, whichever came last */
   if (isnan(u) && set.kind == CL_ABSENT) return 0;
   if (!isnan(u) && (u < 0 || u > 1))
     return CL_FAIL(
@@ -218,7 +223,7 @@ static int plugin_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
   struct plugin_state *s = st;
   char error[CLADE_PLUGIN_ERROR] = "";
   int n = s->study.env->space->n;
-  assert(s->plugin != NULL && n <= CLADE_PLUGIN_PARAMETERS);
+  assert(s->plugin != NULL && s->state != NULL && n <= CLADE_PLUGIN_PARAMETERS);
   for (int i = 0; i < n; i++) {
     s->units[i] = NAN;
     s->values[i] = (struct cl_value){0};

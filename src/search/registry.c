@@ -1,4 +1,5 @@
 /* The methods this build knows, and their options. A new one is one line here. */
+#include <assert.h>
 #include <string.h>
 
 #include "model/plugin.h"
@@ -11,7 +12,16 @@ const struct cl_searcher_ops *const *cl_searchers(void) {
   return searchers;
 }
 
+/* What every op table owes the generic half. */
+static void assert_ops(const struct cl_searcher_ops *ops) {
+  assert(ops->abi == sizeof *ops && ops->name != NULL && ops->summary != NULL && ops->source != NULL);
+  assert(ops->init != NULL && ops->ask != NULL && ops->options != NULL && ops->state_size > 0);
+  assert(!(ops->capabilities & CL_SEARCH_LEARNS) || ops->tell != NULL);
+  (void)ops;
+}
+
 const struct cl_searcher_ops *cl_searcher_find(const char *name) {
+  assert(name != NULL);
   for (int i = 0; searchers[i] != NULL; i++)
     if (strcmp(searchers[i]->name, name) == 0) return searchers[i];
   return cl_plugin_is_path(name) ? &cl_plugin_search : NULL;
@@ -35,6 +45,7 @@ static struct cl_options options_of(const struct cl_searcher_ops *ops, const str
 int cl_search_check(const struct cl_settings *settings, struct cl_err *e) {
   const struct cl_searcher_ops *ops = cl_searcher_find(settings->method);
   if (ops == NULL) return refuse_method(settings->method, e);
+  assert_ops(ops);
   if (ops == &cl_plugin_search) return cl_plugin_check(settings, e); /* its options are its own */
   struct cl_options options = options_of(ops, settings);
   return cl_options_check(&options, e);

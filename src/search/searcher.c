@@ -27,6 +27,14 @@ struct cl_searcher {
   struct cl_text args;
 };
 
+static void assert_searcher_state(const struct cl_searcher *s) {
+  assert((s->values == NULL) == (s->assigned == NULL) && (!s->initialised || s->state != NULL));
+  assert(s->stale || (s->initialised && s->env.ops != NULL && s->env.space->n <= (int)s->cap));
+  assert(s->stale || s->env.settings == cl_study_settings(s->study));
+  assert(s->told >= 0 && s->told <= s->told_last && (s->told == 0) == (s->told_last == 0));
+  (void)s;
+}
+
 /* --- telling --- */
 
 static bool is_searched(const struct cl_trial *t) {
@@ -39,6 +47,7 @@ static bool is_ordered(const struct cl_searcher *s) {
 
 static int tell(struct cl_searcher *s, const struct cl_trial *t, enum cl_told what, struct cl_err *e) {
   double sign = -cl_objective_sign(&s->env.settings->objectives[0]);
+  assert(s->env.ops->tell != NULL && (what == CL_TOLD_PENDING || t->result != 0));
   struct cl_told_trial told = {
       .number = t->number, .what = what, .value = NAN, .role = (enum cl_role)t->head.role};
   cl_trial_values(s->study, t, s->values);
@@ -73,6 +82,7 @@ static int tell_results(struct cl_searcher *s, struct cl_err *e) {
     bool foreign = t->head.role == CL_ROLE_FOREIGN && !(is_ordered(s) && searched);
     if (t->result != 0 && (foreign || (is_searched(t) && !is_ordered(s)))) order[n++] = t;
   }
+  assert(n <= (size_t)trials);
   qsort(order, n, sizeof *order, compare_results);
   int status = 0;
   for (size_t i = 0; i < n && status == 0; i++) status = tell(s, order[i], CL_TOLD_RESULT, e);
@@ -95,8 +105,10 @@ static int tell_up_to_lag(struct cl_searcher *s, struct cl_err *e) {
   while (s->told < wanted) {
     const struct cl_trial *t = NULL;
     int64_t number = s->told_last;
-    do t = cl_study_trial(s->study, ++number);
-    while (t == NULL || !is_searched(t));
+    do {
+      assert(number < cl_study_trials(s->study)); /* `counted` says that there is one more */
+      t = cl_study_trial(s->study, ++number);
+    } while (t == NULL || !is_searched(t));
     if (t->result == 0) return CLADE_BUSY;
     if (s->env.ops->tell != NULL) CL_TRY(tell(s, t, CL_TOLD_RESULT, e));
     s->told_last = number;
@@ -139,7 +151,7 @@ static int make_method(struct cl_searcher *s, struct cl_err *e) {
   CL_TRY(cl_search_check(settings, e));
   const struct cl_searcher_ops *ops =
       settings->repeats ? &cl_tuned_search : cl_searcher_find(settings->method);
-  assert(ops->abi == sizeof *ops && ops->init != NULL && ops->ask != NULL);
+  assert(ops != NULL && ops->init != NULL && ops->ask != NULL); /* it has been checked */
   s->env = (struct cl_search_env){&settings->space, settings, (uint64_t)cl_study_seed(s->study), ops};
   CL_TRY(make_room(s, (size_t)settings->space.n, e));
   s->state = cl_alloc(ops->state_size);
@@ -148,6 +160,7 @@ static int make_method(struct cl_searcher *s, struct cl_err *e) {
   CL_TRY(ops->init(s->state, &s->env, e));
   CL_TRY(tell_all(s, e));
   s->stale = false;
+  assert_searcher_state(s);
   return 0;
 }
 
@@ -204,6 +217,7 @@ static int tell_event(struct cl_searcher *s, const struct cl_trial *t, const str
 }
 
 int cl_searcher_apply(struct cl_searcher *s, const struct cl_event *ev, struct cl_err *e) {
+  assert(ev->position > 0 && ev->position <= cl_study_head(s->study)->position); /* the replica has it */
   if (ev->kind == CL_EVENT_CREATED || ev->kind == CL_EVENT_UPDATED) return make_method(s, e);
   if (ev->subject == 0 || s->stale || s->env.ops->tell == NULL) return 0;
   const struct cl_trial *t = cl_study_trial(s->study, ev->subject);
@@ -219,6 +233,7 @@ void cl_search_draw(const struct cl_search_env *env, enum cl_purpose purpose, co
   assert(given != p->values || env->space->n == 0);
   int status =
       cl_space_draw(env->space, env->seed, purpose, (uint64_t)p->number, given, p->values, &p->redraws);
+  assert(status == 0 || status == CLADE_EMPTY);
   p->infeasible = status == CLADE_EMPTY;
 }
 
@@ -267,6 +282,7 @@ static void fill_event(struct cl_searcher *s, const struct cl_proposal *p, bool 
   for (int i = 0; i < space->n; i++)
     if (p->values[i].kind != CL_ABSENT)
       s->assigned[n++] = (struct cl_assigned){space->items[i].id, p->values[i]};
+  assert((size_t)n <= s->cap && p->repeat >= 0 && p->of >= 0 && p->of < p->number);
   *ret = (struct cl_event){.kind = CL_EVENT_PROPOSED,
                            .subject = p->number,
                            .as_of = cl_study_head(s->study)->position,
@@ -287,6 +303,7 @@ static void fill_event(struct cl_searcher *s, const struct cl_proposal *p, bool 
 static int begin_proposal(struct cl_searcher *s, struct cl_proposal *ret, struct cl_err *e) {
   assert(cl_study_settings(s->study) != NULL);
   if (s->stale) CL_TRY(make_method(s, e));
+  assert_searcher_state(s);
   *ret = (struct cl_proposal){.number = cl_study_trials(s->study) + 1,
                               .searched = cl_study_head(s->study)->counted - cl_study_enqueued(s->study),
                               .values = s->values,

@@ -60,6 +60,7 @@ static void fill_point(struct sobol_state *s, uint32_t index) {
     uint32_t x = cl_sobol_point(s->directions + j * CL_SOBOL_BITS, index);
     if (s->scrambled) x = cl_sobol_scramble(x, s->scrambles[j]);
     if (active) s->given[i] = cl_space_decode_one(h, x * 0x1p-32);
+    assert(j < s->dimensions);
     j++;
   }
 }
@@ -67,6 +68,7 @@ static void fill_point(struct sobol_state *s, uint32_t index) {
 static int sobol_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
   (void)e;
   struct sobol_state *s = st;
+  assert(p->searched >= 0 && p->searched < p->number);
   if (p->searched > UINT32_MAX) return CLADE_EMPTY;
   fill_point(s, (uint32_t)p->searched);
   cl_text_format(p->args, ", \"point\": %lld", (long long)p->searched);

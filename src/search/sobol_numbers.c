@@ -6,12 +6,14 @@
 #include "base/rng.h"
 
 static int degree_of(uint32_t polynomial) {
+  assert(polynomial >= 2);
   return 31 - __builtin_clz(polynomial);
 }
 
 /* a * b modulo p over GF(2); a and b are reduced. */
 static uint32_t multiply(uint32_t a, uint32_t b, uint32_t p) {
   uint32_t top = UINT32_C(1) << degree_of(p), product = 0;
+  assert(a < top && b < top);
   for (; b != 0; b >>= 1) {
     if (b & 1) product ^= a;
     a <<= 1;
@@ -51,6 +53,7 @@ uint32_t cl_sobol_next_polynomial(uint32_t polynomial) {
 
 /* The i-th initial number: odd, below 2^i. */
 static uint32_t initial_number(int dimension, unsigned choice, int i) {
+  assert(i >= 1 && i <= 13);
   if (dimension <= 3) return i == 1 ? 1 : 3;
   uint64_t bits = cl_mix64((uint64_t)dimension << 32 | (uint64_t)choice << 8 | (uint64_t)i);
   return (uint32_t)(bits >> 32) % (UINT32_C(1) << (i - 1)) * 2 + 1;
@@ -63,6 +66,7 @@ void cl_sobol_direction(int dimension, uint32_t polynomial, unsigned choice, uin
     return;
   }
   int s = degree_of(polynomial);
+  assert(s >= 1 && (polynomial & 1) != 0);
   for (int k = 0; k < s; k++) ret[k] = initial_number(dimension, choice, k + 1) << (31 - k);
   for (int k = s; k < CL_SOBOL_BITS; k++) {
     ret[k] = ret[k - s] ^ (ret[k - s] >> s);

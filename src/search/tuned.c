@@ -1,5 +1,7 @@
 /* Repeats of the tuned values (a runspec's `hp_tuning: false`): every trial is the same configuration with
  * its own seed. A tuned value may stand outside the domain. */
+#include <assert.h>
+
 #include "base/alloc.h"
 #include "model/constraint.h"
 #include "search/methods.h"
@@ -49,6 +51,7 @@ static int tuned_ask(void *st, struct cl_proposal *p, struct cl_err *e) {
   const struct tuned_state *s = st;
   cl_search_draw(s->env, CL_RNG_RANDOM, s->given, p);
   p->of = s->first;
+  assert(s->first < p->number && (s->first != 0) == (p->searched > 0));
   p->repeat = p->searched > INT32_MAX ? INT32_MAX : (int)p->searched;
   cl_text_format(p->args, ", \"repeat\": %d", p->repeat);
   return 0;
