@@ -22,6 +22,14 @@ struct cl_asker {
   struct cl_err failure;     /* of the listener; ends everything */
 };
 
+static void assert_asker_state(const struct cl_asker *a) {
+  assert(a->searcher != NULL && a->study == cl_log_study(a->log));
+  assert((a->values == NULL) == (a->cap_values == 0) && (a->args == NULL) == (a->cap_args == 0));
+  assert((a->metrics == NULL) == (a->cap_metrics == 0));
+  assert(!cl_log_has_put(a->log)); /* all of it is appended at once */
+  (void)a;
+}
+
 static void on_event(void *ctx, const struct cl_event *ev) {
   struct cl_asker *a = ctx;
   if (a->failure.code != 0) return;
@@ -42,6 +50,7 @@ static int check(const struct cl_asker *a, struct cl_err *e) {
 }
 
 int cl_asker_follow(struct cl_asker *a, struct cl_err *e) {
+  assert_asker_state(a);
   CL_TRY(check(a, e));
   CL_TRY(cl_log_follow(a->log, NULL, e));
   return check(a, e);
@@ -50,7 +59,8 @@ int cl_asker_follow(struct cl_asker *a, struct cl_err *e) {
 /* Refusals are statuses of the results, with the sentence in *e. */
 static int append(struct cl_asker *a, struct cl_event *events, int n, struct cl_append *results,
                   struct cl_err *e) {
-  assert(n >= 1 && !cl_log_has_put(a->log));
+  assert(n >= 1);
+  assert_asker_state(a);
   for (int i = 0; i < n; i++)
     if (cl_kind_flags(events[i].kind) & CL_D) events[i].as_of = cl_log_position(a->log);
   CL_TRY(cl_log_append_all(a->log, events, n, results, e));
@@ -60,6 +70,7 @@ static int append(struct cl_asker *a, struct cl_event *events, int n, struct cl_
 /* One event; its own status. */
 static int append_one(struct cl_asker *a, struct cl_event *ev, struct cl_append *ret, struct cl_err *e) {
   CL_TRY(append(a, ev, 1, ret, e));
+  assert(ret->status != 0 || ret->position > 0);
   return ret->status;
 }
 
@@ -96,6 +107,7 @@ static int64_t find_waiting(const struct cl_asker *a) {
 }
 
 static struct cl_event start_of(int64_t number, int32_t attempt, int64_t seen) {
+  assert(number >= 1 && attempt >= 1 && (seen > 0 || seen == CL_SEEN_BATCH));
   struct cl_event ev = {
       .kind = CL_EVENT_STARTED, .subject = number, .attempt = attempt, .seen = seen, .cause = CL_CAUSE_CLAIM};
   ev.u.started.until = CL_NO_STEP; /* no scheduler is asked */
@@ -114,6 +126,7 @@ static int start_waiting(struct cl_asker *a, int64_t number, struct cl_err *e) {
 static int keep_proposal(struct cl_asker *a, struct cl_event *ev, struct cl_err *e) {
   struct cl_assigned_list *list = &ev->u.proposed.values;
   size_t n = (size_t)list->n, length = ev->args == NULL ? 0 : strlen(ev->args) + 1;
+  assert(ev->kind == CL_EVENT_PROPOSED && list->n >= 0 && list->n <= cl_study_space(a->study)->n);
   if (cl_grow(&a->values, &a->cap_values, n + 1, sizeof *a->values) < 0 ||
       cl_grow(&a->args, &a->cap_args, length + 1, 1) < 0)
     return CL_FAIL_NOMEM(e);
@@ -161,6 +174,7 @@ int cl_asker_ask(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e) {
     bool again = status == CLADE_ECONFLICT || status == CLADE_REPEATED ||
                  (status == CLADE_EREFUSED && waits); /* the study was finished in between */
     if (again) continue;
+    assert(status != 0 || (number >= 1 && cl_study_trial(a->study, number) != NULL));
     if (status == 0) *ret_trial = number;
     return status;
   }
@@ -186,6 +200,7 @@ int cl_asker_take(struct cl_asker *a, int64_t number, int32_t *ret_attempt, stru
                      (long long)number, cl_study_name(a->study), (long long)cl_study_trials(a->study));
     bool open = t->head.flags & CL_ATTEMPT_OPEN;
     if (open && t->head.worker == 0) {
+      assert(t->number == number && t->head.attempt >= 1);
       *ret_attempt = t->head.attempt;
       return 0;
     }
@@ -211,7 +226,7 @@ static bool is_current(const struct cl_trial *t, int32_t attempt) {
 
 int cl_asker_look(const struct cl_asker *a, int64_t number, int32_t attempt, struct cl_err *e) {
   const struct cl_trial *t = cl_study_trial(a->study, number);
-  assert(t != NULL);
+  assert(t != NULL && attempt >= 1 && attempt <= t->head.attempt);
   bool ended = t->head.attempt == attempt && (t->head.flags & CL_ATTEMPT_KNOWN);
   if (!is_current(t, attempt) && !ended) return refuse_stale(t, attempt, e);
   return t->head.state != CL_RUNNING || (t->head.flags & CL_FLAG_DIVERGED) ? CLADE_STOP : 0;
@@ -220,6 +235,7 @@ int cl_asker_look(const struct cl_asker *a, int64_t number, int32_t attempt, str
 /* *ret: as appended. `metrics` are copied. */
 static int append_report(struct cl_asker *a, const struct cl_trial *t, int32_t attempt, double step,
                          const struct cl_metric *metrics, int n, struct cl_append *ret, struct cl_err *e) {
+  assert(n >= 0 && n <= CL_METRICS_MAX + CL_OBJECTIVES_MAX && !isnan(step));
   if (cl_grow(&a->metrics, &a->cap_metrics, (size_t)n + 1, sizeof *a->metrics) < 0) return CL_FAIL_NOMEM(e);
   if (n > 0) memcpy(a->metrics, metrics, (size_t)n * sizeof *a->metrics);
   struct cl_event ev = {.kind = CL_EVENT_REPORTED, .subject = t->number, .attempt = attempt};
@@ -250,6 +266,7 @@ static int values_told(const struct cl_asker *a, const struct cl_trial *t, const
                        double *ret) {
   const struct cl_settings *s = cl_study_settings(a->study);
   bool first = false;
+  assert(o->n_values == 0 || o->n_values == s->n_objectives);
   if (o->n_values > 0) memcpy(ret, o->values, (size_t)o->n_values * sizeof *ret);
   if (o->n_values > 0) return o->n_values;
   for (int i = 0; i < s->n_objectives; i++) {
@@ -286,6 +303,7 @@ static int report_last(struct cl_asker *a, const struct cl_trial *t, int32_t att
 }
 
 static int exit_status_of(enum cl_state state) {
+  assert(state >= CL_COMPLETE && state <= CL_INFEASIBLE && state != CL_LOST && state != CL_PREEMPTED);
   switch (state) {
   case CL_PRUNED: return 76;
   case CL_INFEASIBLE: return 77;
@@ -297,7 +315,7 @@ static int exit_status_of(enum cl_state state) {
 
 static int append_end(struct cl_asker *a, const struct cl_trial *t, int32_t attempt, enum cl_state state,
                       const double *values, int n, struct cl_err *e) {
-  assert(is_current(t, attempt) && n <= CL_OBJECTIVES_MAX);
+  assert(is_current(t, attempt) && n >= 0 && n <= CL_OBJECTIVES_MAX);
   struct cl_event ev = {.kind = CL_EVENT_ENDED, .subject = t->number, .attempt = attempt};
   struct cl_append result = {0};
   ev.u.ended.known = true;
@@ -361,6 +379,7 @@ int cl_asker_end(struct cl_asker *a, int64_t number, int32_t attempt, const stru
 /* The state of its last report: it stands in this process, so nobody can resume from it later. */
 static int record_state(struct cl_asker *a, int64_t donor, int64_t *ret_snapshot, struct cl_err *e) {
   const struct cl_trial *t = cl_study_trial(a->study, donor);
+  assert(t != NULL && t->head.attempt >= 1 && t->record != 0); /* it has reported that state */
   struct cl_append result = {0};
   struct cl_event ev = {.kind = CL_EVENT_SAVED, .subject = donor, .attempt = t->head.attempt};
   ev.u.saved.step = t->head.step;
@@ -378,6 +397,7 @@ static int start_from(struct cl_asker *a, int64_t number, int64_t snapshot, int3
   const struct cl_head *h = &cl_study_trial(a->study, number)->head;
   struct cl_event ev = start_of(number, h->attempt + 1, h->version);
   struct cl_append result = {0};
+  assert(snapshot > 0);
   ev.u.started.from = snapshot;
   CL_TRY(append_one(a, &ev, &result, e));
   *ret_attempt = ev.attempt;
@@ -410,6 +430,7 @@ int cl_asker_take_over(struct cl_asker *a, const struct cl_asker_takeover *what,
 
 int cl_asker_loaded(struct cl_asker *a, int64_t number, int32_t attempt, int64_t change, int64_t snapshot,
                     struct cl_err *e) {
+  assert(attempt >= 1 && change > 0 && snapshot > 0);
   struct cl_append result = {0};
   struct cl_event ev = {.kind = CL_EVENT_LOADED, .subject = number, .attempt = attempt};
   ev.u.loaded.change = change;
@@ -420,6 +441,7 @@ int cl_asker_loaded(struct cl_asker *a, int64_t number, int32_t attempt, int64_t
 int cl_asker_set(struct cl_asker *a, int64_t number, struct cl_assigned_list values, const char *args,
                  struct cl_err *e) {
   CL_TRY(cl_asker_follow(a, e));
+  assert(values.n >= 1 && cl_study_trial(a->study, number) != NULL);
   struct cl_append result = {0};
   struct cl_event ev = {.kind = CL_EVENT_SET,
                         .subject = number,
@@ -441,8 +463,8 @@ int cl_asker_enqueue(struct cl_asker *a, const struct cl_value *given, int64_t *
     CL_TRY(cl_asker_follow(a, e));
     CL_TRY(cl_searcher_enqueue(a->searcher, given, &ev, e));
     CL_TRY(keep_proposal(a, &ev, e));
-    *ret_trial = ev.subject;
     status = append_one(a, &ev, &result, e);
+    if (status == 0) *ret_trial = ev.subject;
   }
   return status;
 }

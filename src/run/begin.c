@@ -1,5 +1,6 @@
 #include "run/begin.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -21,6 +22,7 @@ static int make_uuid(char ret[37], struct cl_err *e) {
     (void)snprintf(p, 3, "%02x", b[i]);
     p += 2;
   }
+  assert(p == ret + 36);
   return 0;
 }
 
@@ -34,7 +36,7 @@ static int64_t choose_seed(const struct cl_plan *p) {
 
 struct find_again {
   const char *spec;
-  bool same, finished;
+  bool same;
 };
 
 static int look_at_namesake(void *ctx, const struct cl_event *ev) {
@@ -94,6 +96,7 @@ static void keep_launched(const struct cl_plan *p, const char *directory, const 
 static int create(struct cl_store *store, const struct cl_plan *p, const char *name, const char *provenance,
                   int64_t seed, const struct cl_begin *how, int64_t *ret_study, struct cl_err *e) {
   char uuid[37];
+  assert(p->result.settings != NULL && p->result.spec != NULL && p->store != NULL);
   struct cl_text directory = {0};
   CL_TRY(make_uuid(uuid, e));
   if (p->settings->directory != NULL && p->settings->directory[0] != '\0')
@@ -151,10 +154,12 @@ static int create_named(struct cl_store *store, const struct cl_plan *p, const s
 int cl_study_begin(struct cl_store *store, const struct cl_plan *p, const struct cl_begin *how,
                    int64_t *ret_study, struct cl_err *e) {
   int64_t study = 0;
+  assert(!(how->again && how->reuse)); /* clade_study_create has refused that */
   bool found = how->reuse && cl_store_find(store, p->settings->study, &study, NULL) == 0;
   if (!found) CL_TRY(cl_history_check(store, p->settings, e));
   if (!found) CL_TRY(create_named(store, p, how, &study, e));
   CL_TRY(cl_history_import(store, study, how->callbacks, e));
+  assert(study != 0);
   *ret_study = study;
   return 0;
 }

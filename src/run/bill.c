@@ -25,6 +25,7 @@ static int match(void *ctx, const struct cl_study_row *row) {
   size_t n = strlen(m->name);
   if (strncmp(row->name, m->name, n) != 0 || (row->name[n] != '\0' && row->name[n] != '-')) return 0;
   int at = m->n++ % MATCHES_MAX;
+  assert(at >= 0 && at < MATCHES_MAX);
   m->ids[at] = row->id;
   (void)snprintf(m->names[at], sizeof m->names[at], "%s", row->name);
   return 0;
@@ -55,6 +56,7 @@ void cl_bill_find(struct cl_store *store, const char *name, struct cl_bill_size 
 
 static void add_bytes(struct cl_text *t, double bytes) {
   bool giga = bytes >= 1024 * MIB, mega = bytes >= MIB;
+  assert(bytes >= 0);
   cl_text_format(t, "%.4g %s",
                  bytes / (giga   ? 1024 * MIB
                           : mega ? MIB
@@ -78,6 +80,7 @@ static void add_bound(struct cl_text *t, int64_t bound, double wanted) {
 /* A twin never grows; what neither it nor its trainer has written to since the fork they have in common. */
 static void add_twins(struct cl_text *t, const struct cl_settings *s, const struct cl_bill_size *size,
                       double most) {
+  assert(size->is_twin && size->bytes > 0);
   cl_text_add(t, "Each is a frozen process: in memory they hold up to ");
   add_bytes(t, most * (double)size->bytes);
   cl_text_add(t, " together, by the ");
@@ -92,7 +95,7 @@ void cl_bill_write(const struct cl_settings *s, const struct cl_bill_size *size,
   if (s->schedule == NULL) return;
   int64_t most = cl_collection_most(s->trials, s->parallel), members = s->trials;
   double wanted = (double)most * (double)size->bytes;
-  assert(most > members);
+  assert(most > members && !(size->in_memory && size->is_twin));
   cl_text_format(ret,
                  "%lld members, %d at a time, keep about two saved states each: up to %lld, more while some "
                  "are far behind others. ",

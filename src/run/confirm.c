@@ -29,6 +29,12 @@ static const struct cl_study *study_of(const struct cl_confirmer *c) {
   return cl_log_study(c->log);
 }
 
+static void assert_confirmer_state(const struct cl_confirmer *c) {
+  assert(c->n <= CL_CONFIRM_TOP_MAX && (c->rows != NULL || c->n == 0) && c->n_waiting >= 0);
+  assert(c->plan.repeats >= 1 && c->plan.repeats <= CL_CONFIRM_REPEATS_MAX && c->plan.total >= 0);
+  (void)c;
+}
+
 static bool is_ours(const struct cl_confirmer *c, int64_t number) {
   const struct cl_trial *t = cl_study_trial(study_of(c), number);
   return t != NULL && t->head.role == CL_ROLE_CONFIRM;
@@ -68,6 +74,7 @@ static void draw_values(const struct cl_confirmer *c, const struct cl_confirm_ro
                         struct cl_value *room, struct cl_value *ret) {
   const struct cl_study *s = study_of(c);
   const struct cl_space *space = cl_study_space(s);
+  assert(row >= c->rows && row < c->rows + c->n && room != ret);
   if (c->schedules != NULL)
     memcpy(room, cl_course_values(&c->schedules[row - c->rows].course, 0), (size_t)space->n * sizeof *room);
   else
@@ -87,6 +94,7 @@ static int put_proposal(struct cl_confirmer *c, const struct cl_confirm_row *row
   int64_t before = 0;
   for (int i = 0; i < space->n; i++)
     if (values[i].kind != CL_ABSENT) assigned[n++] = (struct cl_assigned){space->items[i].id, values[i]};
+  assert(n <= space->n && number == cl_study_trials(s) + 1);
   before = c->schedules != NULL ? row->runs.n + row->failed + row->pending + 1 : before;
   for (int64_t i = row->first; i != 0 && c->schedules == NULL; i = cl_study_next_repeat(s, i)) before++;
   (void)snprintf(args, sizeof args, "{\"configuration\": %lld, \"n\": %lld}", (long long)row->trial,
@@ -119,7 +127,10 @@ static int propose(struct cl_confirmer *c, const struct cl_confirm_row *row, str
 
 static int64_t count_pending(const struct cl_confirmer *c) {
   int64_t sum = 0;
-  for (size_t i = 0; i < c->n; i++) sum += c->rows[i].pending;
+  for (size_t i = 0; i < c->n; i++) {
+    assert(c->rows[i].pending >= 0 && c->rows[i].failed >= 0);
+    sum += c->rows[i].pending;
+  }
   return sum;
 }
 
@@ -135,6 +146,7 @@ static bool is_hopeless(const void *ctx) {
 
 int cl_confirmer_turn(struct cl_confirmer *c, int worker, struct cl_err *e) {
   const struct cl_study *s = study_of(c);
+  assert_confirmer_state(c);
   c->worker = worker;
   if (c->failure.code != 0) return CL_FAIL(e, c->failure.code, "%s", c->failure.text);
   if (cl_study_is_newer(s))
@@ -148,6 +160,7 @@ int cl_confirmer_turn(struct cl_confirmer *c, int worker, struct cl_err *e) {
   int64_t next = is_hopeless(c) ? -1
                                 : cl_confirm_next(c->rows, c->n, &c->plan, sign, (uint64_t)cl_study_seed(s),
                                                   cl_study_trials(s) + 1);
+  assert(next < (int64_t)c->n);
   c->exhausted = next < 0;
   return next < 0 ? 0 : propose(c, &c->rows[next], e);
 }
@@ -241,10 +254,12 @@ int cl_confirmer_create(struct cl_log *log, const struct cl_confirm_choice *choi
   for (int64_t i = 1; status == 0 && i <= cl_study_trials(study_of(c)); i++) add_attention(c, i);
   if (status == 0 && c->failure.code != 0) status = CL_FAIL(e, c->failure.code, "%s", c->failure.text);
   if (status == 0) status = cl_log_listen(log, on_event, c, e);
-  if (status < 0)
+  if (status < 0) {
     cl_confirmer_destroy(c);
-  else
-    *ret = c;
+    return status;
+  }
+  assert_confirmer_state(c);
+  *ret = c;
   return status;
 }
 

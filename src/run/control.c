@@ -73,6 +73,7 @@ static bool is_open(const struct cl_trial *t) {
 
 /* What an attempt that is open comes to. */
 static const char *say_end(struct control *c, const struct cl_trial *t, const char *listening) {
+  assert(is_open(t));
   double grace = cl_study_settings(c->s)->grace_s;
   if (c->result->shown.engines == 0) return keep(c, "no engine runs: the next one will see to its program");
   if (c->now) return keep(c, "its program gets SIGTERM, and SIGKILL after %g s", grace);
@@ -192,6 +193,7 @@ static int decide(struct control *c, const struct cl_trial *t, struct cl_event *
 
 static void fill_decision(struct control *c, struct cl_event *ev) {
   const struct cl_study_head *h = cl_study_head(c->s);
+  assert((cl_kind_flags(ev->kind) & CL_D) && c->args.length > 0);
   ev->cause = CL_CAUSE_HUMAN;
   ev->args = cl_text_get(&c->args);
   ev->as_of = h->position;
@@ -211,6 +213,7 @@ static int put_study(struct control *c, struct cl_event *ev, struct cl_err *e) {
 }
 
 static int put_settings(struct control *c, const struct cl_text *settings, struct cl_err *e) {
+  assert(c->whole && c->verb == PAUSE);
   struct cl_event ev = {.kind = CL_EVENT_UPDATED};
   if (settings->failed) return CL_FAIL_NOMEM(e);
   ev.u.updated.settings = cl_text_get(settings);
@@ -296,6 +299,7 @@ static int put_about_study(struct control *c, struct cl_err *e) {
 /* Which trials? */
 
 static int add_target(struct control *c, int64_t number, struct cl_err *e) {
+  assert(number >= 1);
   if (cl_grow(&c->targets, &c->cap, c->n + 1, sizeof *c->targets) < 0) return CL_FAIL_NOMEM(e);
   c->targets[c->n++] = (struct target){.shown = {.trial = number}, .open = true};
   return 0;
@@ -346,6 +350,7 @@ static int put_about_trial(struct control *c, struct target *target, struct cl_e
   target->status = 0;
   int status = decide(c, t, &ev, &target->shown.text, e);
   if (status < 0) return status;
+  assert(target->shown.text != NULL && (status != 0 || ev.kind != CL_EVENT_NONE));
   target->shown.done = status == 0;
   target->open = status == 0;
   if (status != 0) return 0;
@@ -365,6 +370,7 @@ static bool settle(struct control *c) {
     t->open = t->status != 0;
     more = more || t->open;
     const struct cl_trial *now = cl_study_trial(c->s, t->shown.trial);
+    assert(now != NULL && t->shown.done);
     if (!t->open) t->shown.after = cl_state_name(now->head.state);
   }
   return more;
@@ -400,6 +406,7 @@ static int show(struct control *c, struct cl_err *e) {
     r->n_done += t->done;
     if (is_news(c, t)) shown[r->n_trials++] = *t;
   }
+  assert(r->n_trials <= c->n && (size_t)r->n_done <= c->n);
   r->trials = shown;
   return 0;
 }
@@ -407,6 +414,7 @@ static int show(struct control *c, struct cl_err *e) {
 static int write_args(struct control *c, struct cl_err *e) {
   static const char *const verbs[] = {"", "stop", "pause", "resume"};
   struct cl_text command = {0};
+  assert(c->verb >= STOP && c->verb <= CONTINUE && c->args.length == 0);
   cl_text_format(&command, "%s %s", verbs[c->verb], c->address == NULL ? cl_study_name(c->s) : c->address);
   cl_text_add(&c->args, "{\"command\": ");
   cl_text_add_json(&c->args, cl_text_get(&command));
@@ -449,6 +457,7 @@ static int find_study(struct control *c, int64_t *ret, struct cl_err *e) {
 
 static int control(struct control *c, const char *store, struct clade_steered **ret, struct cl_err *e) {
   int64_t study = 0;
+  assert(store != NULL && c->result == NULL);
   c->result = cl_alloc(sizeof *c->result);
   if (c->result == NULL) return CL_FAIL_NOMEM(e);
   int status = cl_store_open(store, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &c->store, e);

@@ -156,7 +156,7 @@ static int put(struct cl_follower *f, struct walker *w, const struct route *r, s
                struct cl_event *ev, struct cl_err *e) {
   char args[80];
   const struct cl_trial *t = cl_study_trial(cl_log_study(f->log), w->trial);
-  assert(t != NULL && entry < r->course.entries);
+  assert(t != NULL && entry < r->course.entries && w->put != t->head.version);
   (void)snprintf(args, sizeof args, "{\"schedule\": \"%s\", \"entry\": %zu}", r->hash, entry);
   ev->subject = w->trial;
   ev->seen = t->head.version;
@@ -191,6 +191,7 @@ static struct difference assign(struct cl_follower *f, const struct cl_trial *t,
     d.restarts = d.restarts || (differs && space->items[i].change != CL_LIVE);
     if (whole ? v.kind != CL_ABSENT : differs) f->assigned[n++] = (struct cl_assigned){space->items[i].id, v};
   }
+  assert(n <= space->n && (d.n > 0 || !d.restarts));
   *ret_n = n;
   return d;
 }
@@ -288,6 +289,7 @@ static bool is_at_end(const struct route *r, const struct cl_head *h) {
 static int stop(struct cl_follower *f, struct walker *w, const struct route *r, const struct cl_trial *t,
                 struct cl_err *e) {
   char args[120];
+  assert(is_at_end(r, &t->head));
   (void)snprintf(args, sizeof args, "{" CL_STOPPED_AT_END ", \"value\": %.17g, \"bound\": %.17g}",
                  t->head.step, r->course.end);
   struct cl_event ev = {.kind = CL_EVENT_STOPPED,
@@ -353,8 +355,10 @@ int cl_follower_turn(struct cl_follower *f, int worker, struct cl_err *e) {
     struct walker w = f->walkers[i];
     const struct cl_trial *t = cl_study_trial(s, w.trial);
     struct route *r = NULL;
+    assert(t != NULL && t->number == w.trial);
     if (cl_state_is_result(cl_study_head(s), &t->head)) continue;
     if (status == 0) status = need_route(f, t, &r, e);
+    assert(status != 0 || (r != NULL && (r->of == 0 || r->of == (int64_t)t->of)));
     if (status == 0 && w.put != t->head.version) status = decide(f, &w, r, t, e);
     f->walkers[kept++] = w;
   }

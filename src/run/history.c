@@ -54,6 +54,7 @@ static int compare_origins(const void *a, const void *b) {
 }
 
 static bool is_known(const struct import *m, struct origin o) {
+  assert((m->known.items == NULL) == (m->known.cap == 0) && m->known.n <= m->known.cap);
   return m->known.n > 0 && bsearch(&o, m->known.items, m->known.n, sizeof o, compare_origins) != NULL;
 }
 
@@ -74,6 +75,7 @@ static int note_foreign(void *ctx, const struct cl_event *ev) {
     return CL_FAIL_NOMEM(m->e);
   char *uuid = cl_copy_text(ev->u.imported.origin);
   if (uuid == NULL) return CL_FAIL_NOMEM(m->e);
+  assert(m->n_foreign == 0 || m->foreign[m->n_foreign - 1].number < ev->subject);
   m->foreign[m->n_foreign++] = (struct foreign){ev->subject, ev->u.imported.trial, uuid};
   return 0;
 }
@@ -114,6 +116,7 @@ static const char *find_origin(const struct import *m, const struct cl_trial *t,
   const struct foreign *found =
       m->n_foreign == 0 ? NULL : bsearch(&key, m->foreign, m->n_foreign, sizeof key, compare_foreign);
   if (found == NULL) return NULL;
+  assert(found->number == t->number);
   *ret_trial = found->trial;
   return found->uuid;
 }
@@ -164,6 +167,7 @@ static bool map_values(struct import *m, const struct cl_trial *t) {
   for (int i = 0; i < to->n; i++) m->mapped[i] = (struct cl_value){0};
   for (int i = 0; i < from->n; i++) {
     int at = m->match[i];
+    assert(at >= -1 && at < to->n);
     if (at < 0 || m->values[i].kind == CL_ABSENT) continue;
     if (cl_space_convert(&to->items[at], m->values[i], &m->mapped[at], NULL) < 0) return false;
   }
@@ -194,6 +198,7 @@ static int list_objectives(const struct import *m, const struct cl_trial *t, dou
     ret[i] = m->objectives[i] < 0 ? NAN : cl_trial_objective(t, m->objectives[i]);
     if (!isnan(ret[i])) n = i + 1;
   }
+  assert(n <= CL_OBJECTIVES_MAX);
   return n;
 }
 
@@ -202,6 +207,7 @@ static int list_values(const struct import *m, struct cl_assigned *ret) {
   int n = 0;
   for (int i = 0; i < to->n; i++)
     if (m->mapped[i].kind != CL_ABSENT) ret[n++] = (struct cl_assigned){to->items[i].id, m->mapped[i]};
+  assert(n <= to->n);
   return n;
 }
 
@@ -345,16 +351,24 @@ static int import_one(struct cl_store *store, struct cl_log *to, const char *nam
   return status;
 }
 
+/* *ret: the i-th study that the settings name as history, or null behind the last one. */
+static int name_of_history(const struct cl_settings *settings, size_t i, const char **ret, struct cl_err *e) {
+  const json_t *names = json_object_get(settings->json, "history");
+  *ret = json_string_value(json_array_get(names, i));
+  bool none = names == NULL || json_is_null(names);
+  if (*ret != NULL || none || (json_is_array(names) && i >= json_array_size(names))) return 0;
+  return CL_FAIL(e, CLADE_ESPEC, "`history` is a list of names of studies");
+}
+
 static int import_all(struct cl_store *store, struct cl_log *to, const struct clade_run_callbacks *callbacks,
                       struct cl_err *e) {
-  const json_t *names = json_object_get(cl_study_settings(cl_log_study(to))->json, "history");
+  const char *name = NULL;
   if (cl_study_head(cl_log_study(to))->counted > 0) return 0;
-  for (size_t i = 0; i < json_array_size(names); i++) {
-    const char *name = json_string_value(json_array_get(names, i));
-    if (name == NULL) return CL_FAIL(e, CLADE_ESPEC, "`history` is a list of names of studies");
+  for (size_t i = 0;; i++) {
+    CL_TRY(name_of_history(cl_study_settings(cl_log_study(to)), i, &name, e));
+    if (name == NULL) return 0;
     CL_TRY(import_one(store, to, name, callbacks, e));
   }
-  return 0;
 }
 
 /* A study of this name may be history, if it is there and fits. Its trials are not read. */
@@ -371,10 +385,12 @@ static int check_one(struct cl_store *store, const char *name, const struct cl_s
 }
 
 int cl_history_check(struct cl_store *store, const struct cl_settings *settings, struct cl_err *e) {
-  const json_t *names = json_object_get(settings->json, "history");
-  for (size_t i = 0; i < json_array_size(names); i++)
-    CL_TRY(check_one(store, json_string_value(json_array_get(names, i)), settings, e));
-  return 0;
+  const char *name = NULL;
+  for (size_t i = 0;; i++) {
+    CL_TRY(name_of_history(settings, i, &name, e));
+    if (name == NULL) return 0;
+    CL_TRY(check_one(store, name, settings, e));
+  }
 }
 
 struct settings_look {

@@ -1,4 +1,5 @@
 /* One run with the tuned values in the foreground: the pre-flight check of a spec. No store, no study. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -15,19 +16,21 @@
 
 extern char **environ;
 
-static void set_environment(const struct cl_space *space, const struct cl_value *values,
-                            const char *spec_path) {
-  if (spec_path != NULL) (void)setenv("CLADE_SPEC", spec_path, 1);
-  for (int i = 0; i < space->n; i++) {
+static int set_environment(const struct cl_space *space, const struct cl_value *values, const char *spec_path,
+                           struct cl_err *e) {
+  int failed = spec_path == NULL ? 0 : setenv("CLADE_SPEC", spec_path, 1);
+  for (int i = 0; i < space->n && failed == 0; i++) {
     struct cl_text name = {0}, text = {0};
     cl_text_format(&name, "CLADE_PARAM_%s", space->items[i].name);
     for (char *p = name.bytes; p != NULL && *p != '\0'; p++)
       if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_", *p) == NULL) *p = '_';
     cl_value_write(&text, values[i]);
-    if (values[i].kind != CL_ABSENT) (void)setenv(cl_text_get(&name), cl_text_get(&text), 1);
+    failed = name.failed || text.failed;
+    if (!failed && values[i].kind != CL_ABSENT) failed = setenv(cl_text_get(&name), cl_text_get(&text), 1);
     cl_text_done(&name);
     cl_text_done(&text);
   }
+  return failed == 0 ? 0 : CL_FAIL_NOMEM(e); /* names are never empty, and have no '=' */
 }
 
 static int wait_for(pid_t pid, int *ret_status, struct cl_err *e) {
@@ -35,11 +38,13 @@ static int wait_for(pid_t pid, int *ret_status, struct cl_err *e) {
   while (waitpid(pid, &status, 0) < 0)
     if (errno != EINTR)
       return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot wait for the program: %s", strerror(errno));
+  assert(WIFSIGNALED(status) || WIFEXITED(status));
   *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   return 0;
 }
 
 static int run_words(const struct cl_settings *s, char **words, int *ret_status, struct cl_err *e) {
+  assert(words[0] != NULL && s->cwd != NULL);
   posix_spawn_file_actions_t actions;
   (void)posix_spawn_file_actions_init(&actions);
   (void)posix_spawn_file_actions_addchdir_np(&actions, s->cwd);
@@ -100,8 +105,9 @@ int cl_plan_run_once(const struct cl_plan *p, const struct clade_run_callbacks *
   if (status == 0) status = cl_spec_command(s, values, path[0] == '\0' ? NULL : path, &n, &words, e);
   if (status < 0) goto out;
   tell_values(s, values, callbacks);
-  set_environment(&s->space, values, path[0] == '\0' ? NULL : path);
-  status = run_words(s, words, ret_status, e);
+  assert(n >= 1 && words[n] == NULL);
+  status = set_environment(&s->space, values, path[0] == '\0' ? NULL : path, e);
+  if (status == 0) status = run_words(s, words, ret_status, e);
 out:
   if (path[0] != '\0') (void)unlink(path);
   cl_spec_command_free(words);

@@ -1,5 +1,6 @@
 #include "run/plan.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ char *cl_working_directory(void) {
 
 char *cl_store_choose(const char *typed, const char *from_spec, const char *here) {
   const char *address = typed;
+  assert(here != NULL && here[0] == '/');
   if (address == NULL) address = getenv("CLADE_STORE");
   if (address == NULL || address[0] == '\0') address = from_spec;
   if (address == NULL) address = "clade.db";
@@ -30,6 +32,7 @@ char *cl_store_choose(const char *typed, const char *from_spec, const char *here
 
 static int list_objective(const struct clade_run_options *o, struct cl_objective *ret) {
   int n = 0;
+  assert(o->minimize == NULL || o->maximize == NULL); /* cl_check_run */
   if (o->minimize != NULL) ret[n++] = (struct cl_objective){o->minimize, CL_MINIMIZE, CL_LAST};
   if (o->maximize != NULL) ret[n++] = (struct cl_objective){o->maximize, CL_MAXIMIZE, CL_LAST};
   return n;
@@ -69,6 +72,7 @@ static int hide_password(char **text, const char *store, struct cl_err *e) {
     cl_free(shown);
     return 0;
   }
+  assert(store[0] != '\0'); /* else it would be found everywhere */
   for (; at != NULL; at = strstr(rest, store)) {
     cl_text_add_bytes(&t, rest, (size_t)(at - rest));
     cl_text_add(&t, shown);
@@ -119,6 +123,7 @@ int cl_plan_make(const struct clade_run_options *options, const struct cl_plan_h
   CL_TRY(hide_password(&ret->result.spec, ret->result.store, e));
   CL_TRY(cl_settings_parse(ret->result.settings, &ret->settings, e));
   CL_TRY(check_methods(ret, e));
+  assert(ret->result.settings != NULL && ret->result.spec != NULL && ret->settings->n_objectives >= 1);
   ret->store = cl_store_choose(options->store, ret->result.store, ret->here);
   return ret->store == NULL ? CL_FAIL_NOMEM(e) : 0;
 }
@@ -141,6 +146,7 @@ void cl_plan_tell(const struct cl_plan *p, const struct clade_run_callbacks *cal
   if (callbacks == NULL || callbacks->note == NULL) return;
   for (int i = 0; i < p->result.n_notes; i++) {
     const struct cl_spec_note *n = &p->result.notes[i];
+    assert(n->text != NULL);
     if (n->kind == CL_SPEC_QUESTION && callbacks->ask != NULL) continue;
     callbacks->note(callbacks->ctx, n->kind == CL_SPEC_NOTE ? CLADE_NOTE_INFO : CLADE_NOTE_WARNING, n->text);
   }

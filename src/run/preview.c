@@ -1,4 +1,5 @@
 /* What a run would do, in words. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -61,6 +62,7 @@ static int write_command(struct preview *p, const struct cl_settings *s, struct 
   }
   if (status == 0) {
     struct cl_text t = {0};
+    assert(n >= 1 && words[n] == NULL);
     for (int i = 0; i < n; i++) {
       if (i > 0) cl_text_add_char(&t, ' ');
       cl_word_quote(&t, words[i]);
@@ -73,8 +75,18 @@ static int write_command(struct preview *p, const struct cl_settings *s, struct 
   return status;
 }
 
+/* Every text of a plan but these is always there. */
+static bool is_whole(const struct clade_plan *p, const struct cl_settings *s) {
+  bool program = s->cwd == NULL || p->cwd != NULL;
+  bool schedule = cl_settings_scheduler(s) == NULL || p->schedule != NULL;
+  return program && schedule && p->study != NULL && p->store != NULL && p->method != NULL &&
+         p->options != NULL && p->metric != NULL && p->space != NULL && p->settings != NULL &&
+         p->bill != NULL;
+}
+
 static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e) {
   const struct cl_settings *s = from->settings;
+  assert(s != NULL && from->store != NULL);
   struct cl_arena *a = &p->arena;
   struct clade_plan *to = &p->plan;
   to->study = cl_arena_text(a, s->study);
@@ -95,9 +107,7 @@ static int fill(struct preview *p, const struct cl_plan *from, struct cl_err *e)
   to->space = describe_space(p, &s->space);
   to->settings = cl_arena_text(a, from->result.settings);
   to->bill = describe_bill(p, from);
-  if (to->study == NULL || to->store == NULL || to->space == NULL || to->options == NULL ||
-      to->settings == NULL || to->bill == NULL)
-    return CL_FAIL_NOMEM(e);
+  if (!is_whole(to, s)) return CL_FAIL_NOMEM(e);
   return s->n_program > 0 ? write_command(p, s, e) : 0;
 }
 

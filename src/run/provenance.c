@@ -1,5 +1,6 @@
 #include "run/provenance.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t n) {
  */
 static bool ask_git(const char *cwd, const char *arguments, bool hash_all, char *ret, size_t size) {
   struct cl_text command = {0};
+  assert(size > 16 && strchr(arguments, '\'') == NULL);
   cl_text_add(&command, "git -C '");
   for (const char *p = cwd; *p != '\0'; p++) {
     if (*p == '\'')
@@ -52,6 +54,7 @@ static bool ask_git(const char *cwd, const char *arguments, bool hash_all, char 
     if (!hash_all && c != '\n' && kept == total && kept + 1 < size) ret[kept++] = (char)c;
     total++;
   }
+  assert(kept < size);
   ret[kept] = '\0';
   if (hash_all && total > 0) (void)snprintf(ret, size, "%016llx", (unsigned long long)hash);
   return pclose(out) == 0 || total >= DIFF_MAX;
@@ -120,6 +123,7 @@ static void write_command(json_t *node) {
 int cl_provenance_write(const char *cwd, int n_program, const char *const *program, struct cl_text *ret,
                         struct cl_err *e) {
   json_t *node = json_object(), *words = json_array();
+  assert(cwd != NULL && n_program >= 0);
   if (node == NULL || words == NULL) {
     json_decref(node);
     json_decref(words);

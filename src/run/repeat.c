@@ -26,6 +26,13 @@ static const struct cl_study *study_of(const struct cl_repeater *r) {
   return cl_log_study(r->log);
 }
 
+static void assert_repeater_state(const struct cl_repeater *r) {
+  assert(r->plan.runs >= 1 && (r->plan.role == CL_ROLE_REPLAY || r->plan.role == CL_ROLE_ASSESS));
+  assert(r->n_waiting >= 0 && r->failed <= r->ended && r->ended <= r->there);
+  assert(r->course.entries >= 1 && strlen(r->hash) == CL_TIMETABLE_HASH - 1);
+  (void)r;
+}
+
 static bool is_ours(const struct cl_repeater *r, const struct cl_trial *t) {
   return t != NULL && t->head.role == (uint8_t)r->plan.role &&
          (r->plan.of == 0 || (int64_t)t->of == r->plan.of);
@@ -93,6 +100,7 @@ static int put_proposal(struct cl_repeater *r, int64_t number, const struct cl_v
   for (int i = 0; i < space->n; i++)
     if (values[i].kind != CL_ABSENT) assigned[n++] = (struct cl_assigned){space->items[i].id, values[i]};
   bool replay = r->plan.role == CL_ROLE_REPLAY;
+  assert(n <= space->n && number == cl_study_trials(study_of(r)) + 1);
   if (replay)
     (void)snprintf(args, sizeof args, "{\"schedule\": \"%s\", \"entry\": 0}", r->hash);
   else
@@ -155,6 +163,7 @@ static int finish(struct cl_repeater *r, struct cl_err *e) {
 
 int cl_repeater_turn(struct cl_repeater *r, int worker, struct cl_err *e) {
   const struct cl_study *s = study_of(r);
+  assert_repeater_state(r);
   r->worker = worker;
   if (r->failure.code != 0) return CL_FAIL(e, r->failure.code, "%s", r->failure.text);
   if (cl_study_is_newer(s))
@@ -256,10 +265,12 @@ int cl_repeater_create(struct cl_log *log, const struct cl_repeat_plan *plan, st
   if (status == 0 && plan->finishes) status = cl_collection_fill(&r->collection, study_of(r), e);
   if (plan->runs == 0) r->plan.runs = r->there > r->ended ? r->there : r->there + 1;
   if (status == 0) status = cl_log_listen(log, on_event, r, e);
-  if (status < 0)
+  if (status < 0) {
     cl_repeater_destroy(r);
-  else
-    *ret = r;
+    return status;
+  }
+  assert_repeater_state(r);
+  *ret = r;
   return status;
 }
 

@@ -43,6 +43,7 @@ static int find_trial(struct cl_reader *r, const struct cl_selection *selection,
                                 n == 0 ? "'%s' names no trial"
                                        : "'%s' names several trials: a schedule is that of one",
                                 address);
+  assert(status != 0 || trials[0] >= 1);
   if (status == 0) *ret = trials[0];
   cl_free(trials);
   return status;
@@ -85,17 +86,16 @@ static char *copy_address(const struct clade_run_options *o, const char *here) {
 /* The study that the schedule names, from the store, as a plan. */
 static int plan_from_store(struct making *m, struct cl_err *e) {
   struct cl_log *log = NULL;
-  struct cl_log_options none = {.trial_lo = INT64_MAX, .trial_hi = INT64_MAX};
+  struct cl_log_options none = {.trial_lo = CL_NO_TRIALS, .trial_hi = CL_NO_TRIALS};
   int64_t id = 0;
   if (m->table.study == NULL)
     return CL_FAIL(e, CLADE_EINVAL,
                    "the schedule does not say of which study it is: name the spec to train by "
                    "(--spec SPEC)");
-  if (cl_store_find(m->store, m->table.study, &id, e) < 0)
-    return e == NULL ? CLADE_ENOTFOUND
-                     : (cl_err_prefix(
-                            e, "the schedule is of another store (name the spec to train by: --spec SPEC): "),
-                        CLADE_ENOTFOUND);
+  int found = cl_store_find(m->store, m->table.study, &id, e);
+  if (found == CLADE_ENOTFOUND && e != NULL)
+    (void)cl_err_prefix(e, "the schedule is of another store (name the spec to train by: --spec SPEC): ");
+  if (found < 0) return found;
   CL_TRY(cl_log_open(m->store, id, &none, &log, e));
   const struct cl_study *s = cl_log_study(log);
   m->plan.result.settings = dump(cl_study_settings(s)->json);
@@ -113,6 +113,7 @@ static int set_new(json_t *object, const char *key, json_t *value, struct cl_err
 
 static int name_study(struct making *m, json_t *settings, struct cl_err *e) {
   struct cl_text name = {0};
+  assert(json_is_object(settings));
   const char *from = json_string_value(json_object_get(settings, "study"));
   if (m->options->name != NULL)
     cl_text_add(&name, m->options->name);
@@ -165,6 +166,7 @@ static int make_settings(struct making *m, struct cl_err *e) {
   if (status < 0) return status;
   cl_free(p->result.settings);
   p->result.settings = text;
+  assert(text != NULL);
   cl_settings_destroy(p->settings);
   p->settings = NULL;
   CL_TRY(cl_settings_parse(text, &p->settings, e));

@@ -1,8 +1,10 @@
 #include "run/run.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "query/reader.h"
 #include "run/begin.h"
 #include "run/bill.h"
 #include "run/history.h"
@@ -74,6 +76,7 @@ struct latest {
 
 static int remember_latest(void *ctx, const struct cl_study_row *row) {
   struct latest *l = ctx;
+  assert(row->id != 0);
   l->any = row->id;
   if (row->head.open) l->open = row->id;
   return 0;
@@ -116,7 +119,7 @@ static int warn_of_changes(const struct origin *o, const struct clade_run_callba
 static int read_origin(struct cl_store *store, int64_t study, struct origin *ret, struct cl_err *e) {
   struct cl_log *log = NULL;
   struct cl_text now = {0};
-  struct cl_log_options options = {.trial_lo = INT64_MAX, .trial_hi = INT64_MAX}; /* no trials */
+  struct cl_log_options options = {.trial_lo = CL_NO_TRIALS, .trial_hi = CL_NO_TRIALS};
   CL_TRY(cl_log_open(store, study, &options, &log, e));
   const struct cl_study *s = cl_log_study(log);
   const struct cl_settings *settings = cl_study_settings(s);
@@ -133,6 +136,7 @@ static int read_origin(struct cl_store *store, int64_t study, struct origin *ret
 
 static int resume(const struct clade_resume_options *options, struct cl_session_options session,
                   const struct origin *origin, struct clade_run_result *ret, struct cl_err *e) {
+  assert(origin->name != NULL && origin->provenance != NULL && origin->now != NULL);
   if (!options->help) CL_TRY(warn_of_changes(origin, session.callbacks, e));
   session.sync_full = options->sync_full;
   session.slots = options->parallel;
@@ -147,6 +151,8 @@ int cl_resume(const struct clade_resume_options *options, const struct cl_aside_
               const struct clade_run_callbacks *callbacks, struct clade_run_result *ret, struct cl_err *e) {
   static const struct cl_aside_plan none = {0};
   if (aside == NULL) aside = &none;
+  assert((aside->confirm == NULL) == (aside->confirm_plan == NULL));
+  assert(aside->confirm == NULL || aside->repeat == NULL);
   char *here = cl_working_directory();
   char *address = here == NULL ? NULL : cl_store_choose(options->store, NULL, here);
   struct cl_store *store = NULL;

@@ -50,6 +50,16 @@ struct session {
   bool told_silence, is_over;
 };
 
+/* While the loop runs. */
+static void assert_session_state(const struct session *s) {
+  int deciders = (s->engine != NULL) + (s->confirmer != NULL) + (s->repeater != NULL);
+  assert(deciders == 1 && (s->engine == NULL) == (s->aside.role != CL_ROLE_NONE));
+  assert(s->log != NULL && s->worker != NULL && s->follower != NULL && s->view != NULL && s->loop_made);
+  assert(!s->may_idle && !s->idling && s->slots >= 1 && s->n_signals >= 0);
+  assert((s->signal != 0) == (s->n_signals > 0));
+  (void)s, (void)deciders;
+}
+
 static void say(struct session *s, enum clade_note_kind kind, const char *sentence) {
   const struct clade_run_callbacks *c = s->options->callbacks;
   if (c != NULL && c->note != NULL) c->note(c->ctx, kind, sentence);
@@ -83,6 +93,7 @@ static void on_tick(uv_timer_t *timer) {
 
 static void on_look_again(uv_timer_t *timer) {
   struct session *s = timer->data;
+  assert(timer == &s->look_again);
   s->look = true;
   if (!s->look_again_once) return;
   s->look_again_once = false;
@@ -91,6 +102,7 @@ static void on_look_again(uv_timer_t *timer) {
 
 static void on_watch(uv_poll_t *poll, int status, int events) {
   struct session *s = poll->data;
+  assert(s->watching && poll == &s->watch);
   (void)status;
   (void)events;
   s->woken = true;
@@ -110,6 +122,7 @@ static void say_leaving(struct session *s) {
 
 static void on_signal(uv_signal_t *handle, int signum) {
   struct session *s = handle->data;
+  assert(signum == SIGINT || signum == SIGTERM);
   if (s->n_signals++ == 0) s->signal = signum;
   if (s->idling && leaves(s)) {
     say_leaving(s);
@@ -127,6 +140,7 @@ static void on_signal(uv_signal_t *handle, int signum) {
 static int on_idle(void *ctx, int ms) {
   struct session *s = ctx;
   int64_t now = cl_clock_monotonic_us(), until = now + ms * INT64_C(1000);
+  assert(ms >= 0 && !s->idling); /* the loop does not call the store */
   if (s->silent_since_us == 0) {
     s->silent_since_us = now;
     s->signals_before = s->n_signals;
@@ -206,6 +220,7 @@ static int list_gpus(const struct cl_settings *settings, int *ret_n, const char 
     names[*ret_n] = json_string_value(json_array_get(list, i));
     if (names[*ret_n] != NULL) ++*ret_n;
   }
+  assert(*ret_n >= 0 && (size_t)*ret_n <= n);
   *ret = names;
   return 0;
 }
@@ -221,6 +236,7 @@ static double first_until(void *ctx, const struct cl_trial *t) {
 static int take_legs(const struct cl_lineage *l, struct cl_remake_way *ret, struct cl_err *e) {
   ret->legs = cl_alloc_array(l->n, sizeof *ret->legs);
   if (ret->legs == NULL) return CL_FAIL_NOMEM(e);
+  assert(ret->n == 0);
   for (ret->n = 0; ret->n < l->n; ret->n++)
     ret->legs[ret->n] = (struct cl_remake_leg){
         .trial = l->legs[ret->n].trial, .attempt = l->legs[ret->n].attempt, .to = l->legs[ret->n].to};
@@ -249,6 +265,7 @@ static int find_way(void *ctx, int64_t snapshot, struct cl_remake_way *ret, stru
 static int start_worker(struct session *s, struct cl_err *e) {
   const char **gpus = NULL;
   int n_gpus = 0, given = s->options->slots;
+  assert(s->worker == NULL && s->loop_made && given >= 0);
   s->slots = given > 0 ? given : cl_study_settings(cl_log_study(s->log))->parallel;
   struct cl_worker_options w = {.log = s->log,
                                 .loop = &s->loop,
@@ -275,6 +292,7 @@ static int start_worker(struct session *s, struct cl_err *e) {
 
 static int start_engine(struct session *s, struct cl_err *e) {
   char holder[80];
+  assert(s->aside.role == CL_ROLE_NONE && cl_worker_number(s->worker) >= 1);
   (void)snprintf(holder, sizeof holder, "worker-%d", cl_worker_number(s->worker));
   struct cl_engine_options g = {.log = s->log,
                                 .holder = holder,
@@ -290,6 +308,7 @@ static int check_files(const struct session *s, struct cl_err *e) {
   struct rlimit r;
   int slots = s->options->slots > 0 ? s->options->slots : 1;
   rlim_t least = FILES_LEAST + 3 * (rlim_t)slots;
+  assert(slots >= 1 && slots <= CL_WORKER_SLOTS_MAX);
   if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= least) return 0;
   if (r.rlim_max < least)
     return CL_FAIL(
@@ -306,6 +325,7 @@ static int check_files(const struct session *s, struct cl_err *e) {
 static int start_aside(struct session *s, struct cl_err *e) {
   const struct cl_settings *settings = cl_study_settings(cl_log_study(s->log));
   const struct cl_repeat_plan *plan = s->options->repeat;
+  assert((s->options->confirm == NULL) == (s->options->confirm_plan == NULL));
   if (s->options->confirm != NULL) {
     CL_TRY(cl_confirmer_create(s->log, s->options->confirm, s->options->confirm_plan, &s->confirmer, e));
     s->aside = cl_confirmer_aside(s->confirmer);
@@ -364,6 +384,7 @@ static int decide(struct session *s, struct cl_err *e) {
 
 /* A wake can come before the commit is visible: look now, after 1 ms and after 2 more. */
 static void take_wake(struct session *s) {
+  assert(s->watching);
   s->woken = false;
   if (cl_store_watch_drain(s->store)) {
     s->look = s->look_again_once = true;
@@ -406,6 +427,7 @@ static int commit(struct session *s, struct cl_err *e) {
 /* Until nothing more is put: what was committed may call for the next decision or claim at once. */
 static int turn(struct session *s, struct cl_err *e) {
   for (bool more = true; more;) {
+    assert_session_state(s);
     CL_TRY(idly(s, open_turn, e));
     CL_TRY(cl_worker_turn(s->worker, e));
     more = cl_log_has_put(s->log);

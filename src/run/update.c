@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "query/address.h"
+#include "query/reader.h"
 #include "run/control.h"
 #include "run/plan.h"
 #include "search/searcher.h"
@@ -82,6 +83,7 @@ static int give_ids(const struct cl_settings *old, json_t *hyperparameters, stru
   int next = last_id(old);
   for (size_t i = 0; i < json_array_size(hyperparameters); i++) {
     json_t *h = json_array_get(hyperparameters, i);
+    assert(json_is_string(json_object_get(h, "name"))); /* they have been parsed */
     int index = cl_space_find(&old->space, json_string_value(json_object_get(h, "name")));
     int id = index >= 0 ? old->space.items[index].id : ++next;
     if (json_object_set_new(h, "id", json_integer(id)) != 0) return CL_FAIL_NOMEM(e);
@@ -157,6 +159,7 @@ static void told(void *ctx, const struct cl_event *ev, const struct cl_append *r
 
 static int put(struct update *u, struct cl_event *ev, struct cl_err *e) {
   char args[] = "{\"command\": \"update\"}";
+  assert(ev->kind == CL_EVENT_UPDATED || ev->kind == CL_EVENT_REOPENED);
   ev->cause = CL_CAUSE_HUMAN;
   ev->args = args;
   ev->as_of = cl_log_position(u->log);
@@ -166,6 +169,7 @@ static int put(struct update *u, struct cl_event *ev, struct cl_err *e) {
 
 static int append(struct update *u, const char *changes, const struct cl_settings *after, struct cl_err *e) {
   const struct cl_study_head *h = &u->head;
+  assert(after->trials >= h->counted && h->version == cl_study_head(u->s)->version);
   struct cl_event updated = {.kind = CL_EVENT_UPDATED}, reopened = {.kind = CL_EVENT_REOPENED};
   updated.u.updated.settings = changes;
   updated.u.updated.space_version = after->space.version;
@@ -195,6 +199,7 @@ static int list_names(struct update *u, const struct cl_settings *after, is_want
       const char *name = both[k]->space.items[i].name;
       if (k == 1 && cl_space_find(&before->space, name) >= 0) continue;
       if (!wanted(before, after, name)) continue;
+      assert(ret->n < most);
       names[ret->n] = cl_arena_text(&u->result->arena, name);
       if (names[ret->n++] == NULL) return CL_FAIL_NOMEM(e);
     }
@@ -233,6 +238,7 @@ static int show(struct update *u, const struct cl_settings *after, const json_t 
   r->parallel_before = before->parallel;
   r->parallel = after->parallel;
   r->space_version = after->space.version;
+  assert(r->space_version == before->space.version || r->space_version == before->space.version + 1);
   r->program_changed = json_object_get(changes, "program") != NULL;
   CL_TRY(list_names(u, after, is_added, &r->added, e));
   CL_TRY(list_names(u, after, is_removed, &r->removed, e));
@@ -265,7 +271,7 @@ static int try_update(struct update *u, struct cl_err *e) {
 static int update(struct update *u, const char *name, struct cl_err *e) {
   int64_t study = 0;
   CL_TRY(cl_store_find(u->store, name, &study, e));
-  struct cl_log_options options = {.trial_lo = INT64_MAX, .trial_hi = INT64_MAX}; /* its own events only */
+  struct cl_log_options options = {.trial_lo = CL_NO_TRIALS, .trial_hi = CL_NO_TRIALS};
   CL_TRY(cl_log_open(u->store, study, &options, &u->log, e));
   u->s = cl_log_study(u->log);
   u->result->shown.study = cl_arena_text(&u->result->arena, cl_study_name(u->s));

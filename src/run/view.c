@@ -1,5 +1,6 @@
 #include "run/view.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,13 @@ struct cl_run_view {
   struct cl_text text, shown; /* shown: values of the slots and of the best, one after the other */
 };
 
+static void assert_view_state(const struct cl_run_view *v) {
+  assert(v->n_known <= v->cap_known && v->n_others <= v->cap_others);
+  assert((v->known == NULL) == (v->cap_known == 0) && (v->others == NULL) == (v->cap_others == 0));
+  assert(v->share >= 0 && v->leading >= 0 && v->leading <= cl_study_trials(cl_log_study(v->log)));
+  (void)v;
+}
+
 static const struct cl_study *study_of(const struct cl_run_view *v) {
   return cl_log_study(v->log);
 }
@@ -51,6 +59,7 @@ static bool is_shown(const struct cl_run_view *v, const struct cl_trial *t) {
 static bool add_other(struct cl_run_view *v, const struct cl_trial *t) {
   if (t == NULL || !is_other(t)) return true;
   if (cl_grow(&v->others, &v->cap_others, v->n_others + 1, sizeof *v->others) < 0) return false;
+  assert(v->n_others == 0 || v->others[v->n_others - 1] < t->number);
   v->others[v->n_others++] = t->number;
   return true;
 }
@@ -59,11 +68,13 @@ static bool add_other(struct cl_run_view *v, const struct cl_trial *t) {
 static int64_t count(const struct cl_run_view *v, int state) {
   const struct cl_study *s = study_of(v);
   int64_t others = 0, shown = 0;
+  assert(state >= CL_WAITING && state <= CL_INFEASIBLE);
   for (size_t i = 0; i < v->n_others; i++) {
     const struct cl_head *h = &cl_study_trial(s, v->others[i])->head;
     others += h->state == state;
     shown += h->state == state && h->role == v->aside.role;
   }
+  assert(others <= cl_study_count(s, state) && shown <= others);
   return is_aside(v) ? shown : cl_study_count(s, state) - others;
 }
 
@@ -135,6 +146,7 @@ static double share_done(const struct cl_run_view *v) {
 
 static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
   const struct cl_study *s = study_of(v);
+  assert(is_shown(v, t) && is_result(s, t));
   v->members_us = 0; /* one of them is no longer as it was seen */
   if (v->callbacks.result == NULL) return;
   cl_text_clear(&v->text);
@@ -152,8 +164,10 @@ static void tell_result(struct cl_run_view *v, const struct cl_trial *t) {
 }
 
 static bool make_known(struct cl_run_view *v, int64_t number) {
+  assert(number >= 1);
   if (cl_grow(&v->known, &v->cap_known, (size_t)number, 1) < 0) return false;
   while (v->n_known < (size_t)number) v->known[v->n_known++] = 0;
+  assert_view_state(v);
   return true;
 }
 
@@ -209,6 +223,8 @@ void cl_run_view_destroy(struct cl_run_view *v) {
 }
 
 void cl_run_view_show_aside(struct cl_run_view *v, const struct cl_run_aside *aside) {
+  assert(aside->role != CL_ROLE_NONE && aside->planned != NULL && aside->ended != NULL);
+  assert(aside->is_over != NULL && aside->is_hopeless != NULL && aside->describe != NULL);
   v->aside = *aside;
   v->share_at_begin = share_done(v);
 }
@@ -269,6 +285,7 @@ static size_t show_values(struct cl_run_view *v, int64_t number) {
 }
 
 static const char *shown_at(const struct cl_run_view *v, int64_t trial, size_t at) {
+  assert(v->shown.failed || at < v->shown.length);
   return trial == 0 || v->shown.failed ? NULL : v->shown.bytes + at;
 }
 
@@ -278,6 +295,7 @@ static void fill_slots(struct cl_run_view *v, const struct cl_worker *w, struct 
   size_t at[SLOTS_SHOWN + 1];
   double last = cl_schedule_last(cl_study_settings(study_of(v)));
   int n = cl_worker_views(w, views, SLOTS_SHOWN);
+  assert(n >= 0);
   p->n_slots = n < SLOTS_SHOWN ? n : SLOTS_SHOWN;
   cl_text_clear(&v->shown);
   for (int i = 0; i < p->n_slots; i++) at[i] = show_values(v, views[i].trial);
@@ -298,6 +316,7 @@ static void fill_slots(struct cl_run_view *v, const struct cl_worker *w, struct 
 
 void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool deciding) {
   const struct cl_study *s = study_of(v);
+  assert_view_state(v);
   if (v->callbacks.progress == NULL) return;
   const struct cl_objective *objective = &cl_study_settings(s)->objectives[0];
   struct clade_progress p = {.study = cl_study_name(s),
@@ -332,6 +351,7 @@ static const char *reason_of(const struct cl_run_view *v) {
 static int64_t last_failed(const struct cl_run_view *v) {
   for (int64_t i = cl_study_trials(study_of(v)); i >= 1; i--) {
     const struct cl_trial *t = cl_study_trial(study_of(v), i);
+    assert(t != NULL); /* the log of a session has all trials */
     if (t->head.state == CL_FAILED && is_shown(v, t)) return i;
   }
   return 0;
