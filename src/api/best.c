@@ -15,7 +15,7 @@ struct result {
   struct clade_best best; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, best) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, best) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_best_free(struct clade_best *best) {
   struct result *r = (struct result *)best;
@@ -26,6 +26,7 @@ void clade_best_free(struct clade_best *best) {
 
 static struct clade_best public_form(const struct cl_best *b, const struct cl_study *s) {
   const struct cl_confirmation *c = &b->confirmed;
+  assert(b->trial >= 0 && b->trial <= cl_study_trials(s) && (!b->has_estimate || b->lo <= b->hi));
   return (struct clade_best){.trial = b->trial,
                              .value = b->value,
                              .has_estimate = b->has_estimate,
@@ -46,6 +47,7 @@ static struct clade_best public_form(const struct cl_best *b, const struct cl_st
 int clade_best_read(struct clade_reader *reader, struct clade_best **ret, struct cl_err *e) {
   const struct cl_study *s = NULL;
   struct cl_best found;
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
   CL_TRY(cl_best_find(s, &found, e));
   struct result *r = cl_alloc(sizeof *r);
@@ -53,6 +55,7 @@ int clade_best_read(struct clade_reader *reader, struct clade_best **ret, struct
   r->best = public_form(&found, s);
   int status = cl_api_keep_text(&r->arena, cl_study_settings(s)->objectives[0].name, &r->best.metric, e);
   const struct cl_trial *t = cl_study_trial(s, found.trial);
+  assert((t != NULL) == (found.trial != 0));
   if (status >= 0 && t != NULL)
     status = cl_api_values(&r->arena, s, t, &r->best.values, &r->best.n_values, e);
   if (status < 0) {
@@ -80,6 +83,7 @@ static int find_metric(const struct cl_story *s, const char *name) {
 
 int clade_curve_read(struct clade_reader *reader, int64_t trial, const char *metric, struct clade_curve *ret,
                      struct cl_err *e) {
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   if (trial < 1)
     return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
   struct cl_story story = {0};
@@ -90,6 +94,7 @@ int clade_curve_read(struct clade_reader *reader, int64_t trial, const char *met
       id == 0 ? CL_FAIL(e, CLADE_EINVAL, "trial %lld never reported '%.100s'", (long long)trial, metric) : 0;
   if (status >= 0) status = cl_story_curve(&story, id, &curve.x, &curve.y, &curve.n, e);
   cl_story_done(&story);
+  assert(status < 0 || curve.n == 0 || (curve.x != NULL && curve.y != NULL && curve.trials == NULL));
   if (status >= 0) *ret = curve;
   return status;
 }
@@ -97,8 +102,10 @@ int clade_curve_read(struct clade_reader *reader, int64_t trial, const char *met
 int clade_best_history_read(struct clade_reader *reader, struct clade_curve *ret, struct cl_err *e) {
   const struct cl_study *s = NULL;
   struct clade_curve curve = {0};
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
   CL_TRY(cl_best_history(s, &curve.x, &curve.y, &curve.trials, &curve.n, e));
+  assert(curve.n == 0 || (curve.x != NULL && curve.y != NULL && curve.trials != NULL));
   *ret = curve;
   return 0;
 }
@@ -106,17 +113,18 @@ int clade_best_history_read(struct clade_reader *reader, struct clade_curve *ret
 int clade_idle_list(struct clade_reader *reader, struct clade_idle **ret, size_t *ret_n, struct cl_err *e) {
   const struct cl_study *s = NULL;
   int n = 0;
+  CL_TRY(cl_api_check(reader, "reader", ret != NULL && ret_n != NULL ? ret : NULL, e));
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
   size_t room = (size_t)cl_study_space(s)->n + 1;
   struct cl_idle *found = cl_alloc_array(room, sizeof *found);
   struct clade_idle *list = cl_alloc_array(room, sizeof *list);
   int status = found == NULL || list == NULL ? CL_FAIL_NOMEM(e) : cl_idle_find(s, found, &n, e);
+  assert(n >= 0 && (size_t)n < room);
   for (int i = 0; i < n && status == 0; i++)
     list[i] = (struct clade_idle){.name = cl_study_space(s)->items[found[i].hyperparameter].name,
                                   .trials = found[i].trials,
                                   .pairs = found[i].pairs,
                                   .p = found[i].p};
-  assert(n >= 0 && (size_t)n < room);
   cl_free(found);
   if (status < 0) {
     cl_free(list);

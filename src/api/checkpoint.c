@@ -36,6 +36,7 @@ static int find_state(const struct cl_study *s, int64_t trial, const struct cl_s
         "trial %lld has no saved state: its program cannot save, or was never asked to (a schedule "
         "asks, and a pause)",
         (long long)trial);
+  assert(n->trial >= 1 && cl_snapshot_is_durable(n));
   *ret = n;
   return 0;
 }
@@ -57,6 +58,7 @@ static int hand_out(const struct cl_snapshot *n, const char *from, const char *t
   CL_TRY(cl_dir_remove(draft, e));
   CL_TRY(cl_dir_copy(from, draft, e));
   int status = cl_state_measure(draft, &bytes, hash, e);
+  assert(status != 0 || (bytes >= 0 && strlen(hash) == sizeof hash - 1));
   if (status == 0 && n->hash != NULL && strcmp(n->hash, hash) != 0)
     status =
         CL_FAIL(e, CLADE_ECORRUPT,
@@ -72,6 +74,7 @@ int clade_checkpoint_copy(struct clade_reader *reader, int64_t trial, const char
                           struct clade_checkpoint *ret, struct cl_err *e) {
   const struct cl_study *s = NULL;
   const struct cl_snapshot *n = NULL;
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   if (directory == NULL || directory[0] == '\0')
     return CL_FAIL(e, CLADE_EINVAL, "a directory must be named for the checkpoint");
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));

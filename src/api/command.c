@@ -1,6 +1,7 @@
 /* Commands that change a study. */
 #include "clade/command.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,12 +21,14 @@ static int find_directory(const struct cl_study *s, char **ret, struct cl_err *e
   char *path = own ? cl_path_join(parent, name) : cl_copy_text("");
   if (path == NULL) return CL_FAIL_NOMEM(e);
   if (path[0] != '\0' && !cl_path_exists(path)) path[0] = '\0';
+  assert(path[0] == '\0' || own);
   *ret = path;
   return 0;
 }
 
 static void describe(const struct cl_study *s, const struct cl_study_head *head, const char *directory,
                      struct clade_deletion *ret) {
+  assert(head->trials >= 0 && head->trials <= head->position);
   (void)snprintf(ret->study, sizeof ret->study, "%s", cl_study_name(s));
   (void)snprintf(ret->directory, sizeof ret->directory, "%s", directory);
   ret->trials = head->trials;
@@ -37,6 +40,7 @@ static void describe(const struct cl_study *s, const struct cl_study_head *head,
 static int refuse_worker(const struct cl_study *s, int number, const char *host, const char *boot,
                          struct cl_err *e) {
   const struct cl_worker_info *w = cl_study_worker(s, number);
+  assert(number >= 1 && number <= cl_study_workers(s));
   if (w == NULL || w->slots == 0) return 0;
   enum cl_worker_life life = cl_worker_judge(s, number, host, boot);
   if (life == CL_LIFE_ELSEWHERE && cl_study_reason(s) == 0)
@@ -54,6 +58,7 @@ static int refuse_trial(const struct cl_study *s, const struct cl_trial *t, stru
   if (t == NULL || !(t->head.flags & CL_ATTEMPT_OPEN)) return 0;
   CL_TRY(cl_attempt_look(s, t->number, t->head.attempt, &probe, e));
   if (!probe.held) return 0;
+  assert(t->head.attempt >= 1);
   return CL_FAIL(
       e, CLADE_EBUSY,
       "trial %lld of %s still trains as process %d, although its engine is gone: `clade resume %s` takes it "

@@ -15,7 +15,7 @@ struct result {
   struct clade_comparison comparison; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, comparison) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, comparison) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_comparison_free(struct clade_comparison *c) {
   struct result *r = (struct result *)c;
@@ -26,6 +26,7 @@ void clade_comparison_free(struct clade_comparison *c) {
 
 static struct clade_compare_method public_method(const struct cl_compare_method *m, size_t index) {
   const struct cl_paired *p = &m->paired;
+  assert(m->scores.n >= 0 && (index == 0 || p->above + p->equal + p->below == p->n));
   struct clade_compare_method ret = {.studies = m->studies,
                                      .scores = m->scores.n,
                                      .mean = m->scores.n > 0 ? m->scores.mean : (double)NAN,
@@ -59,6 +60,7 @@ static int fill(struct result *r, const struct cl_comparison *c, struct cl_err *
   if (methods == NULL || cells == NULL || seeds == NULL) return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < c->n_methods; i++) methods[i] = public_method(&c->methods[i], i);
   for (size_t i = 0; i < c->n_rows; i++) seeds[i] = c->seeds[i];
+  assert(c->n_methods >= 1 && c->objective != NULL);
   for (size_t i = 0; i < n_cells; i++)
     cells[i] = (struct clade_compare_cell){.state = (enum clade_compare_state)c->cells[i].state,
                                            .study = (int)c->cells[i].study,
@@ -97,6 +99,7 @@ int clade_comparison_read(const struct clade_compare_study *studies, size_t n, s
                           struct cl_err *e) {
   struct cl_comparison c = {0};
   size_t n_methods = 0;
+  CL_TRY(cl_api_check(studies, "study", ret, e));
   CL_TRY(count_methods(studies, n, &n_methods, e));
   struct cl_compare_study *inner = cl_alloc_array(n, sizeof *inner);
   struct result *r = cl_alloc(sizeof *r);

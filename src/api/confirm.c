@@ -14,7 +14,7 @@ struct result {
   struct clade_confirmation confirmation; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, confirmation) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, confirmation) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_confirmation_free(struct clade_confirmation *c) {
   struct result *r = (struct result *)c;
@@ -25,6 +25,8 @@ void clade_confirmation_free(struct clade_confirmation *c) {
 
 static struct clade_confirm_row public_row(const struct cl_confirm_row *row) {
   const struct cl_confirmation *f = &row->fresh;
+  assert(row->trial >= 1 && row->failed >= 0 && row->pending >= 0 && row->runs.n >= 0);
+  assert(isnan(row->p_best) || (row->p_best >= 0 && row->p_best <= 1));
   return (struct clade_confirm_row){
       .trial = row->trial,
       .claimed = row->claimed,
@@ -55,6 +57,9 @@ static int fill(struct result *r, const struct cl_study *s, const struct cl_conf
 
 int clade_confirm_read(struct clade_reader *reader, int top, const int64_t *trials, size_t n_trials,
                        struct clade_confirmation **ret, struct cl_err *e) {
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
+  if (n_trials > 0 && trials == NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "%zu trials were announced, and none was given", n_trials);
   struct cl_confirm_choice choice = {
       .top = top < 0 ? 0 : (size_t)top, .n_trials = n_trials, .trials = trials};
   const struct cl_study *s = NULL;
@@ -63,6 +68,7 @@ int clade_confirm_read(struct clade_reader *reader, int top, const int64_t *tria
   struct cl_confirm_row *rows = cl_alloc_array(most > CL_CONFIRM_TOP_MAX ? 1 : most, sizeof *rows);
   struct result *r = cl_alloc(sizeof *r);
   int status = rows == NULL || r == NULL ? CL_FAIL_NOMEM(e) : cl_confirm_read(s, &choice, rows, &n, e);
+  assert(status < 0 || n <= most);
   if (status >= 0) status = fill(r, s, rows, n, e);
   cl_free(rows);
   if (status < 0)
@@ -88,6 +94,8 @@ int clade_best_write(struct clade_reader *reader, int64_t trial, const char *pat
   struct cl_spec *spec = NULL;
   struct cl_text text = {0};
   int changed = 0;
+  CL_TRY(cl_api_check(reader, "reader", reader, e));
+  if (path == NULL) return CL_FAIL(e, CLADE_EINVAL, "name the spec that the values are written into");
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
   const struct cl_trial *t = cl_study_trial(s, trial);
   if (t == NULL)
@@ -96,6 +104,7 @@ int clade_best_write(struct clade_reader *reader, int64_t trial, const char *pat
   int status = values == NULL ? CL_FAIL_NOMEM(e) : cl_spec_load(path, &spec, e);
   if (status == 0) take_values(s, t, values);
   if (status == 0) status = cl_spec_splice(spec, cl_study_space(s), values, &text, &changed, e);
+  assert(status != 0 || (changed >= 0 && changed <= cl_study_space(s)->n));
   if (status == 0 && changed > 0) status = cl_file_write(path, text.bytes, text.length, true, e);
   if (status == 0 && ret_changed != NULL) *ret_changed = changed;
   cl_text_done(&text);

@@ -16,7 +16,7 @@ struct result {
   struct cl_arena arena;
   int *shown; /* by column: index in the study's space */
 };
-static_assert(offsetof(struct result, eval) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, eval) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_eval_free(struct clade_eval *eval) {
   struct result *r = (struct result *)eval;
@@ -29,6 +29,7 @@ void clade_eval_free(struct clade_eval *eval) {
 
 /* The advice, in numbers that stand in the rest of the answer. */
 static void advise(const struct cl_eval *v, struct cl_text *why, int *ret_settled) {
+  assert(v->runs >= 0 && v->df >= 0 && v->configurations <= v->runs);
   *ret_settled = -1;
   if (v->runs == 0)
     cl_text_add(why, "no run has completed yet");
@@ -67,6 +68,7 @@ static int list_columns(struct result *r, const struct cl_space *space, const st
     r->shown[r->eval.n_columns] = i;
     CL_TRY(cl_api_keep_text(&r->arena, name, &names[r->eval.n_columns++], e));
   }
+  assert(r->eval.n_columns <= (size_t)space->n);
   r->eval.columns = names;
   return 0;
 }
@@ -102,6 +104,7 @@ static int keep_rows(struct result *r, struct clade_reader *reader, const struct
   struct cl_value *room = cl_alloc_array((size_t)cl_study_space(study)->n, sizeof *room);
   int status = kept == NULL || room == NULL ? CL_FAIL_NOMEM(e) : 0;
   for (size_t i = 0; i < n && status >= 0; i++) {
+    assert(rows[i].trial >= 1 && rows[i].runs >= 1);
     kept[i] = (struct clade_eval_row){.trial = rows[i].trial,
                                       .best_for = rows[i].best_for,
                                       .runs = rows[i].runs,
@@ -183,6 +186,7 @@ int clade_eval_read(struct clade_reader *reader, const struct clade_eval_options
   struct cl_eval_options o;
   enum cl_goal goal = CL_MINIMIZE;
   struct cl_settings *definitions = NULL;
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   CL_TRY(internal_options(options, &goal, &o, e));
   if (options != NULL && options->definitions != NULL) {
     CL_TRY(cl_spec_definitions(options->definitions, &definitions, e));

@@ -1,8 +1,10 @@
 /* Events for clients: in words, as JSON, and waiting for more. */
 #include "query/events.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "api/handles.h"
 #include "query/sentence.h"
@@ -21,6 +23,7 @@ struct passing {
 
 static int pass_on(void *ctx, const struct cl_event *ev) {
   struct passing *p = ctx;
+  assert(p->study != NULL && ev->position > p->options->after);
   cl_text_clear(&p->words);
   cl_text_clear(&p->json);
   if (p->options->words) cl_event_write(ev, p->study, &p->words);
@@ -44,6 +47,7 @@ static struct cl_span names_needed(const struct cl_selection *s) {
 int clade_events_read(struct clade_reader *r, const struct clade_events_options *o,
                       int (*visit)(void *ctx, const struct clade_event *ev), void *ctx, int64_t *ret_position,
                       struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", r, e));
   if (o == NULL || visit == NULL || o->after < 0 || o->last < 0)
     return CL_FAIL(e, CLADE_EINVAL, "events are read after a position of 0 or more, by a visitor");
   struct passing p = {.options = o, .visit = visit, .ctx = ctx, .e = e};
@@ -55,18 +59,20 @@ int clade_events_read(struct clade_reader *r, const struct clade_events_options 
   int status = cl_events_read(r->reader, &options, pass_on, &p, &position, e);
   cl_text_done(&p.words);
   cl_text_done(&p.json);
+  assert(status != 0 || position >= o->after);
   if (status == 0 && ret_position != NULL) *ret_position = position;
   return status;
 }
 
 int clade_events_wait(struct clade_reader *r, int timeout_ms, struct cl_err *e) {
   int fd = -1;
+  CL_TRY(cl_api_check(r, "reader", r, e));
   CL_TRY(cl_store_watch(r->store, &fd, e));
   struct pollfd one = {.fd = fd, .events = POLLIN};
   int wait = fd < 0 && timeout_ms > POLL_MS ? POLL_MS : timeout_ms;
   int n = poll(&one, fd < 0 ? 0 : 1, wait);
   if (n < 0 && errno != EINTR)
-    return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "waiting for the store failed with error %d", errno);
+    return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot wait for the store: %s", strerror(errno));
   if (n > 0) cl_store_watch_drain(r->store);
   return 0;
 }

@@ -5,6 +5,16 @@
 #include "base/alloc.h"
 #include "model/plugin.h"
 
+int cl_api_check(const void *handle, const char *noun, const void *ret, struct cl_err *e) {
+  if (handle == NULL) return CL_FAIL(e, CLADE_EINVAL, "no %s was given: open or create one first", noun);
+  return ret == NULL ? CL_FAIL(e, CLADE_EINVAL, "there is no place for the answer") : 0;
+}
+
+static void assert_reader_state(const struct clade_reader *r) {
+  assert(r->store != NULL && r->reader != NULL && r->study != NULL && r->name != NULL);
+  (void)r;
+}
+
 int clade_store_open(const char *address, struct clade_store **ret, struct cl_err *e) {
   if (address == NULL || ret == NULL) return CL_FAIL(e, CLADE_EINVAL, "a store is opened by its address");
   struct clade_store *s = cl_alloc(sizeof *s);
@@ -25,7 +35,7 @@ void clade_store_close(struct clade_store *store) {
 }
 
 const char *clade_store_address(const struct clade_store *store) {
-  return cl_store_address(store->store);
+  return store == NULL ? NULL : cl_store_address(store->store);
 }
 
 int clade_reader_open(struct clade_store *store, const char *address, struct clade_reader **ret,
@@ -44,6 +54,7 @@ int clade_reader_open(struct clade_store *store, const char *address, struct cla
     clade_reader_close(r);
     return status;
   }
+  assert_reader_state(r);
   *ret = r;
   return 0;
 }
@@ -57,22 +68,28 @@ void clade_reader_close(struct clade_reader *r) {
 }
 
 const char *clade_reader_study(const struct clade_reader *r) {
-  return r->name;
+  return r == NULL ? NULL : r->name;
 }
 
 bool clade_reader_names_trials(const struct clade_reader *r) {
-  return r->selection.kind != CL_SELECT_NONE;
+  return r != NULL && r->selection.kind != CL_SELECT_NONE;
 }
 
 int clade_reader_trials(struct clade_reader *r, int64_t **ret, size_t *ret_n, struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", ret != NULL && ret_n != NULL ? ret : NULL, e));
+  assert_reader_state(r);
   return cl_trials_find(r->reader, &r->selection, ret, ret_n, e);
 }
 
 int clade_reader_follow(struct clade_reader *r, int64_t *ret_n, struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", r, e));
+  assert_reader_state(r);
   return cl_reader_follow(r->reader, ret_n, e);
 }
 
 int clade_study_check(struct clade_reader *r, struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", r, e));
+  assert_reader_state(r);
   return cl_store_check(r->store, cl_reader_id(r->reader), e);
 }
 

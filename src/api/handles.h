@@ -23,6 +23,9 @@ struct clade_table {
   struct cl_table table;
 };
 
+/* 0, or CLADE_EINVAL: no such handle ("reader"), or no place for the answer, was given. */
+int cl_api_check(const void *handle, const char *noun, const void *ret, struct cl_err *e);
+
 /* The public form of a value; texts are the same. */
 struct clade_value cl_api_value(struct cl_value v);
 struct cl_value cl_api_inner_value(struct clade_value v); /* and back */

@@ -13,7 +13,7 @@ struct result {
   struct cl_descent descent;
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, lineage) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, lineage) == 0, "a pointer to the one is a pointer to the other");
 
 struct filling {
   struct result *r;
@@ -51,6 +51,7 @@ static int name_values(struct filling *f, const struct cl_value *values, const s
 static int fill_branch(struct filling *f, const struct cl_branch *b, struct clade_branch *ret) {
   const struct cl_trial *t = cl_study_trial(f->s, b->trial);
   size_t n = 0;
+  assert(b >= f->r->descent.branches && b->parent < b - f->r->descent.branches); /* parents come first */
   assert(t != NULL && (b->parent == CL_NO_BRANCH || f->shown[b->parent] > 0));
   *ret = (struct clade_branch){.trial = b->trial,
                                .parent = b->parent == CL_NO_BRANCH ? 0 : f->shown[b->parent],
@@ -79,6 +80,7 @@ static int choose(struct filling *f, int64_t trial) {
   for (int64_t i = last; i != CL_NO_BRANCH; i = d->branches[i].parent) f->shown[i] = 1;
   for (size_t i = 0; i < d->n; i++)
     if (trial == 0 || f->shown[i] != 0) f->shown[i] = ++n;
+  assert(n <= (int64_t)d->n && (trial == 0 || n >= 1));
   f->r->lineage.n = (size_t)n;
   return 0;
 }
@@ -109,6 +111,7 @@ static int fill(struct filling *f, int64_t trial) {
 int clade_lineage_read(struct clade_reader *reader, int64_t trial, struct clade_lineage **ret,
                        struct cl_err *e) {
   struct filling f = {.e = e};
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   if (trial < 0)
     return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &f.s, e));

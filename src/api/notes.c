@@ -42,6 +42,13 @@ static int open_subjects(struct annotating *a, const char *store, const char *ad
   return status;
 }
 
+/* is_subject searches them. */
+static void assert_subjects(const struct annotating *a) {
+  for (size_t i = 1; i < a->n_trials; i++) assert(a->trials[i - 1] < a->trials[i]);
+  assert(a->trials != NULL || a->n_trials == 0);
+  (void)a;
+}
+
 static size_t count_subjects(const struct annotating *a) {
   return a->trials == NULL ? 1 : a->n_trials;
 }
@@ -53,6 +60,7 @@ static int64_t subject(const struct annotating *a, size_t i) {
 
 static void told(void *ctx, const struct cl_event *ev, const struct cl_append *result) {
   struct annotating *a = ctx;
+  assert(ev->kind == CL_EVENT_NOTE);
   (void)ev;
   if (result->status < 0 && a->refused == 0) a->refused = result->status;
 }
@@ -67,10 +75,12 @@ static int commit(struct annotating *a, struct cl_err *e) {
 static int put(struct annotating *a, int64_t trial, enum cl_note what, const char *name, const char *text,
                struct cl_err *e) {
   struct cl_event ev = {.kind = CL_EVENT_NOTE, .subject = trial};
+  assert(trial >= 0 && (what == CL_NOTE_TEXT) == (name == NULL));
   ev.u.note.what = what;
   ev.u.note.name = name;
   ev.u.note.text = text;
   CL_TRY(cl_log_put(a->log, &ev, told, a, e));
+  assert(a->n_put < EVENTS_AT_A_TIME);
   return ++a->n_put == EVENTS_AT_A_TIME ? commit(a, e) : 0;
 }
 
@@ -141,6 +151,7 @@ static int compare_numbers(const void *a, const void *b) {
 }
 
 static bool is_subject(const struct annotating *a, int64_t trial) {
+  assert(trial >= 0);
   if (a->trials == NULL) return trial == 0;
   return a->n_trials > 0 &&
          bsearch(&trial, a->trials, a->n_trials, sizeof *a->trials, compare_numbers) != NULL;
@@ -151,6 +162,7 @@ static int untag_all(struct annotating *a, const char *const *names, size_t n, i
                      struct cl_err *e) {
   struct cl_tags tags = {0};
   int64_t removed = 0;
+  assert_subjects(a);
   CL_TRY(cl_tags_read(a->store, a->study, 0, 0, &tags, e));
   int status = 0;
   for (size_t i = 0; i < tags.n && status >= 0; i++) {

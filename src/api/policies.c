@@ -7,6 +7,15 @@
 
 /* Views. */
 
+/* What policies may rely on. */
+static void assert_view(const struct clade_view *view) {
+  const struct clade_population *p = view->population;
+  assert(view->self < p->n && p->n_worthless <= p->n);
+  assert(p->n_worthless == p->n || isfinite(p->members[p->order[p->n_worthless]].seen.fitness));
+  assert(p->n_worthless == 0 || !isfinite(p->members[p->order[p->n_worthless - 1]].seen.fitness));
+  (void)p;
+}
+
 size_t clade_view_members(const struct clade_view *view) {
   return view->population->n;
 }
@@ -16,6 +25,7 @@ const struct clade_member *clade_view_member(const struct clade_view *view, size
 }
 
 size_t clade_view_self(const struct clade_view *view) {
+  assert_view(view);
   return view->self;
 }
 
@@ -45,25 +55,12 @@ double clade_proposal_float(const struct clade_proposal *c, const char *name) {
   return c->values[i].kind == CL_REAL ? c->values[i].as.real : NAN;
 }
 
-static double number_of(struct cl_value v) {
-  return v.kind == CL_INT ? (double)v.as.integer : v.as.real;
-}
-
-/* The legal value of a number's domain that is nearest to x. Levels ascend. */
+/* The legal value of a number's domain that is nearest to x: the 0 of "zero or log" lies below the others. */
 static struct cl_value nearest(const struct cl_hyperparameter *h, double x) {
-  int64_t lo = 0, hi = cl_space_levels(h) - 1;
-  if (hi < 0) return cl_value_real(fmin(fmax(x, h->lo), h->hi));
-  while (lo < hi) { /* the first level that is not below x */
-    int64_t middle = lo + (hi - lo) / 2;
-    if (number_of(cl_space_level_value(h, middle)) < x)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  struct cl_value v = cl_space_level_value(h, lo);
-  if (lo == 0) return v;
-  struct cl_value below = cl_space_level_value(h, lo - 1);
-  return x - number_of(below) < number_of(v) - x ? below : v;
+  struct cl_value v = cl_space_snap_one(h, x);
+  if (h->zero > 0 && x < cl_value_number(v) - x)
+    v = h->domain == CL_INTEGER ? cl_value_int(0) : cl_value_real(0);
+  return v;
 }
 
 int clade_proposal_set_float(struct clade_proposal *c, const char *name, double x) {
@@ -72,7 +69,9 @@ int clade_proposal_set_float(struct clade_proposal *c, const char *name, double 
   const struct cl_hyperparameter *h = &cl_study_space(c->study)->items[i];
   if (h->domain != CL_FLOAT && h->domain != CL_INTEGER)
     return cl_space_convert(h, cl_value_real(x), &c->values[i], NULL);
-  c->values[i] = nearest(h, x);
+  struct cl_value v = nearest(h, x);
+  if (!cl_space_allows(h, v)) return CLADE_EINVAL; /* infinite, and so is the range */
+  c->values[i] = v;
   return 0;
 }
 
@@ -86,7 +85,9 @@ int clade_proposal_set_text(struct clade_proposal *c, const char *name, const ch
 
 void clade_proposal_perturb(struct clade_proposal *c, const double *factors, size_t n, double resample) {
   const struct cl_space *space = cl_study_space(c->study);
-  if (factors == NULL || n < 1 || n > 16) return;
+  if (factors == NULL || n < 1 || n > 16 || !(resample >= 0 && resample <= 1)) return;
+  for (size_t i = 0; i < n; i++)
+    if (!(factors[i] > 0) || !isfinite(factors[i])) return;
   struct cl_value *from = c->values, *to = c->values + space->n;
   (void)cl_space_perturb(space, (uint64_t)cl_study_seed(c->study), (uint64_t)c->trial->number,
                          c->turn & 0xffff, factors, (int)n, resample, from, to, NULL);
@@ -120,12 +121,14 @@ static double fitness(const struct clade_view *view, size_t i) {
 static size_t at_place(const struct clade_view *view, size_t place) {
   const struct clade_population *p = view->population;
   size_t at = p->n_worthless + place, own = cl_api_population_place(p, view->self);
+  assert(at + (own >= p->n_worthless && own <= at) < p->n);
   return p->order[own >= p->n_worthless && own <= at ? at + 1 : at];
 }
 
 /* How many they are. */
 static size_t count_givers(const struct clade_view *view) {
   const struct clade_population *p = view->population;
+  assert_view(view);
   return p->n - p->n_worthless - (isfinite(fitness(view, view->self)) ? 1 : 0);
 }
 
@@ -138,6 +141,7 @@ static size_t truncate(const struct clade_exploit_policy *self, struct clade_vie
   size_t from = (size_t)floor((double)n * (1 - self->b) + 1e-9);
   if (cut >= n) cut = n - 1;
   if (from >= n) from = n - 1;
+  assert(cut < n && from < n);
   if (!(own < fitness(view, at_place(view, cut)))) return CLADE_KEEP;
   return at_place(view, from + clade_view_below(view, n - from));
 }

@@ -15,6 +15,14 @@ static const struct cl_study *study_of(const struct clade_population *p) {
   return p->study->study;
 }
 
+/* Between two turns. */
+static void assert_member_state(const struct cl_api_member *m) {
+  assert((m->trial != NULL) == (m->seen.state == CLADE_MEMBER_TRAINS) && m->model != NULL);
+  assert(m->seen.trial >= 1 && m->snapshot >= 0 && m->seen.ready <= m->seen.step);
+  assert(m->seen.n_observations <= m->cap_observations && m->seen.observations == m->observations);
+  (void)m;
+}
+
 /* The order by fitness. */
 
 static bool is_below(const struct clade_population *p, size_t a, size_t b) {
@@ -50,6 +58,7 @@ static void set_fitness(struct clade_population *p, size_t member, double fitnes
     to--;
   }
   p->order[to] = (uint32_t)member;
+  assert(p->n_worthless <= p->n && cl_api_population_place(p, member) == to);
 }
 
 /* Scoring. */
@@ -75,6 +84,7 @@ static int keep_best(struct clade_population *p, struct cl_api_member *m, struct
   if (p->best == NULL) p->best = model->create(model->ctx, m->trial);
   if (p->best == NULL || model->copy(model->ctx, p->best, m->model) != 0)
     return CL_FAIL(e, CLADE_EREFUSED, "the best model cannot be kept: create or copy failed");
+  assert(isfinite(m->seen.fitness) && p->best != m->model);
   p->best_fitness = m->seen.fitness;
   p->best_value = m->seen.value;
   return 0;
@@ -86,6 +96,7 @@ static int end_member(struct clade_population *p, size_t member, enum clade_outc
   struct cl_api_member *m = &p->members[member];
   struct clade_told told = {.outcome = outcome};
   struct clade_trial *trial = m->trial;
+  assert(trial != NULL && m->seen.state == CLADE_MEMBER_TRAINS);
   m->seen.state = outcome == CLADE_TOLD_FAILED ? CLADE_MEMBER_FAILED : CLADE_MEMBER_DONE;
   m->trial = NULL;
   if (outcome == CLADE_TOLD_FAILED) set_fitness(p, member, -INFINITY);
@@ -123,6 +134,7 @@ static struct cl_assigned_list list_values(struct clade_population *p, const str
     if (changed_from != NULL && cl_value_equal(p->values[i], changed_from[i])) continue;
     p->assigned[n++] = (struct cl_assigned){space->items[i].id, p->values[i]};
   }
+  assert(n <= space->n);
   return (struct cl_assigned_list){n, p->assigned};
 }
 
@@ -173,6 +185,7 @@ static int take_handle(struct clade_population *p, struct cl_api_member *m, stru
 static int copy_state(struct clade_population *p, size_t member, size_t donor, struct cl_err *e) {
   const struct clade_model *model = &p->options.model;
   struct cl_api_member *m = &p->members[member], *other = &p->members[donor];
+  assert(member != donor && isfinite(other->seen.fitness));
   if (model->copy(model->ctx, m->model, other->model) != 0)
     return CL_FAIL(e, CLADE_EREFUSED, "the state of trial %lld cannot be copied to trial %lld: copy failed",
                    (long long)other->seen.trial, (long long)m->seen.trial);
@@ -246,6 +259,7 @@ static int take_turn(struct clade_population *p, size_t member, bool *ret_ready,
   struct clade_view view = {p, member,
                             cl_rng_stream((uint64_t)cl_study_seed(study_of(p)), CL_RNG_EXPLOIT,
                                           (uint64_t)m->trial, (uint32_t)p->round)};
+  assert_member_state(&p->members[member]);
   if (m->state == CLADE_MEMBER_DONE) return 0;
   if (p->options.done.is_done(&p->options.done, &view))
     return m->state == CLADE_MEMBER_TRAINS ? end_member(p, member, CLADE_TOLD_COMPLETE, e) : 0;
@@ -337,11 +351,16 @@ static int check_policies(const struct clade_population_options *o, struct cl_er
     return CL_FAIL(e, CLADE_EINVAL, "truncation needs shares over 0 and up to 1, not %g and %g", o->exploit.a,
                    o->exploit.b);
   bool factor = o->explore.explore != clade_policy_perturb(1.2, 0.25).explore ||
-                (o->explore.a > 0 && o->explore.b >= 0 && o->explore.b <= 1);
-  return factor ? 0
-                : CL_FAIL(e, CLADE_EINVAL,
-                          "perturb needs a factor over 0 and a probability up to 1, not %g and %g",
-                          o->explore.a, o->explore.b);
+                (o->explore.a > 0 && isfinite(o->explore.a) && isfinite(1 / o->explore.a) &&
+                 o->explore.b >= 0 && o->explore.b <= 1);
+  if (!factor)
+    return CL_FAIL(e, CLADE_EINVAL,
+                   "perturb needs a finite factor over 0 and a probability up to 1, not %g and %g",
+                   o->explore.a, o->explore.b);
+  bool ends = o->done.is_done != clade_policy_stop_after(10).is_done || !isnan(o->done.a);
+  bool asks = o->ready.is_ready != clade_policy_ready_after(2).is_ready || !isnan(o->ready.a);
+  return ends && asks ? 0
+                      : CL_FAIL(e, CLADE_EINVAL, "stop_after and ready_after need numbers of units, not nan");
 }
 
 static int check_options(const struct clade_population_options *o, struct cl_err *e) {

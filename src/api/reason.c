@@ -57,7 +57,11 @@ static int fill_reason(struct why *w, const struct cl_event *ev, const struct cl
   if (forked && ev->u.proposed.of != 0)
     cl_text_format(&text, "the values of trial %lld%s\n", (long long)ev->u.proposed.of,
                    ev->u.proposed.has_seed ? ", and its seed" : "");
-  if (proposed && !forked) CL_TRY(cl_searcher_explain(ev, study, &text, e));
+  int status = proposed && !forked ? cl_searcher_explain(ev, study, &text, e) : 0;
+  if (status < 0) {
+    cl_text_done(&text);
+    return status;
+  }
   CL_TRY(keep_written(&w->arena, &text, &r->explanation, e));
   return cl_api_keep_text(&w->arena, ev->args, &r->args, e);
 }
@@ -84,6 +88,7 @@ static int keep_ruling(void *ctx, const struct cl_event *ev) {
     return CLADE_ENOMEM;
   w->events[w->n] = cl_event_copy(ev);
   if (w->events[w->n] == NULL) return CLADE_ENOMEM;
+  assert(w->n == 0 || w->events[w->n - 1]->position < ev->position);
   w->steps[w->n++] = w->step;
   return 0;
 }
@@ -104,6 +109,7 @@ static void write_what(const struct cl_event *ev, const struct cl_study *study, 
 static int fill_ruling(struct why *w, const struct cl_event *ev, const struct cl_study *study,
                        struct clade_ruling *ret, struct cl_err *e) {
   struct cl_text text = {0};
+  assert(cl_scheduler_is_ruling(ev) && ret->what == NULL);
   ret->position = ev->position;
   ret->as_of = ev->as_of;
   ret->answer = cl_scheduler_is_answer(ev);
@@ -153,6 +159,7 @@ static int fill_rulings(struct why *w, struct cl_reader *r, int64_t trial, const
 
 int clade_reason_read(struct clade_reader *reader, int64_t trial, bool verify, struct clade_reason **ret,
                       struct cl_err *e) {
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   if (trial < 1)
     return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
   struct cl_story story = {0};

@@ -13,7 +13,7 @@ struct result {
   struct cl_timetable table;
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, outcome) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, outcome) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_replay_free(struct clade_replay_outcome *o) {
   struct result *r = (struct result *)o;
@@ -47,6 +47,7 @@ static int fill(struct result *r, const struct cl_study *s, struct cl_err *e) {
   if (runs == NULL) return CL_FAIL_NOMEM(e);
   for (int64_t i = 1; i <= trials; i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
+    assert(t != NULL && t->number == i); /* all of them were asked for */
     if (t->head.role != CL_ROLE_REPLAY) continue;
     if (cl_trial_is_scored(t)) cl_moments_add(&scores, t->value);
     runs[o->n_runs++] = (struct clade_replay_run){.trial = i,
@@ -55,6 +56,7 @@ static int fill(struct result *r, const struct cl_study *s, struct cl_err *e) {
                                                   .value = t->value};
   }
   struct cl_confirmation c = cl_confirmation_of(&scores);
+  assert(scores.n <= (int64_t)o->n_runs && (int64_t)o->n_runs <= trials);
   o->runs = runs;
   o->scores = (struct clade_confirmed){.n = c.n, .mean = c.mean, .sd = c.sd, .lo = c.lo, .hi = c.hi};
   o->study = r->table.study;
@@ -65,6 +67,7 @@ static int fill(struct result *r, const struct cl_study *s, struct cl_err *e) {
 
 int clade_replay_read(struct clade_reader *reader, struct clade_replay_outcome **ret, struct cl_err *e) {
   const struct cl_study *s = NULL;
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
   struct result *r = cl_alloc(sizeof *r);
   if (r == NULL) return CL_FAIL_NOMEM(e);

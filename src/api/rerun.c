@@ -49,6 +49,7 @@ static int open_trials(struct rerunning *r, const char *store, const char *addre
 
 static int64_t count_reruns(const struct cl_study *s, const struct cl_trial *of) {
   int64_t n = of->repeat;
+  assert(of->number >= 1 && n >= 0);
   for (int64_t i = of->number + 1; i <= cl_study_trials(s); i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
     n += t != NULL && t->of == (uint64_t)of->number;
@@ -71,6 +72,7 @@ static int make_proposal(struct rerunning *r, const struct cl_trial *of, struct 
   for (int i = 0; i < space->n; i++)
     if (r->values[i].kind != CL_ABSENT)
       r->assigned[n++] = (struct cl_assigned){space->items[i].id, r->values[i]};
+  assert(n <= space->n);
   *ret = (struct cl_event){.kind = CL_EVENT_PROPOSED, .cause = CL_CAUSE_HUMAN};
   ret->u.proposed.role = CL_ROLE_FORKED;
   ret->u.proposed.of = of->number;
@@ -94,6 +96,7 @@ static int propose(struct rerunning *r, struct cl_event *ev, int64_t *ret_trial,
   if (result.status < 0)
     return CL_FAIL(e, result.status, "trial %lld was not proposed again: %s", (long long)ev->u.proposed.of,
                    clade_error_text(result.status));
+  assert(result.status == 0 && result.position > ev->as_of);
   *ret_trial = ev->subject;
   return 0;
 }

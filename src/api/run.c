@@ -12,11 +12,17 @@ int clade_keeper_main(int argc, char **argv) {
   return argc > 1 && strcmp(argv[1], CL_KEEPER_WORD) == 0 ? cl_keeper_main(argc, argv) : -1;
 }
 
+/* Empty, so that it can be looked at whatever happens. */
+static int begin_result(struct clade_run_result *ret, struct cl_err *e) {
+  if (ret == NULL) return CL_FAIL(e, CLADE_EINVAL, "there is no place for the result");
+  *ret = (struct clade_run_result){.reason = ""};
+  return 0;
+}
+
 int clade_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
               struct clade_run_result *ret, struct cl_err *e) {
   CL_TRY(cl_check_run(options, e));
-  memset(ret, 0, sizeof *ret);
-  ret->reason = "";
+  CL_TRY(begin_result(ret, e));
   return cl_run(options, callbacks, ret, e);
 }
 
@@ -24,8 +30,7 @@ int clade_resume(const struct clade_resume_options *options, const struct clade_
                  struct clade_run_result *ret, struct cl_err *e) {
   if (options == NULL) return CL_FAIL(e, CLADE_EINVAL, "no options were given");
   CL_TRY(cl_check_slots(options->parallel, e));
-  memset(ret, 0, sizeof *ret);
-  ret->reason = "";
+  CL_TRY(begin_result(ret, e));
   return cl_resume(options, NULL, callbacks, ret, e);
 }
 
@@ -42,8 +47,7 @@ int clade_confirm(const struct clade_resume_options *engine, const struct clade_
   struct cl_confirm_choice choice = {
       .top = (size_t)what->top, .n_trials = (size_t)what->n_trials, .trials = what->trials};
   struct cl_confirm_plan plan = {.repeats = what->repeats, .total = what->total};
-  memset(ret, 0, sizeof *ret);
-  ret->reason = "";
+  CL_TRY(begin_result(ret, e));
   return cl_resume(engine, &(struct cl_aside_plan){.confirm = &choice, .confirm_plan = &plan}, callbacks, ret,
                    e);
 }
@@ -60,8 +64,7 @@ int clade_replay(const struct clade_run_options *options, const struct clade_rep
                    (long long)what->seeds, CL_REPLAY_SEEDS_MAX);
   if (options == NULL) options = &usual;
   CL_TRY(cl_check_slots(options->parallel, e));
-  memset(ret, 0, sizeof *ret);
-  ret->reason = "";
+  CL_TRY(begin_result(ret, e));
   return cl_replay(options, what, callbacks, ret, e);
 }
 
@@ -73,7 +76,6 @@ int clade_assess(const struct clade_resume_options *engine, int64_t trial,
   if (trial < 0)
     return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
   CL_TRY(cl_check_slots(engine->parallel, e));
-  memset(ret, 0, sizeof *ret);
-  ret->reason = "";
+  CL_TRY(begin_result(ret, e));
   return cl_assess(engine, trial, callbacks, ret, e);
 }

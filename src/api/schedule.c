@@ -14,7 +14,7 @@ struct result {
   struct cl_timetable table;
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, schedule) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, schedule) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_schedule_free(struct clade_schedule *s) {
   struct result *r = (struct result *)s;
@@ -52,6 +52,7 @@ static int fill(struct result *r, struct cl_err *e) {
   if (changes == NULL || s->initial == NULL) return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < t->n_changes; i++) {
     const struct cl_timetable_change *c = &t->changes[i];
+    assert(i == 0 || c->step >= t->changes[i - 1].step);
     changes[i] = (struct clade_schedule_change){
         .step = c->step, .cause = c->cause, .n_values = c->n, .values = name_values(&r->arena, c->set, c->n)};
     if (changes[i].values == NULL) return CL_FAIL_NOMEM(e);
@@ -62,6 +63,7 @@ static int fill(struct result *r, struct cl_err *e) {
 static int fill_legs(struct result *r, const struct cl_lineage *l, struct cl_err *e) {
   struct clade_schedule_leg *legs = cl_arena_array(&r->arena, l->n + 1, sizeof *legs);
   if (legs == NULL) return CL_FAIL_NOMEM(e);
+  assert(r->schedule.legs == NULL && l->n >= 1);
   for (size_t i = 0; i < l->n; i++)
     legs[i] = (struct clade_schedule_leg){.trial = l->legs[i].trial,
                                           .from = l->legs[i].from,
@@ -81,6 +83,7 @@ int clade_schedule_read(struct clade_reader *reader, int64_t trial, struct clade
                         struct cl_err *e) {
   const struct cl_study *s = NULL;
   struct cl_lineage lineage = {0};
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   if (trial < 0)
     return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
@@ -95,6 +98,7 @@ int clade_schedule_read(struct clade_reader *reader, int64_t trial, struct clade
     clade_schedule_free(&r->schedule);
     return status;
   }
+  assert(r->schedule.trial == trial && cl_study_trial(s, trial) != NULL);
   r->schedule.value = cl_study_trial(s, trial)->value;
   r->schedule.last_step = cl_study_trial(s, trial)->head.step;
   *ret = &r->schedule;

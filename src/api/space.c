@@ -1,4 +1,5 @@
 /* A space built in code is written as a spec, so that it means the same as one. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -11,6 +12,16 @@ struct clade_space {
 };
 
 enum { EXACT_MAX_BITS = 53 };
+
+/* Each line of the two texts is whole, unless there was a mistake: then nothing is added any more. */
+static void assert_space_state(const struct clade_space *space) {
+  const struct cl_text *h = &space->hyperparameters, *c = &space->constraints;
+  bool good = space->failure.code == 0;
+  assert(space->failure.code <= 0);
+  assert(!good || h->failed || h->length == 0 || h->bytes[h->length - 1] == '\n');
+  assert(c->failed || c->length == 0 || c->bytes[c->length - 1] == '\n');
+  (void)h, (void)c, (void)good;
+}
 
 struct clade_space *clade_space_create(void) {
   return cl_alloc(sizeof(struct clade_space));
@@ -26,6 +37,7 @@ void clade_space_destroy(struct clade_space *space) {
 /* Begin the mapping of a hyperparameter. False if something is wrong already. */
 static bool begin(struct clade_space *space, const char *name) {
   if (space == NULL || space->failure.code != 0) return false;
+  assert_space_state(space);
   if (name == NULL || name[0] == '\0' || !cl_text_is_utf8(name, strlen(name))) {
     (void)CL_FAIL(&space->failure, CLADE_ESPEC, "a hyperparameter needs a name of UTF-8 text");
     return false;
@@ -115,6 +127,7 @@ void clade_space_add_constraint(struct clade_space *space, const char *relation)
 }
 
 int cl_api_space_write(const struct clade_space *space, struct cl_text *ret, struct cl_err *e) {
+  assert_space_state(space);
   if (space->failure.code != 0) return CL_FAIL(e, space->failure.code, "%s", space->failure.text);
   if (space->hyperparameters.failed || space->constraints.failed) return CL_FAIL_NOMEM(e);
   if (space->hyperparameters.length > 0)

@@ -1,6 +1,7 @@
 /* Stores as a whole. */
 #include "clade/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct describing {
 static int take_row(void *ctx, const struct cl_study_row *row) {
   const struct describing *d = ctx;
   if (row->id != d->id) return 0;
+  assert(row->name != NULL && row->head.trials <= row->head.position);
   (void)snprintf(d->ret->study, sizeof d->ret->study, "%s", row->name);
   (void)snprintf(d->ret->uuid, sizeof d->ret->uuid, "%s", row->uuid);
   d->ret->trials = row->head.trials;
@@ -27,6 +29,7 @@ static int take_row(void *ctx, const struct cl_study_row *row) {
 static int describe(struct cl_store *s, int64_t id, struct clade_moved *ret, struct cl_err *e) {
   struct describing d = {id, ret};
   if (ret == NULL) return 0;
+  assert(id != 0);
   *ret = (struct clade_moved){0};
   int status = cl_store_studies(s, take_row, &d, e);
   return status < 0 ? status : 0;
@@ -79,6 +82,7 @@ int clade_study_import(const char *store, int fd, const char *name, struct clade
 /* Servers. */
 
 static void fill(const struct cl_server *from, struct clade_server *ret) {
+  assert(from->port >= 0 && from->port <= 65535 && (!from->running || from->pid > 0));
   *ret = (struct clade_server){.made = from->made,
                                .running = from->running,
                                .began = from->began,
@@ -89,15 +93,15 @@ static void fill(const struct cl_server *from, struct clade_server *ret) {
   (void)snprintf(ret->log, sizeof ret->log, "%s", from->log);
 }
 
-static int check_dir(const char *dir, struct cl_err *e) {
-  if (dir != NULL && dir[0] != '\0') return 0;
-  return CL_FAIL(e, CLADE_EINVAL, "name the directory of the server");
+static int check_dir(const char *dir, const void *ret, struct cl_err *e) {
+  if (dir == NULL || dir[0] == '\0') return CL_FAIL(e, CLADE_EINVAL, "name the directory of the server");
+  return ret == NULL ? CL_FAIL(e, CLADE_EINVAL, "there is no place for what is said of the server") : 0;
 }
 
 int clade_server_start(const char *dir, int port, const char *listen, struct clade_server *ret,
                        struct cl_err *e) {
   struct cl_server server;
-  CL_TRY(check_dir(dir, e));
+  CL_TRY(check_dir(dir, ret, e));
   if (port < 0 || port > 65535)
     return CL_FAIL(e, CLADE_EINVAL, "the port %d is not one: use 1 to 65535, or 0 for a free one", port);
   CL_TRY(
@@ -107,13 +111,13 @@ int clade_server_start(const char *dir, int port, const char *listen, struct cla
 }
 
 int clade_server_stop(const char *dir, struct cl_err *e) {
-  CL_TRY(check_dir(dir, e));
+  CL_TRY(check_dir(dir, dir, e));
   return cl_server_stop(dir, false, e);
 }
 
 int clade_server_look(const char *dir, struct clade_server *ret, struct cl_err *e) {
   struct cl_server server;
-  CL_TRY(check_dir(dir, e));
+  CL_TRY(check_dir(dir, ret, e));
   CL_TRY(cl_server_look(dir, &server, e));
   fill(&server, ret);
   return 0;

@@ -11,13 +11,24 @@
 #include "run/begin.h"
 #include "run/history.h"
 
+static void assert_study_state(const struct clade_study *s) {
+  assert(s->store != NULL && s->log != NULL && s->asker != NULL && s->study == cl_log_study(s->log));
+  assert(s->trials == NULL || (s->trials->before == NULL && s->trials->study == s));
+  assert((s->room == NULL) == (s->cap_room == 0) && (s->named == NULL) == (s->cap_named == 0));
+  (void)s;
+}
+
 static int check_study(const struct clade_study *s, const void *output, struct cl_err *e) {
-  if (s == NULL) return CL_FAIL(e, CLADE_EINVAL, "no study was given: open or create one first");
-  return output == NULL ? CL_FAIL(e, CLADE_EINVAL, "there is no place for the answer") : 0;
+  CL_TRY(cl_api_check(s, "study", output, e));
+  assert_study_state(s);
+  return 0;
 }
 
 static int check_trial(const struct clade_trial *t, struct cl_err *e) {
-  return t == NULL ? CL_FAIL(e, CLADE_EINVAL, "no trial was given: ask for one first") : 0;
+  if (t == NULL) return CL_FAIL(e, CLADE_EINVAL, "no trial was given: ask for one first");
+  assert_study_state(t->study);
+  assert(t->number >= 1 && t->attempt >= 1 && t->n <= t->cap);
+  return 0;
 }
 
 /* Creating and opening. */
@@ -40,6 +51,7 @@ static int open_log(struct clade_study *s, int64_t id, struct cl_err *e) {
   CL_TRY(cl_history_import(s->store, id, NULL, e)); /* whoever asks has all of it */
   CL_TRY(cl_log_open(s->store, id, NULL, &s->log, e));
   s->study = cl_log_study(s->log);
+  assert(s->asker == NULL && cl_study_settings(s->study) != NULL);
   return cl_asker_create(s->log, &s->asker, e);
 }
 
@@ -56,6 +68,7 @@ struct noting {
 
 static void pass_note(void *ctx, enum clade_note_kind kind, const char *sentence) {
   const struct noting *n = ctx;
+  assert(n->note != NULL && sentence != NULL);
   (void)kind;
   n->note(n->ctx, sentence);
 }
@@ -190,6 +203,7 @@ int cl_api_trial_values(struct clade_study *s, const struct cl_trial *t, struct 
                                                   .value = cl_api_value(s->room[i]),
                                                   .held = cl_trial_is_held(s->study, t, (int)i)};
   }
+  assert(active <= n && active < *cap);
   *ret_n = active;
   return 0;
 }
@@ -232,6 +246,7 @@ static int refresh(struct clade_trial *t, struct cl_err *e) {
   assert(trial != NULL);
   if (t->version == trial->head.version && t->study_version == study) return 0;
   CL_TRY(cl_api_trial_values(s, trial, &t->values, &t->cap, &t->n, e));
+  assert(trial->number == t->number && trial->head.version > 0 && study > 0);
   t->version = trial->head.version;
   t->study_version = study;
   return 0;
@@ -259,6 +274,7 @@ int clade_study_ask(struct clade_study *s, struct clade_trial **ret, struct cl_e
   CL_TRY(check_study(s, ret, e));
   int status = cl_asker_ask(s->asker, &number, e);
   if (status != 0) return status;
+  assert(number >= 1 && number <= cl_study_trials(s->study));
   return give_handle(s, number, cl_study_trial(s->study, number)->head.attempt, ret, e);
 }
 
@@ -373,6 +389,7 @@ static int state_of(enum clade_outcome outcome, enum cl_state *ret, struct cl_er
 
 static int check_told(const struct clade_trial *t, const struct clade_told *told, struct cl_err *e) {
   size_t wanted = (size_t)cl_study_settings(t->study->study)->n_objectives;
+  assert(wanted >= 1 && wanted <= CL_OBJECTIVES_MAX);
   if (told->has_step) CL_TRY(check_step(told->step, e));
   if (told->n_values != 0 && (told->n_values != wanted || told->values == NULL))
     return CL_FAIL(e, CLADE_EINVAL, "%zu values were told, but the study '%s' has %zu objective%s",
@@ -411,6 +428,7 @@ static int convert_given(const struct clade_study *s, const struct clade_given *
   if (given->name == NULL || given->value == NULL)
     return CL_FAIL(e, CLADE_EINVAL, "a value to enqueue needs a name and a text");
   int index = cl_space_find(space, given->name);
+  assert(index < space->n);
   const char *nearest = cl_space_nearest(space, given->name);
   if (index < 0)
     return CL_FAIL(e, CLADE_EINVAL, "no hyperparameter is called %.200s%s%s%s", given->name,

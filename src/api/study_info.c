@@ -11,7 +11,7 @@ struct result {
   struct clade_study_info info; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, info) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, info) == 0, "a pointer to the one is a pointer to the other");
 
 void clade_study_free(struct clade_study_info *info) {
   struct result *r = (struct result *)info;
@@ -118,8 +118,11 @@ static void fill_counts(struct clade_study_info *i, const struct cl_study *s) {
                 {CL_PRUNED, &i->pruned},     {CL_FAILED, &i->failed},
                 {CL_LOST, &i->lost},         {CL_PREEMPTED, &i->preempted},
                 {CL_DIVERGED, &i->diverged}, {CL_INFEASIBLE, &i->infeasible}};
+  int64_t sum = 0;
   for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++)
-    *counts[k].to = cl_study_count(s, counts[k].state);
+    sum += *counts[k].to = cl_study_count(s, counts[k].state);
+  assert(sum == cl_study_trials(s)); /* each trial is in one state, and all were read */
+  (void)sum;
 }
 
 static void fill_numbers(struct clade_study_info *i, const struct cl_study *s) {
@@ -147,6 +150,7 @@ static void fill_numbers(struct clade_study_info *i, const struct cl_study *s) {
     const struct cl_worker_info *info = cl_study_worker(s, w);
     i->workers += info != NULL && info->slots > 0;
   }
+  assert(i->workers <= cl_study_workers(s) && i->counted <= i->trials);
 }
 
 struct notes {
@@ -174,6 +178,7 @@ static int fill_notes(struct result *r, struct clade_reader *reader, struct cl_e
   struct notes notes = {.arena = &r->arena, .e = e};
   struct cl_read own = {.trial_lo = CL_NO_TRIALS, .trial_hi = CL_NO_TRIALS};
   int status = cl_store_read(reader->store, cl_reader_id(reader->reader), &own, take_note, &notes, e);
+  assert(notes.n <= notes.capacity);
   const char **items = cl_arena_array(&r->arena, notes.n, sizeof *items);
   if (status >= 0 && items == NULL) status = CL_FAIL_NOMEM(e);
   if (status >= 0 && notes.n > 0) memcpy(items, notes.items, notes.n * sizeof *items);
@@ -185,6 +190,7 @@ static int fill_notes(struct result *r, struct clade_reader *reader, struct cl_e
 
 int clade_study_read(struct clade_reader *reader, struct clade_study_info **ret, struct cl_err *e) {
   const struct cl_study *s = NULL;
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
   struct result *r = cl_alloc(sizeof *r);
   if (r == NULL) return CL_FAIL_NOMEM(e);

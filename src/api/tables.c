@@ -14,8 +14,16 @@ _Static_assert((int)CLADE_COLUMN_TAG == (int)CL_COLUMN_TAG,
 _Static_assert((int)CLADE_COLUMN_STATE == (int)CL_COLUMN_STATE, "and so are their types");
 _Static_assert((int)CLADE_LIMIT_LAST == (int)CL_LIMIT_LAST, "and the limits");
 
+/* What is handed out. */
+static void assert_table_state(const struct cl_table *t) {
+  assert(t->n_columns <= t->cap_columns && t->n_rows * t->n_columns <= t->cap_cells);
+  assert(t->total >= (int64_t)t->n_rows && (t->group_column.name != NULL || t->n_groups == 0));
+  (void)t;
+}
+
 static int give(struct cl_table *table, int status, struct clade_table **ret, struct cl_err *e) {
   if (status < 0) return status;
+  assert_table_state(table);
   struct clade_table *t = cl_alloc(sizeof *t);
   if (t == NULL) {
     cl_table_done(table);
@@ -28,6 +36,7 @@ static int give(struct cl_table *table, int status, struct clade_table **ret, st
 
 int clade_studies_list(struct clade_store *store, const char *pattern, const struct clade_list_options *o,
                        struct clade_table **ret, struct cl_err *e) {
+  CL_TRY(cl_api_check(store, "store", ret, e));
   struct cl_list_options options;
   struct cl_table table = {0};
   CL_TRY(cl_api_list_options(o, NULL, &options, e));
@@ -36,6 +45,7 @@ int clade_studies_list(struct clade_store *store, const char *pattern, const str
 
 int clade_trials_list(struct clade_reader *r, const struct clade_list_options *o, struct clade_table **ret,
                       struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", ret, e));
   struct cl_list_options options;
   struct cl_table table = {0};
   CL_TRY(cl_api_list_options(o, &r->selection, &options, e));
@@ -44,7 +54,8 @@ int clade_trials_list(struct clade_reader *r, const struct clade_list_options *o
 
 int clade_trials_list_many(struct clade_reader *const *readers, size_t n, const struct clade_list_options *o,
                            struct clade_table **ret, struct cl_err *e) {
-  if (readers == NULL || n == 0) return CL_FAIL(e, CLADE_EINVAL, "a list of trials needs a study at least");
+  if (readers == NULL || n == 0 || ret == NULL)
+    return CL_FAIL(e, CLADE_EINVAL, "a list of trials needs a study at least, and a place to go");
   struct cl_list_options options;
   struct cl_table table = {0};
   CL_TRY(cl_api_list_options(o, NULL, &options, e));
@@ -52,6 +63,8 @@ int clade_trials_list_many(struct clade_reader *const *readers, size_t n, const 
   const struct cl_selection **selections = cl_alloc_array(n, sizeof *selections);
   int status = inner == NULL || selections == NULL ? CL_FAIL_NOMEM(e) : 0;
   for (size_t i = 0; i < n && status >= 0; i++) {
+    status = cl_api_check(readers[i], "reader", ret, e);
+    if (status < 0) break;
     inner[i] = readers[i]->reader;
     selections[i] = &readers[i]->selection;
   }
@@ -63,6 +76,7 @@ int clade_trials_list_many(struct clade_reader *const *readers, size_t n, const 
 
 int clade_reports_list(struct clade_reader *r, const struct clade_list_options *o, struct clade_table **ret,
                        struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", ret, e));
   struct cl_list_options options;
   struct cl_table table = {0};
   CL_TRY(cl_api_list_options(o, &r->selection, &options, e));
@@ -71,6 +85,7 @@ int clade_reports_list(struct clade_reader *r, const struct clade_list_options *
 
 int clade_tags_list(struct clade_reader *r, const struct clade_list_options *o, struct clade_table **ret,
                     struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", ret, e));
   struct cl_list_options options;
   struct cl_table table = {0};
   CL_TRY(cl_api_list_options(o, &r->selection, &options, e));
@@ -79,6 +94,7 @@ int clade_tags_list(struct clade_reader *r, const struct clade_list_options *o, 
 
 int clade_notes_list(struct clade_reader *r, const struct clade_list_options *o, struct clade_table **ret,
                      struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", ret, e));
   struct cl_list_options options;
   struct cl_table table = {0};
   CL_TRY(cl_api_list_options(o, &r->selection, &options, e));
@@ -113,6 +129,7 @@ static int give_all(struct cl_table *tables, size_t n, struct clade_table ***ret
 
 int clade_metric_sets_list(struct clade_reader *r, const struct clade_metric_sets_options *o,
                            struct clade_table ***ret, size_t *ret_n, struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", ret != NULL && ret_n != NULL ? ret : NULL, e));
   static const struct clade_metric_sets_options usual = {0};
   if (o == NULL) o = &usual;
   struct cl_metric_sets_options options = {
@@ -132,12 +149,14 @@ static int give_text(struct cl_text *text, int status, struct clade_text *ret) {
 }
 
 int clade_studies_columns(struct clade_store *store, struct clade_text *ret, struct cl_err *e) {
+  CL_TRY(cl_api_check(store, "store", ret, e));
   struct cl_text text = {0};
   int status = cl_studies_columns(store->store, &text, e);
   return give_text(&text, status, ret);
 }
 
 int clade_columns_list(struct clade_reader *r, struct clade_text *ret, struct cl_err *e) {
+  CL_TRY(cl_api_check(r, "reader", ret, e));
   struct cl_text text = {0};
   int status = cl_trials_columns(r->reader, &text, e);
   return give_text(&text, status, ret);
@@ -150,6 +169,7 @@ void clade_addresses_free(char **addresses, size_t n) {
 
 int clade_addresses_list(struct clade_store *store, const char *text, char ***ret, size_t *ret_n,
                          struct cl_err *e) {
+  CL_TRY(cl_api_check(store, "store", ret != NULL && ret_n != NULL ? ret : NULL, e));
   struct cl_addresses a = {0};
   CL_TRY(cl_addresses_expand(store->store, text, &a, e));
   char **list = cl_alloc_array(a.n, sizeof *list);
@@ -210,6 +230,7 @@ size_t clade_table_groups(const struct clade_table *t) {
 struct clade_group clade_table_group(const struct clade_table *t, size_t group) {
   assert(group < t->table.n_groups);
   const struct cl_group *g = &t->table.groups[group];
+  assert(g->n >= 1 && g->first + g->n <= t->table.n_rows);
   return (struct clade_group){.key = cl_api_value(g->key), .first = g->first, .rows = g->n};
 }
 

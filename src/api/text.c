@@ -1,6 +1,7 @@
 /* The public face of base/text.h and base/alloc.h: forwards, and adds what only clients need. */
 #include "clade/text.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +29,17 @@ void clade_text_clear(struct clade_text *t) {
   if (t->bytes != NULL) t->bytes[0] = '\0';
 }
 
+_Static_assert(sizeof(struct clade_text) == sizeof(struct cl_text), "a text is the same inside and outside");
+
+/* It ends with a zero byte, or is nothing. */
+static void assert_text_state(const struct clade_text *t) {
+  assert((t->bytes == NULL) == (t->capacity == 0));
+  assert(t->bytes == NULL ? t->length == 0 : t->length < t->capacity && t->bytes[t->length] == '\0');
+  (void)t;
+}
+
 static bool make_room(struct clade_text *t, size_t more) {
+  assert_text_state(t);
   if (t->failed) return false;
   if (cl_grow(&t->bytes, &t->capacity, t->length + more + 1, 1) < 0) t->failed = true;
   return !t->failed;
@@ -60,7 +71,9 @@ void clade_text_format(struct clade_text *t, const char *format, ...) {
   int n = vsnprintf(NULL, 0, format, args);
   va_end(args);
   if (n >= 0 && make_room(t, (size_t)n)) {
-    (void)vsnprintf(t->bytes + t->length, (size_t)n + 1, format, again);
+    int written = vsnprintf(t->bytes + t->length, (size_t)n + 1, format, again);
+    assert(written == n);
+    (void)written;
     t->length += (size_t)n;
   }
   va_end(again);
@@ -85,6 +98,7 @@ size_t clade_text_character(const char *p, size_t n, uint32_t *ret) {
   if (length > n || !cl_text_is_utf8(p, length)) return 0;
   uint32_t c = length == 1 ? u[0] : u[0] & (0x7Fu >> length);
   for (size_t i = 1; i < length; i++) c = c << 6 | (u[i] & 0x3Fu);
+  assert(c >= 1 && c <= 0x10FFFF);
   *ret = c;
   return length;
 }

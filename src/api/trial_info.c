@@ -14,7 +14,7 @@ struct result {
   struct clade_trial_info info; /* first: a pointer to it is one to the whole */
   struct cl_arena arena;
 };
-static_assert(offsetof(struct result, info) == 0, "a pointer to the one is a pointer to the other");
+_Static_assert(offsetof(struct result, info) == 0, "a pointer to the one is a pointer to the other");
 
 struct filling {
   struct result *r;
@@ -70,6 +70,7 @@ static int fill_head(struct filling *f) {
 
 static int name_metrics(struct filling *f, const struct cl_story_report *report,
                         const struct clade_named_value **ret) {
+  assert(report->n_metrics >= 0 && report->n_metrics <= CL_METRICS_MAX);
   struct clade_named_value *m = cl_arena_array(&f->r->arena, (size_t)report->n_metrics, sizeof *m);
   if (m == NULL) return CL_FAIL_NOMEM(f->e);
   for (int k = 0; k < report->n_metrics; k++) {
@@ -83,6 +84,7 @@ static int name_metrics(struct filling *f, const struct cl_story_report *report,
 /* The metric of a report; null if it has none of this id. */
 static const struct clade_named_value *find_metric(const struct cl_story_report *own,
                                                    const struct clade_report *report, int id) {
+  assert(report->n_metrics == (size_t)own->n_metrics && id >= 1);
   for (int n = 0; n < own->n_metrics; n++)
     if (own->metrics[n].id == id) return &report->metrics[n];
   return NULL;
@@ -172,6 +174,7 @@ static int fill_attempts(struct filling *f) {
   for (size_t k = 0; k < f->story->n_attempts; k++) {
     const struct cl_story_attempt *own = &f->story->attempts[k];
     const struct cl_worker_info *w = cl_study_worker(f->study, own->worker);
+    assert(own->number >= 1 && own->from >= 0);
     attempts[k] = (struct clade_attempt){.number = own->number,
                                          .worker = own->worker,
                                          .started_ms = cl_api_wall_ms(f->study, own->started_ms),
@@ -214,12 +217,14 @@ static int fill_changes(struct filling *f) {
     CL_TRY(cl_api_keep_value(&f->r->arena, own->before, &c->before, f->e));
     CL_TRY(cl_api_keep_value(&f->r->arena, own->after, &c->after, f->e));
   }
+  assert(i->n_changes <= f->story->n_changes);
   i->changes = changes;
   return 0;
 }
 
 int clade_trial_read(struct clade_reader *reader, int64_t trial, struct clade_trial_info **ret,
                      struct cl_err *e) {
+  CL_TRY(cl_api_check(reader, "reader", ret, e));
   if (trial < 1)
     return CL_FAIL(e, CLADE_EINVAL, "trials are numbered from 1; %lld is none", (long long)trial);
   struct cl_story story = {0};
@@ -228,6 +233,7 @@ int clade_trial_read(struct clade_reader *reader, int64_t trial, struct clade_tr
   int status = (f.r = cl_alloc(sizeof *f.r)) == NULL ? CL_FAIL_NOMEM(e) : 0;
   if (status >= 0) status = cl_reader_need(reader->reader, trial, trial, &f.study, e);
   if (status >= 0) f.trial = cl_study_trial(f.study, trial);
+  assert(status < 0 || (f.trial != NULL && f.trial->number == trial));
   if (status >= 0) status = fill_head(&f);
   if (status >= 0) status = fill_reports(&f);
   if (status >= 0) status = fill_attempts(&f);

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <sys/wait.h>
 
+#include "run/history.h"
+
 static int64_t count_foreign(struct clade_study *study) {
   int64_t n = 0;
   for (int64_t i = 1; i <= clade_study_trials(study); i++) {
@@ -51,6 +53,30 @@ static void results_are_copied_with_their_values_and_states(void **state) {
   assert_int_equal(clade_trial_number(trial), 8);
   clade_study_close(before);
   clade_study_close(after);
+  kit_remove(&place);
+}
+
+static void names_of_histories_are_texts(void **state) {
+  (void)state;
+  static const char *const wrong[] = {"[17]", "[null]", "\"before\"", "{}"};
+  struct kit_place place;
+  struct cl_store *store = NULL;
+  kit_make(&place);
+  assert_int_equal(
+      cl_store_open(place.store, &(struct cl_store_options){.mode = CL_STORE_CREATE}, &store, NULL), 0);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char json[200];
+    struct cl_settings *settings = NULL;
+    (void)snprintf(
+        json, sizeof json,
+        "{\"study\": \"s\", \"trials\": 17, \"history\": %s, \"objectives\": [{\"name\": \"loss\", "
+        "\"goal\": \"minimize\"}]}",
+        wrong[i]);
+    assert_int_equal(cl_settings_parse(json, &settings, NULL), 0);
+    kit_expect(cl_history_check(store, settings, &e), CLADE_ESPEC);
+    cl_settings_destroy(settings);
+  }
+  cl_store_close(store);
   kit_remove(&place);
 }
 
@@ -186,6 +212,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(results_are_copied_with_their_values_and_states),
       cmocka_unit_test(a_chain_of_studies_copies_nothing_twice),
+      cmocka_unit_test(names_of_histories_are_texts),
       cmocka_unit_test(other_spaces_are_matched_by_name_and_what_does_not_fit_is_counted),
       cmocka_unit_test(a_history_that_is_not_there_or_does_not_fit_creates_nothing),
       cmocka_unit_test(processes_that_begin_together_copy_each_result_once),

@@ -121,6 +121,7 @@ static void what_a_plugin_leaves_out_is_drawn_and_its_own_values_are_taken(void 
   assert_int_equal(ask("libbroken.so", &e), 0);
   assert_int_equal(ask("libbroken.so, wrong: index", &e), 0);
   assert_int_equal(ask("libbroken.so, wrong: note", &e), 0);
+  assert_int_equal(ask("libbroken.so, wrong: no text", &e), 0); /* as if it had left it out */
 }
 
 static void a_plugin_that_does_wrong_is_refused_with_a_sentence(void **state) {

@@ -259,6 +259,43 @@ static void a_programs_own_explore_stays_in_the_space(void **state) {
   clade_space_destroy(space);
 }
 
+/* Nonsense changes nothing; what lies between two points of a grid without ends takes the nearest. */
+static void explore_without_bounds(const struct clade_explore_policy *self, struct clade_view *view,
+                                   struct clade_proposal *proposal, bool took_over) {
+  static const double wrong[][2] = {{0, 1.2}, {1.2, -0.8}, {NAN, 1.2}, {0.8, INFINITY}}, right[] = {1.25};
+  int *called = self->ctx;
+  double before = clade_proposal_float(proposal, "gain");
+  (void)view;
+  (void)took_over;
+  ++*called;
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) clade_proposal_perturb(proposal, wrong[i], 2, 0);
+  clade_proposal_perturb(proposal, right, 1, 1.5);
+  clade_proposal_perturb(proposal, right, 1, NAN);
+  assert_true(clade_proposal_float(proposal, "gain") == before);
+  assert_int_equal(clade_proposal_set_float(proposal, "gain", INFINITY), CLADE_EINVAL);
+  assert_int_equal(clade_proposal_set_float(proposal, "width", 41.3), 0);
+  assert_true(clade_proposal_float(proposal, "width") == 41.5);
+}
+
+static void what_has_no_bounds_can_be_set(void **state) {
+  (void)state;
+  struct world w = {0};
+  int called = 0;
+  struct clade_population_options o = options_of(&w, NULL, 3);
+  o.study.spec = "hyperparameters:\n  gain: normal(1.5, 0.1)\n  width: qnormal(10, 3, 0.5)\n";
+  o.explore =
+      (struct clade_explore_policy){.name = "bare", .explore = explore_without_bounds, .ctx = &called};
+  struct clade_population *p = train(&o);
+  assert_true(called > 3);
+  for (size_t i = 0; i < 3; i++) {
+    const struct clade_member *m = clade_population_member(p, i);
+    const struct clade_observation *last = &m->observations[m->n_observations - 1];
+    assert_int_equal(last->n_values, 2);
+    assert_true(last->values[1].value.as.real == 41.5);
+  }
+  clade_population_destroy(p);
+}
+
 /* What is recorded. */
 
 struct seen {
@@ -457,6 +494,17 @@ static void mistakes_are_refused_with_a_sentence(void **state) {
   o.explore = clade_policy_perturb(0, 0.25);
   expect(&o, CLADE_EINVAL, "perturb");
   o = good;
+  o.explore = clade_policy_perturb(INFINITY, 0.25);
+  expect(&o, CLADE_EINVAL, "finite factor");
+  o.explore = clade_policy_perturb(1e-320, 0.25);
+  expect(&o, CLADE_EINVAL, "finite factor");
+  o = good;
+  o.done = clade_policy_stop_after(NAN);
+  expect(&o, CLADE_EINVAL, "stop_after");
+  o = good;
+  o.ready = clade_policy_ready_after(NAN);
+  expect(&o, CLADE_EINVAL, "ready_after");
+  o = good;
   o.done = clade_policy_stop_after(1);
   o.done.name = "stop after";
   expect(&o, CLADE_EINVAL, "'stop after'");
@@ -508,6 +556,7 @@ int main(void) {
       cmocka_unit_test(equal_seeds_give_equal_runs),
       cmocka_unit_test(the_best_so_far_is_told_after_each_generation),
       cmocka_unit_test(a_callback_can_end_the_training),
+      cmocka_unit_test(what_has_no_bounds_can_be_set),
       cmocka_unit_test(mistakes_are_refused_with_a_sentence),
       cmocka_unit_test(a_model_that_cannot_be_made_ends_the_training),
   };

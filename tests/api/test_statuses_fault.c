@@ -203,6 +203,18 @@ static void runs_and_specs_without_memory_say_so(void **state) {
     if (status != CLADE_ENOMEM || !cl_fault_happened()) assert_int_equal(status, CLADE_EEXISTS);
   }
   assert_true(failed > 30);
+  FAULT_LOOP(n) { /* a plan is whole, also where its texts fill a block of memory to its end */
+    struct cl_err e = {0};
+    struct clade_plan *plan = NULL;
+    struct clade_run_options planned = o;
+    char store[4064] = "/tmp/";
+    memset(store + 5, 'x', 4050 - 5);
+    planned.store = store;
+    int status = clade_run_plan(&planned, NULL, &plan, &e);
+    if (status != CLADE_ENOMEM || !cl_fault_happened()) assert_int_equal(status, 0);
+    if (status == 0) assert_true(plan->cwd != NULL && plan->method != NULL && plan->metric != NULL);
+    if (status == 0) clade_plan_free(plan);
+  }
   FAULT_LOOP(n) {
     struct cl_err e = {0};
     int status = clade_spec_init(script, &text, &e);

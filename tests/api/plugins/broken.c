@@ -39,6 +39,8 @@ static int next(void *state, const struct clade_plugin_host *host, struct clade_
                      text = {.kind = CLADE_TEXT, .as.text = "rmsprop"};
   if (strcmp(s->wrong, "value") == 0) host->set_value(answer, 0, nine);
   if (strcmp(s->wrong, "text") == 0) host->set_value(answer, 1, text);
+  text.as.text = NULL;
+  if (strcmp(s->wrong, "no text") == 0) host->set_value(answer, 1, text);
   if (strcmp(s->wrong, "unit") == 0) host->set_unit(answer, 0, 1.5);
   if (strcmp(s->wrong, "index") == 0) host->set_unit(answer, 4000, 0.5);
   if (strcmp(s->wrong, "note") == 0) host->note(answer, "\", \"method", 1);
