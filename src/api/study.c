@@ -196,12 +196,14 @@ int cl_api_trial_values(struct clade_study *s, const struct cl_trial *t, struct 
   if (cl_grow(&s->room, &s->cap_room, n + 1, sizeof *s->room) < 0 ||
       cl_grow(ret, cap, n + 1, sizeof **ret) < 0)
     return CL_FAIL_NOMEM(e);
-  cl_trial_values(s->study, t, s->room);
+  struct cl_value *values = s->room;
+  struct clade_named_value *named = *ret;
+  cl_trial_values(s->study, t, values);
   for (size_t i = 0; i < n; i++) {
-    if (s->room[i].kind == CL_ABSENT) continue;
-    (*ret)[active++] = (struct clade_named_value){.name = space->items[i].name,
-                                                  .value = cl_api_value(s->room[i]),
-                                                  .held = cl_trial_is_held(s->study, t, (int)i)};
+    if (values[i].kind == CL_ABSENT) continue;
+    named[active].name = space->items[i].name;
+    named[active].value = cl_api_value(values[i]);
+    named[active++].held = cl_trial_is_held(s->study, t, (int)i);
   }
   assert(active <= n && active < *cap);
   *ret_n = active;

@@ -4,11 +4,15 @@
 #include <math.h>
 #include <Random123/philox.h>
 
-void cl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4]) {
+static inline void fill_block(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4]) {
   philox4x32_ctr_t c = {{counter[0], counter[1], counter[2], counter[3]}};
   philox4x32_key_t k = {{key[0], key[1]}};
   philox4x32_ctr_t out = philox4x32(c, k);
   for (int i = 0; i < 4; i++) ret[i] = out.v[i];
+}
+
+void cl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4]) {
+  fill_block(counter, key, ret);
 }
 
 struct cl_rng cl_rng_stream(uint64_t seed, enum cl_purpose purpose, uint64_t trial, uint32_t sub) {
@@ -23,7 +27,7 @@ struct cl_rng cl_rng_stream(uint64_t seed, enum cl_purpose purpose, uint64_t tri
 uint64_t cl_rng_bits(struct cl_rng *r) {
   assert(r->used >= 0 && r->used <= 4 && r->used % 2 == 0); /* words leave in pairs */
   if (r->used >= 4) {
-    cl_philox(r->counter, r->key, r->words);
+    fill_block(r->counter, r->key, r->words);
     r->counter[0]++;
     r->used = 0;
   }

@@ -10,122 +10,176 @@
 
 enum { LATE = 1, DECIDED = 2 }; /* DECIDED: seen, as_of, cause and args follow */
 
-/* Writing. What has no room is only counted. */
-
-struct pen {
-  char *to;
-  size_t room, used;
-};
-
-static void put_bytes(struct pen *p, const void *bytes, size_t n) {
-  if (n > 0 && p->used + n <= p->room) memcpy(p->to + p->used, bytes, n);
-  p->used += n;
+/* a - b, of any two; it gives b back, too: a - (a - b). */
+static int64_t distance(int64_t a, int64_t b) {
+  return (int64_t)((uint64_t)a - (uint64_t)b);
 }
 
-static void put_byte(struct pen *p, int byte) {
-  if (p->used < p->room) p->to[p->used] = (char)byte;
-  p->used++;
+/* How much room. */
+
+enum { INTEGER_MAX = 10, COMMON_MAX = 2 + 9 * INTEGER_MAX };
+
+static size_t text_max(const char *text) {
+  return INTEGER_MAX + (text == NULL ? 0 : strlen(text) + 1);
 }
 
-static void put_integer(struct pen *p, int64_t x) {
+static size_t assigned_max(const struct cl_assigned_list *list) {
+  size_t n = INTEGER_MAX + (size_t)list->n * (2 * INTEGER_MAX + 1);
+  for (int i = 0; i < list->n; i++)
+    if (list->items[i].value.kind == CL_TEXT) n += strlen(list->items[i].value.as.text) + 1;
+  return n;
+}
+
+static size_t metrics_max(const struct cl_metric_list *list) {
+  size_t n = INTEGER_MAX;
+  for (int i = 0; i < list->n; i++) n += INTEGER_MAX + sizeof(double) + text_max(list->items[i].name);
+  return n;
+}
+
+static size_t names_max(const struct cl_name_list *list) {
+  size_t n = INTEGER_MAX;
+  for (int i = 0; i < list->n; i++) n += text_max(list->items[i]);
+  return n;
+}
+
+static size_t field_max(const void *from, enum cl_field_type type) {
+  switch (type) {
+  case CL_FIELD_TEXT:
+  case CL_FIELD_JSON: return text_max(*(const char *const *)from);
+  case CL_FIELD_ASSIGNED: return assigned_max(from);
+  case CL_FIELD_METRICS: return metrics_max(from);
+  case CL_FIELD_NUMBERS:
+    return INTEGER_MAX + (size_t)((const struct cl_number_list *)from)->n * sizeof(double);
+  case CL_FIELD_NAMES: return names_max(from);
+  case CL_FIELD_ROLLUP: return 3 * sizeof(double) + INTEGER_MAX;
+  case CL_FIELD_INT32:
+  case CL_FIELD_INT64:
+  case CL_FIELD_BOOL:
+  case CL_FIELD_REAL: break;
+  }
+  return INTEGER_MAX;
+}
+
+size_t cl_event_pack_max(const struct cl_event *ev) {
+  size_t n = COMMON_MAX + (ev->args == NULL ? 0 : text_max(ev->args));
+  for (const struct cl_field *f = cl_kind_fields(ev->kind); f->name != NULL; f++)
+    n += field_max((const char *)ev + f->offset, f->type);
+  return n;
+}
+
+/* Writing: each returns where the next one writes. */
+
+static char *put_byte(char *to, int byte) {
+  *to = (char)byte;
+  return to + 1;
+}
+
+static char *put_bytes(char *to, const void *bytes, size_t n) {
+  if (n > 0) memcpy(to, bytes, n);
+  return to + n;
+}
+
+static char *put_integer(char *to, int64_t x) {
   uint64_t rest = ((uint64_t)x << 1) ^ (uint64_t)(x >> 63);
-  for (; rest >= 128; rest >>= 7) put_byte(p, (int)(rest & 127) | 128);
-  put_byte(p, (int)rest);
+  for (; rest >= 128; rest >>= 7) *to++ = (char)(rest | 128);
+  *to++ = (char)rest;
+  return to;
 }
 
-static void put_real(struct pen *p, double x) {
+static char *put_real(char *to, double x) {
   x += 0.0; /* -0.0 becomes 0.0 */
-  put_bytes(p, &x, sizeof x);
+  return put_bytes(to, &x, sizeof x);
 }
 
-static void put_text(struct pen *p, const char *text) {
+static char *put_text(char *to, const char *text) {
   size_t n = text == NULL ? 0 : strlen(text) + 1;
-  put_integer(p, (int64_t)n);
-  put_bytes(p, text, n);
+  return put_bytes(put_integer(to, (int64_t)n), text, n);
 }
 
-static void put_value(struct pen *p, struct cl_value v) {
-  put_byte(p, (int)v.kind);
+static char *put_value(char *to, struct cl_value v) {
+  to = put_byte(to, (int)v.kind);
   switch (v.kind) {
   case CL_ABSENT:
-  case CL_NULL: break;
-  case CL_BOOL: put_byte(p, v.as.truth); break;
-  case CL_INT: put_integer(p, v.as.integer); break;
-  case CL_REAL: put_real(p, v.as.real); break;
-  case CL_TEXT: put_text(p, v.as.text); break;
+  case CL_NULL: return to;
+  case CL_BOOL: return put_byte(to, v.as.truth);
+  case CL_INT: return put_integer(to, v.as.integer);
+  case CL_REAL: return put_real(to, v.as.real);
+  case CL_TEXT: return put_text(to, v.as.text);
   }
+  return to;
 }
 
-static void put_assigned(struct pen *p, const struct cl_assigned_list *list) {
-  put_integer(p, list->n);
+static char *put_assigned(char *to, const struct cl_assigned_list *list) {
+  to = put_integer(to, list->n);
+  for (int i = 0; i < list->n; i++) to = put_value(put_integer(to, list->items[i].id), list->items[i].value);
+  return to;
+}
+
+static char *put_metrics(char *to, const struct cl_metric_list *list) {
+  to = put_integer(to, list->n);
   for (int i = 0; i < list->n; i++) {
-    put_integer(p, list->items[i].id);
-    put_value(p, list->items[i].value);
+    to = put_integer(to, list->items[i].id);
+    to = put_text(to, list->items[i].name);
+    to = put_real(to, list->items[i].value);
   }
+  return to;
 }
 
-static void put_metrics(struct pen *p, const struct cl_metric_list *list) {
-  put_integer(p, list->n);
-  for (int i = 0; i < list->n; i++) {
-    put_integer(p, list->items[i].id);
-    put_text(p, list->items[i].name);
-    put_real(p, list->items[i].value);
-  }
+static char *put_numbers(char *to, const struct cl_number_list *list) {
+  to = put_integer(to, list->n);
+  for (int i = 0; i < list->n; i++) to = put_real(to, list->items[i]);
+  return to;
 }
 
-static void put_numbers(struct pen *p, const struct cl_number_list *list) {
-  put_integer(p, list->n);
-  for (int i = 0; i < list->n; i++) put_real(p, list->items[i]);
+static char *put_names(char *to, const struct cl_name_list *list) {
+  to = put_integer(to, list->n);
+  for (int i = 0; i < list->n; i++) to = put_text(to, list->items[i]);
+  return to;
 }
 
-static void put_names(struct pen *p, const struct cl_name_list *list) {
-  put_integer(p, list->n);
-  for (int i = 0; i < list->n; i++) put_text(p, list->items[i]);
+static char *put_rollup(char *to, const struct cl_rollup *r) {
+  to = put_real(to, r->last);
+  to = put_real(to, r->best);
+  to = put_real(to, r->sum);
+  return put_integer(to, r->count);
 }
 
-static void put_rollup(struct pen *p, const struct cl_rollup *r) {
-  put_real(p, r->last);
-  put_real(p, r->best);
-  put_real(p, r->sum);
-  put_integer(p, r->count);
-}
-
-static void put_field(struct pen *p, const void *from, enum cl_field_type type) {
+static char *put_field(char *to, const void *from, enum cl_field_type type) {
   switch (type) {
-  case CL_FIELD_INT32: put_integer(p, *(const int32_t *)from); break;
-  case CL_FIELD_INT64: put_integer(p, *(const int64_t *)from); break;
-  case CL_FIELD_BOOL: put_byte(p, *(const bool *)from); break;
-  case CL_FIELD_REAL: put_real(p, *(const double *)from); break;
+  case CL_FIELD_INT32: return put_integer(to, *(const int32_t *)from);
+  case CL_FIELD_INT64: return put_integer(to, *(const int64_t *)from);
+  case CL_FIELD_BOOL: return put_byte(to, *(const bool *)from);
+  case CL_FIELD_REAL: return put_real(to, *(const double *)from);
   case CL_FIELD_TEXT:
-  case CL_FIELD_JSON: put_text(p, *(const char *const *)from); break;
-  case CL_FIELD_ASSIGNED: put_assigned(p, from); break;
-  case CL_FIELD_METRICS: put_metrics(p, from); break;
-  case CL_FIELD_NUMBERS: put_numbers(p, from); break;
-  case CL_FIELD_NAMES: put_names(p, from); break;
-  case CL_FIELD_ROLLUP: put_rollup(p, from); break;
+  case CL_FIELD_JSON: return put_text(to, *(const char *const *)from);
+  case CL_FIELD_ASSIGNED: return put_assigned(to, from);
+  case CL_FIELD_METRICS: return put_metrics(to, from);
+  case CL_FIELD_NUMBERS: return put_numbers(to, from);
+  case CL_FIELD_NAMES: return put_names(to, from);
+  case CL_FIELD_ROLLUP: return put_rollup(to, from);
   }
+  return to;
 }
 
-size_t cl_event_pack(const struct cl_event *ev, char *to, size_t room) {
-  struct pen p = {to, room, 0};
+size_t cl_event_pack(const struct cl_event *ev, char *ret) {
   bool decided = ev->seen != 0 || ev->as_of != 0 || ev->cause != CL_CAUSE_NONE || ev->args != NULL;
   assert(ev->kind > 0 && ev->kind < CL_EVENT_KINDS);
-  put_byte(&p, (int)ev->kind);
-  put_byte(&p, (ev->late ? LATE : 0) | (decided ? DECIDED : 0));
-  put_integer(&p, ev->subject);
-  put_integer(&p, ev->attempt);
-  put_integer(&p, ev->position);
-  put_integer(&p, ev->time_ms);
-  put_integer(&p, ev->by);
+  char *to = put_byte(ret, (int)ev->kind);
+  to = put_byte(to, (ev->late ? LATE : 0) | (decided ? DECIDED : 0));
+  to = put_integer(to, ev->subject);
+  to = put_integer(to, ev->attempt);
+  to = put_integer(to, ev->position);
+  to = put_integer(to, ev->time_ms);
+  to = put_integer(to, ev->by);
   if (decided) {
-    put_integer(&p, ev->position - ev->seen); /* mostly not far behind */
-    put_integer(&p, ev->position - ev->as_of);
-    put_integer(&p, (int64_t)ev->cause);
-    put_text(&p, ev->args);
+    to = put_integer(to, distance(ev->position, ev->seen)); /* mostly short */
+    to = put_integer(to, distance(ev->position, ev->as_of));
+    to = put_integer(to, (int64_t)ev->cause);
+    to = put_text(to, ev->args);
   }
   for (const struct cl_field *f = cl_kind_fields(ev->kind); f->name != NULL; f++)
-    put_field(&p, (const char *)ev + f->offset, f->type);
-  return p.used;
+    to = put_field(to, (const char *)ev + f->offset, f->type);
+  return (size_t)(to - ret);
 }
 
 /* Reading. */
@@ -272,8 +326,8 @@ int cl_event_unpack(const char *packed, struct cl_unpacked *ret, struct cl_err *
   ret->ev.time_ms = take_integer(&at);
   ret->ev.by = (int32_t)take_integer(&at);
   if (flags & DECIDED) {
-    ret->ev.seen = ret->ev.position - take_integer(&at);
-    ret->ev.as_of = ret->ev.position - take_integer(&at);
+    ret->ev.seen = distance(ret->ev.position, take_integer(&at));
+    ret->ev.as_of = distance(ret->ev.position, take_integer(&at));
     ret->ev.cause = (enum cl_cause)take_integer(&at);
     ret->ev.args = take_text(&at);
   }

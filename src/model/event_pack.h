@@ -5,9 +5,12 @@
 
 #include "model/event.h"
 
-/* Packs `ev` into at most `room` bytes at `to`. Returns how many it takes: when these are more than `room`,
- * what stands at `to` is of no use. -0.0 becomes 0.0, as in every store; a summary is left out. */
-size_t cl_event_pack(const struct cl_event *ev, char *to, size_t room);
+/* How many bytes an event takes at most, of which it mostly takes a third. */
+size_t cl_event_pack_max(const struct cl_event *ev);
+
+/* Packs `ev` into as many bytes, and returns how many it took. -0.0 becomes 0.0, as in every store; a summary
+ * is left out. */
+size_t cl_event_pack(const struct cl_event *ev, char *ret);
 
 /* What is asked of many events and needs no unpacking. */
 struct cl_event_key {

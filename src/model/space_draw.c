@@ -46,7 +46,7 @@ int cl_space_draw(const struct cl_space *s, uint64_t seed, enum cl_purpose purpo
     for (int i = 0; i < s->n; i++) {
       const struct cl_hyperparameter *h = &s->items[i];
       ret[i] = (struct cl_value){0};
-      if (!cl_space_is_active(s, i, ret)) continue;
+      if (h->parent >= 0 && !cl_space_is_active(s, i, ret)) continue;
       if (given != NULL && given[i].kind != CL_ABSENT) {
         ret[i] = given[i];
       } else if (h->domain == CL_CONSTANT) {

@@ -10,6 +10,8 @@
 #include "store/names.h"
 #include "store/store_ops.h"
 
+enum { PIECE = 65536 };
+
 struct node {
   const char *packed;
   int64_t before; /* position of the previous event with this subject, 0 = none */
@@ -28,7 +30,9 @@ struct study {
   struct cl_lease lease;
   struct node *nodes; /* by position - 1 */
   size_t n_nodes, cap_nodes;
-  struct cl_arena bytes;    /* those of a commit that was rolled back stay unused */
+  struct cl_arena bytes; /* those of a commit that was rolled back stay unused */
+  char *room;            /* what is left of its last piece */
+  size_t n_room;
   struct subject *subjects; /* by number; 0 is the study */
   size_t n_subjects, cap_subjects;
 };
@@ -39,9 +43,7 @@ struct memory {
   int64_t last_id;
   struct study *open; /* of the commit that has begun */
   bool is_new;
-  size_t n_metrics; /* names when the commit began */
-  char *draft;      /* where the next event is packed */
-  size_t cap_draft;
+  size_t n_metrics;               /* names when the commit began */
   struct cl_unpacked shown, past; /* the event that a visit is shown, and one that is looked up meanwhile */
 };
 
@@ -65,7 +67,6 @@ static void memory_close(void *state) {
   struct memory *m = state;
   for (size_t i = 0; i < m->n_studies; i++) destroy_study(m->studies[i]);
   cl_free(m->studies);
-  cl_free(m->draft);
   cl_unpacked_done(&m->shown);
   cl_unpacked_done(&m->past);
 }
@@ -198,14 +199,22 @@ static int make_subjects(struct study *s, int64_t subject, struct cl_err *e) {
   return 0;
 }
 
-/* The event in the bytes that stay. Null without memory. */
-static const char *pack(struct memory *m, struct study *s, const struct cl_event *ev) {
-  size_t n = cl_event_pack(ev, m->draft, m->cap_draft);
-  if (n > m->cap_draft) {
-    if (cl_grow(&m->draft, &m->cap_draft, n, 1) < 0) return NULL;
-    (void)cl_event_pack(ev, m->draft, m->cap_draft);
+/* In what is left of a piece, or in a new one. Null without memory. */
+static const char *pack(struct study *s, const struct cl_event *ev) {
+  size_t most = cl_event_pack_max(ev);
+  if (most > s->n_room) {
+    size_t size = most > PIECE ? most : PIECE;
+    char *piece = cl_arena_alloc(&s->bytes, size);
+    if (piece == NULL) return NULL;
+    s->room = piece;
+    s->n_room = size;
   }
-  return cl_arena_bytes(&s->bytes, m->draft, n);
+  const char *packed = s->room;
+  size_t n = cl_event_pack(ev, s->room);
+  assert(n <= most);
+  s->room += n;
+  s->n_room -= n;
+  return packed;
 }
 
 static int memory_add(void *state, int64_t study, const struct cl_event *ev, struct cl_err *e) {
@@ -218,7 +227,7 @@ static int memory_add(void *state, int64_t study, const struct cl_event *ev, str
   CL_TRY(cl_names_check(&s->names, ev, e));
   CL_TRY(make_subjects(s, ev->subject, e));
   if (cl_grow(&s->nodes, &s->cap_nodes, s->n_nodes + 1, sizeof *s->nodes) < 0) return CL_FAIL_NOMEM(e);
-  const char *packed = pack(m, s, ev);
+  const char *packed = pack(s, ev);
   if (packed == NULL) return CL_FAIL_NOMEM(e);
   struct subject *subject = &s->subjects[ev->subject];
   s->nodes[s->n_nodes++] = (struct node){packed, subject->last};

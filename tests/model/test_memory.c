@@ -183,7 +183,8 @@ static void events_without_memory_say_so(void **state) {
       cl_free(copy);
     }
     char packed[4096];
-    assert_true(cl_event_pack(ev, packed, sizeof packed) <= sizeof packed);
+    assert_true(cl_event_pack_max(ev) <= sizeof packed);
+    (void)cl_event_pack(ev, packed);
     FAULT_LOOP(n) {
       struct cl_unpacked back = {0};
       int status = cl_event_unpack(packed, &back, NULL);
