@@ -136,6 +136,56 @@ static void keras_reports_at_the_end_of_an_epoch(void **state) {
                     "2 @2 loss=0.1129 accuracy=0.9664 val_loss=0.0961 val_accuracy=0.9704\n");
 }
 
+/* Lines at the edges of the rules: what each one reports, or nothing. */
+static void lines_at_the_edges_are_read_by_the_rules(void **state) {
+  struct world *w = *state;
+  static const struct {
+    const char *line, *report; /* null: none */
+  } cases[] = {{"loss=1e+2", "1 @1 loss=100\n"},
+               {"loss=5E-1", "1 @1 loss=0.5\n"},
+               {"loss=1e", NULL},
+               {"loss=1e+", NULL},
+               {"loss=1e-x", NULL},
+               {"loss=1111111111111111111111111111111111111111111111111111111111111111111111", NULL},
+               {"loss\v=\f0.5", "1 @1 loss=0.5\n"},
+               {"epoch=inf loss=0.5", "1 @1 loss=0.5\n"},
+               {"epoch=3 epoch=4 loss=0.5", "1 @3 loss=0.5\n"},
+               {"epoch 3 epoch 4 loss=0.5", "1 @3 loss=0.5\n"},
+               {"epoch 3x loss=0.5", "1 @1 loss=0.5\n"},
+               {"epoch x loss=0.5", "1 @1 loss=0.5\n"},
+               {"loss=0.5 epoch", "1 @1 loss=0.5\n"},
+               {"{\"loss\": 0.5} \t", "1 @1 loss=0.5\n"},
+               {"{\"loss\": \"0.5\"}", NULL},
+               {"{\"loss\": true}", NULL},
+               {"{\"loss\": \"-inf\"}", "1 @1 loss=-inf\n"},
+               {"{loss=0.5}", "1 @1 loss=0.5\n"},
+               {"loss: }", NULL},
+               {"[{\"loss\": 0.5}]", "1 @1 loss=0.5\n"},
+               {"loss=0.5\x1b[3", "1 @1 loss=0.5\n"},
+               {"loss=0.5\x1b", "1 @1 loss=0.5\n"},
+               {"=:= : ", NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char path[100];
+    (void)snprintf(path, sizeof path, "%s/stdout", w->directory);
+    (void)unlink(path);
+    cl_text_clear(&w->reports);
+    use(w, "loss");
+    append(w, cases[i].line);
+    append(w, "\n");
+    read_all(w);
+    const char *found = cl_text_get(&w->reports), *wanted = cases[i].report == NULL ? "" : cases[i].report;
+    if (strcmp(found, wanted) != 0) fail_msg("'%s' gives '%s', not '%s'", cases[i].line, found, wanted);
+  }
+}
+
+/* Also one that is called like a step. */
+static void an_objective_is_no_step(void **state) {
+  struct world *w = *state;
+  use(w, "epoch");
+  append(w, "epoch=3\nepoch=4 step=9\n");
+  assert_reports(w, "1 @1 epoch=3\n2 @9 epoch=4\n");
+}
+
 /* What is no number, no name, no report; and what is one all the same. */
 static void odd_lines_are_read_as_people_mean_them(void **state) {
   struct world *w = *state;
@@ -464,6 +514,8 @@ static void a_stream_that_cannot_be_read_is_said(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {TEST(keras_reports_at_the_end_of_an_epoch),
                                      TEST(keras_3_reports_in_colour),
+                                     TEST(lines_at_the_edges_are_read_by_the_rules),
+                                     TEST(an_objective_is_no_step),
                                      TEST(odd_lines_are_read_as_people_mean_them),
                                      TEST(odd_objects_are_read_or_left),
                                      TEST(pytorch_examples_report_losses_and_accuracy),

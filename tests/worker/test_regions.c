@@ -481,6 +481,33 @@ static void nothing_is_left_in_memory_by_a_worker_that_leaves(void **state) {
 
 #define TEST(name) cmocka_unit_test(name)
 
+/* Between two questions: in the memory that was lent for the next one. */
+static void a_state_that_is_asked_for_is_kept_in_memory_too(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char path[200];
+  begin(&w, 1, 4);
+  assert_has(say_hello(&w, &c, 1, 1, needed()), "\"way\":\"region\"");
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":0.5}}");
+  const char *line = client_hear(&w, &c);
+  assert_has(line, "{\"type\":\"save\"");
+  assert_has(line, "\"way\":\"region\"");
+  client_take_text(line, "path", path);
+  write_state(path, 5);
+  client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\",\"bytes\":%lld}", path,
+              (long long)needed());
+  assert_has(client_hear(&w, &c), "{\"type\":\"go\"");
+  const struct cl_snapshot *n = cl_study_snapshot(w.s, last_snapshot(&w, 1, CL_WAY_REGION));
+  assert_true(n != NULL && n->step == 1 && n->rollup.count == 1);
+  assert_state(cl_buffer_path(cl_buffers_find(w.worker, n)), 5);
+  WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_COPY) != 0);
+  assert_copy(&w, 1, "checkpoints/1-1", 5);
+  client_close(&c);
+  end(&w);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
@@ -494,6 +521,7 @@ int main(int argc, char **argv) {
       TEST(memory_is_used_again_and_does_not_grow),
       TEST(the_memory_of_a_deleted_state_is_free_at_once),
       TEST(what_a_killed_worker_had_in_memory_is_taken_over),
+      cmocka_unit_test(a_state_that_is_asked_for_is_kept_in_memory_too),
       TEST(what_is_lost_is_said_to_be_lost),
       TEST(a_copy_outlives_the_memory),
       TEST(a_load_of_what_is_gone_has_failed_without_asking),

@@ -1432,6 +1432,123 @@ static void what_was_never_reported_is_not_computed(void **state) {
   end(&w, &c);
 }
 
+static enum cl_slot_phase phase_of(const struct world *w) {
+  struct cl_slot_view view;
+  assert_int_equal(cl_worker_views(w->worker, &view, 0), 1); /* nothing is written beyond the room */
+  assert_int_equal(cl_worker_views(w->worker, &view, 1), 1);
+  return view.phase;
+}
+
+static void a_slot_shows_what_its_trainer_is_at(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin(&w, &c, "save");
+  assert_int_equal(phase_of(&w), CL_SLOT_RUNNING);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(&w, &c, 1, 1, 0.5), "save");
+  assert_int_equal(phase_of(&w), CL_SLOT_SAVING);
+  (void)save_here(&w, &c, 1, "checkpoints/1-1.new");
+  client_send(&c, "{\"type\":\"done\"}");
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(phase_of(&w), CL_SLOT_ENDING);
+  end(&w, &c);
+}
+
+/* What is read from output from here on: what the update says. */
+static void an_update_changes_how_output_is_read(void **state) {
+  (void)state;
+  struct world w;
+  struct cl_append result = {0};
+  world_begin(
+      &w,
+      "cd \"$CLADE_DIR\"; echo loss=7; touch first; i=0; while [ ! -e more ] && [ $i -lt 2000 ]; do sleep "
+      "0.01; i=$((i+1)); done; echo 'loss is now 0.5'",
+      "");
+  world_propose(&w, 2.385);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 1);
+  struct cl_event update = {.kind = CL_EVENT_UPDATED, .cause = CL_CAUSE_HUMAN};
+  update.u.updated.settings = "{\"metric_regex\": \"([a-z]+) is now ([0-9.]+)\"}";
+  update.u.updated.space_version = 1;
+  update.seen = cl_study_head(w.s)->version;
+  update.as_of = cl_log_position(w.log);
+  assert_int_equal(cl_log_append(w.log, &update, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+  world_turn(&w);
+  world_touch(&w, 1, 0, "more", "");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_true(world_trial(&w, 1)->value == 0.5);
+  world_end(&w);
+}
+
+/* More at once than are let in at a time. */
+static void a_crowd_is_let_in(void **state) {
+  (void)state;
+  enum { CROWD = 70 };
+  struct world w;
+  static struct client c[CROWD];
+  begin(&w, NULL, "");
+  for (int i = 0; i < CROWD; i++) client_open(&w, &c[i]);
+  for (int i = 0; i < CROWD; i++) client_send(&c[i], "{\"type\":\"go\"}");
+  for (int i = 0; i < CROWD; i++) {
+    assert_has(client_hear(&w, &c[i]), "the first message was 'go'");
+    client_close(&c[i]);
+  }
+  end(&w, NULL);
+}
+
+static void the_socket_is_where_the_system_wants_it(void **state) {
+  (void)state;
+  static const char *const wrong[] = {"relative", "/no/such/place", ""};
+  char own[] = "/tmp/clade-runtime-XXXXXX";
+  assert_non_null(mkdtemp(own));
+  for (size_t i = 0; i < 4; i++) {
+    struct world w;
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", i < 3 ? wrong[i] : own, 1), 0);
+    world_begin(&w, "true", "");
+    world_work(&w, 1);
+    const char *socket = cl_worker_socket(w.worker);
+    assert_int_equal(strncmp(socket, own, strlen(own)) == 0, i == 3);
+    if (i < 3) assert_int_equal(strncmp(socket, "/tmp/clade-", 11), 0);
+    world_end(&w);
+  }
+  assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
+  assert_int_equal(rmdir(own), 0); /* nothing is left there */
+}
+
+/* A state that was announced and is not there, is in the way, or belongs to a report that is none. */
+static void a_report_whose_state_cannot_be_published_counts_without(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  begin_until(&w, &c, 2, "save load");
+  char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":7,\"step\":2,\"metrics\":{\"loss\":0.5},\"path\":\"%s\"}",
+              own);
+  assert_has(client_hear(&w, &c), "\"field\":\"ordinal\"");
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{\"loss\":0.5},\"path\":\"%s\"}",
+              own);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 1);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_NOTE) == 1);
+  assert_has(cl_text_get(&w.said), "not saved");
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 0);
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
+  ev.u.continued.until = CL_NO_STEP;
+  ev.u.continued.report = world_trial(&w, 1)->record;
+  (void)world_decide(&w, 1, ev);
+  assert_has(client_hear(&w, &c), "{\"type\":\"go\"");
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  assert_has(report(&w, &c, 2, 3, 0.5), "checkpoints/1-3.new");
+  cl_free(own);
+  own = world_path(&w, 1, 0, "checkpoints/1-3.new");
+  client_send(&c, "{\"type\":\"saved\",\"step\":3,\"path\":\"%s\"}", own);
+  assert_string_equal(client_hear(&w, &c), go);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 2);
+  cl_free(own);
+  end(&w, &c);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
@@ -1487,6 +1604,11 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_damaged_process_is_not_asked_for_its_state),
       cmocka_unit_test(a_continue_while_the_worker_ends_comes_too_late),
       cmocka_unit_test(values_of_every_kind_are_given_as_they_are),
+      cmocka_unit_test(a_slot_shows_what_its_trainer_is_at),
+      cmocka_unit_test(an_update_changes_how_output_is_read),
+      cmocka_unit_test(a_crowd_is_let_in),
+      cmocka_unit_test(the_socket_is_where_the_system_wants_it),
+      cmocka_unit_test(a_report_whose_state_cannot_be_published_counts_without),
       cmocka_unit_test(what_was_never_reported_is_not_computed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "worker/keeper_link.h"
+
 int64_t __real_cl_clock_monotonic_us(void);
 int64_t __wrap_cl_clock_monotonic_us(void);
 
@@ -968,6 +970,148 @@ static void a_lineage_is_gone_along_by_clones(void **state) {
   end(&s, 2);
 }
 
+/* A worker of another machine, as far as the log is concerned. */
+static void join_from(struct scene *s, const char *host) {
+  struct cl_append result = {0};
+  struct cl_event ev = {.kind = CL_EVENT_WORKER};
+  ev.u.worker.worker = cl_study_workers(s->w.s) + 1;
+  ev.u.worker.slots = 1;
+  ev.u.worker.host = host;
+  ev.u.worker.state = CL_WORKER_JOINED;
+  assert_int_equal(cl_log_append(s->w.log, &ev, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+}
+
+/* It may be that one's, which will tell it. */
+static void one_that_is_away_is_not_killed_while_another_worker_lives(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  puppet_hang_up(&twin);
+  WORLD_UNTIL(&s.w, cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)) == CLADE_BUSY);
+  join_from(&s, "elsewhere");
+  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
+  ev.u.deleted.snapshot = snapshot;
+  (void)world_decide(&s.w, 1, ev);
+  for (int i = 0; i < 5; i++) world_round(&s.w);
+  assert_false(was_killed(&twin));
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+static void a_state_on_another_machine_is_there_while_somebody_is(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  begin(&s, 1);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  const char *host = cl_study_snapshot(s.w.s, snapshot)->host;
+  cl_worker_shutdown(s.w.worker, CL_SHUTDOWN_DETACH, 0);
+  join_from(&s, host);
+  world_close(&s.w);
+  world_open(&s.w);
+  s.w.options.host = "elsewhere";
+  world_work(&s.w, 1);
+  assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), CLADE_BUSY);
+  for (int i = 0; i < 3; i++) world_round(&s.w);
+  assert_true(cl_study_snapshot(s.w.s, snapshot)->usable);
+  assert_false(was_killed(&twin));
+  puppet_kill(&twin);
+  client_close(&s.trainers[0]);
+  s.w.options.host = NULL;
+  world_touch(&s.w, 1, 1, "end", "0");
+  world_end(&s.w);
+}
+
+/* A twin that was asked for, and then another: nobody will name the first one. */
+static void a_twin_that_no_report_names_is_told_to_stop(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet first, second;
+  char token[200];
+  begin(&s, 1);
+  puppet_open(&s.w, &first);
+  puppet_hello(&first, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &first.c));
+  send_report(&s.trainers[0], 1, 2, NULL);
+  assert_true(client_is_silent(&s.w, &s.trainers[0]));
+  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
+  ev.u.continued.until = 4;
+  ev.u.continued.report = world_trial(&s.w, 1)->record;
+  (void)world_decide(&s.w, 1, ev);
+  client_take_text(client_hear(&s.w, &s.trainers[0]), "path", token);
+  assert_string_not_equal(token, s.tokens[0]);
+  puppet_open(&s.w, &second);
+  puppet_hello(&second, token);
+  assert_string_equal(client_hear(&s.w, &first.c), "{\"type\":\"stop\"}");
+  assert_true(client_is_silent(&s.w, &second.c));
+  puppet_kill(&first);
+  puppet_kill(&second);
+  end(&s, 1);
+}
+
+static void a_twin_that_answers_anything_else_is_hung_up_on(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char token[200];
+  begin(&s, 2);
+  supersede(&s, leave_twin(&s, 1, &twin));
+  (void)close(hear_fork(&s, &twin, 2, token));
+  client_send(&twin.c, "{\"type\":\"done\"}");
+  assert_string_equal(client_hear(&s.w, &twin.c), "");
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
+  puppet_kill(&twin);
+  end(&s, 2);
+}
+
+/* Its connection broke before the answer; the report comes again, with its twin's name. */
+static void a_report_with_its_twin_may_be_told_again(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin;
+  char token[CL_TOKEN_SIZE];
+  begin(&s, 1);
+  (void)leave_twin(&s, 1, &twin);
+  client_close(&s.trainers[0]);
+  world_token(&s.w, 1, 1, token);
+  client_open(&s.w, &s.trainers[0]);
+  client_send(&s.trainers[0],
+              "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"fork\",\"reports\":1}", token);
+  assert_has(client_hear(&s.w, &s.trainers[0]), "\"reports\":1");
+  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &s.trainers[0]));
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1);
+  assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 1);
+  puppet_kill(&twin);
+  end(&s, 1);
+}
+
+/* Killed while it starts a program that is run again: the next one starts it. */
+static void a_keeper_that_dies_while_a_program_is_run_again_is_replaced(void **state) {
+  (void)state;
+  struct scene s;
+  struct puppet twin, p;
+  char token[200], clone[200];
+  way = world_way;
+  begin(&s, 2);
+  int64_t snapshot = leave_twin(&s, 1, &twin);
+  puppet_kill(&twin);
+  WORLD_UNTIL(&s.w, cl_twins_is_gone(s.w.worker, cl_study_snapshot(s.w.s, snapshot)));
+  pid_t keeper = cl_keeper_pid(s.w.worker->keeper);
+  supersede(&s, snapshot);
+  assert_int_equal(kill(keeper, SIGKILL), 0); /* perhaps it has been asked already, perhaps not */
+  WORLD_UNTIL(&s.w, s.w.worker->keeper == NULL || cl_keeper_pid(s.w.worker->keeper) != keeper);
+  take_token(&s, token);
+  (void)play_again(&s, &p, token);
+  report_again(&p, 1, 2, 0.5);
+  (void)close(hear_fork(&s, &p, 2, clone));
+  puppet_kill(&p);
+  end(&s, 2);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
@@ -1004,6 +1148,12 @@ int main(int argc, char **argv) {
       cmocka_unit_test(its_connection_may_break),
       cmocka_unit_test(what_nobody_needs_any_more_is_not_made_again),
       cmocka_unit_test(a_state_without_a_lineage_is_gone),
+      cmocka_unit_test(one_that_is_away_is_not_killed_while_another_worker_lives),
+      cmocka_unit_test(a_state_on_another_machine_is_there_while_somebody_is),
+      cmocka_unit_test(a_twin_that_no_report_names_is_told_to_stop),
+      cmocka_unit_test(a_twin_that_answers_anything_else_is_hung_up_on),
+      cmocka_unit_test(a_report_with_its_twin_may_be_told_again),
+      cmocka_unit_test(a_keeper_that_dies_while_a_program_is_run_again_is_replaced),
       cmocka_unit_test(a_lineage_is_gone_along_by_clones),
   };
   if (argc > 1) cmocka_set_test_filter(argv[1]);
