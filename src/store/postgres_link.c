@@ -603,6 +603,8 @@ static int collect(struct cl_postgres *s, size_t n, struct cl_err *e) {
   s->last_study = 0;
   if (status == CLADE_ECLOSED && s->conn != NULL && strstr(why.text, "deadlock") == NULL)
     (void)cl_postgres_lose(s, why.text, NULL);
+  if (s->conn != NULL)
+    (void)collect_first(s, s->n_sent, NULL); /* a wake behind a commit that failed: it failed too */
   if (s->conn != NULL) {
     drop_results(s);
     clean_up(s);
