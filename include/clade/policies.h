@@ -1,11 +1,12 @@
 /* Policies of your own for a population, in a shared object: `schedule: {method: ./libmine.so, interval: 2}`.
  *
  * Clade does what all of its populations need: members take turns on the slots, are asked at every
- * `interval`, are compared at equal steps, hand over exactly the state that was ranked, and are replaced when
- * they fail. What becomes of a member that asks is decided by four policies, each of which may be yours:
+ * `interval` (or when they are ready by time or metric, option `ready`), are compared at equal steps, hand
+ * over exactly the state that was ranked, and are replaced when they fail. What becomes of a member that asks
+ * is decided by four policies, each of which may be yours:
  *
  *   done     is its training finished? Then it is stopped.           (null: `stop` and `end` say so)
- *   ready    may it be judged now? Else it goes on until the next interval.           (null: yes)
+ *   ready    may it be judged now? Else it goes on until it is asked next.            (null: yes)
  *   exploit  whose state does it take over, if any?                  (null: `exploit`, `quantile`, …)
  *   explore  what becomes of the values that it took over?           (null: `explore`, `factors`, …)
  *
@@ -116,7 +117,8 @@ struct clade_policies_host {
 
   /* In `explore`. The change begins with the values of the state that was taken over. What is constant, drawn
    * for every trial or `change: start` stays as it is; so does, in the end, what a person holds. */
-  size_t (*donor)(const struct clade_policies_view *view); /* its place */
+  /* Its place; CLADE_NOBODY: the state is one of the archive, and stands in no table. */
+  size_t (*donor)(const struct clade_policies_view *view);
   double (*new_unit)(const struct clade_policies_change *change, int i);
   struct clade_value (*new_value)(const struct clade_policies_change *change, int i);
   /* By coordinate: beyond 0 … 1 is the end of the range. NaN is ignored. */

@@ -377,6 +377,12 @@ static double epbt_last(const struct cl_options *o) {
   return cl_ready_is_given(o) ? NAN : generations * cl_options_number(o, "interval");
 }
 
+static const struct cl_refusal epbt_refusals[] = {
+    {"archive",
+     "whose parents are members of the generation that ends: `elites` says how many of the best go on "
+     "as they are; pbt, pb2, pb2_mix and ipbt have an archive"},
+    {0}};
+
 const struct cl_scheduler_ops cl_epbt_schedule = {
     CL_RULING_OPS,
     .name = "epbt",
@@ -391,4 +397,5 @@ const struct cl_scheduler_ops cl_epbt_schedule = {
     .curves = epbt_curves,
     .again = cl_rulings_again,
     .done = epbt_done,
-    .last = epbt_last};
+    .last = epbt_last,
+    .refusals = epbt_refusals};

@@ -547,7 +547,6 @@ static int fire_next(void *st, const struct cl_schedule_room *room, struct cl_ev
 
 static int fire_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   struct cl_numerics numerics = {0};
-  CL_TRY(cl_ready_refuse(o, "compares curves of scores over equal steps", e));
   CL_TRY(cl_rulings_check(settings, o, e));
   if (cl_options_number(o, "sync") == 0)
     return CL_FAIL(e, CLADE_ESPEC, "schedule: fire_pbt judges all members together: leave out sync: false");
@@ -606,6 +605,15 @@ static const struct cl_option fire_options[] = {
     {"resample_probability", "float", 0, 1, "0.25", "how often a value is drawn afresh instead", NULL},
     {0}};
 
+static const struct cl_refusal fire_refusals[] = {
+    {"ready",
+     "which compares curves of scores over equal steps: give `interval`, and let the trainer count as "
+     "its step what is to be equal (frames, tokens, seconds)"},
+    {"archive",
+     "which compares curves of scores over equal steps, and who goes back has none: its second part "
+     "keeps what does not pay at once; pbt, pb2, pb2_mix and ipbt have an archive"},
+    {0}};
+
 const struct cl_scheduler_ops cl_fire_schedule = {
     CL_RULING_OPS,
     .name = "fire_pbt",
@@ -620,4 +628,5 @@ const struct cl_scheduler_ops cl_fire_schedule = {
     .next = fire_next,
     .again = cl_rulings_again,
     .done = fire_done,
-    .last = cl_rulings_last};
+    .last = cl_rulings_last,
+    .refusals = fire_refusals};

@@ -140,6 +140,7 @@ static int hear_restart(struct ipbt *s, const struct cl_event *ev, struct cl_err
   s->interval = interval;
   s->begun = s->looked = (int32_t)rung;
   s->n_best = 0;
+  cl_rulings_clear_archive(&s->rulings, (int32_t)rung); /* else the way back would undo the restart */
   return cl_origins_restart(&s->origins, e);
 }
 
@@ -526,9 +527,9 @@ static int check_reserved(const struct cl_space *space, double shrink, struct cl
 
 static int ipbt_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   struct cl_numerics numerics = {0};
-  CL_TRY(cl_ready_refuse(o, "finds out the interval by itself", e));
   CL_TRY(cl_rulings_check_starters(settings, o, (int64_t)cl_options_number(o, "starters"), e));
   CL_TRY(cl_exploit_check(o, e));
+  CL_TRY(cl_archive_check(o, e));
   if (cl_options_number(o, "sync") == 0)
     return CL_FAIL(e, CLADE_ESPEC, "schedule: ipbt judges all members together: leave out sync: false");
   if (cl_options_number(o, "end") <= 0)
@@ -544,6 +545,7 @@ static int ipbt_init(void *st, const struct cl_schedule_env *env, struct cl_err 
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_ipbt;
   s->exploit = cl_exploit_from(o);
+  s->exploit.archive = cl_rulings_archive(&s->rulings, o);
   s->rulings.members.recent.most = cl_exploit_looks_at(&s->exploit);
   cl_explore_init(&s->explore, o);
   s->rewards = (struct cl_rewards){.env = env, .with_words = true};
@@ -576,6 +578,7 @@ static void ipbt_done(void *st) {
 static const struct cl_option ipbt_options[] = {
     CL_RULING_OPTIONS_WITH("true"),
     CL_EXPLOIT_OPTIONS_WITH("0.25"),
+    CL_ARCHIVE_OPTION,
     CL_EXPLORE_OPTIONS,
     {"starters", "int", 1, 1000, "1",
      "trials that begin for each member: the best go on after one interval (the paper has 2)", NULL},
@@ -584,6 +587,12 @@ static const struct cl_option ipbt_options[] = {
      NULL},
     {"shrink", "float", 0, 1, "0.2",
      "what " SHRINK " tells the trainer to keep of weights that are not fresh", NULL},
+    {0}};
+
+static const struct cl_refusal ipbt_refusals[] = {
+    {"ready",
+     "which finds out the interval by itself, and counts it in steps: give `interval`, the first one, "
+     "and let the trainer count as its step what is to be equal (frames, tokens, seconds)"},
     {0}};
 
 const struct cl_scheduler_ops cl_ipbt_schedule = {
@@ -600,4 +609,5 @@ const struct cl_scheduler_ops cl_ipbt_schedule = {
     .curves = ipbt_curves,
     .again = ipbt_again,
     .done = ipbt_done,
-    .last = cl_rulings_last};
+    .last = cl_rulings_last,
+    .refusals = ipbt_refusals};

@@ -198,6 +198,13 @@ static const struct cl_option mf_pbt_options[] = {
     {"frozen", "bool", 0, 0, "false", "every member keeps its values: only states are exchanged", NULL},
     {0}};
 
+static const struct cl_refusal mf_pbt_refusals[] = {
+    {"archive",
+     "whose quarters take over from each other one to one, so that no state of nobody has a place: a "
+     "sub-population that evolves seldom (`frequencies`) keeps what pays late; pbt, pb2, pb2_mix and "
+     "ipbt have an archive"},
+    {0}};
+
 const struct cl_scheduler_ops cl_mf_pbt_schedule = {
     CL_RULING_OPS,
     .name = "mf_pbt",
@@ -211,4 +218,5 @@ const struct cl_scheduler_ops cl_mf_pbt_schedule = {
     .next = cl_rulings_next,
     .again = cl_rulings_again,
     .done = mf_pbt_done,
-    .last = cl_rulings_last};
+    .last = cl_rulings_last,
+    .refusals = mf_pbt_refusals};

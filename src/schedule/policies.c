@@ -347,6 +347,15 @@ static int check_options(const struct clade_policies *p, const struct cl_options
   return status;
 }
 
+/* What a policy may choose from is the table. */
+static int check_archive(const struct clade_policies *p, const struct cl_options *o, struct cl_err *e) {
+  if (cl_options_number(o, "archive") == 0 || p->exploit == NULL) return cl_archive_check(o, e);
+  return CL_FAIL(e, CLADE_ESPEC,
+                 "schedule: archive %g is never drawn from: the policies of `%s` choose states by a rule of "
+                 "their own, among the members; leave it out, or the rule (`exploit` of the object is null)",
+                 cl_options_number(o, "archive"), p->name);
+}
+
 static int check_loaded(const struct clade_policies *p, const struct cl_settings *settings,
                         const struct cl_options *o, struct cl_err *e) {
   struct clade_policies_view view = {.settings = settings, .donor = CLADE_NOBODY};
@@ -354,6 +363,7 @@ static int check_loaded(const struct clade_policies *p, const struct cl_settings
   CL_TRY(check_options(p, o, e));
   CL_TRY(cl_rulings_check(settings, o, e));
   CL_TRY(cl_exploit_check(o, e));
+  CL_TRY(check_archive(p, o, e));
   CL_TRY(cl_explore_check(o, &settings->space, e));
   int status = p->check == NULL ? 0 : p->check(&host, &view, error);
   return status == 0 ? 0 : blame(settings, status, error, "to begin", e);
@@ -362,7 +372,6 @@ static int check_loaded(const struct clade_policies *p, const struct cl_settings
 static int policies_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e) {
   const struct clade_policies *p = NULL;
   void *library = NULL;
-  CL_TRY(cl_ready_refuse(o, "has a policy of its own for it", e));
   CL_TRY(load(settings, &library, &p, e));
   int status = check_loaded(p, settings, o, e);
   cl_library_close(library);
@@ -488,7 +497,7 @@ static void choose_by_options(struct clade_policies_view *v, struct cl_exploit_v
   ret->state = cl_exploit_choose(&v->s->exploit, &r->members.population, (size_t)v->settings->trials,
                                  r->members.items[v->member].asks, v->member, host_dead(v), &rng, &ret->donor,
                                  ret_view);
-  if (ret->state == NULL) return;
+  if (ret->state == NULL || ret_view->from_archive) return;
   v->rung = ret->state->rung;
   v->donor = cl_population_rank(&r->members.population, v->rung, ret->donor);
 }
@@ -581,7 +590,9 @@ static int policies_init(void *st, const struct cl_schedule_env *env, struct cl_
   struct policies *s = st;
   cl_rulings_init(&s->rulings, env);
   s->rulings.judge = judge_policies;
+  CL_TRY(cl_rulings_ask(&s->rulings, e));
   s->exploit = cl_exploit_from(&env->options);
+  s->exploit.archive = cl_rulings_archive(&s->rulings, &env->options);
   s->rulings.members.recent.most = s->exploit.last;
   cl_explore_init(&s->explore, &env->options);
   CL_TRY(cl_explore_each(&s->explore, &env->options, &env->settings->space, e));
@@ -602,8 +613,9 @@ static void policies_done(void *st) {
   cl_library_close(s->library);
 }
 
-static const struct cl_option policies_options[] = {
-    CL_RULING_OPTIONS, CL_EXPLOIT_OPTIONS, CL_EXPLORE_OPTIONS, CL_EXPLORE_EACH_OPTION, {0}};
+static const struct cl_option policies_options[] = {CL_RULING_OPTIONS,      CL_EXPLOIT_OPTIONS,
+                                                    CL_ARCHIVE_OPTION,      CL_EXPLORE_OPTIONS,
+                                                    CL_EXPLORE_EACH_OPTION, {0}};
 
 const struct cl_scheduler_ops cl_policies_schedule = {CL_RULING_OPS,
                                                       .name = "policies",

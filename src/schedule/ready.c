@@ -106,12 +106,6 @@ int cl_ready_check(const struct cl_settings *settings, const struct cl_options *
   return check_rule(settings, &ready, e);
 }
 
-int cl_ready_refuse(const struct cl_options *o, const char *why, struct cl_err *e) {
-  if (!cl_ready_is_given(o)) return 0;
-  return CL_FAIL(e, CLADE_ESPEC, "schedule: ready does not go with method %s, which %s: give `interval`",
-                 o->method, why);
-}
-
 int cl_ready_init(struct cl_ready *ret, const struct cl_settings *settings, const struct cl_options *o,
                   struct cl_err *e) {
   const struct cl_options ready = own(o);

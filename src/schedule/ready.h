@@ -60,9 +60,6 @@ extern const struct cl_option cl_ready_options[];
 bool cl_ready_is_given(const struct cl_options *o);
 /* CLADE_ESPEC with the remedy; `interval` beside it is refused, time in ordered mode too. */
 int cl_ready_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e);
-/* For methods that count in steps: CLADE_ESPEC if it is given. `why` ends the sentence "…: <method> <why>".
- */
-int cl_ready_refuse(const struct cl_options *o, const char *why, struct cl_err *e);
 /* Options that were checked. Gives *ret; cl_ready_done. CLADE_ENOMEM. */
 int cl_ready_init(struct cl_ready *ret, const struct cl_settings *settings, const struct cl_options *o,
                   struct cl_err *e);

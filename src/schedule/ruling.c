@@ -412,7 +412,7 @@ static int archive_own(struct cl_rulings *r, size_t member, const json_t *args, 
   int32_t rung = (int32_t)number_of(args, "rung", 1);
   const struct cl_evaluation *own = cl_population_of(&r->members.population, rung, member);
   if (json_is_true(json_object_get(args, "archived"))) CL_TRY(cl_archive_note(&r->archive, member, rung, e));
-  if (own == NULL || cl_members_is_banned(&r->members, own->snapshot)) return 0;
+  if (own == NULL || rung <= r->archived_after || cl_members_is_banned(&r->members, own->snapshot)) return 0;
   return cl_archive_offer(&r->archive, member, own, e);
 }
 
@@ -520,6 +520,12 @@ void cl_rulings_init(struct cl_rulings *r, const struct cl_schedule_env *env) {
 const struct cl_archive *cl_rulings_archive(struct cl_rulings *r, const struct cl_options *o) {
   r->archive.most = (size_t)cl_options_number(o, "archive");
   return &r->archive;
+}
+
+void cl_rulings_clear_archive(struct cl_rulings *r, int32_t rung) {
+  assert(rung >= r->archived_after);
+  while (r->archive.n > 0) cl_archive_drop(&r->archive, r->archive.items[r->archive.n - 1].state->snapshot);
+  r->archived_after = rung;
 }
 
 /* The first rung at or above burn_in. */

@@ -60,6 +60,7 @@ struct cl_rulings {
   int32_t stop_rung;         /* members that have come to this rung are stopped; 0 = none */
   enum cl_cause cause;       /* of rulings: CL_CAUSE_EXPLOIT unless the method says so after init */
   struct cl_archive archive; /* empty for ever unless cl_rulings_archive was called */
+  int32_t archived_after;    /* states of this rung and earlier ones do not come into it */
   struct cl_text args;       /* of the ruling that is being written */
   struct cl_assigned *assigned;
   size_t cap_assigned;
@@ -81,11 +82,14 @@ struct cl_takeover {
 
 /* Options into a zeroed struct (keeps env). Set judge afterwards. */
 void cl_rulings_init(struct cl_rulings *r, const struct cl_schedule_env *env);
-/* After init, by methods that do not refuse `ready` in their check (cl_ready_refuse). CLADE_ENOMEM. */
+/* After init, by methods that do not refuse `ready` in their check (cl_scheduler_ops.refusals). CLADE_ENOMEM.
+ */
 int cl_rulings_ask(struct cl_rulings *r, struct cl_err *e);
 void cl_rulings_done(struct cl_rulings *r);
 /* Read CL_ARCHIVE_OPTION too; what it returns is for cl_exploit.archive. */
 const struct cl_archive *cl_rulings_archive(struct cl_rulings *r, const struct cl_options *o);
+/* The archive begins anew: nothing that was ranked up to this rung is given from it. */
+void cl_rulings_clear_archive(struct cl_rulings *r, int32_t rung);
 /* CLADE_ESPEC: population differs from trials, or fewer than two members. */
 int cl_rulings_check(const struct cl_settings *settings, const struct cl_options *o, struct cl_err *e);
 /* The same where `starters` trials begin for each member that goes on: the population is trials / starters.

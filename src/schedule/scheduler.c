@@ -60,12 +60,22 @@ static int refuse(const char *method, struct cl_err *e) {
   return status;
 }
 
+/* What other methods have. */
+static int refuse_options(const struct cl_scheduler_ops *ops, const struct cl_options *o, struct cl_err *e) {
+  for (const struct cl_refusal *r = ops->refusals; r != NULL && r->option != NULL; r++)
+    if (json_object_get(o->given, r->option) != NULL)
+      return CL_FAIL(e, CLADE_ESPEC, "schedule: %s does not go with method %s, %s", r->option, ops->name,
+                     r->why);
+  return 0;
+}
+
 int cl_schedule_check(const struct cl_settings *settings, struct cl_err *e) {
   if (settings->schedule == NULL) return 0;
   const struct cl_scheduler_ops *ops = ops_of(settings);
   const char *method = cl_settings_scheduler(settings);
   if (ops == NULL) return refuse(method == NULL ? "" : method, e);
   struct cl_options options = options_of(ops, settings);
+  CL_TRY(refuse_options(ops, &options, e));
   if (ops != &cl_policies_schedule) CL_TRY(cl_options_check(&options, e)); /* else some are their own */
   return ops->check(settings, &options, e);
 }

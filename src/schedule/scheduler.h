@@ -34,6 +34,12 @@ enum {
   CL_SCHEDULE_EXPLOITS = 1u << 0, /* replaces members that failed or diverged */
 };
 
+/* An option of other methods that has no meaning in this one, which is refused with the reason: the end of
+ * the sentence "<option> does not go with method <name>, …", with what to do instead. */
+struct cl_refusal {
+  const char *option, *why;
+};
+
 struct cl_scheduler_ops {
   size_t abi; /* sizeof(struct cl_scheduler_ops) when compiled; members are only appended */
   const char *name, *summary, *source;
@@ -56,6 +62,7 @@ struct cl_scheduler_ops {
   /* See cl_scheduler_keeps. Null: nothing of its members is ever removed. */
   int (*keeps)(void *st, int (*visit)(void *ctx, int64_t snapshot), void *ctx);
   double (*last)(const struct cl_options *options); /* see cl_schedule_last; null: nobody knows */
+  const struct cl_refusal *refusals;                /* ended by a null option; null: none */
 };
 
 const struct cl_scheduler_ops *const *cl_schedulers(void);          /* ended by null */

@@ -300,12 +300,30 @@ static void an_archive_that_nobody_would_look_into_is_refused(void **state) {
       "{\"method\": \"pb2\", \"archive\": 2, \"exploit\": \"tournament\"}",
       "{\"method\": \"pbt\", \"archive\": 3, \"exploit\": \"best\"}",
       "{\"method\": \"pb2_mix\", \"archive\": 3}",
+      "{\"method\": \"ipbt\", \"end\": 9, \"archive\": 3}",
   };
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 5; i++) {
     struct cl_err e = {0};
     assert_int_equal(simulator_check(schedules[i], NULL, &e), i < 2 ? CLADE_ESPEC : 0);
     if (i == 0) assert_non_null(strstr(e.text, "an archive of 3 states"));
     if (i == 1) assert_non_null(strstr(e.text, "tournament"));
+  }
+}
+
+/* With what to do instead. */
+static void methods_that_have_no_place_for_an_archive_say_why(void **state) {
+  (void)state;
+  static const char *const all[][3] = {
+      {"epbt", "parents are members of the generation", "`elites` says"},
+      {"mf_pbt", "take over from each other one to one", "a sub-population that evolves seldom"},
+      {"fire_pbt", "compares curves of scores over equal steps", "its second part keeps"}};
+  for (int i = 0; i < 3; i++) {
+    char schedule[100];
+    struct cl_err e = {0};
+    (void)snprintf(schedule, sizeof schedule, "{\"method\": \"%s\", \"archive\": 3}", all[i][0]);
+    assert_int_equal(simulator_check(schedule, NULL, &e), CLADE_ESPEC);
+    if (strstr(e.text, all[i][1]) == NULL || strstr(e.text, all[i][2]) == NULL) fail_msg("%s", e.text);
+    if (strstr(e.text, "pbt, pb2, pb2_mix and ipbt have an archive") == NULL) fail_msg("%s", e.text);
   }
 }
 
@@ -318,6 +336,7 @@ int main(void) {
       cmocka_unit_test(ordered_mode_depends_neither_on_timing_nor_on_crashes),
       cmocka_unit_test(states_that_are_gone_leave_the_archive),
       cmocka_unit_test(an_archive_that_nobody_would_look_into_is_refused),
+      cmocka_unit_test(methods_that_have_no_place_for_an_archive_say_why),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

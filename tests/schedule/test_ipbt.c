@@ -340,6 +340,60 @@ static void a_spec_that_cannot_be_is_refused(void **state) {
   }
 }
 
+/* Falls back by half now and then. */
+static double stumbles(const struct simulator *s, const struct cl_value *values, double step, double theta) {
+  uint64_t bits;
+  memcpy(&bits, &theta, sizeof bits);
+  return cl_mix64(bits + (uint64_t)step) % 4 == 0 ? -theta / 2 : saturates(s, values, step, theta);
+}
+
+struct way_back {
+  int32_t begun; /* rung of the last restart */
+  int taken, restarts, after;
+};
+
+static int hear_way_back(void *ctx, const struct cl_event *ev) {
+  struct way_back *w = ctx;
+  json_t *what = ev->kind == CL_EVENT_CHOSEN      ? json_loads(ev->u.chosen.what, 0, NULL)
+                 : ev->kind == CL_EVENT_EXPLOITED ? json_loads(ev->args, 0, NULL)
+                                                  : NULL;
+  if (ev->kind == CL_EVENT_CHOSEN) {
+    w->begun = (int32_t)number_in(what, "rung");
+    w->restarts++;
+  } else if (json_is_true(json_object_get(what, "archived"))) {
+    assert_true((int32_t)number_in(what, "donor_rung") > w->begun);
+    w->taken++;
+    w->after += w->restarts > 0;
+  }
+  json_decref(what);
+  return 0;
+}
+
+static void a_restart_begins_a_new_archive(void **state) {
+  (void)state;
+  struct way_back all = {0};
+  for (int64_t seed = 1; seed <= 6; seed++) {
+    struct simulator s = {.slots = 6,
+                          .trials = 8,
+                          .steps = 90,
+                          .seed = seed,
+                          .schedule = IPBT ", \"archive\": 5}",
+                          .gain = stumbles};
+    struct way_back way = {0};
+    simulator_begin(&s);
+    simulator_run(&s);
+    all_complete(&s);
+    assert_int_equal(cl_store_read(s.store, s.id, &(struct cl_read){0}, hear_way_back, &way, NULL), 0);
+    all.taken += way.taken;
+    all.restarts += way.restarts;
+    all.after += way.after;
+    simulator_end(&s);
+  }
+  print_message("# %d restarts, %d states of the archive taken over, %d of them after a restart\n",
+                all.restarts, all.taken, all.after);
+  assert_true(all.restarts >= 6 && all.taken >= 12 && all.after >= 3);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_stalled_population_begins_anew_with_a_longer_interval),
@@ -350,6 +404,7 @@ int main(void) {
       cmocka_unit_test(ordered_mode_depends_neither_on_timing_nor_on_crashes),
       cmocka_unit_test(failed_and_diverged_members_are_replaced),
       cmocka_unit_test(a_spec_that_cannot_be_is_refused),
+      cmocka_unit_test(a_restart_begins_a_new_archive),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,15 +202,18 @@ static void a_spec_that_does_not_suit_is_refused_before_anything_runs(void **sta
   (void)state;
   static const struct {
     const char *name, *options, *sentence;
-  } all[] = {{"wrong", ", \"wrong\": \"check\"", "failed to begin: no such population"},
-             {"wrong", ", \"wrogn\": \"x\"", "method wrong has no option \"wrogn\""},
-             {"wrong", ", \"interval_\": 3", "did you mean interval?"},
-             {"wrong", ", \"quantile\": 0.7", "quantile must be a share up to 0.5"},
-             {"wrong", ", \"each\": {\"nothing\": \"keep\"}", "there is no hyperparameter \"nothing\""},
-             {"newer_policies", "", "version 2"},
-             {"named_policies", "", "no usable `name`"},
-             {"empty_policies", "", "cannot be loaded"},
-             {"roulette", ", \"sd\": 7", "sd is 7"}};
+  } all[] = {
+      {"wrong", ", \"wrong\": \"check\"", "failed to begin: no such population"},
+      {"wrong", ", \"wrogn\": \"x\"", "method wrong has no option \"wrogn\""},
+      {"wrong", ", \"interval_\": 3", "did you mean interval?"},
+      {"wrong", ", \"quantile\": 0.7", "quantile must be a share up to 0.5"},
+      {"wrong", ", \"each\": {\"nothing\": \"keep\"}", "there is no hyperparameter \"nothing\""},
+      {"newer_policies", "", "version 2"},
+      {"named_policies", "", "no usable `name`"},
+      {"empty_policies", "", "cannot be loaded"},
+      {"roulette", ", \"sd\": 7", "sd is 7"},
+      {"wrong", ", \"archive\": 3", "archive 3 is never drawn from: the policies of `wrong` choose"},
+      {"plain_policies", ", \"archive\": 3, \"exploit\": \"tournament\"", "exploit truncation or best"}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     struct cl_err e = {0};
     int status = check(all[i].name, all[i].options, &e, NULL);
@@ -222,6 +225,7 @@ static void a_spec_that_does_not_suit_is_refused_before_anything_runs(void **sta
 static void a_spec_shows_all_options_and_their_own(void **state) {
   (void)state;
   struct cl_text words = {0};
+  assert_int_equal(check("plain_policies", ", \"archive\": 3", NULL, NULL), 0);
   assert_int_equal(check("roulette", ", \"sd\": 0.385", NULL, &words), 0);
   assert_non_null(strstr(cl_text_get(&words), "interval 1, burn_in 0"));
   assert_non_null(strstr(cl_text_get(&words), ", sd 0.385"));

@@ -133,6 +133,7 @@ static void what_does_not_say_when_is_refused(void **state) {
   refused("\"pbt\", \"ready\": {\"every\": \"3s\"}", ", \"ordered\": true", "ordered mode must not");
   refused("\"ipbt\", \"end\": 9, \"ready\": {\"every\": \"3s\"}", "", "ready does not go with method ipbt");
   refused("\"fire_pbt\", \"ready\": {\"every\": \"3s\"}", "", "ready does not go with method fire_pbt");
+  refused("\"fire_pbt\", \"ready\": {\"every\": \"3s\"}", "", "let the trainer count as its step");
 }
 
 int main(void) {

@@ -42,6 +42,7 @@ static int ready(const struct clade_policies_host *host, struct clade_policies_v
   return is(host, view, "ready") ? say(error, "ready upset me") : 0;
 }
 
+#ifndef NO_EXPLOIT
 static int exploit(const struct clade_policies_host *host, struct clade_policies_view *view,
                    size_t *ret_place, char *error) {
   size_t n = host->members(view);
@@ -54,6 +55,7 @@ static int exploit(const struct clade_policies_host *host, struct clade_policies
   (void)error;
   return 0;
 }
+#endif
 
 static int explore(const struct clade_policies_host *host, struct clade_policies_view *view,
                    struct clade_policies_change *change, char *error) {
@@ -98,7 +100,9 @@ static const struct clade_policies policies = {.abi = sizeof(struct clade_polici
                                                .check = check,
                                                .done = done,
                                                .ready = ready,
+#ifndef NO_EXPLOIT
                                                .exploit = exploit,
+#endif
                                                .explore = explore};
 
 const struct clade_policies *clade_policies_entry(void) {
