@@ -14,7 +14,8 @@ char *cl_plugin_path(const struct cl_settings *settings, const char *method);
 
 /* Hyperparameter i, 0 … space->n - 1; an empty name for any other. Borrows from the space. */
 struct clade_plugin_parameter cl_plugin_parameter(const struct cl_space *space, int i);
-/* Texts borrow. */
+/* Texts borrow. What comes from outside may be anything: a kind that is none, and a text that is null, are
+ * absent. */
 struct clade_value cl_plugin_value(struct cl_value v);
 struct cl_value cl_plugin_inner_value(struct clade_value v);
 

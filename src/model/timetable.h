@@ -57,7 +57,7 @@ struct cl_course {
   double end;                    /* step at which training is stopped; CL_NO_STEP = it ends by itself */
   size_t entries;                /* 1 + changes; entry 0 is where it begins */
   const double *steps;           /* of each entry; -inf for entry 0 */
-  const struct cl_value *values; /* entries * n; absent = inactive, or drawn afresh for each run */
+  const struct cl_value *values; /* entries * n; absent = inactive */
   struct cl_arena arena;
 };
 void cl_course_done(struct cl_course *c); /* all zero is allowed */

@@ -29,11 +29,12 @@ int cl_asker_ask(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e);
  * *ret_attempt: the one to tell about. CLADE_ENOTFOUND, CLADE_EBUSY (a worker has it), CLADE_EREFUSED. */
 int cl_asker_take(struct cl_asker *a, int64_t number, int32_t *ret_attempt, struct cl_err *e);
 
-/* 0 = train on; CLADE_STOP; CLADE_ESTALE: the attempt is not the trial's current one any more. Looks at the
- * replica as it is. */
+/* 0 = train on; CLADE_STOP; CLADE_ESTALE: the attempt (1…, of a trial that exists) is not the trial's current
+ * one any more. Looks at the replica as it is. */
 int cl_asker_look(const struct cl_asker *a, int64_t number, int32_t attempt, struct cl_err *e);
 
-/* Append a report; then as cl_asker_look. `metrics` need names alone. CLADE_EREFUSED: the step goes back. */
+/* Append a report; then as cl_asker_look. `metrics` (n, at most CL_METRICS_MAX) need names alone; borrows.
+ * `step`: finite. CLADE_EREFUSED: the step goes back; CLADE_ELIMIT: too many metrics. */
 int cl_asker_report(struct cl_asker *a, int64_t number, int32_t attempt, double step,
                     const struct cl_metric *metrics, int n, struct cl_err *e);
 
@@ -54,7 +55,7 @@ int cl_asker_end(struct cl_asker *a, int64_t number, int32_t attempt, const stru
  * decision stands in `args` (a JSON object). A member that has FAILED or DIVERGED is started again:
  * *ret_attempt is then a new one. *ret_change: to be told to cl_asker_loaded when the state has been copied,
  * with *ret_snapshot. CLADE_ECONFLICT: somebody else has decided about the member; CLADE_EREFUSED: it has
- * come to its end. Up to three commits. */
+ * come to its end. Up to three commits: *ret_snapshot is the recorded state also when a later one fails. */
 struct cl_asker_takeover {
   int64_t member, donor;
   int64_t snapshot; /* of that state, if it was recorded before; 0 = it was not */

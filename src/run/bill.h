@@ -19,7 +19,7 @@ struct cl_bill_size {
  * knows of none. Cost: a walk over the studies, and the events of one trial of each that matches. */
 void cl_bill_find(struct cl_store *store, const char *name, struct cl_bill_size *ret);
 
-/* One sentence; nothing where the study has no schedule. */
+/* One sentence, added to *ret; nothing where the study has no schedule. */
 void cl_bill_write(const struct cl_settings *settings, const struct cl_bill_size *size, struct cl_text *ret);
 
 #endif

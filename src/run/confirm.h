@@ -20,7 +20,7 @@ int cl_confirmer_create(struct cl_log *log, const struct cl_confirm_choice *choi
 void cl_confirmer_destroy(struct cl_confirmer *c); /* null is allowed; before the log is closed */
 
 /* Once per turn of the loop, before cl_log_commit: put what is to be decided. `worker`: `by` of the
- * decisions. */
+ * decisions. CLADE_ENEWER; CLADE_ENOMEM. */
 int cl_confirmer_turn(struct cl_confirmer *c, int worker, struct cl_err *e);
 
 /* All that was planned has ended. */

@@ -22,12 +22,13 @@ int cl_replay_plan(const struct cl_settings *settings, struct cl_repeat_plan *re
 struct cl_repeater;
 
 /* Listens on the log (keeps it). Gives *ret; free with cl_repeater_destroy. Errors of cl_schedule_to_follow;
- * CLADE_EINVAL: the trial has not ended. */
+ * CLADE_ENOTFOUND: there is no such trial; CLADE_EINVAL: it is neither COMPLETE nor PRUNED. */
 int cl_repeater_create(struct cl_log *log, const struct cl_repeat_plan *plan, struct cl_repeater **ret,
                        struct cl_err *e);
 void cl_repeater_destroy(struct cl_repeater *r); /* null is allowed; before the log is closed */
 
-/* Once per turn of the loop, before cl_log_commit: put what is to be decided. */
+/* Once per turn of the loop, before cl_log_commit: put what is to be decided. `worker`: `by` of the
+ * decisions. CLADE_ENEWER; CLADE_ENOMEM. */
 int cl_repeater_turn(struct cl_repeater *r, int worker, struct cl_err *e);
 bool cl_repeater_is_over(const struct cl_repeater *r);
 struct cl_run_aside cl_repeater_aside(const struct cl_repeater *r);

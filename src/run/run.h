@@ -6,6 +6,8 @@
 #include "query/confirm.h"
 #include "store/store.h"
 
+/* As clade_run and its kin, whose arguments have been checked (api/check.h): ranges, errors and what is given
+ * stand in clade/run.h. *ret is empty to begin with. */
 int cl_run(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
            struct clade_run_result *ret, struct cl_err *e);
 int cl_run_plan(const struct clade_run_options *options, const struct clade_run_callbacks *callbacks,
@@ -15,9 +17,10 @@ int cl_run_once(const struct clade_run_options *options, const struct clade_run_
                 int *ret_status, struct cl_err *e);
 
 struct cl_repeat_plan;
-struct cl_aside_plan { /* what to run in place of searching: winners to confirm, or one training again */
+struct cl_aside_plan { /* what to run in place of searching: winners to confirm, or one training again;
+                          borrows */
   const struct cl_confirm_choice *confirm;
-  const struct cl_confirm_plan *confirm_plan;
+  const struct cl_confirm_plan *confirm_plan; /* null exactly when `confirm` is */
   const struct cl_repeat_plan *repeat;
 };
 /* `aside`: null to go on with the study. */

@@ -26,7 +26,10 @@ struct cl_session_options {
                                           study does so by itself */
 };
 
-/* Run it to its end. Blocks. Fills *ret. */
+/* Run it to its end. Blocks. Fills *ret, as far as it came also on failure. CLADE_ENOTFOUND: no such study;
+ * CLADE_EIO: too few files may be open, or a loop, a socket or a directory failed; CLADE_ESPAWN: the keeper
+ * did not start; CLADE_ENEWER; CLADE_ESPEC: its method does not suit its space; errors of stores, of
+ * cl_confirmer_create and of cl_repeater_create; CLADE_ENOMEM. */
 int cl_session_run(const struct cl_session_options *options, struct clade_run_result *ret, struct cl_err *e);
 
 #endif

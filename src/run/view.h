@@ -20,6 +20,8 @@ void cl_run_view_destroy(struct cl_run_view *v); /* null is allowed */
  * trials of confirmations, assessments and replays are left out. */
 void cl_run_view_show_aside(struct cl_run_view *v, const struct cl_run_aside *aside);
 
+/* Call `begin`, `progress` with what is so now (of a worker's first 64 slots; `deciding`: its engine holds
+ * the lease), and fill a result. Without memory there is less to see, and nothing fails. */
 void cl_run_view_begin(const struct cl_run_view *v, int slots);
 void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool deciding);
 void cl_run_view_result(const struct cl_run_view *v, struct clade_run_result *ret);
