@@ -33,7 +33,7 @@ static void bench_sqlite_limit(const char *dir, long n) {
   sqlite3_stmt *insert = NULL;
   if (sqlite3_open(path, &db) != SQLITE_OK ||
       sqlite3_exec(db,
-                   "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA "
+                   "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA "
                    "wal_autocheckpoint = 4000; CREATE TABLE t (k INTEGER PRIMARY KEY, a, b)",
                    NULL, NULL, NULL) != SQLITE_OK ||
       sqlite3_prepare_v2(db, "INSERT INTO t VALUES (?, ?, ?)", -1, &insert, NULL) != SQLITE_OK)

@@ -35,13 +35,13 @@ static bool same(double a, double b) {
   return a == b || (isnan(a) && isnan(b));
 }
 
-/* Name of the first field that differs, null if none does. */
+/* Name of the first field that differs from what the log says (a), null if none does. */
 static const char *difference(const struct cl_head *a, const struct cl_head *b) {
 #define DIFFERS(field) \
   if (a->field != b->field) return #field
   DIFFERS(version);
   DIFFERS(proposed);
-  DIFFERS(waiting);
+  if (a->state == CL_WAITING || b->waiting != 0) DIFFERS(waiting); /* left out of rows that do not wait */
   DIFFERS(load);
   DIFFERS(source);
   DIFFERS(reports);

@@ -13,9 +13,9 @@
 #include "base/alloc.h"
 #include "store/sqlite_impl.h"
 
-/* Frames of the write-ahead log (2 KiB each) after which it is copied into the file: off the lock, so other
+/* Frames of the write-ahead log (1 KiB each) after which it is copied into the file: off the lock, so other
  * writers go on; and with the lock once it has grown so long that it must come to an end. */
-enum { CHECKPOINT_FRAMES = 4000, CHECKPOINT_FRAMES_LOCKED = 16000 };
+enum { CHECKPOINT_FRAMES = 8000, CHECKPOINT_FRAMES_LOCKED = 32000 };
 
 struct cl_sqlite_checkpointer {
   pthread_t thread;

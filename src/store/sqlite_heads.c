@@ -136,11 +136,12 @@ int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, const struct cl_heads
                        struct cl_err *e) {
   const struct cl_head *head = &entry->head;
   sqlite3_stmt *row = NULL;
-  bool moved = head->source == entry->source; /* the index on sources stays as it is */
+  bool moved = head->source == entry->source;                      /* the index on sources stays as it is */
+  int64_t waiting = head->state == CL_WAITING ? head->waiting : 0; /* which nobody looks at then */
   assert(entry->last > 0);
   CL_TRY(cl_sqlite_get(s, moved ? SQL_HEAD_MOVE : SQL_HEAD_PUT, &row, e));
   const int64_t before[] = {
-      place_of(study, entry->trial), head->version, head->proposed, head->waiting, head->load, head->reports};
+      place_of(study, entry->trial), head->version, head->proposed, waiting, head->load, head->reports};
   const int64_t after[] = {head->attempt,  head->worker, head->state,  head->flags, head->tries,
                            head->failures, head->role,   head->source, entry->last};
   for (int i = 0; i < 6; i++) (void)sqlite3_bind_int64(row, i + 1, before[i]);

@@ -5,8 +5,9 @@
 #include "base/alloc.h"
 #include "store/sqlite_impl.h"
 
-/* Small pages, because a commit writes every page it touches: a cycle of ask and tell touches seven. */
-static const char settle[] = "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL";
+/* Small pages, because a commit writes every page it touches: a cycle of ask and tell touches seven, and
+ * every trial that reports has a page of its own in the index of the reports. */
+static const char settle[] = "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL";
 
 #define PLACE \
   "place INTEGER PRIMARY KEY, study AS (place >> 40), position AS (place & 1099511627775), kind, time, "

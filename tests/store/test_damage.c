@@ -94,6 +94,21 @@ static void the_check_names_what_differs(void **state) {
   }
 }
 
+/* A row says since when its trial waits only while it does; earlier programs left that there. */
+static void a_place_in_the_queue_counts_while_a_trial_waits(void **state) {
+  const struct fixture *f = *state;
+  const struct cl_assigned values[] = {{1, cl_value_real(0.385)}, {2, cl_value_text("sgd")}};
+  struct cl_err e = {0};
+  kit_appended(f->s, f->study, kit_proposed(3, values, 2));
+  assert_int_equal(cl_store_check(f->s, f->study, &e), 0);
+  change(f, "UPDATE heads SET waiting = proposed WHERE trial < 3");
+  assert_int_equal(cl_store_check(f->s, f->study, &e), 0);
+  change(f, "UPDATE heads SET waiting = 0 WHERE trial < 3");
+  assert_int_equal(cl_store_check(f->s, f->study, &e), 0);
+  change(f, "UPDATE heads SET waiting = 0 WHERE trial = 3");
+  assert_says(cl_store_check(f->s, f->study, &e), CLADE_ECORRUPT, &e, "waiting of trial 3");
+}
+
 static void the_check_misses_heads_and_events(void **state) {
   const struct fixture *f = *state;
   struct cl_err e = {0};
@@ -271,6 +286,7 @@ static void settings_without_names_are_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_check_names_what_differs),
+      TEST(a_place_in_the_queue_counts_while_a_trial_waits),
       TEST(the_check_misses_heads_and_events),
       TEST(rows_that_cannot_be_read_are_named),
       TEST(a_log_that_does_not_fit_is_corrupt),

@@ -72,6 +72,34 @@ static void a_commit_is_written_with_two_calls(void **state) {
   cl_store_close(s);
 }
 
+static int page_size(const char *path) {
+  sqlite3 *db = NULL;
+  sqlite3_stmt *statement = NULL;
+  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA page_size", -1, &statement, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+  int size = sqlite3_column_int(statement, 0);
+  (void)sqlite3_finalize(statement);
+  (void)sqlite3_close(db);
+  return size;
+}
+
+/* As stores of earlier programs have; a new one has pages of 1 KiB. */
+static void pages_of_another_size_are_written_with_two_calls_too(void **state) {
+  struct fixture *f = *state;
+  sqlite3 *db = NULL;
+  const char *make = "PRAGMA page_size = 2048; CREATE TABLE t (k); DROP TABLE t";
+  assert_int_equal(sqlite3_open(f->place.address, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, make, NULL, NULL, NULL), SQLITE_OK);
+  (void)sqlite3_close(db);
+  a_commit_is_written_with_two_calls(state);
+  assert_int_equal(page_size(f->place.address), 2048);
+  kit_place_done(&f->place);
+  kit_place_init(&f->place);
+  a_commit_is_written_with_two_calls(state);
+  assert_int_equal(page_size(f->place.address), 1024);
+}
+
 static void a_commit_larger_than_the_room_comes_back(void **state) {
   struct fixture *f = *state;
   struct cl_store *s = kit_open(KIT_SQLITE, &f->place), *other = kit_open(KIT_SQLITE, &f->place);
@@ -126,6 +154,8 @@ static void what_was_rolled_back_is_not_written_over_anothers_commit(void **stat
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_commit_is_written_with_two_calls, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(pages_of_another_size_are_written_with_two_calls_too, set_up,
+                                      tear_down),
       cmocka_unit_test_setup_teardown(a_commit_larger_than_the_room_comes_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_was_rolled_back_is_not_written_over_anothers_commit, set_up,
                                       tear_down),
