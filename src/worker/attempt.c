@@ -21,10 +21,15 @@
 char *cl_attempt_path(const struct cl_study *s, int64_t trial, int attempt, const char *name) {
   struct cl_text t = {0};
   assert(trial >= 0 && attempt >= 0 && (attempt == 0 || trial > 0));
-  cl_text_format(&t, "%s/%s", cl_study_directory(s), cl_study_name(s));
-  if (trial > 0) cl_text_format(&t, "/%lld", (long long)trial);
-  if (attempt > 0) cl_text_format(&t, "/attempt-%d", attempt);
-  if (name != NULL) cl_text_format(&t, "/%s", name);
+  cl_text_add(&t, cl_study_directory(s));
+  cl_text_add_char(&t, '/');
+  cl_text_add(&t, cl_study_name(s));
+  if (trial > 0) cl_text_add_char(&t, '/');
+  if (trial > 0) cl_text_add_integer(&t, trial);
+  if (attempt > 0) cl_text_add(&t, "/attempt-");
+  if (attempt > 0) cl_text_add_integer(&t, attempt);
+  if (name != NULL) cl_text_add_char(&t, '/');
+  cl_text_add(&t, name);
   return cl_text_take(&t);
 }
 

@@ -390,7 +390,8 @@ static void take_priority(pid_t engine) {
   if (word == NULL || (nice = (int)strtol(word + 6, NULL, 10)) == 0) return;
   if ((fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC)) < 0) return;
   int length = snprintf(line, sizeof line, "%d", nice);
-  n = write(fd, line, (size_t)length);
+  ssize_t ignored = write(fd, line, (size_t)length);
+  (void)ignored;
   (void)close(fd);
 }
 
