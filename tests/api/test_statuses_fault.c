@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "clade/command.h"
+#include "clade/query.h"
 #include "clade/run.h"
 #include "clade/store.h"
 #include "clade/text.h"
@@ -223,6 +224,30 @@ static void runs_and_specs_without_memory_say_so(void **state) {
   }
 }
 
+/* Its words grow while they are written. */
+static void a_reason_without_memory_says_so_and_leaks_nothing(void **state) {
+  const struct fixture *f = *state;
+  const struct clade_given given[] = {{"layers", "3"}, {"lr", "0.0385"}, {"opt", "adam"}};
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  int64_t trial = 0;
+  int failed = 0;
+  assert_int_equal(clade_study_enqueue(f->study, given, 3, &trial, NULL), 0);
+  assert_int_equal(clade_store_open(f->place.store, &store, NULL), 0);
+  assert_int_equal(clade_reader_open(store, "s", &reader, NULL), 0);
+  FAULT_LOOP(n) {
+    struct clade_reason *reason = NULL;
+    struct cl_err e = {0};
+    int status = clade_reason_read(reader, trial, false, &reason, &e);
+    failed += status == CLADE_ENOMEM;
+    if (status != CLADE_ENOMEM || !cl_fault_happened()) assert_int_equal(status, 0);
+    clade_reason_free(reason);
+  }
+  assert_true(failed > 10);
+  clade_reader_close(reader);
+  clade_store_close(store);
+}
+
 int main(int argc, char **argv) {
   (void)argv;
   if (argc > 1) return 1;
@@ -236,6 +261,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup_teardown(a_run_that_is_doubted_does_not_begin, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_keeper_that_does_not_start_ends_the_run, set_up, tear_down),
       cmocka_unit_test_setup_teardown(runs_and_specs_without_memory_say_so, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_reason_without_memory_says_so_and_leaks_nothing, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
