@@ -93,13 +93,14 @@ static int keep_unsent(struct cl_session *s, const char *bytes, size_t n) {
 }
 
 static void send_unsent(struct cl_session *s) {
+  assert(s->unsent.bytes != NULL);
   ssize_t n = send_some(s, s->unsent.bytes, s->unsent.length);
   if (n < 0) {
     cl_session_close(s);
     return;
   }
   s->unsent.length -= (size_t)n;
-  if (n > 0) memmove(s->unsent.bytes, s->unsent.bytes + n, s->unsent.length);
+  memmove(s->unsent.bytes, s->unsent.bytes + n, s->unsent.length + 1); /* it stays a text that ends */
   if (s->unsent.length == 0) watch(s);
 }
 
