@@ -64,6 +64,41 @@ static void an_environment_is_whole_or_memory_is_short(void **state) {
   }
 }
 
+static bool has_word(const struct cl_words *words, const char *wanted) {
+  for (size_t i = 0; i < words->n; i++)
+    if (words->items[i] != NULL && strcmp(words->items[i], wanted) == 0) return true;
+  return false;
+}
+
+/* Any name is a hyperparameter's; a variable's has letters, digits and underscores only. */
+static void odd_names_become_variables_of_their_own(void **state) {
+  (void)state;
+  struct cl_hyperparameter items[] = {{.id = 1, .name = "a-B.9", .domain = CL_FLOAT},
+                                      {.id = 2, .name = "{x}[~", .domain = CL_FLOAT},
+                                      {.id = 3, .name = "absent/", .domain = CL_FLOAT},
+                                      {.id = 4, .name = "a-B_9", .domain = CL_FLOAT}};
+  const struct cl_value values[] = {
+      cl_value_real(2.385), cl_value_int(7), {.kind = CL_ABSENT}, cl_value_int(1)};
+  struct cl_settings s = plain_settings();
+  char gpus[] = "CUDA_VISIBLE_DEVICES=0,1", others[] = "CUDA_VISIBLE=2";
+  char *const base[] = {gpus, others, NULL};
+  struct cl_command_place place = {
+      .study = "s", .trial = 7, .attempt = 2, .slots = 1, .directory = "/d", .token = "t", .gpu = "3"};
+  struct cl_words words = {0};
+  struct cl_err e = {0};
+  s.space.items = items;
+  s.space.n = 3;
+  assert_int_equal(cl_command_environment(&s, values, &place, base, &words, &e), 0);
+  assert_true(has_word(&words, "CLADE_PARAM_a_B_9=2.385") && has_word(&words, "CLADE_PARAM__x___=7"));
+  assert_true(has_word(&words, "CUDA_VISIBLE_DEVICES=3") && has_word(&words, others));
+  assert_false(has_word(&words, gpus) || has_word(&words, "CLADE_PARAM_absent_="));
+  cl_words_done(&words);
+  s.space.n = 4;
+  assert_int_equal(cl_command_environment(&s, values, &place, base, &words, &e), CLADE_ESPEC);
+  assert_non_null(strstr(e.text, "'a-B.9' and 'a-B_9' would share the environment variable"));
+  cl_words_done(&words);
+}
+
 static void write_state(const char *directory, const char *name, const char *text) {
   char *path = cl_path_join(directory, name);
   assert_int_equal(cl_file_write(path, text, strlen(text), false, NULL), 0);
@@ -170,6 +205,7 @@ static void tokens_name_their_attempt(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_line_is_read_or_memory_is_short),
                                      cmocka_unit_test(an_environment_is_whole_or_memory_is_short),
+                                     cmocka_unit_test(odd_names_become_variables_of_their_own),
                                      cmocka_unit_test(a_state_is_published_whole_or_not_at_all),
                                      cmocka_unit_test(a_state_that_is_nowhere_is_an_error),
                                      cmocka_unit_test(odd_states_are_published_or_refused),

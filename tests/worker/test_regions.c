@@ -508,6 +508,29 @@ static void a_state_that_is_asked_for_is_kept_in_memory_too(void **state) {
   end(&w);
 }
 
+/* What is free and large enough is lent again; what is too small is not. */
+static void memory_of_another_size_is_lent_if_it_is_enough(void **state) {
+  (void)state;
+  struct world w;
+  struct client c[3];
+  char large[200], small[200];
+  begin(&w, 3, 2);
+  int64_t snapshot = save_at(&w, &c[0], 1, 1, 2, say_hello(&w, &c[0], 1, 1, needed()), 3);
+  WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_COPY) != 0);
+  (void)decide_until(&w, 1, 9);
+  (void)client_hear(&w, &c[0]);
+  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
+  ev.u.deleted.snapshot = snapshot;
+  (void)world_decide(&w, 1, ev);
+  client_take_text(say_hello(&w, &c[1], 2, 1, needed() + 40000), "path", large);
+  assert_int_equal(cl_study_snapshot(w.s, snapshot)->usable, false);
+  client_take_text(say_hello(&w, &c[2], 3, 1, needed() - 4096), "path", small);
+  assert_string_not_equal(large, small);
+  assert_non_null(strstr(small, "spare-")); /* the one that was given back */
+  for (int i = 0; i < 3; i++) client_close(&c[i]);
+  end(&w);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
@@ -522,6 +545,7 @@ int main(int argc, char **argv) {
       TEST(the_memory_of_a_deleted_state_is_free_at_once),
       TEST(what_a_killed_worker_had_in_memory_is_taken_over),
       cmocka_unit_test(a_state_that_is_asked_for_is_kept_in_memory_too),
+      TEST(memory_of_another_size_is_lent_if_it_is_enough),
       TEST(what_is_lost_is_said_to_be_lost),
       TEST(a_copy_outlives_the_memory),
       TEST(a_load_of_what_is_gone_has_failed_without_asking),

@@ -578,6 +578,38 @@ static void what_cannot_work_is_refused_with_a_sentence(void **state) {
   world_end(&w);
 }
 
+/* A worker may be there for the search only. */
+static void trials_of_other_roles_wait_for_workers_that_take_them(void **state) {
+  (void)state;
+  struct world w;
+  struct cl_append result = {0};
+  world_begin(&w, "env > \"$CLADE_DIR/env\"; echo loss=0.5", "");
+  world_propose(&w, 2.385);
+  struct cl_assigned values[] = {{1, cl_value_real(2.385)}, {2, cl_value_text("sgd")}};
+  struct cl_event ev = {.kind = CL_EVENT_PROPOSED, .subject = 2, .cause = CL_CAUSE_SEARCH};
+  ev.as_of = cl_log_position(w.log);
+  ev.u.proposed.role = CL_ROLE_CONFIRM;
+  ev.u.proposed.space_version = 1;
+  ev.u.proposed.values = (struct cl_assigned_list){2, values};
+  assert_int_equal(cl_log_append(w.log, &ev, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+  w.options.roles = 1u << CL_ROLE_SEARCH;
+  world_work(&w, 2);
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_COMPLETE && world_is_idle(&w));
+  assert_int_equal(world_state(&w, 2), CL_WAITING);
+  world_close(&w);
+  world_open(&w);
+  w.options.roles = 0;
+  world_work_off(&w, 2);
+  assert_int_equal(world_state(&w, 2), CL_COMPLETE);
+  char *searched = world_read(&w, 1, 0, "env"), *other = world_read(&w, 2, 0, "env");
+  assert_non_null(strstr(searched, "CLADE_SEARCH=random"));
+  assert_null(strstr(other, "CLADE_SEARCH="));
+  cl_free(searched);
+  cl_free(other);
+  world_end(&w);
+}
+
 #define TEST(name) cmocka_unit_test(name)
 
 /* What is no tag is said, and nothing else suffers. */
@@ -669,6 +701,7 @@ int main(int argc, char **argv) {
                                      TEST(exit_statuses_mean_what_they_say),
                                      TEST(a_program_that_cannot_be_started_fails_and_says_why),
                                      TEST(a_trainer_tags_its_trial_by_a_file),
+                                     TEST(trials_of_other_roles_wait_for_workers_that_take_them),
                                      TEST(odd_tags_are_said_and_left_out),
                                      TEST(a_computed_value_is_the_mean_of_the_last_stage),
                                      TEST(what_was_deleted_meanwhile_is_removed_by_the_next_worker),
