@@ -5,12 +5,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "schedule/args.h"
 #include "schedule/scheduler.h"
-
-static double number_of(const json_t *args, const char *key) {
-  const json_t *node = json_object_get(args, key);
-  return json_is_number(node) ? json_number_value(node) : NAN;
-}
 
 static int64_t whole_of(const json_t *args, const char *key) {
   return (int64_t)json_integer_value(json_object_get(args, key));
@@ -43,8 +39,9 @@ static void explain_answer(const struct cl_event *ev, const json_t *args, struct
   cl_text_add(ret, saves  ? "it is ready, and its state is wanted before it is judged"
                    : ends ? "it is past the end, and is asked no more"
                           : "it is not ready to be judged");
-  add_number(ret, ": it has come to ", number_of(args, "value"));
-  add_number(ret, isnan(number_of(args, "value")) ? ": the bound is " : " of ", number_of(args, "bound"));
+  add_number(ret, ": it has come to ", cl_args_number(args, "value"));
+  add_number(ret, isnan(cl_args_number(args, "value")) ? ": the bound is " : " of ",
+             cl_args_number(args, "bound"));
   cl_text_add_char(ret, '\n');
 }
 
@@ -62,8 +59,8 @@ static void explain_rank(const json_t *args, const char *rule, struct cl_text *r
   else
     cl_text_format(ret, "rank %lld of %lld in the table of rung %lld", (long long)whole_of(args, "rank"),
                    (long long)whole_of(args, "of"), (long long)whole_of(args, "at"));
-  add_number(ret, "; it had ", number_of(args, "own"));
-  add_number(ret, " at step ", number_of(args, "step"));
+  add_number(ret, "; it had ", cl_args_number(args, "own"));
+  add_number(ret, " at step ", cl_args_number(args, "step"));
   cl_text_add_char(ret, '\n');
 }
 
@@ -71,21 +68,21 @@ static void explain_choice(const json_t *args, struct cl_text *ret) {
   int64_t donor = whole_of(args, "donor"), against = whole_of(args, "against");
   if (donor != 0) {
     cl_text_format(ret, "trial %lld had", (long long)donor);
-    add_number(ret, " ", number_of(args, "score"));
+    add_number(ret, " ", cl_args_number(args, "score"));
     cl_text_format(ret, " at rung %lld%s\n", (long long)whole_of(args, "donor_rung"),
                    json_is_true(json_object_get(args, "archived")) ? ": a state of the archive" : "");
   } else if (against != 0) {
     cl_text_format(ret, "compared with trial %lld, which did not win\n", (long long)against);
   }
-  if (!isnan(number_of(args, "draw"))) {
+  if (!isnan(cl_args_number(args, "draw"))) {
     cl_text_add(ret, donor != 0 ? "it was picked by the draw" : "that one was picked by the draw");
-    add_number(ret, " ", number_of(args, "draw"));
+    add_number(ret, " ", cl_args_number(args, "draw"));
     cl_text_add_char(ret, '\n');
   }
-  if (!isnan(number_of(args, "p"))) {
-    add_number(ret, "Welch's test of the last scores: t = ", number_of(args, "t"));
-    add_number(ret, ", df = ", number_of(args, "df"));
-    add_number(ret, ", p = ", number_of(args, "p"));
+  if (!isnan(cl_args_number(args, "p"))) {
+    add_number(ret, "Welch's test of the last scores: t = ", cl_args_number(args, "t"));
+    add_number(ret, ", df = ", cl_args_number(args, "df"));
+    add_number(ret, ", p = ", cl_args_number(args, "p"));
     cl_text_add_char(ret, '\n');
   }
   int64_t close = whole_of(args, "close"), archived = whole_of(args, "archive");
@@ -173,17 +170,17 @@ static void explain_notes(const json_t *args, struct cl_text *ret) {
 static void explain_ready(const json_t *ready, struct cl_text *ret) {
   const char *metric = json_string_value(json_object_get(ready, "metric")),
              *rule = json_string_value(json_object_get(ready, "rule"));
-  double value = number_of(ready, "value");
+  double value = cl_args_number(ready, "value");
   if (rule == NULL) return;
   cl_text_add(ret, "ready: ");
   if (metric == NULL) {
     add_number(ret, "it had trained for ", value);
-    add_number(ret, " s since the last time, and is judged every ", number_of(ready, "bound"));
+    add_number(ret, " s since the last time, and is judged every ", cl_args_number(ready, "bound"));
     cl_text_add(ret, " s\n");
     return;
   }
   cl_text_format(ret, "%s, %s", metric, rule);
-  add_number(ret, " ", number_of(ready, "bound"));
+  add_number(ret, " ", cl_args_number(ready, "bound"));
   if (isnan(value))
     cl_text_add(ret, ": it is no number any more");
   else
@@ -199,13 +196,13 @@ static void explain(const json_t *args, const struct cl_study *study, struct cl_
     return;
   }
   if (strcmp(rule, "stop") == 0) {
-    add_number(ret, "it has come to step ", number_of(args, "value"));
-    add_number(ret, ", members are stopped at ", number_of(args, "bound"));
+    add_number(ret, "it has come to step ", cl_args_number(args, "value"));
+    add_number(ret, ", members are stopped at ", cl_args_number(args, "bound"));
     cl_text_add_char(ret, '\n');
     return;
   }
   if (strcmp(rule, "diverged") == 0) {
-    add_number(ret, "it has diverged again after each of its last ", number_of(args, "value"));
+    add_number(ret, "it has diverged again after each of its last ", cl_args_number(args, "value"));
     cl_text_add(ret, " takeovers, and had no score in between: it is taken out\n");
     return;
   }

@@ -147,6 +147,13 @@ int cl_explore_begin(struct cl_explore *x, const struct cl_study *s, const struc
   return 0;
 }
 
+bool cl_explore_is_given(const struct cl_explore *x, const struct cl_study *s, const struct cl_trial *t,
+                         int i) {
+  const struct cl_space *space = cl_study_space(s);
+  assert(i >= 0 && i < space->n);
+  return space->items[i].change == CL_START || x->donor[i].kind == CL_ABSENT || cl_trial_is_held(s, t, i);
+}
+
 void cl_explore_keep_held(struct cl_explore *x, const struct cl_study *s, const struct cl_trial *t) {
   const struct cl_space *space = cl_study_space(s);
   bool any = false;

@@ -53,6 +53,10 @@ int cl_explore_check(const struct cl_options *o, const struct cl_space *space, s
  * values in their own way, and call cl_explore_keep_held afterwards. CLADE_ENOMEM. */
 int cl_explore_begin(struct cl_explore *x, const struct cl_study *s, const struct cl_trial *t,
                      const struct cl_evaluation *from, struct cl_err *e);
+/* Must the i-th value stay as it was taken over, whoever explores: it is inactive, set at the start only, or
+ * held by a person? After cl_explore_begin. */
+bool cl_explore_is_given(const struct cl_explore *x, const struct cl_study *s, const struct cl_trial *t,
+                         int i);
 /* What a person holds stays as the member has it; all of it does where that does not go with the rest. */
 void cl_explore_keep_held(struct cl_explore *x, const struct cl_study *s, const struct cl_trial *t);
 

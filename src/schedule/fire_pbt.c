@@ -22,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "math/curve.h"
+#include "schedule/args.h"
 #include "schedule/explore.h"
 #include "schedule/methods.h"
 #include "schedule/ruling.h"
@@ -164,11 +165,6 @@ static int end_evaluation(struct fire *s, struct fire_member *a, int32_t rung, s
   return 0;
 }
 
-static double number_of(const json_t *args, const char *key) {
-  const json_t *node = json_object_get(args, key);
-  return json_is_number(node) ? json_number_value(node) : NAN;
-}
-
 static int begin_evaluation(struct fire *s, struct fire_member *a, const struct cl_event *ev, int donor) {
   int child = cl_members_find(&s->rulings.members, ev->u.exploited.with);
   if (donor < 0 || child < 0) return 0;
@@ -186,9 +182,9 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   struct fire_member *a = &s->items[member];
   enum role role = role_of(s, member);
   assert(member < s->n);
-  int32_t rung = (int32_t)number_of(args, "rung");
+  int32_t rung = (int32_t)cl_args_number(args, "rung");
   a->ruled = rung;
-  CL_TRY(add_point(&a->curve, sign * number_of(args, "own"), e));
+  CL_TRY(add_point(&a->curve, sign * cl_args_number(args, "own"), e));
   bool goes_on = ev->kind != CL_EVENT_EXPLOITED && json_object_get(args, "parent") != NULL;
   if (role == EVALUATOR && !goes_on) CL_TRY(end_evaluation(s, a, rung, e));
   if (ev->kind != CL_EVENT_EXPLOITED) return 0;
@@ -196,9 +192,10 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   a->waited = rung;
   a->evaluation.n = a->evaluation.n_smooth = 0;
   a->version++;
-  CL_TRY(begin_curve(&a->curve, sign * number_of(args, "score"), e));
+  CL_TRY(begin_curve(&a->curve, sign * cl_args_number(args, "score"), e));
   if (role != EVALUATOR || ev->u.exploited.with == 0) return 0;
-  return begin_evaluation(s, a, ev, cl_members_find(&s->rulings.members, (int64_t)number_of(args, "donor")));
+  return begin_evaluation(s, a, ev,
+                          cl_members_find(&s->rulings.members, (int64_t)cl_args_number(args, "donor")));
 }
 
 static int fire_apply(void *st, const struct cl_event *ev, struct cl_err *e) {

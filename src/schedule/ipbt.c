@@ -23,6 +23,7 @@
 
 #include "base/alloc.h"
 #include "math/curve.h"
+#include "schedule/args.h"
 #include "schedule/exploit.h"
 #include "schedule/explore.h"
 #include "schedule/methods.h"
@@ -96,11 +97,6 @@ static int begin_origin(struct ipbt *s, size_t member, int64_t trial, struct cl_
   return status;
 }
 
-static double number_of(const json_t *args, const char *key) {
-  const json_t *node = json_object_get(args, key);
-  return json_is_number(node) ? json_number_value(node) : NAN;
-}
-
 /* The best score of a rung of this era. */
 static int note_best(struct ipbt *s, int32_t rung, double score, struct cl_err *e) {
   if (rung <= s->begun || !isfinite(score)) return 0;
@@ -115,8 +111,8 @@ static int note_best(struct ipbt *s, int32_t rung, double score, struct cl_err *
 static int hear_ruling(struct ipbt *s, size_t member, const struct cl_event *ev, const json_t *args,
                        struct cl_err *e) {
   double sign = cl_objective_sign(&s->rulings.env->settings->objectives[0]),
-         own = sign * number_of(args, "own");
-  int32_t rung = (int32_t)number_of(args, "rung");
+         own = sign * cl_args_number(args, "own");
+  int32_t rung = (int32_t)cl_args_number(args, "rung");
   if (rung > s->looked) s->looked = rung;
   if (json_object_get(args, "restart") != NULL) {
     cl_origins_score_last(&s->origins, member, own);
@@ -124,7 +120,7 @@ static int hear_ruling(struct ipbt *s, size_t member, const struct cl_event *ev,
   }
   cl_origins_score(&s->origins, member, own);
   if (ev->kind == CL_EVENT_EXPLOITED) {
-    int donor = cl_members_find(&s->rulings.members, (int64_t)number_of(args, "donor"));
+    int donor = cl_members_find(&s->rulings.members, (int64_t)cl_args_number(args, "donor"));
     if (donor >= 0) cl_origins_take_over(&s->origins, member, (size_t)donor);
   }
   return note_best(s, rung, own, e);
@@ -132,7 +128,7 @@ static int hear_ruling(struct ipbt *s, size_t member, const struct cl_event *ev,
 
 static int hear_restart(struct ipbt *s, const struct cl_event *ev, struct cl_err *e) {
   json_t *what = json_loads(ev->u.chosen.what, 0, NULL);
-  double rung = number_of(what, "rung"), interval = number_of(what, "interval");
+  double rung = cl_args_number(what, "rung"), interval = cl_args_number(what, "interval");
   json_decref(what);
   if (strcmp(ev->u.chosen.method, "ipbt") != 0 || !(rung >= 1) || !(interval > 0)) return 0;
   CL_TRY(cl_members_change_interval(&s->rulings.members, (int32_t)rung, interval, e));
@@ -304,13 +300,6 @@ static int is_in_half(struct ipbt *s, size_t member, uint32_t question, bool *re
   return 0;
 }
 
-static bool is_given(const struct ipbt *s, const struct cl_trial *t, int i) {
-  const struct cl_study *study = s->rulings.env->study;
-  const struct cl_hyperparameter *h = &cl_study_space(study)->items[i];
-  return h->change == CL_START || is_reserved(h) || s->explore.donor[i].kind == CL_ABSENT ||
-         cl_trial_is_held(study, t, i);
-}
-
 static void draw_values(struct ipbt *s, const struct cl_trial *t) {
   const struct cl_study *study = s->rulings.env->study;
   const struct cl_space *space = cl_study_space(study);
@@ -354,10 +343,7 @@ static int ask_model(struct ipbt *s, size_t member, const struct cl_trial *t, st
   struct cl_bandit b = {.numerics = &s->numerics, .d = w->d, .c = w->c, .levels = w->levels, .rows = s->rows};
   CL_TRY(make_points(s, e));
   encode(s, x->donor, s->fixed);
-  for (int k = 0; k < w->d; k++)
-    if (!is_given(s, t, w->numbers[k])) s->fixed[k] = NAN;
-  for (int k = 0; k < w->c; k++)
-    if (!is_given(s, t, w->words[k])) s->fixed[w->d + k] = NAN;
+  cl_rewards_open(w, x, t, is_reserved, s->fixed);
   b.fixed = s->fixed;
   b.most = cl_bandit_most(s->rulings.members.n);
   CL_TRY(fit(s, &b, e));
@@ -366,16 +352,7 @@ static int ask_model(struct ipbt *s, size_t member, const struct cl_trial *t, st
   b.n_pending = cl_origins_pending(&s->origins, s->pending);
   int status = cl_bandit_choose(&b, s->origins.era, 0, &rng, s->point, view, e);
   if (status != 0) return status;
-  for (int i = 0; i < space->n; i++) {
-    x->values[i] = x->donor[i];
-    x->used[i] = 1;
-  }
-  for (int k = 0; k < w->d; k++)
-    if (isnan(s->fixed[k]))
-      x->values[w->numbers[k]] = cl_space_decode_one(&space->items[w->numbers[k]], s->point[k]);
-  for (int k = 0; k < w->c; k++)
-    if (isnan(s->fixed[w->d + k]))
-      x->values[w->words[k]] = cl_space_level_value(&space->items[w->words[k]], (int64_t)s->point[w->d + k]);
+  cl_rewards_take(w, x, s->fixed, s->point);
   cl_space_settle(space, x->values, x->donor);
   return cl_space_check(space, x->values, NULL) == 0 ? 0 : CLADE_EMPTY;
 }

@@ -108,9 +108,9 @@ bool cl_members_is_ruling(const struct cl_event *ev);
 /* The replica has applied `ev`. CLADE_ENOMEM. */
 int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_err *e);
 
-/* Step of a rung; the rung that a step has reached. */
 /* From `rung` on, which is not below the last change, the interval is another one. CLADE_ENOMEM. */
 int cl_members_change_interval(struct cl_members *m, int32_t rung, double interval, struct cl_err *e);
+/* Step of a rung; the rung that a step has reached, 1 at least. */
 double cl_members_step(const struct cl_members *m, int32_t rung);
 int32_t cl_members_rung(const struct cl_members *m, double step);
 

@@ -41,13 +41,6 @@ struct pb2 {
   bool modelled; /* the last exploration is by the model */
 };
 
-/* What the model may not choose: 1 in `used` is untouched. */
-static bool is_given(const struct pb2 *s, const struct cl_trial *t, int i) {
-  const struct cl_study *study = s->rulings.env->study;
-  return cl_study_space(study)->items[i].change == CL_START || s->explore.donor[i].kind == CL_ABSENT ||
-         cl_trial_is_held(study, t, i);
-}
-
 static int fix(struct pb2 *s, const struct cl_trial *t, struct cl_err *e) {
   const struct cl_rewards *w = &s->rewards;
   size_t width = (size_t)w->d + (size_t)w->c;
@@ -55,25 +48,19 @@ static int fix(struct pb2 *s, const struct cl_trial *t, struct cl_err *e) {
       cl_grow(&s->fixed, &s->cap_fixed, width + 1, sizeof *s->fixed) < 0)
     return CL_FAIL_NOMEM(e);
   cl_rewards_encode(w, s->explore.donor, s->fixed);
-  for (int k = 0; k < w->d; k++)
-    if (!is_given(s, t, w->numbers[k])) s->fixed[k] = NAN;
-  for (int k = 0; k < w->c; k++)
-    if (!is_given(s, t, w->words[k])) s->fixed[w->d + k] = NAN;
+  cl_rewards_open(w, &s->explore, t, NULL, s->fixed);
   return 0;
 }
 
-/* The chosen point as values. What the model does not know stays the donor's. */
-static void decode(struct pb2 *s) {
+/* Words that bandits have drawn are given to the model, and are among what it answers. */
+static void take_drawn_words(struct pb2 *s) {
   const struct cl_rewards *w = &s->rewards;
-  assert(s->cap_point >= (size_t)w->d + (size_t)w->c);
   const struct cl_space *space = cl_study_space(s->rulings.env->study);
-  struct cl_explore *x = &s->explore;
-  for (int k = 0; k < w->d; k++)
-    if (isnan(s->fixed[k]))
-      x->values[w->numbers[k]] = cl_space_decode_one(&space->items[w->numbers[k]], s->point[k]);
+  assert(s->cap_point >= (size_t)w->d + (size_t)w->c);
   for (int k = 0; k < w->c; k++)
-    if (isnan(s->fixed[w->d + k]) || !isnan(s->lists.drawn[k].share))
-      x->values[w->words[k]] = cl_space_level_value(&space->items[w->words[k]], (int64_t)s->point[w->d + k]);
+    if (!isnan(s->lists.drawn[k].share))
+      s->explore.values[w->words[k]] =
+          cl_space_level_value(&space->items[w->words[k]], (int64_t)s->point[w->d + k]);
 }
 
 /* Lists that are not in the model are drawn anew now and then, as in PB2-Rand. */
@@ -81,7 +68,8 @@ static void redraw_lists(struct pb2 *s, const struct cl_trial *t, uint32_t draw)
   const struct cl_space *space = cl_study_space(s->rulings.env->study);
   for (int i = 0; i < space->n && !s->rewards.with_words; i++) {
     const struct cl_hyperparameter *h = &space->items[i];
-    if (h->domain != CL_UNORDERED || !cl_space_is_searched(h) || is_given(s, t, i)) continue;
+    if (h->domain != CL_UNORDERED || !cl_space_is_searched(h)) continue;
+    if (cl_explore_is_given(&s->explore, s->rulings.env->study, t, i)) continue;
     struct cl_rng r = cl_rng_stream((uint64_t)cl_study_seed(s->rulings.env->study), CL_RNG_EXPLORE,
                                     (uint64_t)t->number, (uint32_t)h->id + 65536 * (draw & 0xffff));
     if (cl_rng_uniform(&r) >= s->explore.resample) continue;
@@ -159,9 +147,8 @@ static int explore(struct pb2 *s, size_t member, const struct cl_evaluation *own
   if (status < 0) return status;
   s->modelled = status == 0;
   if (s->modelled) {
-    memcpy(x->values, x->donor, (size_t)space->n * sizeof *x->values);
-    for (int i = 0; i < space->n; i++) x->used[i] = 1;
-    decode(s);
+    cl_rewards_take(&s->rewards, x, s->fixed, s->point);
+    take_drawn_words(s);
     redraw_lists(s, t, a->rulings);
     cl_space_settle(space, x->values, x->donor);
     cl_explore_keep_held(x, study, t);

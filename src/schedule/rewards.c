@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "schedule/args.h"
 
 enum { REFIT_MAX = 256, KEPT = 2 * (CL_BANDIT_ROWS_MAX + REFIT_MAX) }; /* then the older half is dropped */
 
@@ -56,6 +57,34 @@ void cl_rewards_encode(const struct cl_rewards *w, const struct cl_value *values
   }
 }
 
+void cl_rewards_open(const struct cl_rewards *w, const struct cl_explore *x, const struct cl_trial *t,
+                     bool (*is_reserved)(const struct cl_hyperparameter *h), double *fixed) {
+  const struct cl_study *study = w->env->study;
+  const struct cl_space *space = cl_study_space(study);
+  assert(space->version == w->space);
+  for (int k = 0; k < w->d + w->c; k++) {
+    int i = k < w->d ? w->numbers[k] : w->words[k - w->d];
+    bool reserved = is_reserved != NULL && is_reserved(&space->items[i]);
+    if (!reserved && !cl_explore_is_given(x, study, t, i)) fixed[k] = NAN;
+  }
+}
+
+void cl_rewards_take(const struct cl_rewards *w, struct cl_explore *x, const double *fixed,
+                     const double *point) {
+  const struct cl_space *space = cl_study_space(w->env->study);
+  assert(space->version == w->space && x->cap >= (size_t)space->n);
+  for (int i = 0; i < space->n; i++) {
+    x->values[i] = x->donor[i];
+    x->used[i] = 1;
+  }
+  for (int k = 0; k < w->d; k++)
+    if (isnan(fixed[k]))
+      x->values[w->numbers[k]] = cl_space_decode_one(&space->items[w->numbers[k]], point[k]);
+  for (int k = 0; k < w->c; k++)
+    if (isnan(fixed[w->d + k]))
+      x->values[w->words[k]] = cl_space_level_value(&space->items[w->words[k]], (int64_t)point[w->d + k]);
+}
+
 /* Intervals. */
 
 static int make_intervals(struct cl_rewards *w, size_t n, struct cl_err *e) {
@@ -80,11 +109,6 @@ static void make_newest(struct cl_rewards *w, size_t member) {
   v->older = w->newest;
   v->newer = -1;
   w->newest = (int32_t)member;
-}
-
-static double number_of(const json_t *args, const char *key) {
-  const json_t *node = json_object_get(args, key);
-  return json_is_number(node) ? json_number_value(node) : NAN;
 }
 
 static int encode_trial(struct cl_rewards *w, size_t member, int64_t trial, struct cl_err *e) {
@@ -128,7 +152,7 @@ static double step_taken(const struct cl_rewards *w, const struct cl_members *m,
                          const json_t *args) {
   const struct cl_snapshot *n = cl_study_snapshot(w->env->study, ev->u.exploited.snapshot);
   if (!cl_questions_are_asked(&m->questions))
-    return cl_members_step(m, (int32_t)number_of(args, "donor_rung"));
+    return cl_members_step(m, (int32_t)cl_args_number(args, "donor_rung"));
   return n == NULL ? NAN : n->step;
 }
 
@@ -142,13 +166,13 @@ static int turn_over(struct cl_rewards *w, const struct cl_members *m, size_t me
                                                   : ev->u.set.until;
   struct cl_interval *v = &w->intervals[member];
   CL_TRY(make_row(w, e));
-  bool earned = close_interval(w, member, number_of(args, "step"), sign * number_of(args, "own"));
+  bool earned = close_interval(w, member, cl_args_number(args, "step"), sign * cl_args_number(args, "own"));
   w->n += earned;
   w->total += earned;
   w->earned = earned;
   make_newest(w, member);
-  v->step = took ? step_taken(w, m, ev, args) : number_of(args, "step");
-  v->score = sign * number_of(args, took ? "score" : "own");
+  v->step = took ? step_taken(w, m, ev, args) : cl_args_number(args, "step");
+  v->score = sign * cl_args_number(args, took ? "score" : "own");
   v->open = isfinite(v->step) && isfinite(v->score) && !isnan(until);
   return v->open ? encode_trial(w, member, ev->subject, e) : 0;
 }

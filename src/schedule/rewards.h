@@ -9,6 +9,7 @@
 #define CL_REWARDS_H
 
 #include "math/bandit.h"
+#include "schedule/explore.h"
 #include "schedule/members.h"
 
 struct cl_interval {
@@ -42,6 +43,15 @@ int cl_rewards_apply(struct cl_rewards *w, const struct cl_members *m, const str
 /* Coordinates of an assignment: numbers in [0, 1] (0.5 where inactive), then word numbers (-1 where
  * inactive). */
 void cl_rewards_encode(const struct cl_rewards *w, const struct cl_value *values, double *ret);
+
+/* Before a model chooses: `fixed` has the coordinates of x->donor; they become NaN where it may choose, which
+ * is what is neither given (cl_explore_is_given) nor reserved (by the method; null: nothing is). */
+void cl_rewards_open(const struct cl_rewards *w, const struct cl_explore *x, const struct cl_trial *t,
+                     bool (*is_reserved)(const struct cl_hyperparameter *h), double *fixed);
+/* After it has: x->values are the donor's, but for what was chosen (NaN in `fixed`), as `point` says; x->used
+ * is 1. */
+void cl_rewards_take(const struct cl_rewards *w, struct cl_explore *x, const double *fixed,
+                     const double *point);
 
 /* The rows so far, and as the newest one what `member` has just earned (own; -inf: nothing). *ret borrows
  * until the next call of any function here. Returns how many. CLADE_ENOMEM. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "schedule/args.h"
 
 /* The args of a ruling: what a scheduler that reads the log needs to know, and what people want to. */
 
@@ -346,8 +347,8 @@ int cl_rulings_keeps(void *st, int (*visit)(void *ctx, int64_t snapshot), void *
 /* Earlier rulings. */
 
 static double number_of(const json_t *args, const char *key, double otherwise) {
-  const json_t *node = json_object_get(args, key);
-  return json_is_number(node) ? json_number_value(node) : otherwise;
+  double x = cl_args_number(args, key);
+  return isnan(x) ? otherwise : x;
 }
 
 static double score_of(const struct cl_rulings *r, const json_t *args, const char *key) {
