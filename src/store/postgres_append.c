@@ -125,8 +125,7 @@ int cl_postgres_add_study(void *state, const struct cl_event *created, int64_t *
 int cl_postgres_name_metric(void *state, int64_t study, const char *name, int guess, int *ret_id,
                             struct cl_err *e) {
   struct cl_postgres *s = state;
-  if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
-  assert(s->open->id == study);
+  assert(s->open != NULL && s->open->id == study);
   (void)study;
   int id = cl_names_metric(&s->open->names, name, guess);
   if (id == 0) {
@@ -140,8 +139,7 @@ int cl_postgres_name_metric(void *state, int64_t study, const char *name, int gu
 
 int cl_postgres_add(void *state, int64_t study, const struct cl_event *ev, struct cl_err *e) {
   struct cl_postgres *s = state;
-  if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
-  assert(s->open->id == study);
+  assert(s->open != NULL && s->open->id == study);
   (void)study;
   if (ev->kind == CL_EVENT_UPDATED) CL_TRY(cl_postgres_confirm(s, e));
   if (ev->kind == CL_EVENT_CREATED) CL_TRY(cl_postgres_take_settings(s, s->open, ev->u.created.settings, e));
@@ -172,9 +170,8 @@ static int write_commit(struct cl_postgres *s, const struct cl_study_head *head,
 int cl_postgres_commit(void *state, int64_t study, const struct cl_study_head *head,
                        const struct cl_heads *changed, struct cl_err *e) {
   struct cl_postgres *s = state;
-  int status = s->open == NULL ? cl_postgres_lose(s, NULL, e)
-               : s->guessed    ? cl_postgres_commit_guess(s, head, changed, e)
-                               : write_commit(s, head, changed, e);
+  assert(s->open != NULL);
+  int status = s->guessed ? cl_postgres_commit_guess(s, head, changed, e) : write_commit(s, head, changed, e);
   if (status < 0) {
     cl_postgres_rollback(s);
     return status;
@@ -241,8 +238,7 @@ static int ask_reports(struct cl_postgres *s, const char *what, struct cl_postgr
 int cl_postgres_find(void *state, int64_t study, const struct cl_event *ev, int64_t *ret_position,
                      struct cl_err *e) {
   struct cl_postgres *s = state;
-  if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
-  assert(s->open->id == study);
+  assert(s->open != NULL && s->open->id == study);
   (void)study;
   if (s->n_later > 0) CL_TRY(cl_postgres_confirm(s, e));
   *ret_position = 0;
@@ -261,8 +257,7 @@ int cl_postgres_find(void *state, int64_t study, const struct cl_event *ev, int6
 int cl_postgres_count_reports(void *state, int64_t study, int64_t trial, int attempt, int64_t *ret,
                               struct cl_err *e) {
   struct cl_postgres *s = state;
-  if (s->open == NULL) return cl_postgres_lose(s, NULL, e);
-  assert(s->open->id == study);
+  assert(s->open != NULL && s->open->id == study);
   (void)study;
   if (s->n_later > 0) CL_TRY(cl_postgres_confirm(s, e));
   cl_postgres_put_int(s, trial);

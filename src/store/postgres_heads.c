@@ -94,12 +94,21 @@ int cl_postgres_head(void *state, int64_t study, struct cl_study_head *ret, stru
   return look(state, study, ret, &n_names, e);
 }
 
+/* All but the position. */
+enum { STUDY_LISTED = 9 };
+
+static void list_study(const struct cl_study_head *head, int64_t ret[STUDY_LISTED]) {
+  const int64_t listed[STUDY_LISTED] = {head->version,       head->trials,  head->counted,
+                                        head->budget,        head->workers, head->objectives,
+                                        head->space_version, head->retries, head->open};
+  memcpy(ret, listed, sizeof listed);
+}
+
 static bool has_moved_only(const struct cl_study_head *before, const struct cl_study_head *after) {
-  return before->position > 0 && before->version == after->version && before->trials == after->trials &&
-         before->counted == after->counted && before->budget == after->budget &&
-         before->workers == after->workers && before->objectives == after->objectives &&
-         before->space_version == after->space_version && before->retries == after->retries &&
-         before->open == after->open;
+  int64_t a[STUDY_LISTED], b[STUDY_LISTED];
+  list_study(before, a);
+  list_study(after, b);
+  return before->position > 0 && memcmp(a, b, sizeof a) == 0;
 }
 
 bool cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl_study_head *head,
@@ -226,13 +235,22 @@ static double head_step(const struct cl_head *head, int column) {
   return column == HEAD_STEP ? head->step : column == HEAD_UNTIL ? head->until : head->furthest;
 }
 
-/* Other columns than those of HEAD_MOVE. */
-static bool same_but_moved(const struct cl_head *a, const struct cl_head *b) {
-  bool same_until = a->until == b->until || (a->until != a->until && b->until != b->until);
-  return same_until && a->proposed == b->proposed && a->waiting == b->waiting && a->load == b->load &&
-         a->source == b->source && a->attempt == b->attempt && a->worker == b->worker &&
-         a->state == b->state && a->flags == b->flags && a->tries == b->tries && a->failures == b->failures &&
-         a->role == b->role;
+/* What HEAD_MOVE leaves alone. */
+enum { HEAD_LISTED = 12 };
+
+static void list_head(const struct cl_head *head, int64_t ret[HEAD_LISTED]) {
+  int64_t listed[HEAD_LISTED] = {head->proposed, head->waiting,  head->load,  head->source,
+                                 head->attempt,  head->worker,   head->state, head->flags,
+                                 head->tries,    head->failures, head->role};
+  memcpy(&listed[HEAD_LISTED - 1], &head->until, sizeof head->until);
+  memcpy(ret, listed, sizeof listed);
+}
+
+static bool has_moved(const struct cl_head *before, const struct cl_head *after) {
+  int64_t a[HEAD_LISTED], b[HEAD_LISTED];
+  list_head(before, a);
+  list_head(after, b);
+  return before->proposed > 0 && memcmp(a, b, sizeof a) == 0;
 }
 
 /* Values that were changed and reports, of which there are most, change little of a head. */
@@ -253,7 +271,7 @@ static int put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_
                     struct cl_err *e) {
   struct cl_head before;
   assert(entry->last > 0);
-  if (find_fetched(s, entry->trial, &before) && before.proposed > 0 && same_but_moved(&before, &entry->head))
+  if (find_fetched(s, entry->trial, &before) && has_moved(&before, &entry->head))
     return move_head(s, study, entry, e);
   cl_postgres_put_int(s, study);
   for (int i = 0; i < HEAD_COLUMNS; i++)

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -62,6 +63,26 @@ int __wrap_access(const char *path, int how);
 int __wrap_access(const char *path, int how) {
   if (how != W_OK || !fails("access")) return __real_access(path, how);
   errno = EROFS;
+  return -1;
+}
+
+/* A watch that the system does not give. */
+
+static int watch_cause;
+
+int __real_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags) {
+  if (!fails("inotify_init1")) return __real_inotify_init1(flags);
+  errno = watch_cause;
+  return -1;
+}
+
+int __real_inotify_add_watch(int fd, const char *path, unsigned mask);
+int __wrap_inotify_add_watch(int fd, const char *path, unsigned mask);
+int __wrap_inotify_add_watch(int fd, const char *path, unsigned mask) {
+  if (!fails("inotify_add_watch")) return __real_inotify_add_watch(fd, path, mask);
+  errno = watch_cause;
   return -1;
 }
 
@@ -315,13 +336,45 @@ static void a_store_on_a_read_only_disk_is_read_if_it_is_whole(void **state) {
   kit_place_done(&p);
 }
 
+/* Where others have all watches there are, who waits looks now and then; anything else is an error. */
+static void a_watch_that_is_not_given_is_done_without(void **state) {
+  (void)state;
+  static const char *const calls[] = {"inotify_init1", "inotify_add_watch"};
+  static const struct {
+    int cause, status;
+  } cases[] = {{EMFILE, 0}, {ENFILE, 0}, {ENOSPC, 0}, {ENOMEM, 0}, {EACCES, CLADE_EIO}};
+  struct kit_place p;
+  kit_place_init(&p);
+  struct cl_store *s = kit_open(KIT_SQLITE, &p);
+  for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+    struct cl_err e = {0};
+    int fd = 2385;
+    watch_cause = cases[i / 2].cause;
+    arm(calls[i % 2], 1);
+    int status = cl_store_watch(s, &fd, &e);
+    assert_true(happened);
+    assert_int_equal(status, cases[i / 2].status);
+    assert_int_equal(fd, status == 0 ? -1 : 2385);
+    if (status < 0) assert_non_null(strstr(e.text, "cannot watch the store"));
+    (void)cl_store_watch_drain(s);
+  }
+  arm(NULL, 0);
+  int fd = -1, again = -2;
+  assert_int_equal(cl_store_watch(s, &fd, NULL), 0);
+  assert_true(fd >= 0);
+  assert_int_equal(cl_store_watch(s, &again, NULL), 0);
+  assert_int_equal(again, fd);
+  cl_store_close(s);
+  kit_place_done(&p);
+}
+
 static void postgres_survives_each_call_that_fails(void **state) {
   (void)state;
   static const struct {
     const char *name;
     unsigned long stride;
-  } calls[] = {{"PQsendPrepare", 41},  {"PQsendQueryParams", 41},  {"PQsendQueryPrepared", 91},
-               {"PQpipelineSync", 41}, {"PQenterPipelineMode", 1}, {"PQgetResult", 307},
+  } calls[] = {{"PQsendPrepare", 11},  {"PQsendQueryParams", 7},   {"PQsendQueryPrepared", 17},
+               {"PQpipelineSync", 13}, {"PQenterPipelineMode", 1}, {"PQgetResult", 83},
                {"PQconsumeInput", 1}};
   struct kit_place p;
   if (private_server() == NULL) skip();
@@ -352,6 +405,7 @@ int main(int argc, char **argv) {
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   const struct CMUnitTest tests[] = {cmocka_unit_test(without_libpq_the_sentence_says_what_to_install),
                                      cmocka_unit_test(a_store_on_a_read_only_disk_is_read_if_it_is_whole),
+                                     cmocka_unit_test(a_watch_that_is_not_given_is_done_without),
                                      cmocka_unit_test(sqlite_survives_each_call_that_fails),
                                      cmocka_unit_test(postgres_survives_each_call_that_fails)};
   return cmocka_run_group_tests(tests, NULL, NULL);

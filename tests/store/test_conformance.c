@@ -840,20 +840,136 @@ static void a_lease_has_one_holder(void **state) {
 
 /* Reading. */
 
+static int stop_at_event(void *ctx, const struct cl_event *ev) {
+  (void)ctx, (void)ev;
+  return 2385;
+}
+
+static int stop_at_study(void *ctx, const struct cl_study_row *row) {
+  (void)ctx, (void)row;
+  return 2385;
+}
+
+static int stop_at_metric(void *ctx, int id, const char *name) {
+  (void)ctx, (void)id, (void)name;
+  return 2385;
+}
+
+/* Every function of a handle, with the study of that number; the status of the which'th, CLADE_STOP behind
+ * the last one. */
+static int use(struct cl_store *s, int64_t study, int which, struct cl_err *e) {
+  static struct cl_event created, note;
+  struct cl_append result;
+  struct cl_study_head head;
+  struct cl_head trial;
+  struct cl_lease lease = {.holder = "here:1:1"};
+  int64_t found = 0;
+  created = kit_created("another", 5);
+  note = kit_event(CL_EVENT_NOTE, 0);
+  switch (which) {
+  case 0: return cl_store_head(s, study, &head, e);
+  case 1: return cl_store_trial_head(s, study, 1, &trial, e);
+  case 2: return cl_store_read(s, study, &(struct cl_read){0}, stop_at_event, NULL, e);
+  case 3: return cl_store_read_reports(s, study, 1, stop_at_event, NULL, e);
+  case 4: return cl_store_metrics(s, study, stop_at_metric, NULL, e);
+  case 5: return cl_store_append(s, study, &note, 1, &result, e);
+  case 6: return cl_store_lease_get(s, study, &lease, e);
+  case 7: return cl_store_lease_take(s, study, "here:1:1", 0, 0, &lease, e);
+  case 8: return cl_store_lease_beat(s, study, &lease, e);
+  case 9: return cl_store_lease_release(s, study, &lease, e);
+  case 10: return cl_store_check(s, study, e);
+  case 11: return cl_store_delete(s, study, e);
+  case 12: return cl_store_find(s, "digits", &found, e);
+  case 13: return cl_store_studies(s, stop_at_study, NULL, e);
+  case 14: return cl_store_create(s, &created, &found, e);
+  default: return CLADE_STOP;
+  }
+}
+
 static int use_from_inside(void *ctx, const struct cl_event *ev) {
   struct fixture *f = ctx;
-  struct cl_study_head head;
+  struct cl_err e = {0};
   (void)ev;
-  assert_int_equal(cl_store_head(f->a, f->study, &head, NULL), CLADE_EINVAL);
-  assert_int_equal(kit_append(f->a, f->study, kit_proposed(1, NULL, 0), NULL), CLADE_EINVAL);
+  for (int which = 0, status = 0; (status = use(f->a, f->study, which, &e)) != CLADE_STOP; which++) {
+    assert_int_equal(status, CLADE_EINVAL);
+    assert_non_null(strstr(e.text, "from inside a visit"));
+  }
   return 2385;
 }
 
 static void a_visit_can_stop_and_cannot_use_the_handle(void **state) {
   struct fixture *f = *state;
   const struct cl_read all = {0};
+  struct cl_metric m[] = {{0, "acc", 0.5}};
   assert_int_equal(cl_store_read(f->a, f->study, &all, use_from_inside, f, NULL), 2385);
+  int64_t trial = kit_finish_trial(f->a, f->study, 0.5) + 1;
+  int64_t version = kit_appended(f->a, f->study, kit_proposed(trial, NULL, 0));
+  kit_appended(f->a, f->study, kit_started(trial, 1, version));
+  kit_appended(f->a, f->study, kit_reported(trial, 1, 1, 1.5, m, 1));
+  assert_int_equal(cl_store_read_reports(f->a, f->study, trial, stop_at_event, NULL, NULL), 2385);
+  assert_int_equal(cl_store_studies(f->a, stop_at_study, NULL, NULL), 2385);
+  assert_int_equal(cl_store_metrics(f->a, f->study, stop_at_metric, NULL, NULL), 2385);
   kit_finish_trial(f->a, f->study, 0.5);
+}
+
+static void a_study_that_is_not_there_is_not_found(void **state) {
+  struct fixture *f = *state;
+  for (int which = 0; which <= 11; which++) {
+    struct cl_err e = {0};
+    assert_int_equal(use(f->b, f->study + 17, which, &e), CLADE_ENOTFOUND);
+    assert_non_null(strstr(e.text, "no study number"));
+  }
+  assert_int_equal(use(f->a, f->study, 10, NULL), 0);
+}
+
+static void what_makes_no_sense_is_refused(void **state) {
+  struct fixture *f = *state;
+  static const struct cl_read ranges[] = {
+      {.trial_lo = -1, .trial_hi = 3}, {.trial_lo = 4, .trial_hi = 3}, {.trial_lo = 0, .trial_hi = 3}};
+  struct cl_err e = {0};
+  struct cl_append result;
+  struct cl_lease lease;
+  struct cl_event created = kit_created("another", 5), note = kit_event(CL_EVENT_NOTE, 0);
+  char holder[sizeof lease.holder + 1];
+  int64_t study = 0;
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+    assert_int_equal(cl_store_read(f->a, f->study, &ranges[i], stop_at_event, NULL, &e), CLADE_EINVAL);
+    assert_non_null(strstr(e.text, "are no range"));
+  }
+  memset(holder, 'h', sizeof holder);
+  holder[sizeof holder - 1] = '\0';
+  assert_int_equal(cl_store_lease_take(f->a, f->study, holder, 0, 0, &lease, &e), CLADE_EINVAL);
+  assert_non_null(strstr(e.text, "a name of 1 to 79 bytes"));
+  assert_int_equal(cl_store_create(f->a, &note, &study, &e), CLADE_EINVAL);
+  assert_non_null(strstr(e.text, "a log begins with 'created'"));
+  created.u.created.settings = "{";
+  assert_true(cl_store_create(f->a, &created, &study, &e) < 0);
+  assert_int_equal(cl_store_append(f->a, f->study, NULL, 0, NULL, &e), 0); /* nothing is no commit */
+  created = kit_created("another", 5);
+  assert_int_equal(cl_store_append(f->a, f->study, &created, 1, &result, &e), CLADE_EINVAL);
+  assert_int_equal(cl_store_find(f->a, "another", &study, &e), CLADE_ENOTFOUND);
+  assert_int_equal(use(f->b, f->study, 10, NULL), 0);
+}
+
+/* Events that are appended all at once, to a log that others have appended to meanwhile. */
+static void a_log_appends_many_at_once(void **state) {
+  struct fixture *f = *state;
+  struct cl_err e = {0};
+  struct cl_append results[3];
+  kit_finish_trial(f->b, f->study, 0.5);
+  struct cl_event events[] = {kit_proposed(2, NULL, 0), kit_started(2, 1, CL_SEEN_BATCH),
+                              kit_proposed(2, NULL, 0)};
+  assert_int_equal(cl_log_append_all(f->k.log, events, 3, results, &e), 0);
+  assert_int_equal(results[0].position, 5);
+  assert_int_equal(results[1].position, 6);
+  assert_int_equal(results[2].status, CLADE_ECONFLICT);
+  assert_int_equal(cl_log_position(f->k.log), 6);
+  struct cl_event note = kit_event(CL_EVENT_NOTE, 0);
+  assert_int_equal(cl_log_put(f->k.log, &note, NULL, NULL, &e), 0);
+  assert_int_equal(cl_log_append_all(f->k.log, events, 1, results, &e), CLADE_EINVAL);
+  assert_non_null(strstr(e.text, "are put already"));
+  assert_int_equal(cl_log_commit(f->k.log, &e), 0);
+  assert_all_agree(f);
 }
 
 /* What a read must show, by the rules of store.h. */
@@ -1120,6 +1236,9 @@ int main(int argc, char **argv) {
       TEST(studies_do_not_mix, true),
       TEST(a_lease_has_one_holder, true),
       TEST(a_visit_can_stop_and_cannot_use_the_handle, true),
+      TEST(a_study_that_is_not_there_is_not_found, true),
+      TEST(what_makes_no_sense_is_refused, true),
+      TEST(a_log_appends_many_at_once, true),
       TEST(filters_show_what_they_say, true),
       TEST(a_curve_is_the_reports_of_one_trial, true),
       TEST(a_replica_without_the_known_reports_is_the_same, true),

@@ -108,7 +108,8 @@ static void what_is_no_study_is_refused_by_its_line(void **state) {
     int status;
     const char *words;
   } cases[] = {
-      {1, "\"kind\":", "\"kind\":\"x\",\"other\":", CLADE_ENEWER, "moved.jsonl:1: event 1 has the kind 0"},
+      {1, "\"kind\":", "\"kind\":\"x\",\"other\":", CLADE_ECORRUPT,
+       "moved.jsonl:1: the field 'kind' of an event"},
       {1, "{", "[", CLADE_ECORRUPT, "moved.jsonl:1:"},
       {1, "{", "{\"position\": 1, ", CLADE_ECORRUPT, "not a JSON object: duplicate"},
       {2, NULL, NULL, CLADE_ECORRUPT, "moved.jsonl:2:"},
