@@ -8,9 +8,6 @@
 #include "store/names.h"
 #include "store/store_ops.h"
 
-/* Heads kept between appends; beyond that they are read again. 130 bytes each, so that all stay near. */
-enum { HEADS_KEPT = 4096 };
-
 struct appending {
   struct cl_store *store;
   int64_t study;
@@ -30,7 +27,7 @@ static void forget_heads(struct cl_store *s) {
 /* Heads that were kept hold as long as nobody else has appended. */
 static void keep_heads(struct appending *a) {
   struct cl_store *s = a->store;
-  if (s->study != a->study || s->position != a->head.position || s->heads.n > HEADS_KEPT)
+  if (s->study != a->study || s->position != a->head.position || s->heads.n > s->ops->heads_kept)
     cl_heads_clear(&s->heads);
   cl_heads_settle(&s->heads);
   assert(s->heads.n_changed == 0);

@@ -481,6 +481,7 @@ const struct cl_store_ops cl_store_memory = {
     .name = "memory",
     .summary = "events in memory; ends with the process",
     .state_size = sizeof(struct memory),
+    .heads_kept = 4096, /* as many as stay in the processor's cache */
     .open = memory_open,
     .close = memory_close,
     .studies = memory_studies,

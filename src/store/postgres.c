@@ -71,6 +71,7 @@ const struct cl_store_ops cl_store_postgres = {
     .name = "postgresql",
     .summary = "a PostgreSQL server, for any number of hosts",
     .state_size = sizeof(struct cl_postgres),
+    .heads_kept = 65536,
     .open = postgres_open,
     .close = postgres_close,
     .studies = cl_postgres_studies,

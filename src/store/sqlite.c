@@ -312,6 +312,7 @@ const struct cl_store_ops cl_store_sqlite = {
     .name = "sqlite",
     .summary = "one file on a local disk, for any number of processes on its host",
     .state_size = sizeof(struct cl_sqlite),
+    .heads_kept = 65536,
     .open = sqlite_open,
     .close = sqlite_close,
     .studies = cl_sqlite_studies,

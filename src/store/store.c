@@ -13,7 +13,7 @@ static const struct cl_store_ops *const kinds[] = {&cl_store_memory, &cl_store_s
                                                    NULL};
 
 static void check_ops(const struct cl_store_ops *ops) {
-  assert(ops->abi == sizeof *ops && ops->name != NULL && ops->state_size > 0);
+  assert(ops->abi == sizeof *ops && ops->name != NULL && ops->state_size > 0 && ops->heads_kept > 0);
   assert(ops->open && ops->close && ops->studies && ops->head && ops->trial_head && ops->heads &&
          ops->metrics);
   assert(ops->begin && ops->add_study && ops->name_metric && ops->add && ops->commit && ops->rollback);

@@ -21,6 +21,7 @@ struct cl_store_ops {
   const char *name;    /* what cl_store_kind answers */
   const char *summary; /* one line for people */
   size_t state_size;   /* bytes of the state, zeroed before `open` */
+  size_t heads_kept;   /* between appends, 130 bytes each: many where it takes long to read one again */
 
   /* `path` is the address without its scheme. On failure the state is as `close` leaves it. */
   int (*open)(void *state, const char *path, const struct cl_store_options *options, struct cl_err *e);

@@ -181,9 +181,9 @@ static int flaky_remove(void *state, int64_t study, struct cl_err *e) {
 #define FLAKY(word, opener) \
   { \
     .abi = sizeof(struct cl_store_ops), .name = word, .summary = "fails now and then", \
-    .state_size = sizeof(struct flaky), .open = opener, .close = flaky_close, .studies = flaky_studies, \
-    .head = flaky_head, .trial_head = flaky_trial_head, .metrics = flaky_metrics, .heads = flaky_heads, \
-    .pins = flaky_pins, .begin = flaky_begin, .add_study = flaky_add_study, \
+    .state_size = sizeof(struct flaky), .heads_kept = 2, .open = opener, .close = flaky_close, \
+    .studies = flaky_studies, .head = flaky_head, .trial_head = flaky_trial_head, .metrics = flaky_metrics, \
+    .heads = flaky_heads, .pins = flaky_pins, .begin = flaky_begin, .add_study = flaky_add_study, \
     .name_metric = flaky_name_metric, .add = flaky_add, .commit = flaky_commit, .rollback = flaky_rollback, \
     .find = flaky_find, .count_reports = flaky_count, .read = flaky_read, \
     .read_reports = flaky_read_reports, .lease = flaky_lease, .remove = flaky_remove \
