@@ -312,7 +312,7 @@ static const struct method methods[] = {
     {"pbt, ready by time", "{\"method\": \"pbt\", \"ready\": {\"every\": \"1500ms\"}}", .steps = 8},
     {"pb2", "{\"method\": \"pb2\"}", .members = 60},
     {"pb2_mix", "{\"method\": \"pb2_mix\"}", .members = 60},
-    {"ipbt", "{\"method\": \"ipbt\", \"end\": 4}", .members = 60},
+    {"ipbt, before a restart", "{\"method\": \"ipbt\", \"end\": 4}"},
 };
 
 int main(int argc, char **argv) {

@@ -168,7 +168,7 @@ static int ipbt_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
   struct ipbt *s = st;
   int before = s->rewards.space;
   CL_TRY(cl_rulings_apply(st, ev, e));
-  CL_TRY(cl_rewards_apply(&s->rewards, &s->rulings.members, ev, e));
+  CL_TRY(cl_rewards_follow(&s->rewards, e));
   if (s->rewards.space != before) cl_origins_clear(&s->origins, width_of(s));
   return hear(s, ev, e);
 }

@@ -506,29 +506,13 @@ static bool may_judge(struct cl_members *m, const struct cl_schedule_room *room,
   return lowest >= a->asks || (lowest == a->asks - 1 && !one_is_before(m, i, a->asks));
 }
 
-static int show(struct cl_members *m, uint32_t i, struct cl_err *e) {
-  struct cl_evaluation *v = m->items[i].pending;
-  m->items[i].pending = NULL;
-  return v == NULL ? 0 : publish(m, i, v, e);
-}
-
-/* All have come: each is judged by the whole table of the rung. */
-static int show_rung(struct cl_members *m, int32_t rung, struct cl_err *e) {
-  for (uint32_t i = 0; i < m->n; i++) {
-    const struct cl_evaluation *v = m->items[i].pending;
-    if (v != NULL && v->rung == rung && m->items[i].state != CL_MEMBER_TRAINS) CL_TRY(show(m, i, e));
-  }
-  return 0;
-}
-
 int cl_members_barrier(struct cl_members *m, const struct cl_schedule_room *room, int32_t *ret,
                        struct cl_err *e) {
-  assert(m->sync);
+  assert(m->sync && !cl_members_hide(m)); /* whatever was evaluated stands in its table */
   *ret = 0;
   CL_TRY(look_at_touched(m, e));
   int32_t first = first_asked(m);
   if (first == INT32_MAX || room->unproposed > 0 || lowest_training(m) < first) return 0;
-  CL_TRY(show_rung(m, first, e));
   *ret = first;
   return 0;
 }

@@ -182,10 +182,14 @@ static bool changes_values(const struct cl_event *ev) {
          ev->kind == CL_EVENT_STOPPED;
 }
 
+int cl_rewards_follow(struct cl_rewards *w, struct cl_err *e) {
+  const struct cl_space *space = cl_study_space(w->env->study);
+  return w->numbers == NULL || space->version != w->space ? take_space(w, space, e) : 0;
+}
+
 int cl_rewards_apply(struct cl_rewards *w, const struct cl_members *m, const struct cl_event *ev,
                      struct cl_err *e) {
-  const struct cl_space *space = cl_study_space(w->env->study);
-  if (w->numbers == NULL || space->version != w->space) CL_TRY(take_space(w, space, e));
+  CL_TRY(cl_rewards_follow(w, e));
   int member = cl_members_find(m, ev->subject);
   w->earned = false;
   if (member < 0) return 0;

@@ -40,6 +40,9 @@ void cl_rewards_done(struct cl_rewards *w); /* a zeroed one with env and with_wo
 int cl_rewards_apply(struct cl_rewards *w, const struct cl_members *m, const struct cl_event *ev,
                      struct cl_err *e);
 
+/* For methods that want coordinates and no rows: only what an event means for the space. CLADE_ENOMEM. */
+int cl_rewards_follow(struct cl_rewards *w, struct cl_err *e);
+
 /* Coordinates of an assignment: numbers in [0, 1] (0.5 where inactive), then word numbers (-1 where
  * inactive). */
 void cl_rewards_encode(const struct cl_rewards *w, const struct cl_value *values, double *ret);
