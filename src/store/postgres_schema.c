@@ -268,6 +268,7 @@ int cl_postgres_take_settings(struct cl_postgres *s, struct cl_postgres_study *s
                               struct cl_err *e) {
   struct learning l = {s, study};
   int status = cl_names_learn(&study->names, settings, add_learnt, &l, e);
+  if (status < 0) s->names_changed = true; /* the rollback forgets what was learnt before it failed */
   drop_statements(study);
   return status;
 }

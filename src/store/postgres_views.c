@@ -8,7 +8,7 @@
 #include "store/views.h"
 
 static const char *const views[] = {"trials", "reports", "changes"};
-enum { VIEWS = 3, SHOWN_MAX = 900, WORD_MAX = 48 };
+enum { VIEWS = 3, WORD_MAX = 48 };
 
 /* "trials_" + the study's word, as an identifier. */
 static void add_view_name(struct cl_text *t, const char *view, const char *word) {
@@ -37,7 +37,7 @@ static void add_time(struct cl_text *t, const char *time, const char *name) {
 
 /* A trial's values as of now: the last that a change has written, else the proposed ones. */
 static void add_hyperparameters(struct cl_view_columns *c, const struct cl_postgres_study *study) {
-  for (size_t i = 0; i < study->names.n_hyperparameters && i < SHOWN_MAX; i++) {
+  for (size_t i = 0; i < study->names.n_hyperparameters; i++) {
     const struct cl_names_item *item = &study->names.hyperparameters[i];
     char changed[40], own[80], odd[40];
     (void)snprintf(changed, sizeof changed, "(c.changed -> '%d')", item->id);
@@ -132,7 +132,7 @@ static void write_reports(struct cl_text *t, const struct cl_postgres_study *stu
 
 static void add_first_value(struct cl_text *t, const struct cl_postgres_study *study) {
   cl_text_add(t, "CASE a.id WHEN 0 THEN NULL");
-  for (size_t i = 0; i < study->names.n_hyperparameters && i < SHOWN_MAX; i++) {
+  for (size_t i = 0; i < study->names.n_hyperparameters; i++) {
     int id = study->names.hyperparameters[i].id;
     cl_text_format(t, " WHEN %d THEN coalesce(to_json(t.h%d), t.odd -> '%d')", id, id, id);
   }

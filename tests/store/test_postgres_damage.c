@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "base/text.h"
 #include "store/postgres_impl.h"
 #include "store/private_server.h"
 #include "store/store_ops.h"
@@ -304,6 +305,71 @@ static void durability_is_the_servers_but_never_less_than_the_disk(void **state)
   }
 }
 
+/* Limits. */
+
+static char *settings_of(int n, bool update) {
+  struct cl_text t = {0};
+  cl_text_add(
+      &t, update ? "{"
+                 : "{\"study\": \"wide\", \"origin\": \"native\", \"cwd\": \"/tmp\", \"program\": [\"./t\"], "
+                   "\"objectives\": [{\"name\": \"acc\", \"goal\": \"maximize\", \"reduce\": \"last\"}], "
+                   "\"search\": {\"method\": \"random\"}, \"trials\": 5, \"parallel\": 2, ");
+  cl_text_add(&t, "\"hyperparameters\": [");
+  for (int i = 1; i <= n; i++)
+    cl_text_format(
+        &t,
+        "%s{\"id\": %d, \"name\": \"h %d\", \"domain\": \"float\", \"scale\": \"linear\", \"lo\": 0.25, \"hi\": 2.5}",
+        i == 1 ? "" : ", ", i, i);
+  cl_text_add(&t, "]}");
+  return cl_text_take(&t);
+}
+
+static void a_study_has_as_many_hyperparameters_as_a_table_columns(void **state) {
+  struct kit_postgres *f = need(state);
+  struct cl_err e = {0};
+  int64_t study = 0;
+  struct cl_event created = kit_created("wide", 5), updated = kit_event(CL_EVENT_UPDATED, 0);
+  struct cl_append result;
+  char *most = settings_of(CL_POSTGRES_COLUMNS_MAX, false),
+       *more = settings_of(CL_POSTGRES_COLUMNS_MAX + 1, false),
+       *change = settings_of(CL_POSTGRES_COLUMNS_MAX + 1, true);
+  created.u.created.settings = more;
+  assert_says(cl_store_create(f->store, &created, &study, &e), CLADE_ELIMIT, &e,
+              "901 hyperparameters, the limit");
+  created.u.created.settings = most;
+  assert_says(cl_store_create(f->store, &created, &study, &e), 0, &e, "");
+  updated.seen = kit_version(f->store, study, 0);
+  updated.u.updated.settings = change;
+  updated.u.updated.space_version = 2;
+  assert_says(cl_store_append(f->store, study, &updated, 1, &result, &e), CLADE_ELIMIT, &e, "has had 901");
+  assert_int_equal(head_of(f->store, study), 1);
+  assert_says(cl_store_check(f->store, study, &e), 0, &e, "");
+  free(most);
+  free(more);
+  free(change);
+}
+
+/* Names that begin alike share no views; and numbers of studies are never given twice. */
+static void studies_have_views_and_numbers_of_their_own(void **state) {
+  struct kit_postgres *f = need(state);
+  struct cl_err e = {0};
+  int64_t study = 0;
+  enum { ALIKE = 12 };
+  for (int i = 0; i < ALIKE; i++) {
+    char name[90];
+    (void)snprintf(name, sizeof name, "a study whose name is longer than the word of a view can be, %d", i);
+    (void)kit_create(f->store, name, 5);
+  }
+  char *n = kit_postgres_ask(f, "SELECT count(DISTINCT view) FROM studies");
+  assert_string_equal(n, "13\n");
+  free(n);
+  kit_postgres_do(f, "UPDATE clade SET studies = 2147483647");
+  struct cl_event created = kit_created("the last one", 5);
+  assert_says(cl_store_create(f->store, &created, &study, &e), CLADE_ELIMIT, &e,
+              "has had 2147483647 studies");
+  assert_says(append_note(f->store, f->study, &e), 0, &e, "");
+}
+
 /* A study's lock that another program holds. */
 static void a_lock_that_is_held_is_waited_for_and_named(void **state) {
   struct kit_postgres *f = need(state);
@@ -436,6 +502,8 @@ int main(void) {
                                      TEST(users_without_rights_are_told_which),
                                      TEST(a_database_of_another_encoding_is_refused),
                                      TEST(durability_is_the_servers_but_never_less_than_the_disk),
+                                     TEST(a_study_has_as_many_hyperparameters_as_a_table_columns),
+                                     TEST(studies_have_views_and_numbers_of_their_own),
                                      TEST(a_lock_that_is_held_is_waited_for_and_named),
                                      TEST(a_watch_that_cannot_be_made_is_an_error),
                                      TEST(only_news_of_the_study_wake),
