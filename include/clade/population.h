@@ -121,12 +121,14 @@ struct clade_explore_policy {
 /* NaN: no number, inactive or unknown. */
 CLADE_API double clade_proposal_float(const struct clade_proposal *proposal, const char *name);
 /* Numbers are rounded where the hyperparameter is whole or stepped, and brought back into its range; a list
- * takes the value that is equal. CLADE_EINVAL: unknown, inactive, or not in the list. */
+ * takes the value that is equal. CLADE_EINVAL: unknown, inactive, not in the list, NaN, or infinite where the
+ * range is, too. */
 CLADE_API int clade_proposal_set_float(struct clade_proposal *proposal, const char *name, double x);
 /* As clade_given: "adam", "0.1", "true". */
 CLADE_API int clade_proposal_set_text(struct clade_proposal *proposal, const char *name, const char *value);
 /* What PBT does with all values (Jaderberg et al. 2017): with probability `resample` a fresh draw, else a
- * factor of the list; 1 <= n <= 16. Unordered lists are drawn or kept. */
+ * factor of the list; 1 <= n <= 16. Unordered lists are drawn or kept. Does nothing unless all factors are
+ * finite and above 0, and resample lies in [0, 1]. */
 CLADE_API void clade_proposal_perturb(struct clade_proposal *proposal, const double *factors, size_t n,
                                       double resample);
 

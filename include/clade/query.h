@@ -6,7 +6,8 @@
  * store).
  *
  * A handle is used by one thread at a time. All functions return 0 or an error of <clade/error.h>, with a
- * sentence in *e (null is allowed); besides what is named: CLADE_EIO, CLADE_ECORRUPT, CLADE_ENOMEM.
+ * sentence in *e (null is allowed); besides what is named: CLADE_EIO, CLADE_ECORRUPT, CLADE_ENOMEM, and
+ * CLADE_EINVAL where no handle or no place for the answer is given.
  */
 #ifndef CLADE_QUERY_H
 #define CLADE_QUERY_H

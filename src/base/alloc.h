@@ -22,8 +22,8 @@ void cl_free(void *p); /* null is allowed */
 char *cl_copy_text(const char *text);
 char *cl_copy_bytes(const char *text, size_t n); /* adds a terminating zero */
 
-/* Make room for `need` elements of `size` bytes in the array *items (capacity *cap): doubles. 0 or -1 (no
- * memory; array unchanged). */
+/* Make room for `need` elements of `size` bytes (>= 1) in the array *items (capacity *cap; null exactly while
+ * that is 0): doubles. 0 or -1 (no memory; array unchanged). */
 int cl_grow(void *items, size_t *cap, size_t need, size_t size);
 
 #endif

@@ -31,8 +31,8 @@
 int cl_err_set(struct cl_err *e, int code, int cause, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-/* Put words before the sentence: "spec.yaml:3:7: " + text. Keeps code and cause. Returns e->code (or -1 if e
- * is null). */
+/* Put words before the sentence: "spec.yaml:3:7: " + text. Keeps code and cause. Returns e->code
+ * (CLADE_EINVAL if e is null: whoever needs the status then keeps it). */
 int cl_err_prefix(struct cl_err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A state that cannot be reached unless this program is wrong; kept in release builds for coverage reports.

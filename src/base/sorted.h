@@ -11,7 +11,7 @@
 /* The first of n items of `size` bytes whose key is not below `key`; n: all are below. */
 static inline size_t cl_sorted_place(const void *items, size_t n, size_t size, int64_t key) {
   size_t lo = 0, hi = n;
-  assert(size >= sizeof key);
+  assert(size >= sizeof key && (items != NULL || n == 0));
   while (lo < hi) {
     size_t middle = lo + (hi - lo) / 2;
     int64_t found;

@@ -328,7 +328,8 @@ struct cl_event *cl_event_copy(const struct cl_event *ev);
 /* One JSON object per event, keys in the order of the tables; zero, null and false fields are left out. */
 void cl_event_write_json(const struct cl_event *ev, struct cl_text *ret);
 /* Back again: `ret` borrows from `node` and from *ret_memory, which the caller frees with cl_free after use.
- * CLADE_ECORRUPT naming the field, CLADE_ENEWER for an unknown kind. */
+ * CLADE_ECORRUPT naming the field whose type or range is wrong, CLADE_ENEWER for an unknown kind;
+ * CLADE_ENOMEM. Fields of others than this clade knows are passed by. */
 int cl_event_from_json(const json_t *node, struct cl_event *ret, void **ret_memory, struct cl_err *e);
 
 /* The fields beyond the common ones as one JSON object ("{…}"), or nothing when all are zero, null or false;

@@ -312,7 +312,7 @@ static int read_limits(const struct place *settings, struct cl_settings *s) {
 }
 
 static int read_running(const struct place *p, struct cl_settings *s) {
-  int64_t parallel = 1, lag = 0, last = 0; /* last_id() reads it */
+  int64_t parallel = 1, lag = 0, last = 0; /* cl_settings_last_id reads it */
   bool ordered = false;
   if (find_key(p, "trials") == NULL) return wrong(p, "trials", "given: the number of trials");
   CL_TRY(read_int(p, "trials", 1, CL_TRIALS_MAX, "a whole number in 1…1000000000000", &s->trials));
@@ -425,7 +425,7 @@ void cl_settings_destroy(struct cl_settings *s) {
 
 /* --- update --- */
 
-static int last_id(const struct cl_settings *s) {
+int cl_settings_last_id(const struct cl_settings *s) {
   int last = (int)json_integer_value(json_object_get(s->json, "last_id"));
   for (int i = 0; i < s->space.n; i++)
     if (s->space.items[i].id > last) last = s->space.items[i].id;
@@ -438,12 +438,12 @@ static int check_ids(const struct cl_settings *old, const struct cl_settings *ne
   for (int i = 0; i < new->space.n; i++) {
     const struct cl_hyperparameter *h = &new->space.items[i];
     int before = cl_space_find_id(&old->space, h->id);
-    if (before < 0 && h->id <= last_id(old))
+    if (before < 0 && h->id <= cl_settings_last_id(old))
       return CL_FAIL(e, CLADE_ESPEC, "%s: id %d was used before; a new hyperparameter needs one above %d",
-                     h->name, h->id, last_id(old));
+                     h->name, h->id, cl_settings_last_id(old));
     if (before >= 0 && strcmp(old->space.items[before].name, h->name) != 0)
       return CL_FAIL(e, CLADE_ESPEC, "%s: id %d belongs to %s; a new hyperparameter needs one above %d",
-                     h->name, h->id, old->space.items[before].name, last_id(old));
+                     h->name, h->id, old->space.items[before].name, cl_settings_last_id(old));
   }
   return 0;
 }
@@ -469,7 +469,7 @@ int cl_settings_update(const struct cl_settings *old, const char *changes, struc
       json_object_get(patch, "hyperparameters") != NULL || json_object_get(patch, "constraints") != NULL;
   json_t *merged = json_copy(old->json);
   int failed = merged == NULL || !json_is_object(patch) ? -1 : json_object_update(merged, patch);
-  if (failed == 0) failed = json_object_set_new(merged, "last_id", json_integer(last_id(old)));
+  if (failed == 0) failed = json_object_set_new(merged, "last_id", json_integer(cl_settings_last_id(old)));
   json_decref(patch);
   if (failed != 0) {
     json_decref(merged);

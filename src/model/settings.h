@@ -23,14 +23,16 @@
  *   limits           {time_s, memory_bytes, disk_bytes, retries, max_failures, grace_s, reconnect_s}, each
  *                    optional
  *   gpus?            array of strings
- *   replay?          {schedule, hash, fresh, foreign}: trials of role replay follow this schedule
- * (model/timetable.h), each with a seed of its own if `fresh`; nothing is searched history?         array of
- * strings: names of the studies whose results were copied in (`imported`) directory?       string: absolute
- * parent of the trial directories tensorboard?     true: trials write event files as well paused? array of
- * trial numbers: a person has paused the study. Nothing is proposed or started; these trials were paused with
- * it and are continued with it last_id?         integer: the highest id of a hyperparameter that an update
- * has removed dump?            string: template of {spec} / CLADE_SPEC, filled per trial by cl_spec_dump
- * (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
+ *   replay?          {schedule, hash, fresh, foreign}: trials of role replay follow this
+ *                    schedule (model/timetable.h), each with a seed of its own if `fresh`
+ *   history?         array of strings: names of the studies whose results were copied in
+ *   directory?       string: absolute parent of the trial directories
+ *   tensorboard?     true: trials write event files as well
+ *   paused?          array of trial numbers: a person has paused the study. Nothing is proposed
+ *                    or started; these trials were paused with it and are continued with it
+ *   last_id?         integer 0…65535: the highest id that was used before an update
+ *   dump?            string: template of {spec} / CLADE_SPEC, filled per trial by cl_spec_dump
+ *                    (spec/spec.h): a runspec's whole text, or the `trainer:` part of a native file
  *
  * A hyperparameter is {id, name, domain: "float"|"int"|"ordered"|"unordered"|"constant"} and
  *   scale?           "linear" (also when absent) | "log" | "logit" | "normal" | "lognormal"
@@ -59,7 +61,6 @@ struct cl_objective {
 };
 
 #define CL_OBJECTIVES_MAX 16
-#define CL_METRICS_MAX    200
 #define CL_TRIALS_MAX     INT64_C(1000000000000)
 
 struct cl_settings {
@@ -91,6 +92,9 @@ int cl_settings_parse(const char *json, struct cl_settings **ret, struct cl_err 
 int cl_settings_update(const struct cl_settings *old, const char *changes, struct cl_settings **ret,
                        struct cl_err *e);
 void cl_settings_destroy(struct cl_settings *s); /* null is allowed */
+
+/* The highest id that a hyperparameter of the study has ever had, 0…65535. */
+int cl_settings_last_id(const struct cl_settings *s);
 
 /* The method of `schedule`; null without one. Borrowed. */
 const char *cl_settings_scheduler(const struct cl_settings *s);

@@ -80,8 +80,9 @@ void cl_study_expect_partial(struct cl_study *s);
 void cl_study_reach(struct cl_study *s, int64_t position);
 
 /* Apply the next event. Positions must rise by one (partial: only rise). CLADE_ECORRUPT with a sentence
- * naming position and reason, CLADE_ENEWER for an unknown kind (the replica then only serves reading),
- * CLADE_ENOMEM: the replica must be thrown away. Cost O(values of the event). */
+ * naming position and reason, CLADE_ENOMEM: the replica must be thrown away. An event of an unknown kind is
+ * passed by, and the replica serves only reading from then on (cl_study_is_newer). Cost O(values of the
+ * event); of a new space or new limits O(trials). */
 int cl_study_apply(struct cl_study *s, const struct cl_event *ev, struct cl_err *e);
 
 /* Looking. Everything is borrowed until the next apply unless said. */

@@ -71,16 +71,9 @@ static int resolve(struct update *u, struct cl_settings **ret, char **ret_json, 
   return status;
 }
 
-static int last_id(const struct cl_settings *s) {
-  int last = (int)json_integer_value(json_object_get(s->json, "last_id"));
-  for (int i = 0; i < s->space.n; i++)
-    if (s->space.items[i].id > last) last = s->space.items[i].id;
-  return last;
-}
-
 /* Known names keep their ids. */
 static int give_ids(const struct cl_settings *old, json_t *hyperparameters, struct cl_err *e) {
-  int next = last_id(old);
+  int next = cl_settings_last_id(old);
   for (size_t i = 0; i < json_array_size(hyperparameters); i++) {
     json_t *h = json_array_get(hyperparameters, i);
     assert(json_is_string(json_object_get(h, "name"))); /* they have been parsed */
