@@ -109,7 +109,7 @@ static void write_what(const struct cl_event *ev, const struct cl_study *study, 
 static int fill_ruling(struct why *w, const struct cl_event *ev, const struct cl_study *study,
                        struct clade_ruling *ret, struct cl_err *e) {
   struct cl_text text = {0};
-  assert(cl_scheduler_is_ruling(ev) && ret->what == NULL);
+  assert((cl_scheduler_is_ruling(ev) || cl_scheduler_is_answer(ev)) && ret->what == NULL);
   ret->position = ev->position;
   ret->as_of = ev->as_of;
   ret->answer = cl_scheduler_is_answer(ev);

@@ -33,6 +33,11 @@ void cl_text_clear(struct cl_text *t) {
   assert_text_state(t);
 }
 
+void cl_text_cut(struct cl_text *t, size_t length) {
+  assert_text_state(t);
+  if (t->length > length) t->bytes[t->length = length] = '\0';
+}
+
 static bool make_room(struct cl_text *t, size_t more) {
   assert_text_state(t);
   if (t->failed) return false;

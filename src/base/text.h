@@ -13,8 +13,9 @@ struct cl_text {
   bool failed;
 };
 
-void cl_text_done(struct cl_text *t);  /* frees; the struct can be used again */
-void cl_text_clear(struct cl_text *t); /* keeps the memory */
+void cl_text_done(struct cl_text *t);               /* frees; the struct can be used again */
+void cl_text_clear(struct cl_text *t);              /* keeps the memory */
+void cl_text_cut(struct cl_text *t, size_t length); /* to its first bytes; nothing when it is no longer */
 
 void cl_text_add(struct cl_text *t, const char *text); /* null adds nothing */
 void cl_text_add_bytes(struct cl_text *t, const char *bytes, size_t n);

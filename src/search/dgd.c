@@ -325,13 +325,6 @@ static bool is_xt(const struct cl_study *study) {
   return variant != NULL && strcmp(variant, "xt") == 0;
 }
 
-static void cut(struct cl_text *t, size_t length) {
-  if (t->bytes == NULL || t->length <= length) return;
-  assert(length < t->capacity);
-  t->length = length;
-  t->bytes[length] = '\0';
-}
-
 /* The neighbours by name, or by nothing when the study cannot tell (its space has changed, or there are too
  * many). */
 static void list_neighbours(struct listing *l, const struct cl_study *study, const struct cl_value *values,
@@ -342,7 +335,7 @@ static void list_neighbours(struct listing *l, const struct cl_study *study, con
     list_weight(l, "the centre again", (struct cl_value){0});
     (void)cl_space_neighbours(l->space, values, is_xt(study), room, list_neighbour, l);
     if ((size_t)l->index == json_array_size(l->weights)) return;
-    cut(l->text, before);
+    cl_text_cut(l->text, before);
     l->index = 0;
   }
   for (size_t i = 0; i < json_array_size(l->weights); i++)

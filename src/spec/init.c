@@ -129,7 +129,7 @@ static bool write_option(struct cl_text *t, const struct cl_python_option *o) {
     if (good && o->type == CL_OPTION_FLOAT) write_float(t, o->name, o->standard);
     if (good && o->type == CL_OPTION_INT) write_int(t, o->name, floor(o->standard));
   }
-  if (!good && !t->failed) t->bytes[t->length = before] = '\0';
+  if (!good) cl_text_cut(t, before);
   return good;
 }
 

@@ -210,8 +210,7 @@ int cl_message_write(struct cl_text *t, const struct cl_message *m, struct cl_er
   if (t->failed) status = CL_FAIL_NOMEM(e);
   if (status < 0) {
     t->failed = false;
-    t->length = before;
-    if (t->bytes != NULL) t->bytes[before] = '\0';
+    cl_text_cut(t, before);
   }
   return status;
 }

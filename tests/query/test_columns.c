@@ -364,7 +364,7 @@ static void what_is_no_condition_is_refused(void **state) {
                                       "lrr<1",
                                       "lr :regex: (",
                                       "lr :regex: a{2000}",
-                                      "lr :regex: (a{40}){40}",
+                                      "lr :regex: (a{50}){50}",
                                       "lr :regex: \\1",
                                       "lr :mongo: {}",
                                       "lr > $exists",

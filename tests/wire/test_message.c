@@ -348,7 +348,7 @@ static void names_and_counts_are_limited(void **state) {
   cl_text_add(&text, "}}");
   assert_int_equal(parse(text.bytes, text.length, &memory, &back, &e), 0);
   assert_int_equal(back.n_values, CL_MESSAGE_ITEMS_MAX);
-  text.length = n;
+  cl_text_cut(&text, n);
   cl_text_add(&text, ",\"x\":0}}");
   assert_int_equal(parse(text.bytes, text.length, &memory, &back, &e), CLADE_ELIMIT);
   m.n_metrics = CL_MESSAGE_ITEMS_MAX + 1;
