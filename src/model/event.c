@@ -293,12 +293,13 @@ static const char *put_text(struct pen *p, const char *text) {
 static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event *ret,
                       const struct cl_field *f) {
   void *to = ret == NULL ? NULL : (char *)ret + f->offset; /* null while measuring */
+  assert((to == NULL) == (p->block == NULL));
   const void *from = field_at(ev, f);
   switch (f->type) {
   case CL_FIELD_TEXT:
   case CL_FIELD_JSON: {
     const char *text = put_text(p, *(const char *const *)from);
-    if (p->block != NULL) *(const char **)to = text;
+    if (to != NULL) *(const char **)to = text;
     break;
   }
   case CL_FIELD_ASSIGNED: {
@@ -311,7 +312,7 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
       const char *text = put_text(p, list->items[i].value.as.text);
       if (items != NULL) items[i].value.as.text = text;
     }
-    if (p->block != NULL) ((struct cl_assigned_list *)to)->items = items;
+    if (to != NULL) ((struct cl_assigned_list *)to)->items = items;
     break;
   }
   case CL_FIELD_METRICS: {
@@ -324,14 +325,14 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
       items[i].name = name;
       items[i].value += 0.0;
     }
-    if (p->block != NULL) ((struct cl_metric_list *)to)->items = items;
+    if (to != NULL) ((struct cl_metric_list *)to)->items = items;
     break;
   }
   case CL_FIELD_NUMBERS: {
     const struct cl_number_list *list = from;
     double *items = put_bytes(p, list->items, (size_t)list->n * sizeof *items, _Alignof(double));
     for (int i = 0; items != NULL && i < list->n; i++) items[i] += 0.0;
-    if (p->block != NULL) ((struct cl_number_list *)to)->items = items;
+    if (to != NULL) ((struct cl_number_list *)to)->items = items;
     break;
   }
   case CL_FIELD_NAMES: {
@@ -341,11 +342,11 @@ static void put_field(struct pen *p, const struct cl_event *ev, struct cl_event 
       const char *name = put_text(p, list->items[i]);
       if (items != NULL) items[i] = name;
     }
-    if (p->block != NULL) ((struct cl_name_list *)to)->items = items;
+    if (to != NULL) ((struct cl_name_list *)to)->items = items;
     break;
   }
   case CL_FIELD_REAL:
-    if (p->block != NULL) *(double *)to += 0.0;
+    if (to != NULL) *(double *)to += 0.0;
     break;
   case CL_FIELD_ROLLUP:
     if (p->block == NULL) break;

@@ -80,7 +80,7 @@ static char *put_bytes(char *to, const void *bytes, size_t n) {
 }
 
 static char *put_integer(char *to, int64_t x) {
-  uint64_t rest = ((uint64_t)x << 1) ^ (uint64_t)(x >> 63);
+  uint64_t rest = ((uint64_t)x << 1) ^ (x < 0 ? UINT64_MAX : 0);
   for (; rest >= 128; rest >>= 7) *to++ = (char)(rest | 128);
   *to++ = (char)rest;
   return to;

@@ -55,10 +55,10 @@ static int keep_anchor(struct builder *b, struct cl_node *node, struct cl_err *e
   return 0;
 }
 
-/* Of a quoted scalar: fy_token_get_text leaks its list of pieces when there are more than a few escapes, and
- * fy_token_iter_read loses some (0.7.12). Null: out of memory. *ret_whole is false where an escaped blank
+/* Of a scalar: fy_token_get_text leaks its list of pieces when there are more than a few escapes or lines,
+ * and fy_token_iter_read loses some (0.7.12). Null: out of memory. *ret_whole is false where an escaped blank
  * ends a line of the text: libfyaml loses that. */
-static char *read_quoted(struct cl_arena *arena, struct fy_token *token, size_t *ret_n, bool *ret_whole) {
+static char *read_scalar(struct cl_arena *arena, struct fy_token *token, size_t *ret_n, bool *ret_whole) {
   size_t n = fy_token_get_text_length(token), got = 0;
   char *text = cl_arena_alloc(arena, n + 1);
   struct fy_token_iter *pieces = text == NULL ? NULL : fy_token_iter_create(token);
@@ -73,16 +73,16 @@ static char *read_quoted(struct cl_arena *arena, struct fy_token *token, size_t 
   return text;
 }
 
-static char *read_plain(struct cl_arena *arena, struct fy_token *token, size_t *ret_n) {
+static char *read_name(struct cl_arena *arena, struct fy_token *token, size_t *ret_n) {
   const char *text = fy_token_get_text(token, ret_n);
   return cl_arena_bytes(arena, text == NULL ? "" : text, *ret_n);
 }
 
-static int read_token_text(struct builder *b, struct fy_token *token, size_t at, bool quoted,
+static int read_token_text(struct builder *b, struct fy_token *token, size_t at, bool scalar,
                            const char **ret, struct cl_err *e) {
   size_t n = 0;
   bool whole = true;
-  const char *text = quoted ? read_quoted(b->arena, token, &n, &whole) : read_plain(b->arena, token, &n);
+  const char *text = scalar ? read_scalar(b->arena, token, &n, &whole) : read_name(b->arena, token, &n);
   if (text == NULL) return CL_FAIL_NOMEM(e);
   if (!whole)
     return cl_source_fail(b->s, at, NULL, e,
@@ -176,7 +176,6 @@ static int add_node(struct builder *b, struct fy_event *event, bool anchors_know
                                                     : CL_MAPPING;
   if (tag != NULL) CL_TRY(read_token_text(b, tag, b->here, false, &node->tag, e));
   enum fy_scalar_style style = node->kind == CL_SCALAR ? fy_token_scalar_style(token) : FYSS_PLAIN;
-  bool in_quotes = style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
   if (node->kind == CL_SCALAR)
     node->quoted =
         style != FYSS_PLAIN || (node->tag != NULL && strcmp(node->tag, "tag:yaml.org,2002:str") == 0);
@@ -184,7 +183,7 @@ static int add_node(struct builder *b, struct fy_event *event, bool anchors_know
   node->flow = node->kind != CL_SCALAR && node->kind != CL_ALIAS && node->end > node->start;
   if (anchor != NULL) CL_TRY(read_token_text(b, anchor, node->anchor_start, false, &node->anchor, e));
   if (node->kind == CL_SCALAR || node->kind == CL_ALIAS)
-    CL_TRY(read_token_text(b, token, node->start, in_quotes, &node->text, e));
+    CL_TRY(read_token_text(b, token, node->start, node->kind == CL_SCALAR, &node->text, e));
   if (node->kind == CL_ALIAS) CL_TRY(resolve_alias(b, node, anchors_known, e));
   CL_TRY(attach(b, node, e));
   CL_TRY(keep_anchor(b, node, e));

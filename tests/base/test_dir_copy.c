@@ -40,7 +40,7 @@ struct place {
 };
 
 static char *at(struct place *p, int i, const char *name) {
-  (void)snprintf(p->path[i], sizeof p->path[i], "%s/%s", p->directory, name);
+  (void)snprintf(p->path[i], sizeof p->path[i], "%.63s/%s", p->directory, name);
   return p->path[i];
 }
 
