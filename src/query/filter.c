@@ -33,7 +33,7 @@ struct condition {
   struct cl_column column;
   enum operation op;
   struct cl_value value;
-  regex_t *regex;
+  struct cl_regex *regex;
 };
 
 struct cl_filter {
@@ -45,8 +45,7 @@ struct cl_filter {
 void cl_filter_destroy(struct cl_filter *f) {
   if (f == NULL) return;
   for (size_t i = 0; i < f->n; i++) {
-    if (f->items[i].regex != NULL) regfree(f->items[i].regex);
-    cl_free(f->items[i].regex);
+    cl_regex_destroy(f->items[i].regex);
   }
   cl_free(f->items);
   cl_free(f->text);
@@ -116,18 +115,6 @@ static struct cl_value parse_value(char *text, bool *ret_exists) {
   return cl_value_parse(word);
 }
 
-static int compile(struct condition *c, const char *pattern, struct cl_err *e) {
-  assert(c->regex == NULL);
-  regex_t *regex = cl_alloc(sizeof *regex);
-  if (regex == NULL) return CL_FAIL_NOMEM(e);
-  int status = cl_regex_compile(pattern, REG_NOSUB, regex, e);
-  if (status == 0)
-    c->regex = regex;
-  else
-    cl_free(regex);
-  return status;
-}
-
 static int fail_name(const char *name, const char *nearest, struct cl_err *e) {
   const char *instead = cl_foreign_column(name, nearest);
   if (instead != NULL)
@@ -174,7 +161,7 @@ static int parse_condition(char *text, const struct cl_catalogue *catalogue, str
                    "joined by ` and `");
   if (!cl_catalogue_find(catalogue, name, &ret->column, &nearest)) return fail_name(name, nearest, e);
   CL_TRY(check_value(name, operators[which].text, value, ret->op == OP_EXISTS, e));
-  if (ret->op == OP_REGEX) return compile(ret, trim(value, NULL), e);
+  if (ret->op == OP_REGEX) return cl_regex_create(trim(value, NULL), &ret->regex, e);
   bool bare_exists = false;
   ret->value = parse_value(value, &bare_exists);
   if (ret->op == OP_EXISTS) make_existence(ret, true);
@@ -259,7 +246,9 @@ static const char *text_of(struct cl_value v, char buffer[CL_NUMBER_TEXT]) {
 static bool regex_holds(const struct condition *c, struct cl_value cell) {
   char buffer[CL_NUMBER_TEXT];
   assert(c->regex != NULL);
-  return cell.kind != CL_ABSENT && regexec(c->regex, text_of(cell, buffer), 0, NULL, 0) == 0;
+  if (cell.kind == CL_ABSENT) return false;
+  const char *text = text_of(cell, buffer);
+  return cl_regex_find(c->regex, text, strlen(text), 0, NULL, 0);
 }
 
 static bool condition_holds(const struct condition *c, struct cl_value cell) {

@@ -15,8 +15,7 @@ static const char *const step_names[] = {"step", "epoch", "iter", "epochs", "ste
 
 struct cl_output_rules {
   const struct cl_settings *settings;
-  bool has_regex;
-  regex_t regex;
+  struct cl_regex *regex; /* or null */
 };
 
 int cl_output_rules_create(const struct cl_settings *s, struct cl_output_rules **ret, struct cl_err *e) {
@@ -25,14 +24,13 @@ int cl_output_rules_create(const struct cl_settings *s, struct cl_output_rules *
   r->settings = s;
   if (s->metric_regex != NULL) {
     struct cl_err why = {.text = "it has no group (…) for the value"};
-    int status = cl_regex_compile(s->metric_regex, REG_NEWLINE, &r->regex, &why);
-    r->has_regex = status == 0;
-    if (status < 0 || r->regex.re_nsub < 1) {
+    int status = cl_regex_create(s->metric_regex, &r->regex, &why);
+    if (status < 0 || cl_regex_groups(r->regex) < 1) {
       status = status == CLADE_ENOMEM
                    ? CL_FAIL_NOMEM(e)
                    : CL_FAIL(e, CLADE_ESPEC,
-                             "the metric expression '%.300s' cannot be used: %s. It must be a POSIX extended "
-                             "expression with the groups (name) and (value), or with (value) alone",
+                             "the metric expression '%.300s' cannot be used: %s. It must be an expression in "
+                             "Perl's syntax with the groups (name) and (value), or with (value) alone",
                              s->metric_regex, why.text);
       cl_output_rules_destroy(r);
       return status;
@@ -44,7 +42,7 @@ int cl_output_rules_create(const struct cl_settings *s, struct cl_output_rules *
 
 void cl_output_rules_destroy(struct cl_output_rules *r) {
   if (r == NULL) return;
-  if (r->has_regex) regfree(&r->regex);
+  cl_regex_destroy(r->regex);
   cl_free(r);
 }
 
@@ -260,18 +258,19 @@ static bool read_json(struct collector *c, const char *line, size_t n) {
   return true;
 }
 
-static void read_regex(struct collector *c, char *line) {
-  regmatch_t m[3];
+static void read_regex(struct collector *c, const char *line, size_t n) {
   const struct cl_settings *s = c->rules->settings;
-  for (char *at = line; regexec(&c->rules->regex, at, 3, m, at == line ? 0 : REG_NOTBOL) == 0;) {
+  const struct cl_regex *regex = c->rules->regex;
+  struct cl_regex_span all[3];
+  for (size_t at = 0; at <= n && cl_regex_find(regex, line, n, at, all, 3);) {
+    struct cl_regex_span first = all[1], second = all[2];
     double value;
-    if (m[1].rm_so >= 0 && to_number(at + m[1].rm_so, at + m[1].rm_eo, &value))
+    if (first.begin < first.end && to_number(line + first.begin, line + first.end, &value))
       collect(c, s->objectives[0].name, strlen(s->objectives[0].name), value);
-    else if (m[1].rm_so >= 0 && c->rules->regex.re_nsub >= 2 && m[2].rm_so >= 0 &&
-             to_number(at + m[2].rm_so, at + m[2].rm_eo, &value))
-      collect(c, at + m[1].rm_so, (size_t)(m[1].rm_eo - m[1].rm_so), value);
-    if (m[0].rm_eo == 0 && *at == '\0') break;
-    at += m[0].rm_eo > 0 ? m[0].rm_eo : 1;
+    else if (first.begin <= first.end && first.end <= n && second.begin < second.end &&
+             to_number(line + second.begin, line + second.end, &value))
+      collect(c, line + first.begin, first.end - first.begin, value);
+    at = all[0].end > at ? all[0].end : at + 1;
   }
 }
 
@@ -311,7 +310,7 @@ static bool is_report(struct collector *c) {
 
 /* Most lines of most programs are no reports: seen without copying anything. */
 static bool may_report(const struct cl_output_rules *r, const char *line, size_t n) {
-  return r->has_regex || memchr(line, '=', n) != NULL || memchr(line, ':', n) != NULL;
+  return r->regex != NULL || memchr(line, '=', n) != NULL || memchr(line, ':', n) != NULL;
 }
 
 int cl_output_line_read(const struct cl_output_rules *r, const char *line, size_t n,
@@ -326,8 +325,8 @@ int cl_output_line_read(const struct cl_output_rules *r, const char *line, size_
   cl_text_clear(&ret->names);
   clean(line, n, &text);
   if (!text.failed && text.length > 0) {
-    if (r->has_regex)
-      read_regex(&c, text.bytes);
+    if (r->regex != NULL)
+      read_regex(&c, text.bytes, text.length);
     else if (!read_json(&c, text.bytes, text.length))
       read_tokens(&c, text.bytes, text.length);
   }
