@@ -1,11 +1,7 @@
 /* The disk budget, as trainers meet it: who is told to save, and what does not stay. */
-#include "world.h"
+#include "scene.h"
 
 enum { BYTES = 1000 }; /* of a state */
-
-static void assert_has(const char *line, const char *part) {
-  if (strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
-}
 
 static bool says(const char *line, const char *part) {
   return strstr(line, part) != NULL;
@@ -13,14 +9,9 @@ static bool says(const char *line, const char *part) {
 
 /* Trials whose states are asked for at step 2; the answer to each one's hello. */
 static void begin(struct world *w, int n, struct client *c, const char *more, char answers[][4000]) {
-  world_begin(w, world_patient, more);
-  w->until = 2;
-  for (int i = 0; i < n; i++) world_propose(w, 2.385);
-  world_work(w, n);
-  for (int i = 0; i < n; i++) {
-    WORLD_UNTIL(w, world_has(w, i + 1, 1, "env"));
+  scene_begin(w, n, 2, more);
+  for (int i = 0; i < n; i++)
     (void)snprintf(answers[i], 4000, "%s", client_hello(w, &c[i], i + 1, 1, "save load"));
-  }
 }
 
 static void end(struct world *w, int n, struct client *c) {
@@ -46,10 +37,7 @@ static void save(struct world *w, struct client *c, int trial, int ordinal, doub
 }
 
 static const char *go_on(struct world *w, struct client *c, int trial, double until) {
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.continued.until = until;
-  ev.u.continued.report = world_trial(w, trial)->record;
-  (void)world_decide(w, trial, ev);
+  (void)scene_answer(w, trial, until);
   return client_hear(w, c);
 }
 

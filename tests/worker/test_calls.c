@@ -2,7 +2,7 @@
  * told, what the log has afterwards, and that nothing of it is lost. tests/attack fails every call at every
  * instant of whole studies; here are the ways that those do not come along. Time is advanced, not waited for.
  */
-#include "puppet.h"
+#include "scene.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,43 +19,18 @@
 #include "worker/keeper_link.h"
 #include "worker/keeper_wire.h"
 
-int64_t __real_cl_clock_monotonic_us(void);
-int64_t __wrap_cl_clock_monotonic_us(void);
-
-static int64_t advanced_us;
-
-int64_t __wrap_cl_clock_monotonic_us(void) {
-  return __real_cl_clock_monotonic_us() + advanced_us;
-}
-
-static void pass(struct world *w, double seconds) {
-  advanced_us += (int64_t)(seconds * 1e6);
-  world_turn(w);
-}
-
-static void assert_has(const char *line, const char *part) {
-  if (line == NULL || strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
-}
-
 static void disarm(void) {
   cl_fault_arm(0, false);
   cl_fault_call_arm(NULL, 0, false);
 }
 
-/* `n` trials whose processes wait; they are asked about at step 2. */
-static void begin(struct world *w, int n) {
-  world_begin(w, world_patient, "");
-  w->until = 2;
-  for (int i = 0; i < n; i++) world_propose(w, 2.385);
-  world_work(w, n);
-  for (int i = 0; i < n; i++) WORLD_UNTIL(w, world_has(w, i + 1, 1, "env"));
+static void begin(struct world *w) {
+  scene_begin(w, 1, 2, "");
 }
 
 static void end(struct world *w) {
   disarm();
-  WORLD_UNTIL(w, !cl_buffers_busy(w->worker));
-  world_end(w);
-  advanced_us = 0;
+  scene_end(w);
 }
 
 /* A trainer that does not give up: it connects, says what it has to say, and says it again on another
@@ -187,7 +162,7 @@ static void a_report_is_recorded_once_whatever_its_connection_does(void **state)
   struct world w;
   struct stubborn t = {.c = {.fd = -1}, .can = ""};
   char question[200], answer[4000];
-  begin(&w, 1);
+  begin(&w);
   int n = 0;
   (void)hello_again(&w, &t);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -214,7 +189,7 @@ static void who_is_not_let_in_comes_again(void **state) {
   struct world w;
   struct stubborn t = {.c = {.fd = -1}, .can = ""};
   char token[CL_TOKEN_SIZE];
-  begin(&w, 1);
+  begin(&w);
   world_token(&w, 1, 1, token);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     client_open(&w, &t.c);
@@ -237,7 +212,7 @@ static void answers_outlive_short_memory(void **state) {
   struct stubborn t = {.c = {.fd = -1}, .can = "save load"};
   char question[200], answer[4000];
   int ordinal = 0;
-  begin(&w, 1);
+  begin(&w);
   (void)hello_again(&w, &t);
   for (int i = 0; i < 2; i++) {
     bool happened = true;
@@ -301,7 +276,7 @@ static void save_region(struct stubborn *t, const char *line, bool valid) {
 
 static void begin_regions(struct world *w, struct stubborn *t) {
   *t = (struct stubborn){.c = {.fd = -1}, .can = "save load regions", .bytes = region_bytes()};
-  begin(w, 1);
+  begin(w);
 }
 
 /* A full /dev/shm, or one that may not be written to: memory without a name; when there is none, a directory.
@@ -358,7 +333,7 @@ static void a_copy_that_cannot_be_written_is_written_later(void **state) {
     bool happened = has_happened(&cases[i]);
     disarm();
     if (happened) assert_has(cl_text_get(&w.said), "a state in memory could not be written to disk: ");
-    pass(&w, 2);
+    scene_pass(&w, 2);
     WORLD_UNTIL(&w, has_copy(&w, 1));
     cl_free(line);
     client_close(&t.c);
@@ -378,7 +353,7 @@ static void what_a_trainer_leaves_empty_is_not_copied(void **state) {
   for (int i = 0; i < 5; i++) {
     cl_text_clear(&w.said);
     WORLD_UNTIL(&w, strstr(cl_text_get(&w.said), "could not be written to disk") != NULL);
-    pass(&w, 2);
+    scene_pass(&w, 2);
   }
   assert_false(has_copy(&w, 1));
   assert_false(cl_buffers_busy(w.worker));
@@ -390,70 +365,20 @@ static void what_a_trainer_leaves_empty_is_not_copied(void **state) {
 /* Twins. */
 
 struct pair {
-  struct world w;
-  struct client trainers[2];
-  struct puppet twin;
-  char token[200]; /* of the twin */
+  struct family f;
+  struct puppet twin; /* of the first trial */
   int64_t snapshot;
 };
 
-static void say(struct client *c, int ordinal, double step, const char *path) {
-  char line[200];
-  report(line, ordinal, step, path);
-  client_send(c, "%s", line);
-}
-
-static void begin_pair(struct pair *p, const struct cl_worker_options *o) {
-  struct world *w = &p->w;
-  world_begin(w, world_patient, "");
-  w->until = 2;
-  if (o != NULL) w->options = *o;
-  for (int i = 0; i < 2; i++) world_propose(w, 2.385);
-  world_work(w, 2);
-  for (int i = 0; i < 2; i++) {
-    WORLD_UNTIL(w, world_has(w, i + 1, 1, "env"));
-    const char *line = client_hello(w, &p->trainers[i], i + 1, 1, "fork");
-    if (i == 0) client_take_text(line, "path", p->token);
-  }
-  puppet_open(w, &p->twin);
-  puppet_hello(&p->twin, p->token);
-  assert_true(client_is_silent(w, &p->twin.c));
-  say(&p->trainers[0], 1, 2, p->token);
-  WORLD_UNTIL(w, world_count(w, 1, CL_EVENT_SAVED) == 1);
-  json_t *saved = world_last(w, 1, CL_EVENT_SAVED);
-  p->snapshot = json_integer_value(world_field(saved, "position"));
-  json_decref(saved);
-}
-
-static void retry_second(struct pair *p) {
-  struct cl_event ev = {.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
-  ev.u.retried.count = world_trial(&p->w, 2)->head.tries + 1;
-  (void)world_decide(&p->w, 2, ev);
-}
-
-/* The second trial is to go on from the first one's state: it ends, and its next attempt is to be a clone. */
-static void supersede(struct pair *p) {
-  struct world *w = &p->w;
-  struct cl_assigned values[2] = {{1, cl_value_real(0.125)}, {2, cl_value_text("sgd")}};
-  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.exploited.snapshot = p->snapshot;
-  ev.u.exploited.values = (struct cl_assigned_list){2, values};
-  ev.u.exploited.until = 4;
-  say(&p->trainers[1], 1, 2, NULL);
-  assert_true(client_is_silent(w, &p->trainers[1]));
-  (void)world_decide(w, 2, ev);
-  assert_string_equal(client_hear(w, &p->trainers[1]), "{\"type\":\"stop\"}");
-  client_close(&p->trainers[1]);
-  world_touch(w, 2, 1, "end", "75");
-  WORLD_UNTIL(w, world_state(w, 2) == CL_PREEMPTED);
+static void begin_pair(struct pair *p, family_way *way) {
+  family_begin(&p->f, 2, way);
+  p->snapshot = family_leave_twin(&p->f, 1, &p->twin);
 }
 
 static void end_pair(struct pair *p) {
   disarm();
-  client_close(&p->trainers[0]);
   if (p->twin.pid != 0) puppet_kill(&p->twin);
-  world_end(&p->w);
-  advanced_us = 0;
+  family_end(&p->f);
 }
 
 /* The lock of a clone cannot be sent to the twin: its attempt is lost, the twin comes again, and makes the
@@ -464,33 +389,28 @@ static void a_lock_that_cannot_be_sent_costs_one_attempt(void **state) {
   for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
     struct pair p;
     char token[200];
-    int lock = -1;
     begin_pair(&p, NULL);
-    supersede(&p);
+    family_supersede(&p.f, p.snapshot);
     cl_fault_call_arm_as("sendmsg", 1, causes[i]);
-    retry_second(&p);
-    WORLD_UNTIL(&p.w, world_state(&p.w, 2) == CL_LOST);
+    (void)scene_retry(&p.f.w, 2);
+    WORLD_UNTIL(&p.f.w, world_state(&p.f.w, 2) == CL_LOST);
     assert_true(cl_fault_call_happened());
     disarm();
-    assert_string_equal(client_hear(&p.w, &p.twin.c), ""); /* hung up on, not told to end */
-    assert_true(cl_study_snapshot(p.w.s, p.snapshot)->usable);
+    assert_string_equal(client_hear(&p.f.w, &p.twin.c), ""); /* hung up on, not told to end */
+    assert_true(cl_study_snapshot(p.f.w.s, p.snapshot)->usable);
     puppet_kill(&p.twin);
-    puppet_open(&p.w, &p.twin); /* as if it was the same process */
-    puppet_hello(&p.twin, p.token);
-    assert_true(client_is_silent(&p.w, &p.twin.c));
-    pass(&p.w, 60);
-    retry_second(&p);
-    const char *line = puppet_hear(&p.w, &p.twin, &lock);
-    assert_has(line, "{\"type\":\"fork\"");
-    assert_true(lock >= 0);
-    client_take_text(line, "token", token);
-    (void)close(lock);
+    puppet_open(&p.f.w, &p.twin); /* as if it was the same process */
+    puppet_hello(&p.twin, p.f.tokens[0]);
+    assert_true(client_is_silent(&p.f.w, &p.twin.c));
+    scene_pass(&p.f.w, 60);
+    (void)scene_retry(&p.f.w, 2);
+    (void)close(family_hear_fork(&p.f, &p.twin, 3, token));
     struct puppet clone;
-    puppet_open(&p.w, &clone);
+    puppet_open(&p.f.w, &clone);
     puppet_hello(&clone, token);
-    assert_has(client_hear(&p.w, &clone.c), "{\"type\":\"start\"");
+    assert_has(client_hear(&p.f.w, &clone.c), "{\"type\":\"start\"");
     puppet_kill(&clone);
-    WORLD_UNTIL(&p.w, world_state(&p.w, 2) == CL_LOST);
+    WORLD_UNTIL(&p.f.w, world_state(&p.f.w, 2) == CL_LOST);
     end_pair(&p);
   }
 }
@@ -504,7 +424,7 @@ static void a_twin_that_cannot_be_identified_is_none(void **state) {
     struct client c;
     struct puppet twin;
     char token[200];
-    begin(&w, 1);
+    begin(&w);
     client_take_text(client_hello(&w, &c, 1, 1, "fork"), "path", token);
     puppet_open(&w, &twin);
     puppet_hello(&twin, token);
@@ -512,9 +432,9 @@ static void a_twin_that_cannot_be_identified_is_none(void **state) {
     assert_has(client_hear(&w, &twin.c), "no twin has this token");
     assert_true(has_happened(&cases[i]));
     disarm();
-    say(&c, 1, 2, token);
+    scene_send_report(&c, 1, 2, 0.5, token);
     assert_true(client_is_silent(&w, &c));
-    pass(&w, 11);
+    scene_pass(&w, 11);
     client_take_text(client_hear(&w, &c), "token", token); /* another one is asked for */
     puppet_kill(&twin);
     puppet_open(&w, &twin);
@@ -524,12 +444,6 @@ static void a_twin_that_cannot_be_identified_is_none(void **state) {
     client_close(&c);
     end(&w);
   }
-}
-
-static bool is_made_again(struct pair *p) {
-  char path[100];
-  (void)snprintf(path, sizeof path, "%s/env", p->w.directory);
-  return cl_path_exists(path);
 }
 
 /* What is needed to run a program again is not to be had: it is said, and the state is given up; or it is
@@ -548,48 +462,21 @@ static void a_state_is_made_again_or_given_up(void **state) {
                {{"write", 1, ENOSPC}, NULL}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct pair p;
-    struct cl_worker_options o = {.way = world_way};
-    begin_pair(&p, &o);
-    puppet_kill(&p.twin);
-    WORLD_UNTIL(&p.w, cl_twins_is_gone(p.w.worker, cl_study_snapshot(p.w.s, p.snapshot)));
-    supersede(&p);
+    begin_pair(&p, world_way);
+    family_lose_twin(&p.f, &p.twin, p.snapshot);
+    family_supersede(&p.f, p.snapshot);
     arm(&cases[i].f);
-    retry_second(&p);
-    WORLD_UNTIL(&p.w,
-                world_count(&p.w, 2, CL_EVENT_VOIDED) == 1 || (cases[i].why == NULL && is_made_again(&p)));
+    (void)scene_retry(&p.f.w, 2);
+    WORLD_UNTIL(&p.f.w, world_count(&p.f.w, 2, CL_EVENT_VOIDED) == 1 ||
+                            (cases[i].why == NULL && family_runs_again(&p.f)));
     disarm();
-    if (world_count(&p.w, 2, CL_EVENT_VOIDED) == 1) {
-      assert_has(cl_text_get(&p.w.said), "could not be made again");
-      if (cases[i].why != NULL) assert_has(cl_text_get(&p.w.said), cases[i].why);
-      WORLD_UNTIL(&p.w, !cl_study_snapshot(p.w.s, p.snapshot)->usable);
+    if (world_count(&p.f.w, 2, CL_EVENT_VOIDED) == 1) {
+      assert_has(cl_text_get(&p.f.w.said), "could not be made again");
+      if (cases[i].why != NULL) assert_has(cl_text_get(&p.f.w.said), cases[i].why);
+      WORLD_UNTIL(&p.f.w, !cl_study_snapshot(p.f.w.s, p.snapshot)->usable);
     }
     end_pair(&p);
   }
-}
-
-/* As if the state had come over a clone: the program is to fork at step 1. */
-static int two_legs(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
-  int status = world_way(ctx, snapshot, ret, e);
-  struct cl_remake_leg *legs = status < 0 ? NULL : cl_alloc_array(2, sizeof *legs);
-  assert_true(status == 0 && ret->n == 1 && legs != NULL);
-  legs[0] = (struct cl_remake_leg){2, 1, 1};
-  legs[1] = ret->legs[0];
-  cl_free(ret->legs);
-  ret->legs = legs;
-  ret->n = 2;
-  return 0;
-}
-
-static void take_token(struct pair *p, char ret[200]) {
-  char path[100], *text = NULL;
-  WORLD_UNTIL(&p->w, is_made_again(p));
-  (void)snprintf(path, sizeof path, "%s/env", p->w.directory);
-  assert_int_equal(cl_file_read(path, 1 << 20, &text, NULL, NULL), 0);
-  const char *at = strstr(text, "CLADE_TOKEN=");
-  assert_non_null(at);
-  (void)snprintf(ret, 200, "%.*s", (int)strcspn(at + 12, "\n"), at + 12);
-  assert_int_equal(unlink(path), 0);
-  cl_free(text);
 }
 
 static void a_program_that_is_run_again_and_cannot_be_cloned_is_given_up(void **state) {
@@ -605,26 +492,24 @@ static void a_program_that_is_run_again_and_cannot_be_cloned_is_given_up(void **
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct pair p;
     struct puppet root;
-    struct cl_worker_options o = {.way = two_legs};
     char token[200];
-    begin_pair(&p, &o);
-    puppet_kill(&p.twin);
-    WORLD_UNTIL(&p.w, cl_twins_is_gone(p.w.worker, cl_study_snapshot(p.w.s, p.snapshot)));
-    supersede(&p);
-    retry_second(&p);
-    take_token(&p, token);
-    puppet_open(&p.w, &root);
+    begin_pair(&p, family_way_of_two);
+    family_lose_twin(&p.f, &p.twin, p.snapshot);
+    family_supersede(&p.f, p.snapshot);
+    (void)scene_retry(&p.f.w, 2);
+    family_take_token(&p.f, token);
+    puppet_open(&p.f.w, &root);
     puppet_hello(&root, token);
-    assert_has(client_hear(&p.w, &root.c), "{\"type\":\"start\"");
-    say(&root.c, 1, 1, NULL);
+    assert_has(client_hear(&p.f.w, &root.c), "{\"type\":\"start\"");
+    scene_send_report(&root.c, 1, 1, 0.5, NULL);
     arm(&cases[i].f);
-    WORLD_UNTIL(&p.w, has_happened(&cases[i].f));
+    WORLD_UNTIL(&p.f.w, has_happened(&cases[i].f));
     disarm();
     if (cases[i].begins_again) {
-      take_token(&p, token);
+      family_take_token(&p.f, token);
     } else {
-      WORLD_UNTIL(&p.w, world_count(&p.w, 2, CL_EVENT_VOIDED) == 1);
-      assert_has(cl_text_get(&p.w.said), "a clone could not be prepared");
+      WORLD_UNTIL(&p.f.w, world_count(&p.f.w, 2, CL_EVENT_VOIDED) == 1);
+      assert_has(cl_text_get(&p.f.w.said), "a clone could not be prepared");
     }
     puppet_kill(&root);
     end_pair(&p);

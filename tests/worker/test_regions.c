@@ -1,6 +1,6 @@
 /* States of regions: the memory that the worker lends, keeps, copies behind, and takes over from a dead one.
  * The trainers are scripted; they write what a trainer would write. */
-#include "world.h"
+#include "scene.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -83,10 +83,6 @@ static void assert_copy(struct world *w, int64_t trial, const char *name, unsign
 
 /* Talking. */
 
-static void assert_has(const char *line, const char *part) {
-  if (strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
-}
-
 static const char *say_hello(struct world *w, struct client *c, int64_t trial, int attempt, int64_t bytes) {
   char token[CL_TOKEN_SIZE];
   client_open(w, c);
@@ -101,41 +97,11 @@ static void wait_for_process(struct world *w, int64_t trial, int attempt) {
   WORLD_UNTIL(w, world_has(w, trial, attempt, "env"));
 }
 
-/* `n` trials that run, the first ones asked about at step `until`. */
-static void begin(struct world *w, int n, double until) {
-  world_begin(w, world_patient, "");
-  w->until = until;
-  for (int i = 0; i < n; i++) world_propose(w, 2.385);
-  world_work(w, n);
-  for (int i = 1; i <= n; i++) wait_for_process(w, i, 1);
-}
-
-static void end(struct world *w) {
-  WORLD_UNTIL(w, !cl_buffers_busy(w->worker)); /* what is not copied would stay in memory for the next one */
-  world_end(w);
-}
-
 static void send_report(struct client *c, int ordinal, double step, const char *path) {
   client_send(c,
               "{\"type\":\"report\",\"ordinal\":%d,\"step\":%g,\"metrics\":{\"loss\":0.5},\"path\":\"%s\","
               "\"bytes\":%lld}",
               ordinal, step, path, (long long)needed());
-}
-
-static int64_t decide_until(struct world *w, int64_t trial, double until) {
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.continued.until = until;
-  ev.u.continued.report = world_trial(w, trial)->record;
-  return world_decide(w, trial, ev);
-}
-
-static int64_t exploit(struct world *w, int64_t trial, int64_t snapshot) {
-  struct cl_assigned values[2] = {{1, cl_value_real(0.125)}, {2, cl_value_text("sgd")}};
-  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.exploited.snapshot = snapshot;
-  ev.u.exploited.values = (struct cl_assigned_list){2, values};
-  ev.u.exploited.until = CL_NO_STEP;
-  return world_decide(w, trial, ev);
 }
 
 static int64_t last_snapshot(struct world *w, int64_t trial, enum cl_way way) {
@@ -165,7 +131,7 @@ static void a_state_is_kept_in_memory_and_copied_behind(void **state) {
   (void)state;
   struct world w;
   struct client c;
-  begin(&w, 1, 2);
+  scene_begin(&w, 1, 2, "");
   int64_t snapshot = save_at(&w, &c, 1, 1, 2, say_hello(&w, &c, 1, 1, needed()), 3);
   const struct cl_snapshot *n = cl_study_snapshot(w.s, snapshot);
   assert_string_equal(n->path, "1/checkpoints/1-2");
@@ -180,7 +146,7 @@ static void a_state_is_kept_in_memory_and_copied_behind(void **state) {
   assert_int_equal(cl_trial_resume_from(w.s, world_trial(&w, 1)), snapshot); /* it is the same state */
   assert_false(world_has(&w, 1, 0, "checkpoints/1-2.copy"));
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 /* The connection is lost before the answer: the report comes again, with a path that has another name by now.
@@ -190,7 +156,7 @@ static void a_report_that_is_told_again_has_its_state_already(void **state) {
   struct world w;
   struct client c;
   char path[200], token[CL_TOKEN_SIZE];
-  begin(&w, 1, 2);
+  scene_begin(&w, 1, 2, "");
   client_take_text(say_hello(&w, &c, 1, 1, needed()), "path", path);
   write_state(path, 3);
   send_report(&c, 1, 2, path);
@@ -204,32 +170,32 @@ static void a_report_that_is_told_again_has_its_state_already(void **state) {
               token, (long long)needed());
   assert_has(client_hear(&w, &c), "\"reports\":1");
   send_report(&c, 1, 2, path);
-  (void)decide_until(&w, 1, 3);
+  (void)scene_answer(&w, 1, 3);
   assert_has(client_hear(&w, &c), "{\"type\":\"go\"");
   assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 0);
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 static void who_registers_nothing_saves_into_directories(void **state) {
   (void)state;
   struct world w;
   struct client c;
-  begin(&w, 1, 2);
+  scene_begin(&w, 1, 2, "");
   assert_has(say_hello(&w, &c, 1, 1, 0), "checkpoints/1-2.new");
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 static void what_no_memory_can_hold_goes_into_a_directory(void **state) {
   (void)state;
   struct world w;
   struct client c;
-  begin(&w, 1, 2);
+  scene_begin(&w, 1, 2, "");
   assert_has(say_hello(&w, &c, 1, 1, INT64_C(1) << 50), "checkpoints/1-2.new");
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 static void a_loser_is_given_the_winners_memory_which_nobody_else_gets(void **state) {
@@ -237,17 +203,17 @@ static void a_loser_is_given_the_winners_memory_which_nobody_else_gets(void **st
   struct world w;
   struct client winner, loser;
   char source[200], path[200];
-  begin(&w, 2, 2);
+  scene_begin(&w, 2, 2, "");
   int64_t snapshot = save_at(&w, &winner, 1, 1, 2, say_hello(&w, &winner, 1, 1, needed()), 3);
   (void)save_at(&w, &loser, 2, 1, 2, say_hello(&w, &loser, 2, 1, needed()), 4);
-  (void)exploit(&w, 2, snapshot);
+  (void)scene_exploit(&w, 2, snapshot, "sgd", CL_NO_STEP);
   const char *line = client_hear(&w, &loser);
   assert_has(line, "\"load\"");
   assert_has(line, "\"way\":\"region\"");
   assert_has(line, "\"values\":{\"lr\":0.125}");
   client_take_text(line, "path", source);
   for (int step = 3; step < 30; step++) { /* the winner goes on and on, while the loser is still loading */
-    (void)decide_until(&w, 1, step);
+    (void)scene_answer(&w, 1, step);
     line = client_hear(&w, &winner);
     client_take_text(line, "path", path);
     assert_string_not_equal(path, source);
@@ -262,7 +228,7 @@ static void a_loser_is_given_the_winners_memory_which_nobody_else_gets(void **st
   json_decref(loaded);
   client_close(&winner);
   client_close(&loser);
-  end(&w);
+  scene_end(&w);
 }
 
 static void a_dead_winner_can_still_be_cloned(void **state) {
@@ -270,17 +236,17 @@ static void a_dead_winner_can_still_be_cloned(void **state) {
   struct world w;
   struct client winner, loser;
   char source[200];
-  begin(&w, 2, 2);
+  scene_begin(&w, 2, 2, "");
   int64_t snapshot = save_at(&w, &winner, 1, 1, 2, say_hello(&w, &winner, 1, 1, needed()), 3);
   (void)save_at(&w, &loser, 2, 1, 2, say_hello(&w, &loser, 2, 1, needed()), 4);
   client_close(&winner);
   world_touch(&w, 1, 1, "end", "9");
   WORLD_UNTIL(&w, world_state(&w, 1) == CL_FAILED);
-  (void)exploit(&w, 2, snapshot);
+  (void)scene_exploit(&w, 2, snapshot, "sgd", CL_NO_STEP);
   client_take_text(client_hear(&w, &loser), "path", source);
   assert_state(source, 3);
   client_close(&loser);
-  end(&w);
+  scene_end(&w);
 }
 
 static void a_member_that_was_paused_begins_from_memory(void **state) {
@@ -288,14 +254,14 @@ static void a_member_that_was_paused_begins_from_memory(void **state) {
   struct world w;
   struct client c;
   char source[200];
-  begin(&w, 1, 2);
+  scene_begin(&w, 1, 2, "");
   int64_t snapshot = save_at(&w, &c, 1, 1, 2, say_hello(&w, &c, 1, 1, needed()), 3);
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
   assert_string_equal(client_hear(&w, &c), "{\"type\":\"pause\"}"); /* its state is here already */
   client_close(&c);
   world_touch(&w, 1, 1, "end", "75");
   WORLD_UNTIL(&w, !(world_trial(&w, 1)->head.flags & CL_ATTEMPT_OPEN));
-  (void)decide_until(&w, 1, CL_NO_STEP);
+  (void)scene_answer(&w, 1, CL_NO_STEP);
   wait_for_process(&w, 1, 2);
   assert_null(strstr(say_hello(&w, &c, 1, 2, 0), "\"load\"")); /* it has no regions yet */
   client_close(&c);
@@ -303,44 +269,42 @@ static void a_member_that_was_paused_begins_from_memory(void **state) {
   assert_string_equal(source, cl_buffer_path(cl_buffers_find(w.worker, cl_study_snapshot(w.s, snapshot))));
   assert_state(source, 3);
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 static void memory_is_used_again_and_does_not_grow(void **state) {
   (void)state;
   struct world w;
   struct client c;
-  begin(&w, 1, 1);
+  scene_begin(&w, 1, 1, "");
   const char *line = say_hello(&w, &c, 1, 1, needed());
   size_t most = 0;
   for (int step = 1; step <= 20; step++) {
     (void)save_at(&w, &c, 1, step, step, line, (unsigned)step);
     WORLD_UNTIL(&w, !cl_buffers_busy(w.worker));
     if (w.worker->buffers->n > most) most = w.worker->buffers->n;
-    (void)decide_until(&w, 1, step + 1);
+    (void)scene_answer(&w, 1, step + 1);
     line = client_hear(&w, &c);
   }
   assert_true(most <= 3);
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 40);
   assert_copy(&w, 1, "checkpoints/1-7", 7); /* its memory was used again, its copy is whole */
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 static void the_memory_of_a_deleted_state_is_free_at_once(void **state) {
   (void)state;
   struct world w;
   struct client c;
-  begin(&w, 1, 2);
+  scene_begin(&w, 1, 2, "");
   int64_t snapshot = save_at(&w, &c, 1, 1, 2, say_hello(&w, &c, 1, 1, needed()), 3);
-  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_BUDGET};
-  ev.u.deleted.snapshot = snapshot;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_delete(&w, 1, snapshot);
   world_round(&w);
   assert_null(cl_buffers_find(w.worker, &(struct cl_snapshot){.position = snapshot}));
   assert_int_equal(w.worker->buffers->uncopied, 0);
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 /* Another worker's death. The child says nothing more when it has done its part. */
@@ -395,7 +359,7 @@ static void what_a_killed_worker_had_in_memory_is_taken_over(void **state) {
   WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_COPY) != 0); /* and copied now */
   assert_copy(&w, 1, "checkpoints/1-2", 3);
   assert_int_equal(world_count(&w, 1, CL_EVENT_DELETED), 0);
-  end(&w);
+  scene_end(&w);
 }
 
 /* As after a restart of the machine: the memory is not there. */
@@ -411,7 +375,7 @@ static void what_is_lost_is_said_to_be_lost(void **state) {
   WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_DELETED) == 1);
   assert_false(cl_study_snapshot(w.s, last_snapshot(&w, 1, CL_WAY_REGION))->usable);
   assert_int_equal(cl_trial_resume_from(w.s, world_trial(&w, 1)), 0);
-  end(&w);
+  scene_end(&w);
 }
 
 static void a_copy_outlives_the_memory(void **state) {
@@ -431,33 +395,31 @@ static void a_copy_outlives_the_memory(void **state) {
   assert_null(buffer);
   assert_has(path, "/s/1/checkpoints/1-2");
   cl_free(path);
-  end(&w);
+  scene_end(&w);
 }
 
 static void a_load_of_what_is_gone_has_failed_without_asking(void **state) {
   (void)state;
   struct world w;
   struct client winner, loser;
-  begin(&w, 2, 2);
+  scene_begin(&w, 2, 2, "");
   w.worker->buffers->retry_us = INT64_MAX;
   int64_t snapshot = save_at(&w, &winner, 1, 1, 2, say_hello(&w, &winner, 1, 1, needed()), 3);
   (void)save_at(&w, &loser, 2, 1, 2, say_hello(&w, &loser, 2, 1, needed()), 4);
   struct cl_buffer *b = cl_buffers_find(w.worker, cl_study_snapshot(w.s, snapshot));
   cl_buffers_spare(b); /* lost by an accident */
-  int64_t change = exploit(&w, 2, snapshot);
+  int64_t change = scene_exploit(&w, 2, snapshot, "sgd", CL_NO_STEP);
   WORLD_UNTIL(&w, world_count(&w, 2, CL_EVENT_LOADED) == 1);
   assert_true(client_is_silent(&w, &loser));
   json_t *loaded = world_last(&w, 2, CL_EVENT_LOADED);
   assert_non_null(json_string_value(world_field(loaded, "error")));
   json_decref(loaded);
-  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
-  ev.u.voided.change = change;
-  (void)world_decide(&w, 2, ev);
+  (void)scene_void(&w, 2, change);
   WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_DELETED) == 1); /* nobody needs to try it again */
   w.worker->buffers->retry_us = 0;
   client_close(&winner);
   client_close(&loser);
-  end(&w);
+  scene_end(&w);
 }
 
 static void nothing_is_left_in_memory_by_a_worker_that_leaves(void **state) {
@@ -465,7 +427,7 @@ static void nothing_is_left_in_memory_by_a_worker_that_leaves(void **state) {
   struct world w;
   struct client c;
   char directory[200];
-  begin(&w, 1, 2);
+  scene_begin(&w, 1, 2, "");
   (void)save_at(&w, &c, 1, 1, 2, say_hello(&w, &c, 1, 1, needed()), 3);
   (void)snprintf(directory, sizeof directory, "%s", w.worker->buffers->directory);
   assert_true(is_memory_left(directory));
@@ -479,17 +441,15 @@ static void nothing_is_left_in_memory_by_a_worker_that_leaves(void **state) {
   world_end(&w);
 }
 
-#define TEST(name) cmocka_unit_test(name)
-
 /* Between two questions: in the memory that was lent for the next one. */
 static void a_state_that_is_asked_for_is_kept_in_memory_too(void **state) {
   (void)state;
   struct world w;
   struct client c;
   char path[200];
-  begin(&w, 1, 4);
+  scene_begin(&w, 1, 4, "");
   assert_has(say_hello(&w, &c, 1, 1, needed()), "\"way\":\"region\"");
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
+  (void)scene_ask_state(&w, 1);
   client_send(&c, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":0.5}}");
   const char *line = client_hear(&w, &c);
   assert_has(line, "{\"type\":\"save\"");
@@ -505,7 +465,7 @@ static void a_state_that_is_asked_for_is_kept_in_memory_too(void **state) {
   WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_COPY) != 0);
   assert_copy(&w, 1, "checkpoints/1-1", 5);
   client_close(&c);
-  end(&w);
+  scene_end(&w);
 }
 
 /* What is free and large enough is lent again; what is too small is not. */
@@ -514,42 +474,40 @@ static void memory_of_another_size_is_lent_if_it_is_enough(void **state) {
   struct world w;
   struct client c[3];
   char large[200], small[200];
-  begin(&w, 3, 2);
+  scene_begin(&w, 3, 2, "");
   int64_t snapshot = save_at(&w, &c[0], 1, 1, 2, say_hello(&w, &c[0], 1, 1, needed()), 3);
   WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_COPY) != 0);
-  (void)decide_until(&w, 1, 9);
+  (void)scene_answer(&w, 1, 9);
   (void)client_hear(&w, &c[0]);
-  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
-  ev.u.deleted.snapshot = snapshot;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_delete(&w, 1, snapshot);
   client_take_text(say_hello(&w, &c[1], 2, 1, needed() + 40000), "path", large);
   assert_int_equal(cl_study_snapshot(w.s, snapshot)->usable, false);
   client_take_text(say_hello(&w, &c[2], 3, 1, needed() - 4096), "path", small);
   assert_string_not_equal(large, small);
   assert_non_null(strstr(small, "spare-")); /* the one that was given back */
   for (int i = 0; i < 3; i++) client_close(&c[i]);
-  end(&w);
+  scene_end(&w);
 }
 
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
-      TEST(a_state_is_kept_in_memory_and_copied_behind),
-      TEST(a_report_that_is_told_again_has_its_state_already),
-      TEST(who_registers_nothing_saves_into_directories),
-      TEST(what_no_memory_can_hold_goes_into_a_directory),
-      TEST(a_loser_is_given_the_winners_memory_which_nobody_else_gets),
-      TEST(a_dead_winner_can_still_be_cloned),
-      TEST(a_member_that_was_paused_begins_from_memory),
-      TEST(memory_is_used_again_and_does_not_grow),
-      TEST(the_memory_of_a_deleted_state_is_free_at_once),
-      TEST(what_a_killed_worker_had_in_memory_is_taken_over),
+      cmocka_unit_test(a_state_is_kept_in_memory_and_copied_behind),
+      cmocka_unit_test(a_report_that_is_told_again_has_its_state_already),
+      cmocka_unit_test(who_registers_nothing_saves_into_directories),
+      cmocka_unit_test(what_no_memory_can_hold_goes_into_a_directory),
+      cmocka_unit_test(a_loser_is_given_the_winners_memory_which_nobody_else_gets),
+      cmocka_unit_test(a_dead_winner_can_still_be_cloned),
+      cmocka_unit_test(a_member_that_was_paused_begins_from_memory),
+      cmocka_unit_test(memory_is_used_again_and_does_not_grow),
+      cmocka_unit_test(the_memory_of_a_deleted_state_is_free_at_once),
+      cmocka_unit_test(what_a_killed_worker_had_in_memory_is_taken_over),
       cmocka_unit_test(a_state_that_is_asked_for_is_kept_in_memory_too),
-      TEST(memory_of_another_size_is_lent_if_it_is_enough),
-      TEST(what_is_lost_is_said_to_be_lost),
-      TEST(a_copy_outlives_the_memory),
-      TEST(a_load_of_what_is_gone_has_failed_without_asking),
-      TEST(nothing_is_left_in_memory_by_a_worker_that_leaves),
+      cmocka_unit_test(memory_of_another_size_is_lent_if_it_is_enough),
+      cmocka_unit_test(what_is_lost_is_said_to_be_lost),
+      cmocka_unit_test(a_copy_outlives_the_memory),
+      cmocka_unit_test(a_load_of_what_is_gone_has_failed_without_asking),
+      cmocka_unit_test(nothing_is_left_in_memory_by_a_worker_that_leaves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

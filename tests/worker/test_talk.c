@@ -1,26 +1,19 @@
 /* The worker's side of the trainer protocol, spoken to by a scripted trainer line by line. The trial's
  * process only waits; the test connects in its place. */
-#include "world.h"
+#include "scene.h"
 
 #include <sys/socket.h>
 
 /* A study with one running trial, and its trainer connected. */
-static void begin(struct world *w, struct client *c, const char *can) {
-  world_begin(w, world_patient, "");
-  world_propose(w, 2.385);
-  world_work(w, 1);
-  WORLD_UNTIL(w, world_has(w, 1, 1, "env"));
+/* As begin; the first reports at or above `until` wait for a decision. */
+static void begin_until(struct world *w, struct client *c, double until, const char *can) {
+  scene_begin(w, 1, until, "");
   if (c != NULL) (void)client_hello(w, c, 1, 1, can);
 }
 
-/* As begin; the first reports at or above `until` wait for a decision. */
-static void begin_until(struct world *w, struct client *c, double until, const char *can) {
-  world_begin(w, world_patient, "");
-  w->until = until;
-  world_propose(w, 2.385);
-  world_work(w, 1);
-  WORLD_UNTIL(w, world_has(w, 1, 1, "env"));
-  (void)client_hello(w, c, 1, 1, can);
+/* A study with one running trial, and its trainer connected. */
+static void begin(struct world *w, struct client *c, const char *can) {
+  begin_until(w, c, CL_NO_STEP, can);
 }
 
 static void end(struct world *w, struct client *c) {
@@ -29,22 +22,6 @@ static void end(struct world *w, struct client *c) {
   WORLD_UNTIL(w, world_is_idle(w));
   world_end(w);
 }
-
-static void send_report(struct client *c, int ordinal, double step, double loss) {
-  client_send(c, "{\"type\":\"report\",\"ordinal\":%d,\"step\":%g,\"metrics\":{\"loss\":%.17g}}", ordinal,
-              step, loss);
-}
-
-static const char *report(struct world *w, struct client *c, int ordinal, double step, double loss) {
-  send_report(c, ordinal, step, loss);
-  return client_hear(w, c);
-}
-
-static void assert_has(const char *line, const char *part) {
-  if (strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
-}
-
-static const char go[] = "{\"type\":\"go\"}";
 
 static int64_t set_lr(struct world *w, double lr, enum cl_cause cause, double until) {
   struct cl_assigned value = {1, cl_value_real(lr)};
@@ -78,10 +55,10 @@ static void a_report_is_recorded_before_it_is_answered(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "");
-  assert_string_equal(report(&w, &c, 1, 0.5, 0.75), go);
+  assert_string_equal(scene_report(&w, &c, 1, 0.5, 0.75), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
   assert_true(world_trial(&w, 1)->value == 0.75);
-  assert_string_equal(report(&w, &c, 2, 0.5, 0.25), go); /* the step may stay */
+  assert_string_equal(scene_report(&w, &c, 2, 0.5, 0.25), scene_go); /* the step may stay */
   assert_true(world_trial(&w, 1)->value == 0.25);
   end(&w, &c);
 }
@@ -92,13 +69,13 @@ static void nothing_is_answered_before_the_commit(void **state) {
   struct client c;
   struct cl_err e;
   begin(&w, &c, "");
-  send_report(&c, 1, 1, 0.5);
+  scene_send_report(&c, 1, 1, 0.5, NULL);
   while (!cl_log_has_put(w.log)) (void)uv_run(&w.loop, UV_RUN_ONCE);
   (void)uv_run(&w.loop, UV_RUN_NOWAIT);
   char byte;
   assert_int_equal(recv(c.fd, &byte, 1, MSG_PEEK), -1);
   assert_int_equal(cl_log_commit(w.log, &e), 0);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   end(&w, &c);
 }
 
@@ -109,7 +86,7 @@ static void numbers_that_are_not_finite_are_values(void **state) {
   begin(&w, &c, "");
   client_send(
       &c, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"other\":\"-inf\",\"loss\":\"nan\"}}");
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_true(world_trial(&w, 1)->head.flags & CL_FLAG_DIVERGED);
   end(&w, &c);
 }
@@ -119,13 +96,13 @@ static void a_change_comes_with_the_next_answer_and_once(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   int64_t position = set_lr(&w, 0.125, CL_CAUSE_HUMAN, CL_NO_STEP);
   char wanted[100];
   (void)snprintf(wanted, sizeof wanted, "{\"type\":\"go\",\"change\":%lld,\"values\":{\"lr\":0.125}}",
                  (long long)position);
-  assert_string_equal(report(&w, &c, 2, 2, 0.5), wanted);
-  assert_string_equal(report(&w, &c, 3, 3, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.5), wanted);
+  assert_string_equal(scene_report(&w, &c, 3, 3, 0.5), scene_go);
   end(&w, &c);
 }
 
@@ -135,17 +112,15 @@ static void a_report_at_until_waits_for_the_scheduler(void **state) {
   struct client c;
   struct cl_slot_view view;
   begin_until(&w, &c, 2, "");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
-  send_report(&c, 2, 2, 0.25);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
+  scene_send_report(&c, 2, 2, 0.25, NULL);
   assert_true(client_is_silent(&w, &c));
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 2); /* recorded all the same */
   assert_int_equal(cl_worker_views(w.worker, &view, 1), 1);
   assert_int_equal(view.phase, CL_SLOT_HELD);
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
-  ev.u.continued.until = 4;
-  (void)world_decide(&w, 1, ev);
-  assert_string_equal(client_hear(&w, &c), go);
-  assert_string_equal(report(&w, &c, 3, 3, 0.5), go);
+  (void)scene_continue(&w, 1, CL_CAUSE_RUNG, 4);
+  assert_string_equal(client_hear(&w, &c), scene_go);
+  assert_string_equal(scene_report(&w, &c, 3, 3, 0.5), scene_go);
   end(&w, &c);
 }
 
@@ -154,7 +129,7 @@ static void a_person_does_not_release_what_waits_for_the_scheduler(void **state)
   struct world w;
   struct client c;
   begin_until(&w, &c, 2, "");
-  send_report(&c, 1, 2, 0.25);
+  scene_send_report(&c, 1, 2, 0.25, NULL);
   assert_true(client_is_silent(&w, &c));
   (void)set_lr(&w, 0.5, CL_CAUSE_HUMAN, 2);
   assert_true(client_is_silent(&w, &c));
@@ -169,12 +144,10 @@ static void every_report_may_ask(void **state) {
   struct client c;
   begin_until(&w, &c, -INFINITY, "save");
   for (int i = 1; i <= 2; i++) {
-    send_report(&c, i, i, 0.5);
+    scene_send_report(&c, i, i, 0.5, NULL);
     assert_true(client_is_silent(&w, &c));
-    struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_STOP_RULE};
-    ev.u.continued.until = -INFINITY;
-    (void)world_decide(&w, 1, ev);
-    assert_string_equal(client_hear(&w, &c), go);
+    (void)scene_continue(&w, 1, CL_CAUSE_STOP_RULE, -INFINITY);
+    assert_string_equal(client_hear(&w, &c), scene_go);
   }
   end(&w, &c);
 }
@@ -184,7 +157,7 @@ static void an_announced_state_is_published_with_its_report(void **state) {
   struct world w;
   struct client c;
   begin_until(&w, &c, 2, "save load");
-  const char *line = report(&w, &c, 1, 1, 0.5);
+  const char *line = scene_report(&w, &c, 1, 1, 0.5);
   char path[300];
   char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
   (void)snprintf(path, sizeof path, "\"path\":\"%s\"", own);
@@ -222,21 +195,21 @@ static void a_state_is_saved_when_asked(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  const char *line = report(&w, &c, 2, 2, 0.25);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
+  (void)scene_ask_state(&w, 1);
+  const char *line = scene_report(&w, &c, 2, 2, 0.25);
   char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
   assert_has(line, "{\"type\":\"save\"");
   assert_has(line, own);
   assert_int_equal(cl_dir_create(own, NULL), 0);
   world_touch(&w, 1, 0, "checkpoints/1-2.new/weights", "x");
   client_send(&c, "{\"type\":\"saved\",\"step\":2,\"path\":\"%s\",\"bytes\":1}", own);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
   json_t *ev = world_last(&w, 1, CL_EVENT_SAVED);
   assert_int_equal(json_integer_value(world_field(ev, "report")), world_trial(&w, 1)->record);
   json_decref(ev);
-  assert_string_equal(report(&w, &c, 3, 3, 0.25), go);
+  assert_string_equal(scene_report(&w, &c, 3, 3, 0.25), scene_go);
   cl_free(own);
   end(&w, &c);
 }
@@ -246,10 +219,10 @@ static void a_state_that_could_not_be_saved_is_noted_and_training_goes_on(void *
   struct world w;
   struct client c;
   begin(&w, &c, "save");
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(&w, &c, 1, 1, 0.25), "save");
+  (void)scene_ask_state(&w, 1);
+  assert_has(scene_report(&w, &c, 1, 1, 0.25), "save");
   client_send(&c, "{\"type\":\"saved\",\"step\":1,\"error\":\"disk full\"}");
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 0);
   assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 1);
   assert_non_null(strstr(cl_text_get(&w.said), "disk full"));
@@ -261,23 +234,21 @@ static void a_pause_saves_and_ends(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save load");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
-  const char *line = report(&w, &c, 2, 2, 0.25);
+  const char *line = scene_report(&w, &c, 2, 2, 0.25);
   char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
   assert_has(line, "{\"type\":\"pause\",\"save\":");
   assert_has(line, own);
   assert_int_equal(cl_dir_create(own, NULL), 0);
   client_send(&c, "{\"type\":\"saved\",\"step\":2,\"path\":\"%s\"}", own);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
   client_close(&c);
   world_touch(&w, 1, 1, "end", "75");
   WORLD_UNTIL(&w, world_is_idle(&w));
   assert_int_equal(world_state(&w, 1), CL_PAUSED);
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_HUMAN};
-  ev.u.continued.until = CL_NO_STEP;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_continue(&w, 1, CL_CAUSE_HUMAN, CL_NO_STEP);
   WORLD_UNTIL(&w, world_has(&w, 1, 2, "env"));
   char *env = world_read(&w, 1, 2, "env"), *resume = world_path(&w, 1, 0, "checkpoints/1-2");
   assert_has(env, "CLADE_RESUME_FROM=");
@@ -288,10 +259,10 @@ static void a_pause_saves_and_ends(void **state) {
   json_t *start = json_loads(line, 0, NULL);
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld}",
               (long long)json_integer_value(json_object_get(start, "change")));
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_LOADED), 1);
   json_decref(start);
-  assert_string_equal(report(&w, &c, 1, 3, 0.125), go);
+  assert_string_equal(scene_report(&w, &c, 1, 3, 0.125), scene_go);
   assert_true(world_trial(&w, 1)->rollup->count == 3); /* goes on from the roll-up of the snapshot */
   client_close(&c);
   world_touch(&w, 1, 2, "end", "0");
@@ -307,9 +278,9 @@ static void a_stop_is_the_next_answer(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_RUNG});
-  assert_string_equal(report(&w, &c, 2, 2, 0.25), "{\"type\":\"stop\"}");
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.25), "{\"type\":\"stop\"}");
   assert_true(world_trial(&w, 1)->value == 0.5); /* late */
   client_close(&c);
   world_touch(&w, 1, 1, "end", "76");
@@ -323,16 +294,16 @@ static void shutting_down_saves_at_the_next_report(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save load");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   cl_worker_shutdown(w.worker, CL_SHUTDOWN_ASK, 2);
   world_turn(&w);
   assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);
-  const char *line = report(&w, &c, 2, 2, 0.25);
+  const char *line = scene_report(&w, &c, 2, 2, 0.25);
   char *own = world_path(&w, 1, 0, "checkpoints/1-2.new");
   assert_has(line, "{\"type\":\"stop\",\"save\":");
   assert_int_equal(cl_dir_create(own, NULL), 0);
   client_send(&c, "{\"type\":\"saved\",\"step\":2,\"path\":\"%s\"}", own);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   client_close(&c);
   world_touch(&w, 1, 1, "end", "76");
   WORLD_UNTIL(&w, world_is_idle(&w));
@@ -347,28 +318,17 @@ static void a_pause_that_is_taken_back_in_time_is_never_noticed(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_HUMAN};
-  ev.u.continued.until = CL_NO_STEP;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_continue(&w, 1, CL_CAUSE_HUMAN, CL_NO_STEP);
   assert_int_equal(world_state(&w, 1), CL_RUNNING);
   assert_int_equal(world_trial(&w, 1)->head.attempt, 1);
-  assert_string_equal(report(&w, &c, 2, 2, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.5), scene_go);
   end(&w, &c);
 }
 
-static int64_t exploit_with(struct world *w, int64_t snapshot, const char *opt) {
-  struct cl_assigned values[] = {{1, cl_value_real(0.125)}, {2, cl_value_text(opt)}};
-  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.exploited.snapshot = snapshot;
-  ev.u.exploited.values = (struct cl_assigned_list){2, values};
-  ev.u.exploited.until = CL_NO_STEP;
-  return world_decide(w, 1, ev);
-}
-
 static int64_t exploit(struct world *w, int64_t snapshot) {
-  return exploit_with(w, snapshot, "sgd");
+  return scene_exploit(w, 1, snapshot, "sgd", CL_NO_STEP);
 }
 
 static void an_exploit_is_loaded_by_a_running_trainer(void **state) {
@@ -376,26 +336,24 @@ static void an_exploit_is_loaded_by_a_running_trainer(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save load");
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(&w, &c, 1, 1, 0.5), "save");
+  (void)scene_ask_state(&w, 1);
+  assert_has(scene_report(&w, &c, 1, 1, 0.5), "save");
   char *own = world_path(&w, 1, 0, "checkpoints/1-1.new"),
        *published = world_path(&w, 1, 0, "checkpoints/1-1");
   assert_int_equal(cl_dir_create(own, NULL), 0);
   client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
-  assert_string_equal(client_hear(&w, &c), go);
-  json_t *saved = world_last(&w, 1, CL_EVENT_SAVED);
-  int64_t snapshot = json_integer_value(world_field(saved, "position")), change = exploit(&w, snapshot);
-  json_decref(saved);
-  const char *line = report(&w, &c, 2, 5, 0.75);
+  assert_string_equal(client_hear(&w, &c), scene_go);
+  int64_t snapshot = scene_last_snapshot(&w, 1)->position, change = exploit(&w, snapshot);
+  const char *line = scene_report(&w, &c, 2, 5, 0.75);
   char wanted[60];
   (void)snprintf(wanted, sizeof wanted, "{\"type\":\"load\",\"change\":%lld", (long long)change);
   assert_has(line, wanted);
   assert_has(line, published);
   assert_has(line, "\"values\":{\"lr\":0.125}");
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"missing\":[\"momentum\"]}", (long long)change);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_trial(&w, 1)->head.load, 0);
-  assert_string_equal(report(&w, &c, 3, 2, 0.5), go); /* the step goes back with the state */
+  assert_string_equal(scene_report(&w, &c, 3, 2, 0.5), scene_go); /* the step goes back with the state */
   cl_free(own);
   cl_free(published);
   end(&w, &c);
@@ -406,17 +364,14 @@ static int64_t save_here(struct world *w, struct client *c, double step, const c
   char *own = world_path(w, 1, 0, name);
   assert_int_equal(cl_dir_create(own, NULL), 0);
   client_send(c, "{\"type\":\"saved\",\"step\":%g,\"path\":\"%s\"}", step, own);
-  assert_string_equal(client_hear(w, c), go);
+  assert_string_equal(client_hear(w, c), scene_go);
   cl_free(own);
-  json_t *saved = world_last(w, 1, CL_EVENT_SAVED);
-  int64_t position = json_integer_value(world_field(saved, "position"));
-  json_decref(saved);
-  return position;
+  return scene_last_snapshot(w, 1)->position;
 }
 
 static int64_t save_first(struct world *w, struct client *c) {
-  (void)world_decide(w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(w, c, 1, 1, 0.5), "checkpoints/1-1.new");
+  (void)scene_ask_state(w, 1);
+  assert_has(scene_report(w, c, 1, 1, 0.5), "checkpoints/1-1.new");
   return save_here(w, c, 1, "checkpoints/1-1.new");
 }
 
@@ -426,11 +381,11 @@ static void a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own(void 
   struct client c;
   begin(&w, &c, "save load");
   int64_t first = save_first(&w, &c), change = exploit(&w, first);
-  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  assert_has(scene_report(&w, &c, 2, 5, 0.75), "\"load\"");
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld}", (long long)change);
-  assert_string_equal(client_hear(&w, &c), go);
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(&w, &c, 3, 1, 0.375), "checkpoints/1-1-load1.new");
+  assert_string_equal(client_hear(&w, &c), scene_go);
+  (void)scene_ask_state(&w, 1);
+  assert_has(scene_report(&w, &c, 3, 1, 0.375), "checkpoints/1-1-load1.new");
   int64_t second = save_here(&w, &c, 1, "checkpoints/1-1-load1.new");
   assert_true(second > first);
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 2);
@@ -447,12 +402,10 @@ static void a_failed_load_waits_to_be_decided_again(void **state) {
   struct client c;
   begin(&w, &c, "save load");
   int64_t change = exploit(&w, save_first(&w, &c));
-  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  assert_has(scene_report(&w, &c, 2, 5, 0.75), "\"load\"");
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"no such directory\"}", (long long)change);
   assert_true(client_is_silent(&w, &c));
-  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
-  ev.u.voided.change = change;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_void(&w, 1, change);
   assert_true(client_is_silent(&w, &c)); /* it asks again, at the same report */
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"no such directory\"}", (long long)change);
   assert_has(client_hear(&w, &c), "one is open at a time");
@@ -467,17 +420,12 @@ static void after_a_failed_load_another_state_is_loaded(void **state) {
     struct client c;
     begin(&w, &c, "save load");
     int64_t own = save_first(&w, &c), change = exploit(&w, own);
-    assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+    assert_has(scene_report(&w, &c, 2, 5, 0.75), "\"load\"");
     client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"not mine\"}", (long long)change);
     assert_true(client_is_silent(&w, &c));
-    struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
-    ev.u.voided.change = change;
-    (void)world_decide(&w, 1, ev);
+    (void)scene_void(&w, 1, change);
     if (goes_on) { /* its own: in a new process */
-      ev = (struct cl_event){.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
-      ev.u.continued.until = CL_NO_STEP;
-      ev.u.continued.report = world_trial(&w, 1)->record;
-      (void)world_decide(&w, 1, ev);
+      (void)scene_answer(&w, 1, CL_NO_STEP);
       assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}");
       assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);
       assert_int_equal(cl_trial_resume_from(w.s, world_trial(&w, 1)), own);
@@ -487,7 +435,7 @@ static void after_a_failed_load_another_state_is_loaded(void **state) {
       assert_has(line, "{\"type\":\"load\"");
       client_send(&c, "{\"type\":\"loaded\",\"change\":%lld}", (long long)second);
       assert_has(client_hear(&w, &c), "{\"type\":\"go\"");
-      assert_string_equal(report(&w, &c, 3, 6, 0.5), go);
+      assert_string_equal(scene_report(&w, &c, 3, 6, 0.5), scene_go);
     }
     end(&w, &c);
   }
@@ -510,13 +458,8 @@ static void a_state_that_is_gone_is_not_given_to_a_process(void **state) {
   assert_int_equal(world_count(&w, 1, CL_EVENT_DELETED), 1);
   assert_false(cl_study_snapshot(w.s, snapshot)->usable);
   assert_has(cl_text_get(&w.said), "is gone");
-  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
-  ev.u.voided.change = change;
-  (void)world_decide(&w, 1, ev);
-  ev = (struct cl_event){.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.continued.until = CL_NO_STEP;
-  ev.u.continued.report = world_trial(&w, 1)->record;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_void(&w, 1, change);
+  (void)scene_answer(&w, 1, CL_NO_STEP);
   assert_has(client_hear(&w, &c), "{\"type\":\"go\""); /* with what it has: nothing has touched that */
   end(&w, &c);
 }
@@ -528,7 +471,7 @@ static void a_failed_load_waits_over_a_reconnection(void **state) {
   char token[CL_TOKEN_SIZE];
   begin(&w, &c, "save load");
   int64_t change = exploit(&w, save_first(&w, &c));
-  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  assert_has(scene_report(&w, &c, 2, 5, 0.75), "\"load\"");
   client_close(&c);
   client_open(&w, &c);
   world_token(&w, 1, 1, token);
@@ -537,19 +480,11 @@ static void a_failed_load_waits_over_a_reconnection(void **state) {
   assert_has(client_hear(&w, &c), "\"start\"");
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"no such directory\"}", (long long)change);
   assert_true(client_is_silent(&w, &c));
-  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
-  ev.u.voided.change = change;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_void(&w, 1, change);
   assert_true(client_is_silent(&w, &c));
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
   assert_has(client_hear(&w, &c), "{\"type\":\"pause\"");
   end(&w, &c);
-}
-
-static void retry(struct world *w) {
-  struct cl_event ev = {.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
-  ev.u.retried.count = 1;
-  (void)world_decide(w, 1, ev);
 }
 
 /* Its second attempt begins from the snapshot, with the exploit's values. */
@@ -575,13 +510,13 @@ static void a_trainer_that_cannot_load_begins_again_from_the_snapshot(void **sta
   begin(&w, &c, "save");
   int64_t snapshot = save_first(&w, &c);
   (void)exploit(&w, snapshot);
-  assert_string_equal(report(&w, &c, 2, 5, 0.75),
+  assert_string_equal(scene_report(&w, &c, 2, 5, 0.75),
                       "{\"type\":\"stop\"}"); /* no save: another state replaces its own */
   assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);
   client_close(&c);
   world_touch(&w, 1, 1, "end", "76");
   WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
-  retry(&w);
+  (void)scene_retry(&w, 1);
   assert_begun_from(&w, snapshot);
   world_end(&w);
 }
@@ -596,12 +531,12 @@ static void a_value_that_needs_a_new_process_gets_one(void **state) {
   struct cl_attempt_probe p; /* whoever adopts it knows what its process has */
   assert_int_equal(cl_attempt_look(w.s, 1, 1, &p, NULL), 0);
   assert_true(p.fixed != 0 && p.fixed == cl_attempts_find(w.worker, 1, 1)->fixed);
-  (void)exploit_with(&w, snapshot, "adam");
-  assert_string_equal(report(&w, &c, 2, 5, 0.75), "{\"type\":\"stop\"}");
+  (void)scene_exploit(&w, 1, snapshot, "adam", CL_NO_STEP);
+  assert_string_equal(scene_report(&w, &c, 2, 5, 0.75), "{\"type\":\"stop\"}");
   client_close(&c);
   world_touch(&w, 1, 1, "end", "75");
   WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
-  retry(&w);
+  (void)scene_retry(&w, 1);
   assert_begun_from(&w, snapshot);
   char *environment = world_read(&w, 1, 2, "env");
   assert_non_null(strstr(environment, "CLADE_PARAM_opt=adam"));
@@ -629,7 +564,7 @@ static void a_program_that_only_prints_begins_again_from_the_snapshot(void **sta
   assert_int_equal(cl_log_append(w.log, &saved, &result, NULL), 0);
   (void)exploit(&w, result.position);
   WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
-  retry(&w);
+  (void)scene_retry(&w, 1);
   assert_begun_from(&w, result.position);
   world_end(&w);
 }
@@ -673,7 +608,7 @@ static void names_used_up_by_another_worker_cost_one_report_only(void **state) {
   struct client c;
   begin(&w, &c, "");
   world_propose(&w, 1.385);
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   use_up_names(&w);
   client_send(&c, "{\"type\":\"report\",\"ordinal\":2,\"step\":2,\"metrics\":{\"loss\":0.25,\"extra\":1}}");
   const char *line = client_hear(&w, &c);
@@ -682,7 +617,7 @@ static void names_used_up_by_another_worker_cost_one_report_only(void **state) {
              "the metric 'extra' is one too many: a study keeps 200 names; report it under one of them");
   assert_has(line, "\"field\":\"metrics\"");
   assert_has(line, "\"limit\":\"200 names in a study\"");
-  assert_string_equal(report(&w, &c, 2, 2, 0.25), go); /* the ordinal is still free */
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.25), scene_go); /* the ordinal is still free */
   assert_int_equal(cl_log_follow(w.log, NULL, NULL), 0);
   client_send(&c, "{\"type\":\"report\",\"ordinal\":3,\"step\":3,\"metrics\":{\"other\":1}}");
   assert_has(client_hear(&w, &c), "the metric 'other' is one too many");
@@ -713,14 +648,14 @@ static void done_completes_the_trial(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   client_send(&c, "{\"type\":\"done\"}");
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   client_send(&c, "{\"type\":\"done\"}"); /* again: answered like the first, recorded once */
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_DONE), 1);
-  assert_string_equal(report(&w, &c, 2, 2, 0.25), "{\"type\":\"stop\"}");
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.25), "{\"type\":\"stop\"}");
   client_close(&c);
   world_touch(&w, 1, 1, "end", "1"); /* how it ends does not matter any more */
   WORLD_UNTIL(&w, world_is_idle(&w));
@@ -732,16 +667,13 @@ static void a_computed_objective_is_recorded_before_done(void **state) {
   (void)state;
   struct world w;
   struct client c;
-  world_begin(&w, world_patient,
+  scene_begin(&w, 1, CL_NO_STEP,
               ",\"computed\":\"hpmax\",\"objectives\":[{\"name\":\"hpmax\",\"goal\":\"maximize\"}]");
-  world_propose(&w, 2.385);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
   (void)client_hello(&w, &c, 1, 1, "");
-  assert_string_equal(report(&w, &c, 1, 1, 3), go);
-  assert_string_equal(report(&w, &c, 2, 2, 6), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 3), scene_go);
+  assert_string_equal(scene_report(&w, &c, 2, 2, 6), scene_go);
   client_send(&c, "{\"type\":\"done\"}");
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_true(world_trial(&w, 1)->value == 4.5);
   end(&w, &c);
@@ -752,14 +684,14 @@ static void a_trainer_that_comes_back_repeats_its_question(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
-  send_report(&c, 2, 2, 0.25); /* its answer is never read */
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
+  scene_send_report(&c, 2, 2, 0.25, NULL); /* its answer is never read */
   WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 2);
   client_close(&c);
   assert_has(client_hello(&w, &c, 1, 1, ""), "\"reports\":2");
-  assert_string_equal(report(&w, &c, 2, 2, 0.25), go);
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.25), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 2);
-  assert_string_equal(report(&w, &c, 3, 3, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 3, 3, 0.5), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_CONNECTED), 1);
   end(&w, &c);
 }
@@ -769,16 +701,14 @@ static void a_held_report_stays_held_over_a_reconnection(void **state) {
   struct world w;
   struct client c;
   begin_until(&w, &c, 2, "");
-  send_report(&c, 1, 2, 0.25);
+  scene_send_report(&c, 1, 2, 0.25, NULL);
   assert_true(client_is_silent(&w, &c));
   client_close(&c);
   (void)client_hello(&w, &c, 1, 1, "");
-  send_report(&c, 1, 2, 0.25);
+  scene_send_report(&c, 1, 2, 0.25, NULL);
   assert_true(client_is_silent(&w, &c));
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
-  ev.u.continued.until = CL_NO_STEP;
-  (void)world_decide(&w, 1, ev);
-  assert_string_equal(client_hear(&w, &c), go);
+  (void)scene_continue(&w, 1, CL_CAUSE_RUNG, CL_NO_STEP);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   end(&w, &c);
 }
 
@@ -787,8 +717,8 @@ static void a_saved_state_may_be_told_again(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save");
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(&w, &c, 1, 1, 0.25), "save");
+  (void)scene_ask_state(&w, 1);
+  assert_has(scene_report(&w, &c, 1, 1, 0.25), "save");
   char *own = world_path(&w, 1, 0, "checkpoints/1-1.new");
   assert_int_equal(cl_dir_create(own, NULL), 0);
   client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
@@ -796,7 +726,7 @@ static void a_saved_state_may_be_told_again(void **state) {
   client_close(&c);
   (void)client_hello(&w, &c, 1, 1, "save");
   client_send(&c, "{\"type\":\"saved\",\"step\":1,\"path\":\"%s\"}", own);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
   cl_free(own);
   end(&w, &c);
@@ -809,7 +739,7 @@ static void the_newer_connection_of_an_attempt_counts(void **state) {
   begin(&w, &c, "");
   assert_has(client_hello(&w, &second, 1, 1, ""), "start");
   assert_string_equal(client_hear(&w, &c), "");
-  assert_string_equal(report(&w, &second, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &second, 1, 1, 0.5), scene_go);
   client_close(&second);
   end(&w, &c);
 }
@@ -824,7 +754,7 @@ static void one_shot_connections_continue_the_count(void **state) {
     (void)snprintf(wanted, sizeof wanted, "\"reports\":%d", i - 1);
     const char *line = client_hello(&w, &c, 1, 1, "");
     if (i > 1) assert_has(line, wanted);
-    assert_string_equal(report(&w, &c, i, i, 0.5), go);
+    assert_string_equal(scene_report(&w, &c, i, i, 0.5), scene_go);
     client_close(&c);
   }
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 3);
@@ -844,7 +774,7 @@ static void output_is_not_read_from_a_program_that_connects(void **state) {
   world_work(&w, 1);
   WORLD_UNTIL(&w, world_has(&w, 1, 0, "ready"));
   (void)client_hello(&w, &c, 1, 1, "");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   world_touch(&w, 1, 0, "more", "");
   WORLD_UNTIL(&w, world_has(&w, 1, 0, "told"));
   client_close(&c);
@@ -862,18 +792,16 @@ static void an_outdated_attempt_is_told_to_stop_and_its_reports_are_late(void **
   char old[CL_TOKEN_SIZE];
   begin(&w, &c, "");
   world_token(&w, 1, 1, old);
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   client_close(&c);
   struct cl_event ev = {.kind = CL_EVENT_LOST, .attempt = 1, .cause = CL_CAUSE_RESUME};
   (void)world_decide(&w, 1, ev);
-  ev = (struct cl_event){.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
-  ev.u.retried.count = 1;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_retry(&w, 1);
   WORLD_UNTIL(&w, world_has(&w, 1, 2, "env"));
   client_open(&w, &c);
   client_send(&c, "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"reports\":1}", old);
   assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}");
-  assert_string_equal(report(&w, &c, 2, 2, 0.125), "{\"type\":\"stop\"}");
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.125), "{\"type\":\"stop\"}");
   json_t *last = world_last(&w, 1, CL_EVENT_REPORTED);
   assert_int_equal(json_integer_value(world_field(last, "attempt")), 1);
   assert_true(json_is_true(world_field(last, "late")));
@@ -895,10 +823,10 @@ static void wrong_reports_are_refused_naming_the_rule(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "");
-  assert_string_equal(report(&w, &c, 1, 5, 0.5), go);
-  const char *line = report(&w, &c, 3, 6, 0.5);
+  assert_string_equal(scene_report(&w, &c, 1, 5, 0.5), scene_go);
+  const char *line = scene_report(&w, &c, 3, 6, 0.5);
   assert_has(line, "\"field\":\"ordinal\",\"limit\":\"2\"");
-  line = report(&w, &c, 2, 4, 0.5);
+  line = scene_report(&w, &c, 2, 4, 0.5);
   assert_has(line, "\"type\":\"error\"");
   assert_has(line, "steps never decrease");
   assert_has(line, "\"field\":\"step\",\"limit\":\"at least 5\"");
@@ -928,7 +856,7 @@ static void wrong_reports_are_refused_naming_the_rule(void **state) {
   client_send(&c, "{\"type\":\"hello\",\"token\":\"x\",\"protocol\":1}");
   assert_has(client_hear(&w, &c), "hello was said already");
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
-  assert_string_equal(report(&w, &c, 2, 6, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 2, 6, 0.5), scene_go);
   end(&w, &c);
 }
 
@@ -965,8 +893,8 @@ static void a_second_question_ends_the_conversation(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "");
-  send_report(&c, 1, 1, 0.5);
-  send_report(&c, 2, 2, 0.5);
+  scene_send_report(&c, 1, 1, 0.5, NULL);
+  scene_send_report(&c, 2, 2, 0.5, NULL);
   assert_has(client_hear(&w, &c), "one is open at a time");
   assert_string_equal(client_hear(&w, &c), "");
   WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 1); /* the first was understood */
@@ -993,11 +921,7 @@ static void a_trainer_that_never_reads_does_not_block_others(void **state) {
   (void)state;
   struct world w;
   struct client c, other;
-  world_begin(&w, world_patient, "");
-  world_propose(&w, 2.385);
-  world_propose(&w, 0.5);
-  world_work(&w, 2);
-  WORLD_UNTIL(&w, world_has(&w, 1, 1, "env") && world_has(&w, 2, 1, "env"));
+  scene_begin(&w, 2, CL_NO_STEP, "");
   (void)client_hello(&w, &c, 1, 1, "");
   (void)client_hello(&w, &other, 2, 1, "");
   int room = 4608;
@@ -1011,7 +935,7 @@ static void a_trainer_that_never_reads_does_not_block_others(void **state) {
     world_turn(&w);
   }
   assert_false(alive); /* hung up on when 256 KiB of answers lay about */
-  assert_string_equal(report(&w, &other, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &other, 1, 1, 0.5), scene_go);
   client_close(&c);
   client_close(&other);
   world_end(&w);
@@ -1021,24 +945,19 @@ static void all_that_comes_in_one_turn_is_one_commit(void **state) {
   (void)state;
   struct world w;
   struct client c[4];
-  world_begin(&w, world_patient, "");
-  for (int i = 0; i < 4; i++) world_propose(&w, i);
-  world_work(&w, 4);
-  for (int i = 1; i <= 4; i++) WORLD_UNTIL(&w, world_has(&w, i, 1, "env"));
+  scene_begin(&w, 4, CL_NO_STEP, "");
   for (int i = 0; i < 4; i++) (void)client_hello(&w, &c[i], i + 1, 1, "");
-  for (int i = 0; i < 4; i++) send_report(&c[i], 1, 1, 0.5);
+  for (int i = 0; i < 4; i++) scene_send_report(&c[i], 1, 1, 0.5, NULL);
   int64_t before = cl_log_position(w.log);
   while (!cl_log_has_put(w.log)) (void)uv_run(&w.loop, UV_RUN_ONCE);
   assert_int_equal(cl_log_commit(w.log, NULL), 0);
   assert_int_equal(cl_log_position(w.log) - before, 4);
   for (int i = 0; i < 4; i++) {
-    assert_string_equal(client_hear(&w, &c[i]), go);
+    assert_string_equal(client_hear(&w, &c[i]), scene_go);
     client_close(&c[i]);
   }
   world_end(&w);
 }
-
-#define TEST(name) cmocka_unit_test(name)
 
 /* Wrong paths, steps, ordinals and orders: each is answered by a sentence, and nothing is recorded. */
 static void nonsense_is_answered_and_changes_nothing(void **state) {
@@ -1046,7 +965,7 @@ static void nonsense_is_answered_and_changes_nothing(void **state) {
   struct world w;
   struct client c;
   begin_until(&w, &c, 2, "save load regions fork"); /* all that can be said */
-  assert_has(report(&w, &c, 1, 1, 0.5), "{\"type\":\"go\"");
+  assert_has(scene_report(&w, &c, 1, 1, 0.5), "{\"type\":\"go\"");
   char *directory = world_path(&w, 1, 0, "checkpoints");
   static const char *const names[] = {"1-2", "2-2.new",  "1-2.new/deep", "x",     ".new",
                                       "",    "1-2.late", "1-",           "1-.nex"};
@@ -1082,7 +1001,7 @@ static void nonsense_is_answered_and_changes_nothing(void **state) {
   }
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 1);
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED) + world_count(&w, 1, CL_EVENT_LOADED), 0);
-  send_report(&c, 2, 2, 0.25); /* and it goes on */
+  scene_send_report(&c, 2, 2, 0.25, NULL); /* and it goes on */
   WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 2);
   end(&w, &c);
 }
@@ -1113,16 +1032,16 @@ static void memory_that_nobody_knows_is_no_state(void **state) {
   assert_has(client_hear(&w, &c), "\"type\":\"start\"");
   for (int i = 0; i < 2; i++) {
     send_region(&c, true, i + 1, gone[i]);
-    assert_string_equal(client_hear(&w, &c), go);
+    assert_string_equal(client_hear(&w, &c), scene_go);
     assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 2 * i + 1);
     send_region(&c, false, i + 1, gone[1 - i]);
-    assert_string_equal(client_hear(&w, &c), go);
+    assert_string_equal(client_hear(&w, &c), scene_go);
     assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 2 * i + 2);
   }
   send_region(&c, false, 2, gone[0]); /* told again, both */
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   send_region(&c, true, 2, gone[0]);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 4);
   send_region(&c, true, 3, "/elsewhere");
   assert_has(client_hear(&w, &c), "not asked for");
@@ -1136,7 +1055,7 @@ static void a_worker_that_ends_takes_nobody_back(void **state) {
   struct world w;
   struct client c;
   begin_until(&w, &c, 2, "");
-  send_report(&c, 1, 2, 0.5);
+  scene_send_report(&c, 1, 2, 0.5, NULL);
   assert_true(client_is_silent(&w, &c));
   cl_worker_shutdown(w.worker, CL_SHUTDOWN_DRAIN, 0);
   struct cl_event paused = {.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG, .subject = 1};
@@ -1197,27 +1116,25 @@ static void who_hangs_up_before_the_commit_is_answered_the_next_time(void **stat
   say_and_go(&w, &c, line);
   static const char first[] = "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":0.5}}";
   come_again(&w, &c, 0, first);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   static const char second[] = "{\"type\":\"report\",\"ordinal\":2,\"step\":2,\"metrics\":{\"loss\":0.25}}";
   say_and_go(&w, &c, second);
   come_again(&w, &c, 1, second);
-  assert_string_equal(client_hear(&w, &c), go);
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(&w, &c, 3, 3, 0.125), "{\"type\":\"save\"");
+  assert_string_equal(client_hear(&w, &c), scene_go);
+  (void)scene_ask_state(&w, 1);
+  assert_has(scene_report(&w, &c, 3, 3, 0.125), "{\"type\":\"save\"");
   char *own = world_path(&w, 1, 0, "checkpoints/1-3.new");
   assert_int_equal(cl_dir_create(own, NULL), 0);
   (void)snprintf(line, sizeof line, "{\"type\":\"saved\",\"step\":3,\"path\":\"%s\"}", own);
   say_and_go(&w, &c, line);
   come_again(&w, &c, 3, line);
-  assert_string_equal(client_hear(&w, &c), go);
-  json_t *saved = world_last(&w, 1, CL_EVENT_SAVED);
-  int64_t change = exploit(&w, json_integer_value(world_field(saved, "position")));
-  json_decref(saved);
-  assert_has(report(&w, &c, 4, 4, 0.75), "{\"type\":\"load\"");
+  assert_string_equal(client_hear(&w, &c), scene_go);
+  int64_t change = exploit(&w, scene_last_snapshot(&w, 1)->position);
+  assert_has(scene_report(&w, &c, 4, 4, 0.75), "{\"type\":\"load\"");
   (void)snprintf(line, sizeof line, "{\"type\":\"loaded\",\"change\":%lld}", (long long)change);
   say_and_go(&w, &c, line);
   come_again(&w, &c, 4, line);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   say_and_go(&w, &c, "{\"type\":\"done\"}");
   assert_int_equal(world_state(&w, 1), CL_COMPLETE);
   assert_int_equal(world_count(&w, 1, CL_EVENT_REPORTED), 4);
@@ -1261,10 +1178,7 @@ static void who_comes_after_the_decision_is_told_so_at_once(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct world w;
     struct client c;
-    world_begin(&w, world_patient, ", \"limits\": {\"grace_s\": 1000}"); /* it is not signalled meanwhile */
-    world_propose(&w, 2.385);
-    world_work(&w, 1);
-    WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
+    scene_begin(&w, 1, CL_NO_STEP, ", \"limits\": {\"grace_s\": 1000}"); /* it is not signalled meanwhile */
     struct cl_event ev = {.kind = cases[i].kind, .cause = CL_CAUSE_HUMAN};
     if (ev.kind == CL_EVENT_STOPPED) ev.u.stopped.how = CL_STOP_ASK;
     (void)world_decide(&w, 1, ev);
@@ -1280,13 +1194,10 @@ static void a_pause_asks_for_no_state_that_cannot_be_had(void **state) {
   for (int i = 0; i < CASES; i++) {
     struct world w;
     struct client c;
-    world_begin(&w, world_patient, i == HAS_NO_ROOM ? ", \"limits\": {\"disk_bytes\": 1}" : "");
-    world_propose(&w, 2.385);
-    world_work(&w, 1);
-    WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
+    scene_begin(&w, 1, CL_NO_STEP, i == HAS_NO_ROOM ? ", \"limits\": {\"disk_bytes\": 1}" : "");
     (void)client_hello(&w, &c, 1, 1, "save load");
-    (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-    const char *line = report(&w, &c, 1, 1, 0.5);
+    (void)scene_ask_state(&w, 1);
+    const char *line = scene_report(&w, &c, 1, 1, 0.5);
     assert_has(line, "save");
     if (i == HAS_NO_ROOM) { /* the first state of all says how large they are */
       char *own = world_path(&w, 1, 0, "checkpoints/1-1.new");
@@ -1298,19 +1209,17 @@ static void a_pause_asks_for_no_state_that_cannot_be_had(void **state) {
       int64_t own = save_here(&w, &c, 1, "checkpoints/1-1.new");
       int64_t change = i == IS_DAMAGED ? exploit(&w, own) : 0;
       if (i == IS_DAMAGED) {
-        assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+        assert_has(scene_report(&w, &c, 2, 5, 0.75), "\"load\"");
         client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"not mine\"}", (long long)change);
         assert_true(client_is_silent(&w, &c));
-        struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
-        ev.u.voided.change = change;
-        (void)world_decide(&w, 1, ev);
+        (void)scene_void(&w, 1, change);
       }
     }
     (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
     if (i == IS_DAMAGED)
       line = client_hear(&w, &c);
     else
-      line = report(&w, &c, 2, i == IS_SAVED ? 1 : 2, 0.25);
+      line = scene_report(&w, &c, 2, i == IS_SAVED ? 1 : 2, 0.25);
     assert_has(line, "{\"type\":\"pause\"");
     assert_null(strstr(line, "save"));
     if (i == HAS_NO_ROOM) assert_has(cl_text_get(&w.said), "disk budget");
@@ -1327,8 +1236,9 @@ static void a_state_that_cannot_be_asked_for_is_done_without(void **state) {
     struct client c;
     begin(&w, &c, can[i]);
     if (can[i][0] == 's') (void)save_first(&w, &c);
-    (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-    assert_string_equal(report(&w, &c, can[i][0] == 's' ? 2 : 1, 1, 0.5), go); /* saved there already */
+    (void)scene_ask_state(&w, 1);
+    assert_string_equal(scene_report(&w, &c, can[i][0] == 's' ? 2 : 1, 1, 0.5),
+                        scene_go); /* saved there already */
     assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), can[i][0] == 's');
     end(&w, &c);
   }
@@ -1341,19 +1251,14 @@ static void a_damaged_process_is_not_asked_for_its_state(void **state) {
   struct client c;
   begin(&w, &c, "save load");
   int64_t change = exploit(&w, save_first(&w, &c));
-  assert_has(report(&w, &c, 2, 5, 0.75), "\"load\"");
+  assert_has(scene_report(&w, &c, 2, 5, 0.75), "\"load\"");
   client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"not mine\"}", (long long)change);
   assert_true(client_is_silent(&w, &c));
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  struct cl_event ev = {.kind = CL_EVENT_VOIDED, .cause = CL_CAUSE_MISSING};
-  ev.u.voided.change = change;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_ask_state(&w, 1);
+  (void)scene_void(&w, 1, change);
   assert_true(client_is_silent(&w, &c));
   assert_has(cl_text_get(&w.said), "its process has lost it");
-  ev = (struct cl_event){.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.continued.until = CL_NO_STEP;
-  ev.u.continued.report = world_trial(&w, 1)->record;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_answer(&w, 1, CL_NO_STEP);
   assert_string_equal(client_hear(&w, &c), "{\"type\":\"stop\"}"); /* it begins again from what it had */
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 1);
   end(&w, &c);
@@ -1364,14 +1269,12 @@ static void a_continue_while_the_worker_ends_comes_too_late(void **state) {
   struct world w;
   struct client c;
   begin(&w, &c, "save");
-  assert_string_equal(report(&w, &c, 1, 1, 0.5), go);
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
   cl_worker_shutdown(w.worker, CL_SHUTDOWN_ASK, 2);
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_HUMAN};
-  ev.u.continued.until = CL_NO_STEP;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_continue(&w, 1, CL_CAUSE_HUMAN, CL_NO_STEP);
   assert_int_equal(world_state(&w, 1), CL_WAITING);
-  assert_has(report(&w, &c, 2, 2, 0.25), "{\"type\":\"pause\",\"save\":");
+  assert_has(scene_report(&w, &c, 2, 2, 0.25), "{\"type\":\"pause\",\"save\":");
   end(&w, &c);
 }
 
@@ -1411,18 +1314,15 @@ static void what_was_never_reported_is_not_computed(void **state) {
   (void)state;
   struct world w;
   struct client c;
-  world_begin(&w, world_patient,
+  scene_begin(&w, 1, CL_NO_STEP,
               ",\"computed\":\"hpmax\",\"objectives\":[{\"name\":\"hpmax\",\"goal\":\"maximize\"}]");
-  world_propose(&w, 2.385);
-  world_work(&w, 1);
-  WORLD_UNTIL(&w, world_has(&w, 1, 1, "env"));
   (void)client_hello(&w, &c, 1, 1, "load");
   client_send(&c, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"\":1}}");
   assert_has(client_hear(&w, &c), "{\"type\":\"error\"");
   client_send(
       &c,
       "{\"type\":\"report\",\"ordinal\":1,\"step\":-0.0,\"metrics\":{\"loss\":-0.0},\"error\":\"no disk\"}");
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_has(cl_text_get(&w.said), "no disk");
   client_send(&c, "{\"type\":\"done\"}");
   (void)client_hear(&w, &c);
@@ -1445,12 +1345,12 @@ static void a_slot_shows_what_its_trainer_is_at(void **state) {
   struct client c;
   begin(&w, &c, "save");
   assert_int_equal(phase_of(&w), CL_SLOT_RUNNING);
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(&w, &c, 1, 1, 0.5), "save");
+  (void)scene_ask_state(&w, 1);
+  assert_has(scene_report(&w, &c, 1, 1, 0.5), "save");
   assert_int_equal(phase_of(&w), CL_SLOT_SAVING);
   (void)save_here(&w, &c, 1, "checkpoints/1-1.new");
   client_send(&c, "{\"type\":\"done\"}");
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(phase_of(&w), CL_SLOT_ENDING);
   end(&w, &c);
 }
@@ -1533,17 +1433,14 @@ static void a_report_whose_state_cannot_be_published_counts_without(void **state
   WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_NOTE) == 1);
   assert_has(cl_text_get(&w.said), "not saved");
   assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 0);
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_RUNG};
-  ev.u.continued.until = CL_NO_STEP;
-  ev.u.continued.report = world_trial(&w, 1)->record;
-  (void)world_decide(&w, 1, ev);
+  (void)scene_answer(&w, 1, CL_NO_STEP);
   assert_has(client_hear(&w, &c), "{\"type\":\"go\"");
-  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_HUMAN});
-  assert_has(report(&w, &c, 2, 3, 0.5), "checkpoints/1-3.new");
+  (void)scene_ask_state(&w, 1);
+  assert_has(scene_report(&w, &c, 2, 3, 0.5), "checkpoints/1-3.new");
   cl_free(own);
   own = world_path(&w, 1, 0, "checkpoints/1-3.new");
   client_send(&c, "{\"type\":\"saved\",\"step\":3,\"path\":\"%s\"}", own);
-  assert_string_equal(client_hear(&w, &c), go);
+  assert_string_equal(client_hear(&w, &c), scene_go);
   assert_int_equal(world_count(&w, 1, CL_EVENT_NOTE), 2);
   cl_free(own);
   end(&w, &c);
@@ -1552,50 +1449,50 @@ static void a_report_whose_state_cannot_be_published_counts_without(void **state
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
-      TEST(hello_is_answered_with_the_values),
-      TEST(a_report_is_recorded_before_it_is_answered),
-      TEST(nothing_is_answered_before_the_commit),
-      TEST(numbers_that_are_not_finite_are_values),
-      TEST(a_change_comes_with_the_next_answer_and_once),
-      TEST(a_report_at_until_waits_for_the_scheduler),
-      TEST(a_person_does_not_release_what_waits_for_the_scheduler),
-      TEST(every_report_may_ask),
-      TEST(an_announced_state_is_published_with_its_report),
-      TEST(a_state_is_saved_when_asked),
-      TEST(a_state_that_could_not_be_saved_is_noted_and_training_goes_on),
-      TEST(a_pause_saves_and_ends),
-      TEST(a_stop_is_the_next_answer),
-      TEST(shutting_down_saves_at_the_next_report),
-      TEST(a_pause_that_is_taken_back_in_time_is_never_noticed),
-      TEST(an_exploit_is_loaded_by_a_running_trainer),
-      TEST(a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own),
-      TEST(a_failed_load_waits_to_be_decided_again),
-      TEST(after_a_failed_load_another_state_is_loaded),
-      TEST(a_state_that_is_gone_is_not_given_to_a_process),
-      TEST(a_failed_load_waits_over_a_reconnection),
-      TEST(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
-      TEST(a_value_that_needs_a_new_process_gets_one),
-      TEST(a_program_that_only_prints_begins_again_from_the_snapshot),
-      TEST(names_used_up_by_another_worker_cost_one_report_only),
-      TEST(printed_names_that_are_too_many_are_left_out),
-      TEST(done_completes_the_trial),
-      TEST(a_computed_objective_is_recorded_before_done),
-      TEST(a_trainer_that_comes_back_repeats_its_question),
-      TEST(a_held_report_stays_held_over_a_reconnection),
-      TEST(a_saved_state_may_be_told_again),
-      TEST(the_newer_connection_of_an_attempt_counts),
-      TEST(one_shot_connections_continue_the_count),
-      TEST(output_is_not_read_from_a_program_that_connects),
-      TEST(an_outdated_attempt_is_told_to_stop_and_its_reports_are_late),
-      TEST(wrong_reports_are_refused_naming_the_rule),
-      TEST(who_cannot_be_understood_is_hung_up_on),
-      TEST(a_second_question_ends_the_conversation),
-      TEST(a_line_without_end_is_cut_off),
-      TEST(a_trainer_that_never_reads_does_not_block_others),
-      TEST(all_that_comes_in_one_turn_is_one_commit),
-      TEST(nonsense_is_answered_and_changes_nothing),
-      TEST(memory_that_nobody_knows_is_no_state),
-      TEST(a_worker_that_ends_takes_nobody_back),
+      cmocka_unit_test(hello_is_answered_with_the_values),
+      cmocka_unit_test(a_report_is_recorded_before_it_is_answered),
+      cmocka_unit_test(nothing_is_answered_before_the_commit),
+      cmocka_unit_test(numbers_that_are_not_finite_are_values),
+      cmocka_unit_test(a_change_comes_with_the_next_answer_and_once),
+      cmocka_unit_test(a_report_at_until_waits_for_the_scheduler),
+      cmocka_unit_test(a_person_does_not_release_what_waits_for_the_scheduler),
+      cmocka_unit_test(every_report_may_ask),
+      cmocka_unit_test(an_announced_state_is_published_with_its_report),
+      cmocka_unit_test(a_state_is_saved_when_asked),
+      cmocka_unit_test(a_state_that_could_not_be_saved_is_noted_and_training_goes_on),
+      cmocka_unit_test(a_pause_saves_and_ends),
+      cmocka_unit_test(a_stop_is_the_next_answer),
+      cmocka_unit_test(shutting_down_saves_at_the_next_report),
+      cmocka_unit_test(a_pause_that_is_taken_back_in_time_is_never_noticed),
+      cmocka_unit_test(an_exploit_is_loaded_by_a_running_trainer),
+      cmocka_unit_test(a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own),
+      cmocka_unit_test(a_failed_load_waits_to_be_decided_again),
+      cmocka_unit_test(after_a_failed_load_another_state_is_loaded),
+      cmocka_unit_test(a_state_that_is_gone_is_not_given_to_a_process),
+      cmocka_unit_test(a_failed_load_waits_over_a_reconnection),
+      cmocka_unit_test(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
+      cmocka_unit_test(a_value_that_needs_a_new_process_gets_one),
+      cmocka_unit_test(a_program_that_only_prints_begins_again_from_the_snapshot),
+      cmocka_unit_test(names_used_up_by_another_worker_cost_one_report_only),
+      cmocka_unit_test(printed_names_that_are_too_many_are_left_out),
+      cmocka_unit_test(done_completes_the_trial),
+      cmocka_unit_test(a_computed_objective_is_recorded_before_done),
+      cmocka_unit_test(a_trainer_that_comes_back_repeats_its_question),
+      cmocka_unit_test(a_held_report_stays_held_over_a_reconnection),
+      cmocka_unit_test(a_saved_state_may_be_told_again),
+      cmocka_unit_test(the_newer_connection_of_an_attempt_counts),
+      cmocka_unit_test(one_shot_connections_continue_the_count),
+      cmocka_unit_test(output_is_not_read_from_a_program_that_connects),
+      cmocka_unit_test(an_outdated_attempt_is_told_to_stop_and_its_reports_are_late),
+      cmocka_unit_test(wrong_reports_are_refused_naming_the_rule),
+      cmocka_unit_test(who_cannot_be_understood_is_hung_up_on),
+      cmocka_unit_test(a_second_question_ends_the_conversation),
+      cmocka_unit_test(a_line_without_end_is_cut_off),
+      cmocka_unit_test(a_trainer_that_never_reads_does_not_block_others),
+      cmocka_unit_test(all_that_comes_in_one_turn_is_one_commit),
+      cmocka_unit_test(nonsense_is_answered_and_changes_nothing),
+      cmocka_unit_test(memory_that_nobody_knows_is_no_state),
+      cmocka_unit_test(a_worker_that_ends_takes_nobody_back),
       cmocka_unit_test(who_hangs_up_before_the_commit_is_answered_the_next_time),
       cmocka_unit_test(who_hangs_up_while_a_state_is_published_has_saved_it),
       cmocka_unit_test(who_comes_after_the_decision_is_told_so_at_once),

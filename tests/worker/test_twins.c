@@ -1,6 +1,6 @@
 /* Twins: what the worker does with processes that were forked, and with what these say. The processes are
  * puppets: each is one, and the test speaks for it. Time is advanced, not waited for. */
-#include "puppet.h"
+#include "scene.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,133 +10,17 @@
 
 #include "worker/keeper_link.h"
 
-int64_t __real_cl_clock_monotonic_us(void);
-int64_t __wrap_cl_clock_monotonic_us(void);
-
-static int64_t advanced_us;
-
-int64_t __wrap_cl_clock_monotonic_us(void) {
-  return __real_cl_clock_monotonic_us() + advanced_us;
+static void note_of(const struct family *s, int64_t trial, char ret[100]) {
+  (void)snprintf(ret, 100, "%s", strrchr(scene_last_snapshot(&s->w, trial)->path, '/') + 1);
 }
 
-/* As if that had passed. */
-static void pass(struct world *w, double seconds) {
-  advanced_us += (int64_t)(seconds * 1e6);
-  world_turn(w);
+/* Trial 2 is to go on from that state: its next attempt begins. */
+static void supersede(struct family *f, int64_t snapshot) {
+  family_supersede(f, snapshot);
+  (void)scene_retry(&f->w, 2);
 }
 
-/* `n` trials whose trainers can fork; they are asked about at step 2. */
-struct scene {
-  struct world w;
-  struct client trainers[3];
-  char tokens[3][200]; /* of the twins that they were asked for */
-};
-
-static void assert_has(const char *line, const char *part) {
-  if (line == NULL || strstr(line, part) == NULL) fail_msg("'%s' is not in '%s'", part, line);
-}
-
-static int (*way)(void *ctx, int64_t snapshot, struct cl_remake_way *ret,
-                  struct cl_err *e); /* of the next scene */
-
-static void begin_with(struct scene *s, int n, int slots, const char *more) {
-  world_begin(&s->w, world_patient, more);
-  s->w.options.way = way;
-  s->w.until = 2;
-  for (int i = 0; i < n; i++) world_propose(&s->w, 2.385);
-  world_work(&s->w, slots);
-  for (int i = 0; i < n; i++) {
-    WORLD_UNTIL(&s->w, world_has(&s->w, i + 1, 1, "env"));
-    const char *line = client_hello(&s->w, &s->trainers[i], i + 1, 1, "fork");
-    assert_has(line, "\"save_at\":2.0,\"way\":\"fork\"");
-    client_take_text(line, "path", s->tokens[i]);
-  }
-}
-
-static void begin(struct scene *s, int n) {
-  begin_with(s, n, n, "");
-}
-
-static void end(struct scene *s, int n) {
-  way = NULL;
-  for (int i = 0; i < n; i++)
-    if (s->trainers[i].fd >= 0) client_close(&s->trainers[i]);
-  world_end(&s->w);
-  advanced_us = 0;
-}
-
-static void send_report(struct client *c, int ordinal, double step, const char *token) {
-  client_send(c, "{\"type\":\"report\",\"ordinal\":%d,\"step\":%g,\"metrics\":{\"loss\":0.5}%s%s%s}", ordinal,
-              step, token == NULL ? "" : ",\"path\":\"", token == NULL ? "" : token,
-              token == NULL ? "" : "\"");
-}
-
-static const struct cl_snapshot *last_snapshot(const struct scene *s, int64_t trial) {
-  for (size_t i = cl_study_snapshots(s->w.s); i > 0; i--) {
-    const struct cl_snapshot *n = cl_study_nth_snapshot(s->w.s, i - 1);
-    if (n->trial == trial) return n;
-  }
-  return NULL;
-}
-
-/* The twin of a trial's trainer, and the report that names it: the snapshot. */
-static int64_t leave_twin(struct scene *s, int64_t trial, struct puppet *twin) {
-  struct world *w = &s->w;
-  puppet_open(w, twin);
-  puppet_hello(twin, s->tokens[trial - 1]);
-  assert_true(client_is_silent(w, &twin->c));
-  send_report(&s->trainers[trial - 1], 1, 2, s->tokens[trial - 1]);
-  WORLD_UNTIL(w, world_count(w, trial, CL_EVENT_SAVED) == 1);
-  return last_snapshot(s, trial)->position;
-}
-
-static void note_of(const struct scene *s, int64_t trial, char ret[100]) {
-  (void)snprintf(ret, 100, "%s", strrchr(last_snapshot(s, trial)->path, '/') + 1);
-}
-
-static int64_t exploit(struct scene *s, int64_t trial, int64_t snapshot) {
-  struct cl_assigned values[2] = {{1, cl_value_real(0.125)}, {2, cl_value_text("sgd")}};
-  struct cl_event ev = {.kind = CL_EVENT_EXPLOITED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.exploited.snapshot = snapshot;
-  ev.u.exploited.values = (struct cl_assigned_list){2, values};
-  ev.u.exploited.until = 4;
-  return world_decide(&s->w, trial, ev);
-}
-
-static void retry(struct scene *s, int64_t trial) {
-  struct cl_event ev = {.kind = CL_EVENT_RETRIED, .cause = CL_CAUSE_RESUME};
-  ev.u.retried.count = world_trial(&s->w, trial)->head.tries + 1;
-  (void)world_decide(&s->w, trial, ev);
-}
-
-/* Trial 2 asks, is told to take over the state of trial 1, and so to end; its next attempt is to be a clone.
- */
-static void supersede(struct scene *s, int64_t snapshot) {
-  struct world *w = &s->w;
-  send_report(&s->trainers[1], 1, 2, NULL);
-  assert_true(client_is_silent(w, &s->trainers[1]));
-  (void)exploit(s, 2, snapshot);
-  assert_string_equal(client_hear(w, &s->trainers[1]), "{\"type\":\"stop\"}");
-  client_close(&s->trainers[1]);
-  world_touch(w, 2, 1, "end", "75");
-  WORLD_UNTIL(w, world_state(w, 2) == CL_PREEMPTED);
-  retry(s, 2);
-}
-
-/* What the twin is asked for: the clone's token; its lock comes with it. */
-static int hear_fork(struct scene *s, struct puppet *twin, int attempt, char token[200]) {
-  char directory[40];
-  int lock = -1;
-  const char *line = puppet_hear(&s->w, twin, &lock);
-  (void)snprintf(directory, sizeof directory, "/2/attempt-%d\"", attempt);
-  assert_has(line, "{\"type\":\"fork\"");
-  assert_has(line, directory);
-  client_take_text(line, "token", token);
-  assert_true(lock >= 0);
-  return lock;
-}
-
-static bool lock_is_held(struct scene *s, int64_t trial, int attempt) {
+static bool lock_is_held(struct family *s, int64_t trial, int attempt) {
   char *path = world_path(&s->w, trial, attempt, "lock");
   int fd = open(path, O_RDWR | O_CLOEXEC);
   bool held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
@@ -149,12 +33,12 @@ static bool lock_is_held(struct scene *s, int64_t trial, int attempt) {
 
 static void a_twin_is_the_state_of_the_report_that_names_it(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   struct stat info;
   char name[100], wanted[300];
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   const struct cl_snapshot *n = cl_study_snapshot(s.w.s, snapshot);
   assert_int_equal(n->way, CL_WAY_FORK);
   assert_true(n->step == 2 && n->bytes > 0 && n->rollup.count == 1);
@@ -169,16 +53,16 @@ static void a_twin_is_the_state_of_the_report_that_names_it(void **state) {
   cl_free(path);
   assert_true(client_is_silent(&s.w, &s.trainers[0])); /* the report waits for the scheduler */
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 /* The report is there first: it waits until its twin has said hello. */
 static void a_report_waits_for_its_twin(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin(&s, 1);
-  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  family_begin(&s, 1, NULL);
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, s.tokens[0]);
   assert_true(client_is_silent(&s.w, &s.trainers[0]));
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 0);
   puppet_open(&s.w, &twin);
@@ -186,19 +70,19 @@ static void a_report_waits_for_its_twin(void **state) {
   WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1);
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_twin_that_does_not_come_is_asked_for_five_times_more(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   char token[200], before[200];
-  begin(&s, 1);
-  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  family_begin(&s, 1, NULL);
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, s.tokens[0]);
   assert_true(client_is_silent(&s.w, &s.trainers[0]));
   memcpy(before, s.tokens[0], sizeof before);
   for (int i = 0; i < 5; i++) {
-    pass(&s.w, 11);
+    scene_pass(&s.w, 11);
     const char *line = client_hear(&s.w, &s.trainers[0]);
     assert_has(line, "{\"type\":\"fork\"");
     client_take_text(line, "token", token);
@@ -206,62 +90,63 @@ static void a_twin_that_does_not_come_is_asked_for_five_times_more(void **state)
     memcpy(before, token, sizeof before);
   }
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 0);
-  pass(&s.w, 11);
+  scene_pass(&s.w, 11);
   WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_REPORTED) == 1); /* without a state */
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 0);
   json_t *note = world_last(&s.w, 1, CL_EVENT_NOTE);
   assert_string_equal(json_string_value(world_field(note, "text")),
                       "the twin that was to hold it has not come");
   json_decref(note);
-  end(&s, 1);
+  family_end(&s);
 }
 
 /* Killed between its hello and the report that names it. */
 static void a_twin_that_has_died_is_asked_for_at_once(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char token[200];
-  begin(&s, 1);
+  family_begin(&s, 1, NULL);
   puppet_open(&s.w, &twin);
   puppet_hello(&twin, s.tokens[0]);
   assert_true(client_is_silent(&s.w, &twin.c));
   puppet_kill(&twin);
-  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, s.tokens[0]);
   client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
   puppet_open(&s.w, &twin);
   puppet_hello(&twin, token);
   WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_NOTE), 0);
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_trainer_that_cannot_fork_again_is_recorded_without_its_state(void **state) {
   (void)state;
-  struct scene s;
-  begin(&s, 1);
-  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  struct family s;
+  family_begin(&s, 1, NULL);
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, s.tokens[0]);
   assert_true(client_is_silent(&s.w, &s.trainers[0]));
-  pass(&s.w, 11);
+  scene_pass(&s.w, 11);
   assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"fork\"");
   client_send(&s.trainers[0], "{\"type\":\"saved\",\"step\":2,\"error\":\"it has two threads by now\"}");
   WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_REPORTED) == 1);
   json_t *note = world_last(&s.w, 1, CL_EVENT_NOTE);
   assert_string_equal(json_string_value(world_field(note, "text")), "it has two threads by now");
   json_decref(note);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_state_that_is_asked_for_is_a_twin_too(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char token[200];
-  begin(&s, 1);
-  assert_has((send_report(&s.trainers[0], 1, 1, NULL), client_hear(&s.w, &s.trainers[0])), "\"go\"");
+  family_begin(&s, 1, NULL);
+  assert_has((scene_send_report(&s.trainers[0], 1, 1, 0.5, NULL), client_hear(&s.w, &s.trainers[0])),
+             "\"go\"");
   (void)world_decide(&s.w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_LIMIT});
-  send_report(&s.trainers[0], 2, 1.5, NULL);
+  scene_send_report(&s.trainers[0], 2, 1.5, 0.5, NULL);
   const char *line = client_hear(&s.w, &s.trainers[0]);
   assert_has(line, "{\"type\":\"fork\"");
   client_take_text(line, "token", token);
@@ -270,63 +155,65 @@ static void a_state_that_is_asked_for_is_a_twin_too(void **state) {
   puppet_hello(&twin, token);
   assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"go\"");
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 1);
-  assert_true(last_snapshot(&s, 1)->step == 1.5);
+  assert_true(scene_last_snapshot(&s.w, 1)->step == 1.5);
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void an_asked_twin_that_does_not_come_is_asked_for_again(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char token[200];
-  begin(&s, 1);
-  assert_has((send_report(&s.trainers[0], 1, 1, NULL), client_hear(&s.w, &s.trainers[0])), "\"go\"");
+  family_begin(&s, 1, NULL);
+  assert_has((scene_send_report(&s.trainers[0], 1, 1, 0.5, NULL), client_hear(&s.w, &s.trainers[0])),
+             "\"go\"");
   (void)world_decide(&s.w, 1, (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_LIMIT});
-  send_report(&s.trainers[0], 2, 1.5, NULL);
+  scene_send_report(&s.trainers[0], 2, 1.5, 0.5, NULL);
   for (int i = 0; i < 3; i++) {
     client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
     assert_true(client_is_silent(&s.w, &s.trainers[0]));
-    pass(&s.w, 11);
+    scene_pass(&s.w, 11);
   }
   client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
   puppet_open(&s.w, &twin);
   puppet_hello(&twin, token);
   assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"go\"");
-  assert_true(last_snapshot(&s, 1)->step == 1.5);
+  assert_true(scene_last_snapshot(&s.w, 1)->step == 1.5);
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_NOTE), 0);
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 /* And given up: then it is asked for at the next report at which it is wanted, from the beginning. */
 static void asking_for_a_twin_has_an_end(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   char token[200];
-  begin(&s, 1);
-  assert_has((send_report(&s.trainers[0], 1, 1, NULL), client_hear(&s.w, &s.trainers[0])), "\"go\"");
+  family_begin(&s, 1, NULL);
+  assert_has((scene_send_report(&s.trainers[0], 1, 1, 0.5, NULL), client_hear(&s.w, &s.trainers[0])),
+             "\"go\"");
   for (int asked = 1; asked <= 2; asked++) {
     (void)world_decide(&s.w, 1,
                        (struct cl_event){.kind = CL_EVENT_CHECKPOINT_ASKED, .cause = CL_CAUSE_LIMIT});
-    send_report(&s.trainers[0], 1 + asked, 1 + 0.25 * asked, NULL);
+    scene_send_report(&s.trainers[0], 1 + asked, 1 + 0.25 * asked, 0.5, NULL);
     for (int i = 0; i < 6; i++) {
       client_take_text(client_hear(&s.w, &s.trainers[0]), "token", token);
-      pass(&s.w, 11);
+      scene_pass(&s.w, 11);
     }
     assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"go\"");
     assert_int_equal(world_count(&s.w, 1, CL_EVENT_NOTE), asked);
   }
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 0);
-  end(&s, 1);
+  family_end(&s);
 }
 
 /* Hostile ones. */
 
 static void tokens_that_nobody_was_given_are_refused(void **state) {
   (void)state;
-  struct scene s;
-  begin(&s, 1);
+  struct family s;
+  family_begin(&s, 1, NULL);
   static const char *const bad[] = {
       "twin.",
       "twin.x",
@@ -360,64 +247,65 @@ static void tokens_that_nobody_was_given_are_refused(void **state) {
     if (strncmp(bad[i], "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdef",
                 sizeof "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdef") == 0)
       continue; /* in a report it may be one that the worker before has asked for */
-    send_report(&s.trainers[0], 1, 2, bad[i]);
+    scene_send_report(&s.trainers[0], 1, 2, 0.5, bad[i]);
     assert_has(client_hear(&s.w, &s.trainers[0]), "not asked for");
   }
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 0);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_report_cannot_name_the_twin_of_another(void **state) {
   (void)state;
-  struct scene s;
-  begin(&s, 2);
-  send_report(&s.trainers[1], 1, 2, s.tokens[0]);
+  struct family s;
+  family_begin(&s, 2, NULL);
+  scene_send_report(&s.trainers[1], 1, 2, 0.5, s.tokens[0]);
   assert_has(client_hear(&s.w, &s.trainers[1]), "names a twin that was not asked for");
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void who_says_hello_as_the_same_twin_takes_its_place(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin, again;
-  begin(&s, 1);
-  (void)leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  (void)family_leave_twin(&s, 1, &twin);
   puppet_open(&s.w, &again);
   puppet_hello(&again, s.tokens[0]);
   assert_string_equal(client_hear(&s.w, &twin.c), "");
   assert_true(client_is_silent(&s.w, &again.c));
-  assert_int_equal(cl_twins_find(s.w.worker, last_snapshot(&s, 1)), 0);
+  assert_int_equal(cl_twins_find(s.w.worker, scene_last_snapshot(&s.w, 1)), 0);
   puppet_kill(&twin);
   puppet_kill(&again);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_twin_that_speaks_unasked_is_told_so_and_hung_up_on(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin(&s, 1);
-  (void)leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  (void)family_leave_twin(&s, 1, &twin);
   client_send(&twin.c, "{\"type\":\"report\",\"ordinal\":1,\"step\":3,\"metrics\":{\"loss\":0.25}}");
   assert_has(client_hear(&s.w, &twin.c), "one is open at a time");
   assert_string_equal(client_hear(&s.w, &twin.c), "");
-  assert_int_equal(cl_twins_find(s.w.worker, last_snapshot(&s, 1)), CLADE_BUSY); /* it may come back */
+  assert_int_equal(cl_twins_find(s.w.worker, scene_last_snapshot(&s.w, 1)),
+                   CLADE_BUSY); /* it may come back */
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1);
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 /* Clones. */
 
 static void a_clone_is_the_next_attempt_of_the_loser(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin, clone;
   char token[200];
-  begin(&s, 2);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 2, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   supersede(&s, snapshot);
-  int lock = hear_fork(&s, &twin, 2, token);
+  int lock = family_hear_fork(&s, &twin, 2, token);
   assert_true(lock_is_held(&s, 2, 2));
   char *environment = world_read(&s.w, 2, 2, "environment");
   assert_has(environment, "CLADE_"); /* of its attempt; the first pair */
@@ -438,43 +326,43 @@ static void a_clone_is_the_next_attempt_of_the_loser(void **state) {
   assert_int_equal(world_state(&s.w, 2), CL_RUNNING);
   puppet_kill(&clone); /* nobody's child here: followed by its process, and missed */
   WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
-  retry(&s, 2); /* and a second clone of the same twin */
-  lock = hear_fork(&s, &twin, 3, token);
+  (void)scene_retry(&s.w, 2); /* and a second clone of the same twin */
+  lock = family_hear_fork(&s, &twin, 3, token);
   (void)close(lock);
   puppet_kill(&twin);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void a_twin_that_cannot_fork_says_why(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char token[200];
-  begin(&s, 2);
-  supersede(&s, leave_twin(&s, 1, &twin));
-  (void)close(hear_fork(&s, &twin, 2, token));
+  family_begin(&s, 2, NULL);
+  supersede(&s, family_leave_twin(&s, 1, &twin));
+  (void)close(family_hear_fork(&s, &twin, 2, token));
   client_send(&twin.c, "{\"type\":\"saved\",\"step\":2,\"error\":\"no process number is left\"}");
   WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
   assert_has(cl_text_get(&s.w.said), "could not be started: no process number is left. The next start");
-  pass(&s.w, 60);
-  retry(&s, 2);
-  (void)close(hear_fork(&s, &twin, 3, token)); /* it is asked again */
+  scene_pass(&s.w, 60);
+  (void)scene_retry(&s.w, 2);
+  (void)close(family_hear_fork(&s, &twin, 3, token)); /* it is asked again */
   puppet_kill(&twin);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void a_clone_that_does_not_come_is_given_up(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin, clone;
   char token[200];
-  begin(&s, 2);
-  supersede(&s, leave_twin(&s, 1, &twin));
-  (void)close(hear_fork(&s, &twin, 2, token));
+  family_begin(&s, 2, NULL);
+  supersede(&s, family_leave_twin(&s, 1, &twin));
+  (void)close(family_hear_fork(&s, &twin, 2, token));
   client_send(&twin.c, "{\"type\":\"saved\",\"step\":2}");
   assert_true(client_is_silent(&s.w, &twin.c));
   assert_int_equal(world_state(&s.w, 2), CL_RUNNING);
-  pass(&s.w, 11);
+  scene_pass(&s.w, 11);
   WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
   assert_false(lock_is_held(&s, 2, 2));
   puppet_open(&s.w, &clone); /* too late */
@@ -482,90 +370,88 @@ static void a_clone_that_does_not_come_is_given_up(void **state) {
   assert_string_equal(client_hear(&s.w, &clone.c), "{\"type\":\"stop\"}");
   puppet_kill(&clone);
   puppet_kill(&twin);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void a_twin_that_dies_while_it_is_asked_takes_its_clone_with_it(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char token[200];
-  begin(&s, 2);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 2, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   supersede(&s, snapshot);
-  (void)close(hear_fork(&s, &twin, 2, token));
+  (void)close(family_hear_fork(&s, &twin, 2, token));
   puppet_kill(&twin);
   WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
-  retry(&s, 2);
+  (void)scene_retry(&s.w, 2);
   WORLD_UNTIL(&s.w, world_count(&s.w, 2, CL_EVENT_VOIDED) == 1); /* nobody has that state any more */
   WORLD_UNTIL(&s.w, !cl_study_snapshot(s.w.s, snapshot)->usable);
-  end(&s, 2);
+  family_end(&s);
 }
 
 /* Between `started` and the fork. */
 static void a_twin_that_has_died_before_it_is_asked_is_missed(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin_with(&s, 3, 3, "");
+  family_begin(&s, 3, NULL);
   char token[200];
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   supersede(&s, snapshot);
-  int lock = hear_fork(&s, &twin, 2, token); /* busy from here, so that the third one waits for it */
+  int lock = family_hear_fork(&s, &twin, 2, token); /* busy from here, so that the third one waits for it */
   (void)close(lock);
-  send_report(&s.trainers[2], 1, 2, NULL);
+  scene_send_report(&s.trainers[2], 1, 2, 0.5, NULL);
   assert_true(client_is_silent(&s.w, &s.trainers[2]));
-  (void)exploit(&s, 3, snapshot);
+  (void)scene_exploit(&s.w, 3, snapshot, "sgd", 4);
   assert_string_equal(client_hear(&s.w, &s.trainers[2]), "{\"type\":\"stop\"}");
   world_touch(&s.w, 3, 1, "end", "75");
   WORLD_UNTIL(&s.w, world_state(&s.w, 3) == CL_PREEMPTED);
-  retry(&s, 3);
+  (void)scene_retry(&s.w, 3);
   WORLD_UNTIL(&s.w, world_trial(&s.w, 3)->head.attempt == 2 && world_state(&s.w, 3) == CL_RUNNING);
   puppet_kill(&twin);
   WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST && world_state(&s.w, 3) == CL_LOST);
   json_t *lost = world_last(&s.w, 3, CL_EVENT_LOST);
   assert_has(json_string_value(world_field(lost, "args")), "the twin that it was to begin from has ended");
   json_decref(lost);
-  end(&s, 3);
+  family_end(&s);
 }
 
 static void what_a_connected_loser_cannot_take_over_is_taken_back(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin(&s, 2);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
-  send_report(&s.trainers[1], 1, 2, NULL);
+  family_begin(&s, 2, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
+  scene_send_report(&s.trainers[1], 1, 2, 0.5, NULL);
   assert_true(client_is_silent(&s.w, &s.trainers[1]));
   puppet_kill(&twin);
   (void)uv_run(&s.w.loop, UV_RUN_NOWAIT);
-  (void)exploit(&s, 2, snapshot); /* decided before it was told that the twin is gone */
+  (void)scene_exploit(&s.w, 2, snapshot, "sgd", 4); /* decided before it was told that the twin is gone */
   WORLD_UNTIL(&s.w, !cl_study_snapshot(s.w.s, snapshot)->usable);
   json_t *loaded = world_last(&s.w, 2, CL_EVENT_LOADED);
   assert_has(json_string_value(world_field(loaded, "error")), "gone");
   json_decref(loaded);
   assert_int_equal(world_trial(&s.w, 2)->head.attempt, 1);
-  end(&s, 2);
+  family_end(&s);
 }
 
 /* Ends. */
 
 static void a_twin_that_nobody_needs_is_told_to_stop(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char name[100];
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   note_of(&s, 1, name);
-  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
-  ev.u.deleted.snapshot = snapshot;
-  (void)world_decide(&s.w, 1, ev);
+  (void)scene_delete(&s.w, 1, snapshot);
   assert_string_equal(client_hear(&s.w, &twin.c), "{\"type\":\"stop\"}");
   assert_string_equal(client_hear(&s.w, &twin.c), "");
   assert_false(world_has(&s.w, 1, 1, name));
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static bool was_killed(const struct puppet *p) {
@@ -576,30 +462,28 @@ static bool was_killed(const struct puppet *p) {
 
 static void one_that_is_away_when_it_is_not_needed_any_more_is_killed(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   puppet_hang_up(&twin);
   WORLD_UNTIL(&s.w, cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)) == CLADE_BUSY);
   assert_false(was_killed(&twin));
-  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
-  ev.u.deleted.snapshot = snapshot;
-  (void)world_decide(&s.w, 1, ev);
+  (void)scene_delete(&s.w, 1, snapshot);
   WORLD_UNTIL(&s.w, was_killed(&twin));
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void twins_end_with_the_last_worker(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet near, away;
-  begin(&s, 2);
-  (void)leave_twin(&s, 1, &near);
-  (void)leave_twin(&s, 2, &away);
+  family_begin(&s, 2, NULL);
+  (void)family_leave_twin(&s, 1, &near);
+  (void)family_leave_twin(&s, 2, &away);
   puppet_hang_up(&away);
-  WORLD_UNTIL(&s.w, cl_twins_find(s.w.worker, last_snapshot(&s, 2)) == CLADE_BUSY);
+  WORLD_UNTIL(&s.w, cl_twins_find(s.w.worker, scene_last_snapshot(&s.w, 2)) == CLADE_BUSY);
   cl_worker_shutdown(s.w.worker, CL_SHUTDOWN_KILL, 0);
   WORLD_UNTIL(&s.w, world_is_idle(&s.w));
   world_close(&s.w);
@@ -610,12 +494,12 @@ static void twins_end_with_the_last_worker(void **state) {
   assert_true(was_killed(&away));
   puppet_kill(&near);
   puppet_kill(&away);
-  end(&s, 2);
+  family_end(&s);
 }
 
 /* Workers that come and go. */
 
-static void reopen(struct scene *s, int slots) {
+static void reopen(struct family *s, int slots) {
   cl_worker_shutdown(s->w.worker, CL_SHUTDOWN_DETACH, 0);
   world_close(&s->w);
   world_open(&s->w);
@@ -624,11 +508,11 @@ static void reopen(struct scene *s, int slots) {
 
 static void a_twin_comes_back_to_the_next_worker(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin, other;
   char wrong[200];
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   reopen(&s, 1);
   assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), CLADE_BUSY);
   memcpy(wrong, s.tokens[0], sizeof wrong); /* its name is known to everybody who can read the log */
@@ -644,20 +528,20 @@ static void a_twin_comes_back_to_the_next_worker(void **state) {
   assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), 0);
   puppet_kill(&other);
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 /* It was forked, and its worker has gone before it was named in its lock: it names itself when it comes. */
 static void a_clone_that_nobody_has_adopted_yet_is_taken_over(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin, clone;
   struct client c;
   char token[200];
-  begin(&s, 2);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 2, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   supersede(&s, snapshot);
-  int lock = hear_fork(&s, &twin, 2, token);
+  int lock = family_hear_fork(&s, &twin, 2, token);
   reopen(&s, 2);
   assert_int_equal(world_state(&s.w, 2), CL_RUNNING); /* somebody holds the lock: it is waited for */
   puppet_open(&s.w, &clone);
@@ -673,15 +557,15 @@ static void a_clone_that_nobody_has_adopted_yet_is_taken_over(void **state) {
   puppet_kill(&clone);
   WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
   puppet_kill(&twin);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void is_gone_with(const char *note) {
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char name[100];
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   note_of(&s, 1, name);
   if (note != NULL) world_touch(&s.w, 1, 1, name, note);
   if (note == NULL) puppet_kill(&twin);
@@ -691,7 +575,7 @@ static void is_gone_with(const char *note) {
   assert_string_equal(json_string_value(world_field(deleted, "why")), "missing");
   json_decref(deleted);
   if (note != NULL) puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_state_whose_process_nobody_knows_is_gone(void **state) {
@@ -706,10 +590,10 @@ static void a_state_whose_process_nobody_knows_is_gone(void **state) {
 
 static void the_twins_of_other_machines_are_left_to_their_workers(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   cl_worker_shutdown(s.w.worker, CL_SHUTDOWN_DETACH, 0);
   world_close(&s.w);
   world_open(&s.w);
@@ -729,33 +613,17 @@ static void the_twins_of_other_machines_are_left_to_their_workers(void **state) 
 /* What is gone is made again. */
 
 /* The state of trial 1 is gone with its twin, and trial 2 is to begin from it. */
-static int64_t lose_state(struct scene *s,
-                          int (*how)(void *, int64_t, struct cl_remake_way *, struct cl_err *)) {
+static int64_t lose_state(struct family *s, family_way *way) {
   struct puppet twin;
-  way = how;
-  begin(s, 2);
-  int64_t snapshot = leave_twin(s, 1, &twin);
-  puppet_kill(&twin);
-  WORLD_UNTIL(&s->w, cl_twins_is_gone(s->w.worker, cl_study_snapshot(s->w.s, snapshot)));
+  family_begin(s, 2, way);
+  int64_t snapshot = family_leave_twin(s, 1, &twin);
+  family_lose_twin(s, &twin, snapshot);
   supersede(s, snapshot);
   return snapshot;
 }
 
-/* The token of the program that is run again: it writes its environment into the study's place. */
-static void take_token(struct scene *s, char ret[200]) {
-  char path[200], *text = NULL;
-  (void)snprintf(path, sizeof path, "%s/env", s->w.directory);
-  WORLD_UNTIL(&s->w, cl_path_exists(path));
-  assert_int_equal(cl_file_read(path, 1 << 20, &text, NULL, NULL), 0);
-  const char *at = strstr(text, "CLADE_TOKEN=");
-  assert_non_null(at);
-  (void)snprintf(ret, 200, "%.*s", (int)strcspn(at + 12, "\n"), at + 12);
-  assert_int_equal(unlink(path), 0);
-  cl_free(text);
-}
-
 /* A puppet in the place of that program; what it is told at its start. */
-static const char *play_again(struct scene *s, struct puppet *p, const char *token) {
+static const char *play_again(struct family *s, struct puppet *p, const char *token) {
   puppet_open(&s->w, p);
   puppet_hello(p, token);
   return client_hear(&s->w, &p->c);
@@ -766,7 +634,7 @@ static void report_again(struct puppet *p, int ordinal, double step, double loss
               ordinal, step, loss);
 }
 
-static void assert_given_up(struct scene *s, int64_t snapshot, const char *why) {
+static void assert_given_up(struct family *s, int64_t snapshot, const char *why) {
   WORLD_UNTIL(&s->w, world_count(&s->w, 2, CL_EVENT_VOIDED) == 1);
   WORLD_UNTIL(&s->w, !cl_study_snapshot(s->w.s, snapshot)->usable);
   assert_has(cl_text_get(&s->w.said), "could not be made again");
@@ -775,11 +643,11 @@ static void assert_given_up(struct scene *s, int64_t snapshot, const char *why) 
 
 static void a_state_that_is_gone_is_made_again_and_cloned(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet p;
   char token[200], clone[200];
   int64_t snapshot = lose_state(&s, world_way);
-  take_token(&s, token);
+  family_take_token(&s, token);
   const char *line = play_again(&s, &p, token);
   assert_has(line, "{\"type\":\"start\"");
   assert_has(line, "\"lr\":2.385");
@@ -788,91 +656,91 @@ static void a_state_that_is_gone_is_made_again_and_cloned(void **state) {
   assert_has(line, "{\"type\":\"go\"");
   assert_has(line, "\"lr\":2.385");
   report_again(&p, 2, 2, 0.5);
-  (void)close(hear_fork(&s, &p, 2, clone)); /* from here it is the twin */
+  (void)close(family_hear_fork(&s, &p, 2, clone)); /* from here it is the twin */
   assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), 0);
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1); /* what it reported is nowhere */
   puppet_kill(&p);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void what_scores_something_else_is_no_state(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet p;
   char token[200];
   int64_t snapshot = lose_state(&s, world_way);
-  take_token(&s, token);
+  family_take_token(&s, token);
   (void)play_again(&s, &p, token);
   report_again(&p, 1, 2, 0.25);
   assert_given_up(&s, snapshot, "scored something else");
   WORLD_UNTIL(&s.w, was_killed(&p));
   puppet_kill(&p);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void what_goes_another_way_is_no_state(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet p;
   char token[200];
   int64_t snapshot = lose_state(&s, world_way);
-  take_token(&s, token);
+  family_take_token(&s, token);
   (void)play_again(&s, &p, token);
   report_again(&p, 1, 2.5, 0.5);
   assert_given_up(&s, snapshot, "reported other steps");
   puppet_kill(&p);
-  end(&s, 2);
+  family_end(&s);
   snapshot = lose_state(&s, world_way);
-  take_token(&s, token);
+  family_take_token(&s, token);
   (void)play_again(&s, &p, token);
   client_send(&p.c, "{\"type\":\"done\"}");
   assert_given_up(&s, snapshot, "came to its end before");
   puppet_kill(&p);
-  end(&s, 2);
+  family_end(&s);
   snapshot = lose_state(&s, world_way);
-  take_token(&s, token);
+  family_take_token(&s, token);
   (void)play_again(&s, &p, token);
   client_send(&p.c, "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{\"other\":1}}");
   assert_given_up(&s, snapshot, "scored something else");
   puppet_kill(&p);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void a_program_that_ends_each_time_is_tried_three_times(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet p;
   char token[200];
   int64_t snapshot = lose_state(&s, world_way);
   for (int i = 0; i < 3; i++) {
-    take_token(&s, token);
+    family_take_token(&s, token);
     (void)play_again(&s, &p, token);
     puppet_kill(&p);
   }
   assert_given_up(&s, snapshot, "its process ended each time");
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void a_program_that_does_not_connect_is_tried_three_times(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   char token[200];
   int64_t snapshot = lose_state(&s, world_way);
   for (int i = 0; i < 3; i++) {
-    take_token(&s, token);
-    pass(&s.w, 31);
+    family_take_token(&s, token);
+    scene_pass(&s.w, 31);
   }
   assert_given_up(&s, snapshot, "its process ended each time");
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void its_connection_may_break(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet first, second, third;
   char token[200], clone[200];
   (void)lose_state(&s, world_way);
-  take_token(&s, token);
+  family_take_token(&s, token);
   (void)play_again(&s, &first, token);
   puppet_hang_up(&first);
   assert_has(play_again(&s, &second, token), "{\"type\":\"start\"");
@@ -880,34 +748,32 @@ static void its_connection_may_break(void **state) {
   report_again(&second, 1, 1, 0.75);
   assert_string_equal(client_hear(&s.w, &second.c), "{\"type\":\"stop\"}");
   report_again(&third, 1, 2, 0.5);
-  (void)close(hear_fork(&s, &third, 2, clone));
+  (void)close(family_hear_fork(&s, &third, 2, clone));
   puppet_kill(&first);
   puppet_kill(&second);
   puppet_kill(&third);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static void what_nobody_needs_any_more_is_not_made_again(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet p;
   char token[200];
   int64_t snapshot = lose_state(&s, world_way);
-  take_token(&s, token);
+  family_take_token(&s, token);
   (void)play_again(&s, &p, token);
   struct cl_event stop = {.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_HUMAN};
   stop.u.stopped.how = CL_STOP_ASK;
   (void)world_decide(&s.w, 2, stop);
-  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_BUDGET};
-  ev.u.deleted.snapshot = snapshot;
-  (void)world_decide(&s.w, 1, ev);
+  (void)scene_delete(&s.w, 1, snapshot);
   WORLD_UNTIL(&s.w, was_killed(&p));
   assert_int_equal(cl_remake_running(s.w.worker), 0);
   puppet_kill(&p);
   struct puppet late; /* with a token of nothing that runs */
   assert_has(play_again(&s, &late, token), "nothing is made again under this token");
   puppet_kill(&late);
-  end(&s, 2);
+  family_end(&s);
 }
 
 static int no_way(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
@@ -924,34 +790,22 @@ static int other_space(void *ctx, int64_t snapshot, struct cl_remake_way *ret, s
 
 static void a_state_without_a_lineage_is_gone(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   assert_given_up(&s, lose_state(&s, no_way), "came from nowhere");
-  end(&s, 2);
+  family_end(&s);
   assert_given_up(&s, lose_state(&s, other_space), "the study's hyperparameters have changed since");
-  end(&s, 2);
+  family_end(&s);
 }
 
 /* Where a clone took over, a clone takes over: the program is asked to fork, and ends. */
-static int way_of_two(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e) {
-  int status = world_way(ctx, snapshot, ret, e);
-  struct cl_remake_leg *legs = status < 0 ? NULL : cl_alloc_array(2, sizeof *legs);
-  assert_true(status == 0 && ret->n == 1 && legs != NULL);
-  legs[0] = (struct cl_remake_leg){2, 1, 1};
-  legs[1] = ret->legs[0];
-  cl_free(ret->legs);
-  ret->legs = legs;
-  ret->n = 2;
-  return 0;
-}
-
 static void a_lineage_is_gone_along_by_clones(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet root, p;
   char token[200], clone[200];
   int none = -1;
-  (void)lose_state(&s, way_of_two);
-  take_token(&s, token);
+  (void)lose_state(&s, family_way_of_two);
+  family_take_token(&s, token);
   (void)play_again(&s, &root, token);
   report_again(&root, 1, 1, 0.75);
   const char *line = puppet_hear(&s.w, &root, &none);
@@ -964,14 +818,14 @@ static void a_lineage_is_gone_along_by_clones(void **state) {
   assert_string_equal(client_hear(&s.w, &root.c), "{\"type\":\"stop\"}");
   assert_has(play_again(&s, &p, clone), "{\"type\":\"start\"");
   report_again(&p, 1, 2, 0.5);
-  (void)close(hear_fork(&s, &p, 2, token));
+  (void)close(family_hear_fork(&s, &p, 2, token));
   puppet_kill(&root);
   puppet_kill(&p);
-  end(&s, 2);
+  family_end(&s);
 }
 
 /* A worker of another machine, as far as the log is concerned. */
-static void join_from(struct scene *s, const char *host) {
+static void join_from(struct family *s, const char *host) {
   struct cl_append result = {0};
   struct cl_event ev = {.kind = CL_EVENT_WORKER};
   ev.u.worker.worker = cl_study_workers(s->w.s) + 1;
@@ -985,28 +839,26 @@ static void join_from(struct scene *s, const char *host) {
 /* It may be that one's, which will tell it. */
 static void one_that_is_away_is_not_killed_while_another_worker_lives(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   puppet_hang_up(&twin);
   WORLD_UNTIL(&s.w, cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)) == CLADE_BUSY);
   join_from(&s, "elsewhere");
-  struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
-  ev.u.deleted.snapshot = snapshot;
-  (void)world_decide(&s.w, 1, ev);
+  (void)scene_delete(&s.w, 1, snapshot);
   for (int i = 0; i < 5; i++) world_round(&s.w);
   assert_false(was_killed(&twin));
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_state_on_another_machine_is_there_while_somebody_is(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
-  begin(&s, 1);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
   const char *host = cl_study_snapshot(s.w.s, snapshot)->host;
   cl_worker_shutdown(s.w.worker, CL_SHUTDOWN_DETACH, 0);
   join_from(&s, host);
@@ -1028,19 +880,16 @@ static void a_state_on_another_machine_is_there_while_somebody_is(void **state) 
 /* A twin that was asked for, and then another: nobody will name the first one. */
 static void a_twin_that_no_report_names_is_told_to_stop(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet first, second;
   char token[200];
-  begin(&s, 1);
+  family_begin(&s, 1, NULL);
   puppet_open(&s.w, &first);
   puppet_hello(&first, s.tokens[0]);
   assert_true(client_is_silent(&s.w, &first.c));
-  send_report(&s.trainers[0], 1, 2, NULL);
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, NULL);
   assert_true(client_is_silent(&s.w, &s.trainers[0]));
-  struct cl_event ev = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_EXPLOIT};
-  ev.u.continued.until = 4;
-  ev.u.continued.report = world_trial(&s.w, 1)->record;
-  (void)world_decide(&s.w, 1, ev);
+  (void)scene_answer(&s.w, 1, 4);
   client_take_text(client_hear(&s.w, &s.trainers[0]), "path", token);
   assert_string_not_equal(token, s.tokens[0]);
   puppet_open(&s.w, &second);
@@ -1049,67 +898,74 @@ static void a_twin_that_no_report_names_is_told_to_stop(void **state) {
   assert_true(client_is_silent(&s.w, &second.c));
   puppet_kill(&first);
   puppet_kill(&second);
-  end(&s, 1);
+  family_end(&s);
 }
 
 static void a_twin_that_answers_anything_else_is_hung_up_on(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char token[200];
-  begin(&s, 2);
-  supersede(&s, leave_twin(&s, 1, &twin));
-  (void)close(hear_fork(&s, &twin, 2, token));
+  family_begin(&s, 2, NULL);
+  supersede(&s, family_leave_twin(&s, 1, &twin));
+  (void)close(family_hear_fork(&s, &twin, 2, token));
   client_send(&twin.c, "{\"type\":\"done\"}");
   assert_string_equal(client_hear(&s.w, &twin.c), "");
   WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
   puppet_kill(&twin);
-  end(&s, 2);
+  family_end(&s);
 }
 
 /* Its connection broke before the answer; the report comes again, with its twin's name. */
 static void a_report_with_its_twin_may_be_told_again(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin;
   char token[CL_TOKEN_SIZE];
-  begin(&s, 1);
-  (void)leave_twin(&s, 1, &twin);
+  family_begin(&s, 1, NULL);
+  (void)family_leave_twin(&s, 1, &twin);
   client_close(&s.trainers[0]);
   world_token(&s.w, 1, 1, token);
   client_open(&s.w, &s.trainers[0]);
   client_send(&s.trainers[0],
               "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"fork\",\"reports\":1}", token);
   assert_has(client_hear(&s.w, &s.trainers[0]), "\"reports\":1");
-  send_report(&s.trainers[0], 1, 2, s.tokens[0]);
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, s.tokens[0]);
   assert_true(client_is_silent(&s.w, &s.trainers[0]));
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_REPORTED), 1);
   assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 1);
   puppet_kill(&twin);
-  end(&s, 1);
+  family_end(&s);
 }
 
-/* Killed while it starts a program that is run again: the next one starts it. */
+static void kill_keeper(struct family *s) {
+  pid_t keeper = cl_keeper_pid(s->w.worker->keeper);
+  assert_int_equal(kill(keeper, SIGKILL), 0);
+  WORLD_UNTIL(&s->w, s->w.worker->keeper != NULL && cl_keeper_pid(s->w.worker->keeper) != keeper);
+}
+
+/* Killed when it has been asked to start a program that is run again, and has not heard it: the next one
+ * starts it. Killed later, it is not missed. */
 static void a_keeper_that_dies_while_a_program_is_run_again_is_replaced(void **state) {
   (void)state;
-  struct scene s;
+  struct family s;
   struct puppet twin, p;
   char token[200], clone[200];
-  way = world_way;
-  begin(&s, 2);
-  int64_t snapshot = leave_twin(&s, 1, &twin);
-  puppet_kill(&twin);
-  WORLD_UNTIL(&s.w, cl_twins_is_gone(s.w.worker, cl_study_snapshot(s.w.s, snapshot)));
-  pid_t keeper = cl_keeper_pid(s.w.worker->keeper);
-  supersede(&s, snapshot);
-  assert_int_equal(kill(keeper, SIGKILL), 0); /* perhaps it has been asked already, perhaps not */
-  WORLD_UNTIL(&s.w, s.w.worker->keeper == NULL || cl_keeper_pid(s.w.worker->keeper) != keeper);
-  take_token(&s, token);
+  family_begin(&s, 2, world_way);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
+  family_lose_twin(&s, &twin, snapshot);
+  family_supersede(&s, snapshot);
+  assert_int_equal(kill(cl_keeper_pid(s.w.worker->keeper), SIGSTOP), 0);
+  (void)scene_retry(&s.w, 2);
+  assert_int_equal(cl_remake_running(s.w.worker), 1);
+  kill_keeper(&s);
+  family_take_token(&s, token);
   (void)play_again(&s, &p, token);
+  kill_keeper(&s);
   report_again(&p, 1, 2, 0.5);
-  (void)close(hear_fork(&s, &p, 2, clone));
+  (void)close(family_hear_fork(&s, &p, 2, clone));
   puppet_kill(&p);
-  end(&s, 2);
+  family_end(&s);
 }
 
 int main(int argc, char **argv) {
