@@ -227,7 +227,7 @@ static int announce(struct cl_session *s, struct cl_message *m, char **ret_path,
   m->has_save_at = true;
   m->save_at = until;
   CL_TRY(choose_place(s, until, m, ret_path, e));
-  s->expects = *ret_path != NULL;
+  s->expects = !forks(s); /* memory counts, too: its copy will need as much */
   return 0;
 }
 

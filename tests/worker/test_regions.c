@@ -489,9 +489,28 @@ static void memory_of_another_size_is_lent_if_it_is_enough(void **state) {
   scene_end(&w);
 }
 
+/* Its copy will need as much on disk. */
+static void memory_that_others_were_promised_counts_in_the_disk_budget(void **state) {
+  (void)state;
+  struct world w;
+  struct client c[3];
+  char more[100], lines[3][4000];
+  (void)snprintf(more, sizeof more, ", \"limits\": {\"disk_bytes\": %lld}", (long long)needed() * 5 / 2);
+  scene_begin(&w, 3, 2, more);
+  for (int i = 0; i < 3; i++)
+    (void)snprintf(lines[i], sizeof lines[i], "%s", say_hello(&w, &c[i], i + 1, 1, needed()));
+  assert_has(lines[0], "\"way\":\"region\"");
+  assert_has(lines[1], "\"way\":\"region\"");
+  assert_null(strstr(lines[2], "save_at"));
+  for (int i = 0; i < 2; i++) (void)save_at(&w, &c[i], i + 1, 1, 2, lines[i], (unsigned)i);
+  for (int i = 0; i < 3; i++) client_close(&c[i]);
+  world_end(&w);
+}
+
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(memory_that_others_were_promised_counts_in_the_disk_budget),
       cmocka_unit_test(a_state_is_kept_in_memory_and_copied_behind),
       cmocka_unit_test(a_report_that_is_told_again_has_its_state_already),
       cmocka_unit_test(who_registers_nothing_saves_into_directories),
