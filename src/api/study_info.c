@@ -126,14 +126,12 @@ static void fill_counts(struct clade_study_info *i, const struct cl_study *s) {
 }
 
 static void fill_numbers(struct clade_study_info *i, const struct cl_study *s) {
-  static const char *const reasons[] = {"", "budget", "exhausted", "target", "failures", "human"};
   static const char *const reductions[] = {"last", "best", "mean"};
   const struct cl_settings *settings = cl_study_settings(s);
   const struct cl_study_head *head = cl_study_head(s);
-  int reason = cl_study_reason(s);
   assert((size_t)settings->objectives[0].reduce < sizeof reductions / sizeof reductions[0]);
   i->state = head->open ? "open" : "finished";
-  i->reason = head->open || reason < 1 || reason > 5 ? NULL : reasons[reason];
+  i->reason = head->open ? NULL : cl_reason_name(cl_study_reason(s));
   i->goal = settings->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";
   i->reduce = reductions[settings->objectives[0].reduce];
   i->n_objectives = settings->n_objectives;

@@ -55,6 +55,16 @@ const char *cl_role_name(enum cl_role r) {
   }
 }
 
+const char *cl_reason_name(int reason) {
+  switch (reason) {
+#define CL_X(name, number, word) \
+  case number: return word;
+    CL_REASON_MAP(CL_X)
+#undef CL_X
+  default: return NULL;
+  }
+}
+
 #define AT(member) offsetof(struct cl_event, u.member)
 #define END \
   { NULL, 0, 0 }

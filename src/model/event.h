@@ -100,12 +100,17 @@ enum cl_role {
 #undef CL_X
 };
 
+/* Why a study is finished. */
+#define CL_REASON_MAP(X) \
+  X(BUDGET, 1, "budget") \
+  X(EXHAUSTED, 2, "exhausted") \
+  X(TARGET, 3, "target") \
+  X(FAILURES, 4, "failures") \
+  X(HUMAN, 5, "human")
 enum cl_reason {
-  CL_REASON_BUDGET = 1,
-  CL_REASON_EXHAUSTED,
-  CL_REASON_TARGET,
-  CL_REASON_FAILURES,
-  CL_REASON_HUMAN
+#define CL_X(name, number, word) CL_REASON_##name = number,
+  CL_REASON_MAP(CL_X)
+#undef CL_X
 };
 enum cl_way { CL_WAY_DIRECTORY = 1, CL_WAY_REGION, CL_WAY_FORK, CL_WAY_COPY };
 enum cl_how { CL_STOP_ASK = 1, CL_STOP_KILL };
@@ -295,7 +300,8 @@ struct cl_event {
 const char *cl_kind_name(enum cl_kind k); /* "given up"; "?" for an unknown one */
 const char *cl_cause_name(enum cl_cause c);
 const char *cl_role_name(enum cl_role r);
-int cl_kind_flags(enum cl_kind k); /* CL_F …; 0 for an unknown kind (written by a newer clade) */
+const char *cl_reason_name(int reason); /* null while it is not finished (0), and for an unknown one */
+int cl_kind_flags(enum cl_kind k);      /* CL_F …; 0 for an unknown kind (written by a newer clade) */
 
 /* The fields of a kind, for code that treats all kinds alike (stores, JSON, tests). */
 enum cl_field_type {

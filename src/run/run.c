@@ -88,8 +88,10 @@ int cl_run_choose_study(struct cl_store *store, const char *name, int64_t *ret, 
   CL_TRY(cl_store_studies(store, remember_latest, &l, e));
   if (l.open == 0)
     return CL_FAIL(e, CLADE_ENOTFOUND,
-                   l.any == 0 ? "the store '%s' has no studies: start one with `clade run`"
-                              : "every study in '%s' is finished: nothing to resume",
+                   l.any == 0
+                       ? "the store '%s' has no studies: start one with `clade run`"
+                       : "every study in '%s' is finished: nothing to resume, pause or stop; `clade update "
+                         "STUDY --trials N` opens one again",
                    cl_store_address(store));
   *ret = l.open;
   return 0;

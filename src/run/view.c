@@ -338,8 +338,8 @@ void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool
 }
 
 static const char *reason_name(int reason) {
-  static const char *const names[] = {"", "budget", "exhausted", "target", "failures", "human"};
-  return reason < 0 || reason > CL_REASON_HUMAN ? "" : names[reason];
+  const char *name = cl_reason_name(reason);
+  return name == NULL ? "" : name;
 }
 
 static const char *reason_of(const struct cl_run_view *v) {

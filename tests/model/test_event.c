@@ -70,6 +70,14 @@ static void there_are_thirty_one_kinds_with_the_flags_of_the_table(void **state)
   assert_string_equal(cl_kind_name(CL_EVENT_GIVEN_UP), "given up");
 }
 
+static void a_finished_study_has_a_reason_with_a_name(void **state) {
+  (void)state;
+  assert_string_equal(cl_reason_name(CL_REASON_BUDGET), "budget");
+  assert_string_equal(cl_reason_name(CL_REASON_HUMAN), "human");
+  assert_null(cl_reason_name(0));
+  assert_null(cl_reason_name(CL_REASON_HUMAN + 1));
+}
+
 static void a_copy_owns_all_it_points_to(void **state) {
   (void)state;
   for (int i = 0; i < N; i++) {
@@ -252,6 +260,7 @@ static void illegal_events_are_refused_with_a_sentence(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(there_are_thirty_one_kinds_with_the_flags_of_the_table),
+                                     cmocka_unit_test(a_finished_study_has_a_reason_with_a_name),
                                      cmocka_unit_test(a_copy_owns_all_it_points_to),
                                      cmocka_unit_test(every_field_matters_for_equality),
                                      cmocka_unit_test(json_reads_back_the_same_event),
