@@ -9,6 +9,9 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+explainers = []  # of a directory in which a test has failed: lines for people
+
+
 class Skip(Exception):
     """Raised by a test that cannot run here; the text says why."""
 
@@ -41,6 +44,16 @@ def python_with(*modules):
     return None
 
 
+def explain(directory):
+    """What is left behind says why, most of the time; nothing that goes wrong here hides the failure itself."""
+    for explainer in explainers:
+        try:
+            for line in explainer(directory):
+                print('# ' + line)
+        except Exception as reason:
+            print(f'# no more can be said: {reason}')
+
+
 def run_one(number, name, function):
     """Run a test in its own directory; returns its TAP line."""
     title = name.removeprefix('test_')
@@ -52,6 +65,7 @@ def run_one(number, name, function):
         except Exception:
             for line in traceback.format_exc().splitlines():
                 print('# ' + line)
+            explain(directory)
             return f'not ok {number} - {title}'
     return f'ok {number} - {title}'
 

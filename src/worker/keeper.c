@@ -136,23 +136,6 @@ static void end_child(struct keeper *k, size_t at, int status, const struct rusa
   cl_free(c.directory);
 }
 
-static void reap(struct keeper *k) {
-  struct signalfd_siginfo info[2]; /* pending signals of one kind are one */
-  ssize_t ignored = read(k->signals, info, sizeof info);
-  (void)ignored;
-  for (;;) {
-    int status;
-    struct rusage usage;
-    pid_t pid = wait4(-1, &status, WNOHANG, &usage);
-    if (pid <= 0) return;
-    for (size_t i = 0; i < k->n_children; i++) {
-      if (k->children[i].pid != pid) continue;
-      end_child(k, i, status, &usage);
-      break;
-    }
-  }
-}
-
 static void end_remains(struct keeper *k) {
   int64_t now = cl_clock_monotonic_us();
   for (size_t i = 0; i < k->n_remains;) {
@@ -290,11 +273,12 @@ static void serve_requests(struct keeper *k) {
   if (at > 0 && k->n_in > 0) memmove(k->in, k->in + at, k->n_in);
 }
 
-/* Read what is there. One read takes at most one descriptor: the kernel does not join bytes across them. */
-static void receive(struct keeper *k) {
+/* Read what is there: false when that is nothing. One read takes at most one descriptor: the kernel does not
+ * join bytes across them. */
+static bool receive(struct keeper *k) {
   if (cl_grow(&k->in, &k->cap_in, k->n_in + 65536, 1) < 0) {
     forget_engine(k);
-    return;
+    return false;
   }
   union {
     struct cmsghdr head;
@@ -304,10 +288,10 @@ static void receive(struct keeper *k) {
   struct msghdr m = {
       .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   ssize_t n = recvmsg(k->socket, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (n < 0 && errno == EAGAIN) return;
+  if (n < 0 && errno == EAGAIN) return false;
   if (n <= 0) {
     forget_engine(k);
-    return;
+    return false;
   }
   if (m.msg_flags & MSG_CTRUNC) take_lock(k, -1); /* no descriptor was free for it */
   for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
@@ -318,6 +302,38 @@ static void receive(struct keeper *k) {
   }
   k->n_in += (size_t)n;
   if (!k->engine_gone) serve_requests(k);
+  return !k->engine_gone;
+}
+
+/* Ends. */
+
+static size_t find_child(const struct keeper *k, pid_t pid) {
+  size_t at = 0;
+  while (at < k->n_children && k->children[at].pid != pid) at++;
+  return at;
+}
+
+/* The next one that has ended, 0 = none. It may be an orphan whose adoption was asked for while it lived, so
+ * before it is waited for, which is possible once, all that has been asked for is done. */
+static pid_t find_ended(struct keeper *k) {
+  siginfo_t ended = {0};
+  if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) < 0) return 0;
+  bool known = ended.si_pid == 0 || find_child(k, ended.si_pid) < k->n_children;
+  while (!known && !k->engine_gone && receive(k)) continue;
+  return ended.si_pid;
+}
+
+static void reap(struct keeper *k) {
+  struct signalfd_siginfo info[2]; /* pending signals of one kind are one */
+  ssize_t ignored = read(k->signals, info, sizeof info);
+  (void)ignored;
+  for (pid_t pid; (pid = find_ended(k)) > 0;) {
+    int status;
+    struct rusage usage;
+    if (wait4(pid, &status, WNOHANG, &usage) != pid) return;
+    size_t at = find_child(k, pid);
+    if (at < k->n_children) end_child(k, at, status, &usage);
+  }
 }
 
 /* The loop. */
@@ -338,7 +354,7 @@ static void run(struct keeper *k) {
                             {k->socket, (short)(k->n_out > 0 ? POLLIN | POLLOUT : POLLIN), 0}};
     if (poll(fds, k->engine_gone ? 1 : 2, wait_ms(k)) < 0 && errno != EINTR) return;
     if (fds[0].revents != 0) reap(k);
-    if (!k->engine_gone && (fds[1].revents & (POLLIN | POLLHUP | POLLERR))) receive(k);
+    if (!k->engine_gone && (fds[1].revents & (POLLIN | POLLHUP | POLLERR))) (void)receive(k);
     end_remains(k);
     flush_answers(k);
   }

@@ -41,9 +41,19 @@ static void on_spawned(void *ctx, int64_t id, pid_t pid, int64_t start) {
   w->claim_failures = 0;
 }
 
-/* A clone whose keeper was the one of an engine that is gone: followed like an adopted process. */
-static bool is_orphan(const struct cl_attempt *a, int cause) {
-  return a->cloned && cause == ECHILD && a->pid > 0 && cl_process_lives(a->pid, a->start);
+/* A clone whose keeper was the one of an engine that is gone, or that has had its end already: followed like
+ * an adopted process, or judged like one that has gone. */
+static int follow_clone(struct cl_attempt *a, struct cl_err *e) {
+  a->adopted = true;
+  a->keeper = a->pid;
+  a->keeper_start = a->start;
+  if (!cl_process_lives(a->pid, a->start)) {
+    a->phase = CL_PHASE_LEAVING;
+    return cl_recover_look(a, e);
+  }
+  a->phase = CL_PHASE_RUNNING;
+  a->attention = a->worker->attention = true;
+  return cl_life_adopt(a, e);
 }
 
 static void on_failed(void *ctx, int64_t id, int cause, const char *what) {
@@ -52,13 +62,8 @@ static void on_failed(void *ctx, int64_t id, int cause, const char *what) {
   char why[200];
   if (id < 0) cl_remake_spawned(ctx, -id, 0, 0);
   if (a == NULL) return;
-  if (is_orphan(a, cause)) {
-    a->adopted = true;
-    a->phase = CL_PHASE_RUNNING;
-    a->keeper = a->pid;
-    a->keeper_start = a->start;
-    a->attention = a->worker->attention = true;
-    keep_failure(a, cl_life_adopt(a, &e), &e);
+  if (a->cloned && cause == ECHILD && a->pid > 0) {
+    keep_failure(a, follow_clone(a, &e), &e);
     return;
   }
   (void)snprintf(why, sizeof why, "the keeper could not %s: %s", what, strerror(cause));

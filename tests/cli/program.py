@@ -3,8 +3,11 @@ directory of clade.py."""
 import json
 import os
 import subprocess
+import sys
 import time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
 from terminal import variables
 
 CLADE = os.environ['CLADE_EXE']
@@ -24,8 +27,33 @@ def clade(directory, *words, status=0, **more):
 
 
 def start(directory, *words, output=subprocess.DEVNULL, errors=None, **more):
+    """Run it meanwhile. What it says where nobody listens is kept in the directory."""
+    if output == subprocess.DEVNULL and errors is None:
+        with open(os.path.join(directory, f'{words[0]}.stderr'), 'a', encoding='utf-8') as kept:
+            return start(directory, *words, errors=kept, **more)
     return subprocess.Popen([CLADE, *words], cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=errors or output, text=True,
                             env=variables(**CLIENT, **more))
+
+
+def tail(path, most):
+    with open(path, encoding='utf-8', errors='replace') as file:
+        return file.read().splitlines()[-most:]
+
+
+def explain(directory):
+    """What engines and trainers have complained of, and the last events of every study."""
+    for place, _, files in os.walk(directory):
+        for name in sorted(files):
+            path = os.path.join(place, name)
+            if (name.endswith('.stderr') or name in ('stderr', 'errors.txt')) and os.path.getsize(path) > 0:
+                yield from [f'--- {os.path.relpath(path, directory)}', *tail(path, 20)]
+            if name == 'clade.db':
+                for study in json.loads(attempt(place, 'list', 'studies', '--json').stdout):
+                    yield f'--- {os.path.relpath(path, directory)}: {study["study"]}'
+                    yield from attempt(place, 'log', study['study'], '--last', '60').stdout.splitlines()
+
+
+tap.explainers.append(explain)
 
 
 def wait_until_begun(directory, study):

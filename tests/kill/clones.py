@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(TESTS, 'cli'))
 os.environ.update(CLADE_EXE=os.path.abspath(sys.argv[1]), CLADE_CLIENT=os.path.abspath(sys.argv[2]))
 import loads as by_score
 import program
+import tap
 from program import attempt, events, of_kind
 
 KILLS = 200 if os.environ.get('CLADE_THOROUGH') == '1' else int(sys.argv[3]) if len(sys.argv) > 3 else 200
@@ -123,8 +124,7 @@ def disturb(directory, seed, most):
             process.wait()
             kills += 1
             process = start(directory, 'resume', 'theta')
-    with open(os.path.join(directory, 'errors.txt'), encoding='utf-8') as file:
-        assert process.returncode == 0, file.read()
+    assert process.returncode == 0, f'an engine ended with {process.returncode} after {kills} kills'
     return kills, peak
 
 
@@ -216,6 +216,10 @@ def play(seed, most):
         assert check.returncode == 0, check.stderr
         print(f'# seed {seed}: {kills} kills, {len(found)} decisions, {loads} loads, at most {disk} bytes of states', flush=True)
         return kills
+    except Exception:
+        print(f'# seed {seed}:', flush=True)
+        tap.explain(directory)
+        raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -25,7 +25,7 @@
 #include "worker/keeper_link.h"
 #include "worker/process.h"
 
-#define PATIENCE_US 20000000 /* only ever waited for when something is broken */
+#define PATIENCE_US 120000000 /* only ever waited for when something is broken */
 
 struct heard {
   int spawned, failed, exited, lost;
@@ -70,13 +70,20 @@ struct world {
   uv_loop_t loop;
   struct heard heard;
   struct cl_keeper *keeper;
+  uv_timer_t tick; /* so that a round of the loop always comes back */
 };
+
+static void on_tick(uv_timer_t *timer) {
+  (void)timer;
+}
 
 static int set_up(void **state) {
   struct world *w = calloc(1, sizeof *w);
   (void)snprintf(w->directory, sizeof w->directory, "/tmp/clade-keeper-XXXXXX");
   assert_non_null(mkdtemp(w->directory));
   assert_int_equal(uv_loop_init(&w->loop), 0);
+  assert_int_equal(uv_timer_init(&w->loop, &w->tick), 0);
+  assert_int_equal(uv_timer_start(&w->tick, on_tick, 50, 50), 0);
   struct cl_err e;
   if (cl_keeper_open(&w->loop, NULL, &events, &w->heard, &w->keeper, &e) < 0) fail_msg("%s", e.text);
   *state = w;
@@ -86,6 +93,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
   struct world *w = *state;
   cl_keeper_close(w->keeper);
+  uv_close((uv_handle_t *)&w->tick, NULL);
   assert_int_equal(uv_run(&w->loop, UV_RUN_DEFAULT), 0);
   assert_int_equal(uv_loop_close(&w->loop), 0);
   assert_int_equal(cl_dir_remove(w->directory, NULL), 0);
@@ -105,6 +113,9 @@ static const char *in(struct world *w, const char *name) {
 static void wait_for(struct world *w, const int *counter, int n) {
   int64_t end = cl_clock_monotonic_us() + PATIENCE_US;
   while (*counter < n && cl_clock_monotonic_us() < end) (void)uv_run(&w->loop, UV_RUN_ONCE);
+  if (*counter < n)
+    fail_msg("heard %d of %d: %d spawned, %d failed (%s), %d exited, %d lost", *counter, n, w->heard.spawned,
+             w->heard.failed, w->heard.what, w->heard.exited, w->heard.lost);
   assert_int_equal(*counter, n);
 }
 
@@ -115,10 +126,14 @@ static void wait_for(struct world *w, const int *counter, int n) {
     assert_true(cond); \
   } while (0)
 
-static int take_lock(struct world *w) {
+static int take_lock_at(const char *path) {
   int fd = -1;
-  assert_int_equal(cl_lock_take(in(w, "lock"), false, &fd, NULL), 0);
+  assert_int_equal(cl_lock_take(path, false, &fd, NULL), 0);
   return fd;
+}
+
+static int take_lock(struct world *w) {
+  return take_lock_at(in(w, "lock"));
 }
 
 static bool lock_is_free(const char *path) {
@@ -365,6 +380,88 @@ static void a_lost_keeper_is_noticed_and_its_children_live(void **state) {
   assert_int_equal(cl_keeper_spawn(w->keeper, &s, take_lock(w), &e), CLADE_ECLOSED);
 }
 
+static bool is_in_state(pid_t pid, char state) {
+  char path[40], *text = NULL;
+  (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  bool is = cl_file_read(path, 4096, &text, NULL, NULL) == 0 && strrchr(text, ')')[2] == state;
+  cl_free(text);
+  return is;
+}
+
+/* A program that has left its group and its parent, and exits with 7 when a file `end` is there. */
+static pid_t spawn_orphan(struct world *w) {
+  spawn_shell(w, 2,
+              "setsid sh -c 'echo $$ > pid.new; mv pid.new pid; i=0; while [ ! -e end ] && [ $i -lt 9000 ]; "
+              "do sleep 0.01; i=$((i + 1)); done; exit 7' & "
+              "i=0; while [ ! -e pid ] && [ $i -lt 9000 ]; do sleep 0.01; i=$((i + 1)); done");
+  wait_for(w, &w->heard.exited, 1);
+  char *text = content(w, "pid");
+  pid_t pid = (pid_t)strtol(text, NULL, 10);
+  cl_free(text);
+  assert_true(cl_process_start(pid) > 0);
+  assert_int_equal(unlink(in(w, "exit")), 0); /* of the one before it */
+  return pid;
+}
+
+/* With a lock of its own: an orphan has inherited that of the one before it. */
+static void ask_to_adopt(struct world *w, int64_t id, pid_t pid) {
+  struct cl_err e;
+  int lock = take_lock_at(in(w, "own"));
+  if (cl_keeper_adopt(w->keeper, id, w->directory, pid, cl_process_start(pid), lock, &e) < 0)
+    fail_msg("%s", e.text);
+}
+
+static void an_orphan_is_adopted_and_its_exit_is_told(void **state) {
+  struct world *w = *state;
+  pid_t pid = spawn_orphan(w);
+  ask_to_adopt(w, 5, pid);
+  wait_for(w, &w->heard.spawned, 2);
+  assert_int_equal(w->heard.id, 5);
+  assert_int_equal(w->heard.pid, pid);
+  assert_false(lock_is_free(in(w, "own")));
+  assert_true(creat(in(w, "end"), 0600) >= 0);
+  wait_for(w, &w->heard.exited, 2);
+  assert_int_equal(w->heard.exit.status, 7);
+}
+
+/* The keeper finds the request and the end at the same time. */
+static void an_orphan_that_ends_before_the_keeper_hears_of_it_is_adopted_all_the_same(void **state) {
+  struct world *w = *state;
+  pid_t pid = spawn_orphan(w), keeper = cl_keeper_pid(w->keeper);
+  assert_int_equal(kill(keeper, SIGSTOP), 0);
+  EVENTUALLY(is_in_state(keeper, 'T'));
+  ask_to_adopt(w, 5, pid);
+  assert_true(creat(in(w, "end"), 0600) >= 0);
+  EVENTUALLY(is_in_state(pid, 'Z'));
+  assert_int_equal(kill(keeper, SIGCONT), 0);
+  wait_for(w, &w->heard.exited, 2);
+  assert_int_equal(w->heard.failed, 0);
+  assert_int_equal(w->heard.spawned, 2);
+  assert_int_equal(w->heard.id, 5);
+  assert_int_equal(w->heard.exit.status, 7);
+  assert_true(cl_path_exists(in(w, "exit")));
+}
+
+static void an_orphan_of_somebody_else_is_named_and_left_to_itself(void **state) {
+  struct world *w = *state;
+  pid_t pid = fork(); /* this process's own child */
+  assert_true(pid >= 0);
+  if (pid == 0) {
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;) (void)pause();
+  }
+  ask_to_adopt(w, 5, pid);
+  wait_for(w, &w->heard.failed, 1);
+  assert_int_equal(w->heard.cause, ECHILD);
+  char *lock = content(w, "own"), wanted[60];
+  (void)snprintf(wanted, sizeof wanted, "%d %lld %d ", (int)pid, (long long)cl_process_start(pid), (int)pid);
+  assert_non_null(strstr(lock, wanted)); /* who holds it, and nobody keeps */
+  cl_free(lock);
+  EVENTUALLY(lock_is_free(in(w, "own")));
+  assert_int_equal(kill(pid, SIGKILL), 0);
+  assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void a_signal_to_the_keeper_is_ignored(void **state) {
   struct world *w = *state;
   (void)kill(cl_keeper_pid(w->keeper), SIGTERM);
@@ -517,25 +614,29 @@ static void an_exit_that_is_no_record_is_corrupt(void **state) {
 
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], CL_KEEPER_WORD) == 0) return cl_keeper_main(argc, argv);
-  const struct CMUnitTest tests[] = {TEST(a_child_runs_with_its_environment_directory_and_outputs),
-                                     TEST(a_signal_is_told_as_a_signal),
-                                     TEST(a_program_that_cannot_be_executed_exits_127_and_says_why),
-                                     TEST(a_directory_that_is_gone_exits_127_and_says_why),
-                                     TEST(without_its_outputs_no_process_comes_to_be),
-                                     TEST(a_held_lock_names_its_process),
-                                     TEST(a_trainer_has_default_signals),
-                                     TEST(a_trainer_has_the_limit_of_descriptors_of_its_engine),
-                                     TEST(a_trainer_inherits_its_lock_and_nothing_else),
-                                     TEST(what_a_trainer_leaves_behind_in_its_group_is_killed),
-                                     TEST(a_group_is_signalled_as_a_whole),
-                                     TEST(memory_is_added_up_over_a_group),
-                                     TEST(a_lost_keeper_is_noticed_and_its_children_live),
-                                     TEST(a_signal_to_the_keeper_is_ignored),
-                                     TEST(many_big_requests_are_queued),
-                                     TEST(too_big_a_request_is_refused),
-                                     TEST(only_a_keeper_can_be_opened),
-                                     TEST(a_keeper_outlives_its_engine_and_writes_the_exit),
-                                     TEST(trainers_have_the_priority_of_their_engines_session),
-                                     TEST(an_exit_that_is_no_record_is_corrupt)};
+  const struct CMUnitTest tests[] = {
+      TEST(a_child_runs_with_its_environment_directory_and_outputs),
+      TEST(a_signal_is_told_as_a_signal),
+      TEST(a_program_that_cannot_be_executed_exits_127_and_says_why),
+      TEST(a_directory_that_is_gone_exits_127_and_says_why),
+      TEST(without_its_outputs_no_process_comes_to_be),
+      TEST(a_held_lock_names_its_process),
+      TEST(a_trainer_has_default_signals),
+      TEST(a_trainer_has_the_limit_of_descriptors_of_its_engine),
+      TEST(a_trainer_inherits_its_lock_and_nothing_else),
+      TEST(what_a_trainer_leaves_behind_in_its_group_is_killed),
+      TEST(a_group_is_signalled_as_a_whole),
+      TEST(memory_is_added_up_over_a_group),
+      TEST(a_lost_keeper_is_noticed_and_its_children_live),
+      TEST(an_orphan_is_adopted_and_its_exit_is_told),
+      TEST(an_orphan_that_ends_before_the_keeper_hears_of_it_is_adopted_all_the_same),
+      TEST(an_orphan_of_somebody_else_is_named_and_left_to_itself),
+      TEST(a_signal_to_the_keeper_is_ignored),
+      TEST(many_big_requests_are_queued),
+      TEST(too_big_a_request_is_refused),
+      TEST(only_a_keeper_can_be_opened),
+      TEST(a_keeper_outlives_its_engine_and_writes_the_exit),
+      TEST(trainers_have_the_priority_of_their_engines_session),
+      TEST(an_exit_that_is_no_record_is_corrupt)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * process only waits; the test connects in its place. */
 #include "scene.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 
 /* A study with one running trial, and its trainer connected. */
@@ -322,6 +323,43 @@ static void a_pause_that_is_taken_back_in_time_is_never_noticed(void **state) {
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
   (void)scene_continue(&w, 1, CL_CAUSE_HUMAN, CL_NO_STEP);
   assert_int_equal(world_state(&w, 1), CL_RUNNING);
+  assert_int_equal(world_trial(&w, 1)->head.attempt, 1);
+  assert_string_equal(scene_report(&w, &c, 2, 2, 0.5), scene_go);
+  end(&w, &c);
+}
+
+static bool is_stopped(pid_t pid) {
+  char path[40], *text = NULL;
+  (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  bool is = cl_file_read(path, 4096, &text, NULL, NULL) == 0 && strrchr(text, ')')[2] == 'T';
+  cl_free(text);
+  return is;
+}
+
+/* The process connects before the worker has heard from its keeper that it has come to be. What is decided
+ * meanwhile is obeyed then. */
+static void a_pause_that_is_taken_back_before_the_keeper_has_answered_is_not_noticed_either(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char token[CL_TOKEN_SIZE];
+  world_begin(&w, world_patient, "");
+  world_work(&w, 1);
+  pid_t keeper = cl_keeper_pid(w.worker->keeper);
+  assert_int_equal(kill(keeper, SIGSTOP), 0);
+  WORLD_UNTIL(&w, is_stopped(keeper));
+  world_propose(&w, 2.385);
+  WORLD_UNTIL(&w, world_trial(&w, 1)->head.attempt == 1);
+  world_token(&w, 1, 1, token);
+  client_open(&w, &c);
+  client_send(&c, "{\"type\": \"hello\", \"token\": \"%s\", \"protocol\": 1, \"can\": \"save\"}", token);
+  assert_has(client_hear(&w, &c), "{\"type\":\"start\"");
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
+  (void)scene_continue(&w, 1, CL_CAUSE_HUMAN, CL_NO_STEP);
+  assert_int_equal(world_state(&w, 1), CL_WAITING);
+  assert_int_equal(kill(keeper, SIGCONT), 0);
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_RUNNING);
   assert_int_equal(world_trial(&w, 1)->head.attempt, 1);
   assert_string_equal(scene_report(&w, &c, 2, 2, 0.5), scene_go);
   end(&w, &c);
@@ -1464,6 +1502,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_stop_is_the_next_answer),
       cmocka_unit_test(shutting_down_saves_at_the_next_report),
       cmocka_unit_test(a_pause_that_is_taken_back_in_time_is_never_noticed),
+      cmocka_unit_test(a_pause_that_is_taken_back_before_the_keeper_has_answered_is_not_noticed_either),
       cmocka_unit_test(an_exploit_is_loaded_by_a_running_trainer),
       cmocka_unit_test(a_step_that_comes_again_with_an_exploit_has_a_state_of_its_own),
       cmocka_unit_test(a_failed_load_waits_to_be_decided_again),

@@ -333,6 +333,35 @@ static void a_clone_is_the_next_attempt_of_the_loser(void **state) {
   family_end(&s);
 }
 
+/* It has said that it is done; then it is gone before the keeper can say that it is not its child. */
+static void a_clone_that_is_done_when_the_keeper_hears_of_it_is_complete(void **state) {
+  (void)state;
+  struct family s;
+  struct puppet twin, clone;
+  char token[200];
+  family_begin(&s, 2, NULL);
+  supersede(&s, family_leave_twin(&s, 1, &twin));
+  (void)close(family_hear_fork(&s, &twin, 2, token));
+  pid_t keeper = cl_keeper_pid(s.w.worker->keeper);
+  assert_int_equal(kill(keeper, SIGSTOP), 0);
+  puppet_open(&s.w, &clone);
+  puppet_hello(&clone, token);
+  assert_has(client_hear(&s.w, &clone.c), "{\"type\":\"start\"");
+  client_send(&clone.c, "{\"type\":\"done\"}");
+  assert_string_equal(client_hear(&s.w, &clone.c), "{\"type\":\"go\"}");
+  puppet_kill(&clone);
+  assert_int_equal(world_state(&s.w, 2), CL_COMPLETE);
+  assert_int_equal(kill(keeper, SIGCONT), 0);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 2, CL_EVENT_ENDED) == 2);
+  json_t *ended = world_last(&s.w, 2, CL_EVENT_ENDED);
+  assert_int_equal(json_integer_value(world_field(ended, "attempt")), 2);
+  assert_false(json_is_true(world_field(ended, "known")));
+  json_decref(ended);
+  assert_int_equal(world_count(&s.w, 2, CL_EVENT_LOST), 0);
+  puppet_kill(&twin);
+  family_end(&s);
+}
+
 static void a_twin_that_cannot_fork_says_why(void **state) {
   (void)state;
   struct family s;
@@ -490,7 +519,7 @@ static void twins_end_with_the_last_worker(void **state) {
   char byte[40];
   assert_true(recv(near.c.fd, byte, sizeof byte, 0) > 0);
   assert_int_equal(memcmp(byte, "{\"type\":\"stop\"}\n", 16), 0);
-  for (int i = 0; i < 2000 && !was_killed(&away); i++) (void)usleep(1000);
+  for (int i = 0; i < 120000 && !was_killed(&away); i++) (void)usleep(1000);
   assert_true(was_killed(&away));
   puppet_kill(&near);
   puppet_kill(&away);
@@ -984,6 +1013,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(who_says_hello_as_the_same_twin_takes_its_place),
       cmocka_unit_test(a_twin_that_speaks_unasked_is_told_so_and_hung_up_on),
       cmocka_unit_test(a_clone_is_the_next_attempt_of_the_loser),
+      cmocka_unit_test(a_clone_that_is_done_when_the_keeper_hears_of_it_is_complete),
       cmocka_unit_test(a_twin_that_cannot_fork_says_why),
       cmocka_unit_test(a_clone_that_does_not_come_is_given_up),
       cmocka_unit_test(a_twin_that_dies_while_it_is_asked_takes_its_clone_with_it),

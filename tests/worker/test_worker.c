@@ -222,10 +222,19 @@ static void an_attempt_that_has_come_and_gone_unseen_is_left_alone(void **state)
   world_end(&w);
 }
 
+/* The first attempt of a trial; null before its process has come to be. */
+static struct cl_attempt *running(struct world *w, int64_t trial) {
+  struct cl_attempt *a = cl_attempts_find(w->worker, trial, 1);
+  return a != NULL && a->phase == CL_PHASE_RUNNING ? a : NULL;
+}
+
 static void a_stop_ends_a_silent_program(void **state) {
   (void)state;
   struct world w;
-  world_begin(&w, "trap 'echo loss=0.25; exit 9' TERM; echo loss=0.5; while :; do sleep 0.01; done", "");
+  world_begin(
+      &w,
+      "trap 'echo loss=0.25; exit 9' TERM; echo loss=0.5; i=0; while [ $i -lt 9000 ]; do sleep 0.01; i=$((i + 1)); done",
+      ", \"limits\": {\"grace_s\": 1000}");
   world_propose(&w, 1);
   world_work(&w, 1);
   WORLD_UNTIL(&w, world_trial(&w, 1)->value == 0.5);
@@ -326,9 +335,14 @@ static void who_ignores_sigterm_is_killed_with_its_children(void **state) {
 static void a_trial_over_its_time_is_pruned_with_its_value(void **state) {
   (void)state;
   struct world w;
-  world_begin(&w, "echo loss=0.5; sleep 1000", ", \"limits\": {\"time_s\": 0.3, \"grace_s\": 5}");
+  world_begin(&w, "echo loss=0.5; sleep 1000", ", \"limits\": {\"time_s\": 2000, \"grace_s\": 1000}");
   world_propose(&w, 1);
-  world_work_off(&w, 1);
+  world_work(&w, 1);
+  WORLD_UNTIL(&w, world_trial(&w, 1)->value == 0.5 && running(&w, 1) != NULL);
+  world_turn(&w);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_STOPPED), 0);
+  running(&w, 1)->started_us -= INT64_C(2000000000); /* as if it had trained for so long */
+  WORLD_UNTIL(&w, world_is_idle(&w));
   assert_int_equal(world_state(&w, 1), CL_PRUNED);
   assert_true(world_trial(&w, 1)->value == 0.5);
   json_t *stop = world_last(&w, 1, CL_EVENT_STOPPED);
@@ -360,19 +374,27 @@ static void a_trial_over_its_memory_fails_and_names_the_limit(void **state) {
 static void the_first_request_preempts_and_the_second_kills(void **state) {
   (void)state;
   struct world w;
-  world_begin(&w,
-              "cd \"$CLADE_DIR\"; trap 'echo term > term' TERM; touch ready; while :; do sleep 0.01; done",
-              ", \"limits\": {\"grace_s\": 1000}");
+  world_begin(
+      &w,
+      "cd \"$CLADE_DIR\"; trap 'echo term > term' TERM; touch ready; i=0; while [ $i -lt 9000 ]; do sleep "
+      "0.01; i=$((i + 1)); done",
+      ", \"limits\": {\"grace_s\": 1000}");
   w.options.grace_s = 0.05;
   world_propose(&w, 1);
   world_propose(&w, 2);
   world_work(&w, 1);
-  WORLD_UNTIL(&w, world_has(&w, 1, 0, "ready"));
+  WORLD_UNTIL(&w, world_has(&w, 1, 0, "ready") && running(&w, 1) != NULL);
+  int64_t before_us = cl_clock_monotonic_us();
   cl_worker_shutdown(w.worker, CL_SHUTDOWN_ASK, SIGINT);
+  world_turn(&w);
+  assert_int_equal(running(&w, 1)->urge, CL_URGE_SOON);
+  assert_in_range(running(&w, 1)->deadline_us, before_us + 50000, cl_clock_monotonic_us() + 50000);
+  w.worker->options.grace_s = 0; /* from here on the study's: it is the second request that kills */
   WORLD_UNTIL(&w, world_has(&w, 1, 0, "term"));
   assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);
   cl_worker_shutdown(w.worker, CL_SHUTDOWN_KILL, SIGINT);
   WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_trial(&w, 1)->exit_status, 128 + SIGKILL);
   assert_int_equal(world_state(&w, 1), CL_PREEMPTED);
   assert_int_equal(world_state(&w, 2), CL_WAITING);
   assert_int_equal(world_count(&w, 1, CL_EVENT_PREEMPTING), 1);

@@ -398,8 +398,14 @@ void world_token(struct world *w, int64_t trial, int attempt, char ret[CL_TOKEN_
   memcpy(ret, p.token, CL_TOKEN_SIZE);
 }
 
+static bool is_being_spawned(const struct world *w, int64_t trial, int attempt) {
+  const struct cl_attempt *a = cl_attempts_find(w->worker, trial, attempt);
+  return a != NULL && !a->cloned && a->phase == CL_PHASE_SPAWNING;
+}
+
 const char *client_hello(struct world *w, struct client *c, int64_t trial, int attempt, const char *can) {
   char token[CL_TOKEN_SIZE];
+  WORLD_UNTIL(w, !is_being_spawned(w, trial, attempt));
   world_token(w, trial, attempt, token);
   client_open(w, c);
   client_send(c, "{\"type\": \"hello\", \"token\": \"%s\", \"protocol\": 1, \"can\": \"%s\"}", token, can);

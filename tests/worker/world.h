@@ -24,7 +24,7 @@
 #include "worker/keeper.h"
 #include "worker/worker_impl.h"
 
-#define WORLD_PATIENCE_US 20000000
+#define WORLD_PATIENCE_US 120000000
 
 struct world {
   char directory[64];
@@ -106,7 +106,8 @@ void client_send(struct client *c, const char *format, ...) __attribute__((forma
 const char *client_hear(struct world *w, struct client *c);
 /* Is nothing there to hear after the worker has had its turns? */
 bool client_is_silent(struct world *w, struct client *c);
-/* Connect and say hello for an attempt; the answer. `can`: words. */
+/* Connect and say hello for an attempt whose process has come to be (the worker has heard so from its keeper,
+ * and acts on decisions at once); the answer. `can`: words. */
 const char *client_hello(struct world *w, struct client *c, int64_t trial, int attempt, const char *can);
 /* The text behind "<key>":" in a message. */
 void client_take_text(const char *line, const char *key, char ret[200]);
