@@ -124,6 +124,61 @@ static void set_place(struct builder *b, struct cl_node *node, struct fy_event *
   b->here = node->end;
 }
 
+/* The innermost open bracket; null if there is none. */
+static const struct cl_node *open_bracket(const struct builder *b) {
+  const struct cl_node *open = b->open;
+  while (open != NULL && !open->flow) open = open->parent;
+  return open;
+}
+
+static size_t line_start(const struct cl_source *s, size_t at) {
+  while (at > 0 && s->text[at - 1] != '\n' && s->text[at - 1] != '\r') at--;
+  return at;
+}
+
+/* Where what stands on the line of `at` begins. */
+static size_t text_start(const struct cl_source *s, size_t at) {
+  size_t start = line_start(s, at);
+  while (start < at && s->text[start] == ' ') start++;
+  return start;
+}
+
+/* The key at `at` with its anchor and tag. */
+static size_t key_start(const struct cl_source *s, size_t at) {
+  for (size_t word = at;;) {
+    while (word > 0 && s->text[word - 1] == ' ') word--;
+    while (word > 0 && strchr(" \t\r\n", s->text[word - 1]) == NULL) word--;
+    if (s->text[word] != '&' && s->text[word] != '!') return at;
+    at = word;
+  }
+}
+
+/* Is it the key of a pair of which `?` begins the key, and `:` the value? */
+static bool is_explicit(const struct cl_source *s, size_t key) {
+  while (key > 0 && s->text[key - 1] == ' ') key--;
+  return key > 0 && s->text[key - 1] == '?';
+}
+
+/* A value on a line of its own stands further to the right than its key, and an item than its dash. libfyaml
+ * lets it pass; other readers of the same file, of its copy among them, do not. */
+static int check_indentation(const struct builder *b, const struct cl_node *node, struct cl_err *e) {
+  const struct cl_node *open = b->open;
+  bool block = (node->kind == CL_MAPPING || node->kind == CL_SEQUENCE) && !node->flow;
+  if (open == NULL || open_bracket(b) != NULL || block || node->start == node->end) return 0;
+  if (open->kind == CL_MAPPING && open->n % 2 == 0) return 0; /* a key */
+  bool keyed = open->kind == CL_MAPPING;
+  size_t from = keyed ? key_start(b->s, b->last_child->start) : open->start;
+  size_t line = line_start(b->s, node->start), begins = text_start(b->s, node->start);
+  char mark = b->s->text[begins];
+  assert(from <= node->start && line <= begins && begins <= node->start);
+  if (line <= from || (begins < node->start && strchr(":-?", mark) != NULL)) return 0;
+  if (begins - line > from - line_start(b->s, from) || (keyed && is_explicit(b->s, from))) return 0;
+  return cl_source_fail(b->s, node->start,
+                        keyed ? "the value, indented further than its key"
+                              : "the item, indented further than its dash",
+                        e, "this is not indented, as what belongs to the line above it must be");
+}
+
 /* While a mapping is open its n counts keys and values alike. */
 static int attach(struct builder *b, struct cl_node *node, struct cl_err *e) {
   struct cl_node *open = b->open;
@@ -185,6 +240,7 @@ static int add_node(struct builder *b, struct fy_event *event, bool anchors_know
   if (node->kind == CL_SCALAR || node->kind == CL_ALIAS)
     CL_TRY(read_token_text(b, token, node->start, node->kind == CL_SCALAR, &node->text, e));
   if (node->kind == CL_ALIAS) CL_TRY(resolve_alias(b, node, anchors_known, e));
+  if (style != FYSS_LITERAL && style != FYSS_FOLDED) CL_TRY(check_indentation(b, node, e));
   CL_TRY(attach(b, node, e));
   CL_TRY(keep_anchor(b, node, e));
   if (node->kind == CL_SCALAR || node->kind == CL_ALIAS) return 0;
@@ -258,8 +314,7 @@ static int blame_parser(const struct builder *b, struct fy_diag *diag, struct cl
   const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &iterator);
   if (error == NULL) return cl_source_fail(b->s, b->here, NULL, e, "this is not YAML");
   size_t at = cl_source_offset(b->s, error->line, error->column);
-  const struct cl_node *open = b->open;
-  while (open != NULL && !open->flow) open = open->parent;
+  const struct cl_node *open = open_bracket(b);
   const char *hint = find_hint(error->msg);
   bool far =
       open != NULL && at > open->start && memchr(b->s->text + open->start, '\n', at - open->start) != NULL;
