@@ -5,6 +5,9 @@
  *
  *   forked_member STEPS [save | regions | fork | dice [MILLISECONDS]]    dice: as fork, but it never scores
  * the same again
+ *
+ * While there is a file whose name is in the variable HOLD, nobody trains beyond step HOLD_STEP; with
+ * HOLD_TRIAL that trial does not.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -60,6 +63,20 @@ static void begin(const clade_trainer *t, const struct member *m) {
   write_line(t, "loads.txt", "ae", line);
 }
 
+static long number_in(const char *variable) {
+  const char *text = getenv(variable);
+  return text == NULL ? 0 : strtol(text, NULL, 10);
+}
+
+/* Two minutes at most. */
+static void wait_while_held(const clade_trainer *t, int step) {
+  const char *hold = getenv("HOLD");
+  struct timespec pause = {0, 10000000};
+  bool meant = number_in("HOLD_TRIAL") == 0 || number_in("HOLD_TRIAL") == clade_trainer_trial(t);
+  for (int i = 0; hold != NULL && meant && step >= number_in("HOLD_STEP") && i < 12000; i++)
+    if (access(hold, F_OK) < 0 || nanosleep(&pause, NULL) < 0) return;
+}
+
 static int train(clade_trainer *t, struct member *m, int steps, long pause_ms, bool dice) {
   struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000};
   int status = clade_trainer_start(t);
@@ -67,6 +84,7 @@ static int train(clade_trainer *t, struct member *m, int steps, long pause_ms, b
   if (status >= 0) begin(t, m);
   while (status >= 0 && status != CLADE_TRAINER_STOP && m->step < steps) {
     (void)nanosleep(&pause, NULL);
+    wait_while_held(t, m->step);
     m->theta += clade_trainer_float(t, "x");
     if (dice) m->theta += 1e-3 * (double)(getpid() % 89);
     m->step++;

@@ -66,12 +66,21 @@ def processes(directory):
     return found
 
 
-def none_is_left(directory):
-    for _ in range(100):
-        if not processes(directory):
-            return True
+def eventually(what, *arguments):
+    """What it comes to, within two minutes."""
+    end = time.monotonic() + 120
+    while not (found := what(*arguments)):
+        assert time.monotonic() < end, (what.__name__, arguments)
         time.sleep(0.1)
-    return False
+    return found
+
+
+def nobody_is_there(directory):
+    return not processes(directory)
+
+
+def none_is_left(directory):
+    return eventually(nobody_is_there, directory)
 
 
 def outputs(directory, n):
@@ -163,15 +172,25 @@ def test_a_forked_population_on_postgresql_decides_the_same(directory):
     assert none_is_left(served)
 
 
+def found_in_log(directory, kind, n=1, trial=None):
+    """The events of that kind, when there are so many; the study may not have begun yet."""
+    if not os.path.isdir(place(directory, 1)):
+        return None
+    found = [e for e in of_kind(events(directory, 'theta'), kind) if trial in (None, e['trial'])]
+    return found if len(found) >= n else None
+
+
 def interrupt_and_resume(directory, way):
-    write_spec(directory, way, n=5, parallel=5, steps=12, pause=60)
-    process = start(directory, 'run', 'theta.yaml')
-    for _ in range(300):
-        if os.path.isdir(place(directory, 1)) and len(of_kind(events(directory, 'theta'), 'exploited')) >= 2:
-            break
-        time.sleep(0.1)
+    """Some members have taken over others when they are interrupted, all of them in the middle of their training."""
+    hold = os.path.join(directory, 'hold')
+    write_spec(directory, way, n=5, parallel=5, steps=12)
+    with open(hold, 'w', encoding='utf-8'):
+        process = start(directory, 'run', 'theta.yaml', HOLD=hold, HOLD_STEP='8')
+    eventually(found_in_log, directory, 'exploited', 2)
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
+    eventually(found_in_log, directory, 'preempting', 1)
+    os.unlink(hold)
+    process.wait(timeout=120)
     assert none_is_left(directory)
     result = clade(directory, 'resume', 'theta')
     return events(directory, 'theta'), result.stdout + result.stderr
@@ -200,35 +219,30 @@ def test_states_are_made_again_on_postgresql_too(directory):
 
 
 def pid_of(directory, trial):
-    for _ in range(600):
+    def read():
         try:
             with open(place(directory, trial, 'pid'), encoding='utf-8') as file:
                 return int(file.read())
         except (OSError, ValueError):
-            time.sleep(0.05)
-    raise AssertionError(f'trial {trial} does not begin')
+            return None
+    return eventually(read)
 
 
 def wait_for(directory, kind, trial):
-    for _ in range(300):
-        found = [e for e in of_kind(events(directory, 'theta'), kind) if e['trial'] == trial]
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f'trial {trial} is not {kind}')
+    return eventually(found_in_log, directory, kind, 1, trial)
 
 
 def test_a_member_that_dies_within_its_question_is_answered_before_it_goes_on(directory):
-    write_spec(directory, 'fork', n=2, parallel=2, steps=6, pause=400)  # to stop the first one before its second step
+    hold = os.path.join(directory, 'hold')
+    write_spec(directory, 'fork', n=2, parallel=2, steps=6)
     with open(os.path.join(directory, 'theta.yaml'), 'a', encoding='utf-8') as file:
         file.write('limits: {retries: 9}\n')
-    process = start(directory, 'run', 'theta.yaml')
-    slow = pid_of(directory, 1)
-    os.kill(slow, signal.SIGSTOP)  # the second one waits for it, in ordered mode
+    with open(hold, 'w', encoding='utf-8'):  # the second one waits for the first, in ordered mode
+        process = start(directory, 'run', 'theta.yaml', HOLD=hold, HOLD_STEP='1', HOLD_TRIAL='1')
     wait_for(directory, 'saved', 2)
     os.kill(pid_of(directory, 2), signal.SIGKILL)
     wait_for(directory, 'ended', 2)
-    os.kill(slow, signal.SIGCONT)
+    os.unlink(hold)
     assert process.wait(timeout=100) == 0
     log = [e for e in events(directory, 'theta') if e.get('trial') == 2]
     after = log[[e['event'] for e in log].index('ended') + 1:]
@@ -247,13 +261,9 @@ def test_what_scores_something_else_is_not_the_state_that_was_ranked(directory):
 def test_processes_end_when_the_study_is_interrupted(directory):
     write_spec(directory, 'fork', steps=400, pause=20)
     process = start(directory, 'run', 'theta.yaml')
-    for _ in range(300):
-        if len(processes(directory)) > 7:  # some twins are there
-            break
-        time.sleep(0.1)
-    assert len(processes(directory)) > 7
+    eventually(lambda: len(processes(directory)) > 7)  # some twins are there
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
+    process.wait(timeout=120)
     assert none_is_left(directory)
 
 

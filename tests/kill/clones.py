@@ -106,7 +106,7 @@ def kill_twin(directory, chance):
 
 def disturb(directory, seed, most):
     """Run a study, with up to `most` kills; how many there were, and the most that was on disk."""
-    chance, kills, peak, deadline = random.Random(seed), 0, 0, time.monotonic() + 200
+    chance, kills, peak, deadline = random.Random(seed), 0, 0, time.monotonic() + 600
     process = begin(directory, seed)
     while process.poll() is None:
         assert time.monotonic() < deadline, 'the study does not come to its end'
@@ -182,7 +182,7 @@ def check_disk(log, peak):
 def none_is_left(directory):
     """No trainer and no twin of this study, by their environment, which a fork copies."""
     mine = f'CLADE_DIR={directory}/'.encode()
-    for _ in range(100):
+    for _ in range(1200):
         found = []
         for name in filter(str.isdigit, os.listdir('/proc')):
             try:

@@ -90,8 +90,23 @@ class Study:
         finally:
             db.close()
 
+    def position(self):
+        """Of the newest event; -1 while the store cannot be asked."""
+        try:
+            return self.query('SELECT max(head) FROM studies')[0][0]
+        except sqlite3.Error:
+            return -1
+
+    def explain(self):
+        """What the engines have said, and the last events."""
+        with open(self.log.name, encoding='utf-8', errors='replace') as f:
+            print(''.join(f'# {line}' for line in f.readlines()[-60:]))
+        done = subprocess.run([self.args.clade, 'log', 'kill', '--last', '60'], cwd=self.dir, env=self.env, capture_output=True, text=True,
+                              check=False)
+        print(''.join(f'# {line}' for line in (done.stdout + done.stderr).splitlines(True)), flush=True)
+
     def wait_for_study(self):
-        for _ in range(500):
+        for _ in range(6000):
             try:
                 if self.query('SELECT count(*) FROM trials')[0][0] > 0:
                     return
@@ -218,24 +233,29 @@ def main():
 
 
 def watch(study, args, rng, directory):
-    kills, began = 0, time.monotonic()
+    kills, began, struck_at = 0, time.monotonic(), 0
     pause = 0.08
     while not study.over():
         if time.monotonic() - began > args.limit:
             print(f'FAILED: not over after {args.limit:.0f} s, {kills} kills; see {directory}')
+            study.explain()
             for p in (study.first, study.second):
                 p.kill()
             return 1
         time.sleep(rng.expovariate(1 / pause))
-        if kills < args.kills and not study.over():
+        position = study.position() if kills < args.kills else -1
+        if position > struck_at and not study.over():  # something has been recorded since: engines that begin slowly come to work
             study.kill_something(rng)
+            struck_at = position + rng.randrange(4)
             kills += 1
         if not study.over():
             study.revive()
-    study.second.wait(timeout=60)
+    study.second.wait(timeout=600)
     print(f'# {kills} kills, {args.trials} trials, {time.monotonic() - began:.1f} s')
     failures = check(study, args)
-    if not failures and not args.keep:
+    if failures:
+        study.explain()
+    elif not args.keep:
         shutil.rmtree(directory)
     print('ok' if not failures else f'FAILED: {failures}; see {directory}')
     return 1 if failures else 0
