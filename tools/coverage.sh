@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Branch coverage of the rooms that hold the truth: tools/coverage.sh [ROOM...], default model engine store worker.
 # Builds with gcov in build-coverage/ (asserts off: they are no branches of the program), runs all tests, fails every
-# call at every instant, prints the table. Branches marked defensive with CL_NEVER are left out. The full report:
+# call at every place that leads to it, prints the table. Branches marked defensive with CL_NEVER are left out. The full report:
 # build-coverage/coverage.html
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,8 +22,7 @@ meson test -C build-coverage --no-rebuild --timeout-multiplier 3 --suite kill >&
   echo "coverage: not everything was killed" >&2
 meson test -C build-coverage --no-rebuild --timeout-multiplier 3 --no-suite kill >&2 ||
   echo "coverage: some tests failed; what they did counts nevertheless" >&2
-CLADE_THOROUGH=1 meson test -C build-coverage --no-rebuild --timeout-multiplier 3 attack/survive \
-  attack/survive_twins attack/survive_regions store/calls >&2 ||
+CLADE_THOROUGH=1 meson test -C build-coverage --no-rebuild --timeout-multiplier 3 attack/places store/calls >&2 ||
   echo "coverage: not everything was survived" >&2
 gcovr --root . --object-directory build-coverage "${filters[@]}" --branches --print-summary \
   --exclude-branches-by-pattern '.*CL_NEVER.*' --html-details build-coverage/coverage.html --txt - build-coverage

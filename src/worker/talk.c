@@ -551,6 +551,14 @@ static int find_speaker(struct cl_session *s, const char *token, struct cl_err *
   return 0;
 }
 
+static void hear_twin(struct cl_session *s, const char *token) {
+  int status = cl_twins_hello(s, token);
+  if (status == CLADE_ESTALE)
+    cl_talk_error(s, true, "token", NULL, "no twin has this token");
+  else if (status != 0)
+    cl_session_close(s);
+}
+
 static void hear_hello(struct cl_session *s, const struct cl_message *m) {
   struct cl_err e;
   char capabilities[60];
@@ -566,7 +574,7 @@ static void hear_hello(struct cl_session *s, const struct cl_message *m) {
     return;
   }
   if (cl_twins_is_token(m->token)) {
-    if (!cl_twins_hello(s, m->token)) cl_talk_error(s, true, "token", NULL, "no twin has this token");
+    hear_twin(s, m->token);
     return;
   }
   int status = find_speaker(s, m->token, &e);

@@ -201,26 +201,28 @@ static bool is_expected(const struct cl_worker *w, const struct token *t, const 
   return *ret_is_new || (read_note(w, path, &note) && strcmp(note.token, token) == 0);
 }
 
-bool cl_twins_hello(struct cl_session *s, const char *token) {
+int cl_twins_hello(struct cl_session *s, const char *token) {
   struct cl_worker *w = s->worker;
   struct token t;
   struct note note = {0};
   char path[100];
   bool is_new = false;
-  if (!parse_token(token, &t)) return false;
+  if (!parse_token(token, &t)) return CLADE_ESTALE;
   path_of(&t, path, sizeof path);
   struct cl_session *old = find_session(w, path);
-  if (!is_expected(w, &t, token, path, &is_new) || !cl_twins_peer(s, &note.pid, &note.start)) return false;
+  if (!is_expected(w, &t, token, path, &is_new)) return CLADE_ESTALE;
+  if (!cl_twins_peer(s, &note.pid, &note.start)) return CLADE_BUSY;
   (void)snprintf(note.token, sizeof note.token, "%s", token);
   (void)snprintf(note.boot, sizeof note.boot, "%s", w->boot);
+  if (is_new && write_note(w, path, &note) < 0) return CLADE_BUSY;
   s->twin = cl_copy_text(path);
-  if (s->twin == NULL || (is_new && write_note(w, path, &note) < 0)) return false;
+  if (s->twin == NULL) return CLADE_BUSY;
   if (old != NULL) cl_session_close(old);
   s->open = true;
   s->trial = 0;
   w->twins_stirred = true;
   cl_worker_hurry(w);
-  return true;
+  return 0;
 }
 
 bool cl_twins_take(struct cl_session *s, const char *path) {
@@ -313,10 +315,9 @@ int cl_twins_begin(struct cl_attempt *a, struct cl_err *e) {
   return write_environment(a, e);
 }
 
-static void ask_for(struct cl_attempt *a, struct cl_session *twin, struct cl_err *e) {
+static void ask_for(struct cl_attempt *a, struct cl_session *twin) {
   char *directory = cl_attempt_path(a->worker->study, a->trial, a->number, NULL);
   struct cl_message m = {.type = CL_MESSAGE_FORK, .token = a->token, .path = directory};
-  (void)e;
   if (directory != NULL) {
     a->mother = twin;
     a->clone_asked = true;
@@ -327,23 +328,34 @@ static void ask_for(struct cl_attempt *a, struct cl_session *twin, struct cl_err
   cl_free(directory);
 }
 
+/* The keeper takes the lock in any case: what it cannot adopt is given up, and the clone told to stop. */
+static int give_to_keeper(struct cl_attempt *a, const char *directory, struct cl_err *e) {
+  int lock = a->lock;
+  a->mother = NULL;
+  a->lock = -1;
+  int status = cl_keeper_adopt(a->worker->keeper, a->trial * 1048576 + a->number, directory, a->pid, a->start,
+                               lock, e);
+  if (status == 0) {
+    a->loaded = true;
+    return 0;
+  }
+  struct cl_err own;
+  a->pid = 0;
+  if (lose(a, e->text, &own) < 0) cl_worker_fail(a->worker, &own);
+  return status;
+}
+
 int cl_twins_born(struct cl_attempt *a, const struct cl_session *s, struct cl_err *e) {
   struct cl_worker *w = a->worker;
-  char *directory = cl_attempt_path(w->study, a->trial, a->number, NULL);
-  int lock = a->lock;
+  pid_t pid;
+  int64_t start;
   assert(a->cloned && a->pid == 0);
+  if (a->lock < 0 || w->keeper == NULL || !cl_twins_peer(s, &pid, &start)) return CLADE_BUSY;
+  char *directory = cl_attempt_path(w->study, a->trial, a->number, NULL);
   if (directory == NULL) return CL_FAIL_NOMEM(e);
-  int status = lock < 0 ? CLADE_BUSY : 0;
-  if (status == 0 && !cl_twins_peer(s, &a->pid, &a->start)) {
-    a->pid = 0;
-    status = CLADE_BUSY;
-  }
-  if (status == 0) {
-    a->mother = NULL;
-    a->lock = -1;
-    a->loaded = true;
-    status = cl_keeper_adopt(w->keeper, a->trial * 1048576 + a->number, directory, a->pid, a->start, lock, e);
-  }
+  a->pid = pid;
+  a->start = start;
+  int status = give_to_keeper(a, directory, e);
   cl_free(directory);
   return status;
 }
@@ -358,7 +370,8 @@ static int tend_clone(struct cl_attempt *a, int64_t now, struct cl_err *e) {
     struct cl_session *twin = n->path == NULL ? NULL : find_session(w, n->path);
     if (twin == NULL && cl_twins_find(w, n) == CLADE_EMPTY)
       return lose(a, "the twin that it was to begin from has ended", e);
-    if (twin != NULL && twin->open && asked_of(twin) == NULL) ask_for(a, twin, e);
+    assert(twin == NULL || !twin->open || asked_of(twin) == NULL);
+    if (twin != NULL && twin->open) ask_for(a, twin);
   }
   assert(a->pid == 0 && a->phase == CL_PHASE_SPAWNING);
   if (now >= a->clone_us) return lose(a, "the clone that it was to be has not come", e);

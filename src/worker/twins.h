@@ -43,8 +43,9 @@ bool cl_twins_take(struct cl_session *s, const char *path);
 /* The variables CLADE_… into the file that a clone reads. CLADE_EIO, CLADE_ENOMEM. */
 int cl_twins_write_environment(const char *directory, const struct cl_words *environment, struct cl_err *e);
 
-/* A connection has said hello with a twin's token. False: with none that is known here. */
-bool cl_twins_hello(struct cl_session *s, const char *token);
+/* A connection has said hello with a twin's token. CLADE_ESTALE: with none that is known here; CLADE_BUSY: it
+ * cannot be taken now, for want of memory, descriptors or disk, and is to come again. */
+int cl_twins_hello(struct cl_session *s, const char *token);
 void cl_twins_hear(struct cl_session *s, const struct cl_message *m); /* it has said something else */
 void cl_twins_closed(struct cl_session *s);                           /* its connection ends */
 
@@ -59,7 +60,8 @@ bool cl_twins_is_gone(const struct cl_worker *w,
  * the twin can. CLADE_EIO: the environment could not be written; CLADE_ENOMEM. */
 int cl_twins_begin(struct cl_attempt *a, struct cl_err *e);
 
-/* The clone has said hello: its process becomes the keeper's. CLADE_EIO, CLADE_ECLOSED, CLADE_ENOMEM. */
+/* The clone has said hello: its process becomes the keeper's. CLADE_BUSY: not now; CLADE_ECLOSED,
+ * CLADE_ENOMEM: its attempt is given up. */
 int cl_twins_born(struct cl_attempt *a, const struct cl_session *s, struct cl_err *e);
 
 /* From time to time: ask for clones, stop what is needed no more, give up what does not come. */

@@ -10,6 +10,7 @@
 
 #include "fault/alloc.h"
 #include "fault/calls.h"
+#include "fault/places.h"
 #include "worker/process.h"
 
 enum { TRIALS = 2, ENGINES_MAX = 40 };
@@ -22,7 +23,7 @@ struct scenario {
   bool loses_twins; /* between the engines: what was in their memory is made again */
 };
 
-#define TRAINER_LIMITS ", \"limits\": {\"retries\": 3, \"reconnect\": 60}"
+#define TRAINER_LIMITS ", \"limits\": {\"retries\": 100, \"reconnect\": 60}"
 #define PRINTER_SETTINGS \
   ", \"computed\": \"hpmax\", \"objectives\": [{\"name\": \"hpmax\", \"goal\": \"maximize\"}], " \
   "\"limits\": {\"time_s\": 1000, \"memory_bytes\": 1000000000000}"
@@ -57,6 +58,23 @@ static const struct scenario *playing;
 static bool handed; /* the second engine has begun */
 
 static bool struck; /* something has failed since the study began, here or (perhaps) in a keeper */
+static const char anything[] = "anything, at a place where nothing has failed before,";
+static int strikes;   /* of these, in this study */
+static int64_t limit; /* when the study must have ended; begins again with each of them */
+
+/* Every instant takes minutes: `CLADE_THOROUGH=1` does it; without, each call fails at its first instant and
+ * at a later one, another in each scenario, and memory at growing distances. */
+static bool is_thorough(void) {
+  return getenv("CLADE_THOROUGH") != NULL;
+}
+
+static int strikes_max(void) {
+  return is_thorough() ? 30 : 10;
+}
+
+static void be_patient(void) {
+  limit = cl_clock_monotonic_us() + WORLD_PATIENCE_US;
+}
 
 static bool asked, paused;
 static struct {
@@ -66,7 +84,7 @@ static struct {
 static bool taken[TRIALS + 1]; /* it has taken over another's state */
 
 static bool has_happened(void) {
-  struck |= cl_fault_happened() || cl_fault_call_happened();
+  struck |= cl_fault_happened() || cl_fault_call_happened() || cl_fault_place_happened();
   return struck;
 }
 
@@ -74,6 +92,7 @@ static void disarm(void) {
   (void)has_happened();
   cl_fault_arm(0, false);
   cl_fault_call_arm(NULL, 0, false);
+  cl_fault_places_arm(false);
   (void)unsetenv("CLADE_FAULT_CALL");
 }
 
@@ -187,12 +206,23 @@ static bool is_time_to_hand_over(const struct world *w) {
   return true;
 }
 
-static int run_worker(struct world *w, int64_t limit, struct cl_err *e) {
+/* At the next new place, when one has failed and was got over. */
+static void strike_again(void) {
+  if (failing.name != anything || !cl_fault_place_happened() || strikes >= strikes_max()) return;
+  (void)has_happened();
+  strikes++;
+  be_patient();
+  cl_fault_places_arm(true);
+}
+
+static int run_worker(struct world *w, struct cl_err *e) {
   while (!is_over(w)) {
+    strike_again();
     if (cl_clock_monotonic_us() > limit) {
       disarm();
       world_show(w);
-      fail_msg("the study does not end when %s fails at instant %lu", failing.name, failing.nth);
+      fail_msg("the study does not end when %s fails at instant %lu (%s)", failing.name, failing.nth,
+               cl_fault_place_name());
     }
     for (bool more = true; more;) {
       CL_TRY(retry_all(w, e));
@@ -207,7 +237,7 @@ static int run_worker(struct world *w, int64_t limit, struct cl_err *e) {
   return 0;
 }
 
-static int run_engine(struct world *w, int64_t limit, struct cl_err *e) {
+static int run_engine(struct world *w, struct cl_err *e) {
   static const char *const gpus[] = {"3", "5"};
   w->options.n_gpus = playing->connects ? 0 : 2;
   w->options.gpus = gpus;
@@ -216,11 +246,13 @@ static int run_engine(struct world *w, int64_t limit, struct cl_err *e) {
   w->until = playing->clones ? 2 : CL_NO_STEP;
   CL_TRY(world_try_to_work(w, TRIALS, e));
   CL_TRY(cl_worker_recover(w->worker, e));
-  return run_worker(w, limit, e);
+  return run_worker(w, e);
 }
 
 static void arm(const char *name, unsigned long nth) {
-  if (name == NULL)
+  if (name == anything)
+    cl_fault_places_arm(true);
+  else if (name == NULL)
     cl_fault_arm(nth, false);
   else
     cl_fault_call_arm(name, nth, false);
@@ -263,10 +295,10 @@ static void hand_over(struct world *w) {
 
 /* One engine after the other, until the study is over. An engine that ends says why. */
 static void run_study(struct world *w, const char *name, unsigned long nth, bool in_keeper) {
-  int64_t limit = cl_clock_monotonic_us() + WORLD_PATIENCE_US;
+  be_patient();
   for (int i = 0; i < ENGINES_MAX; i++) {
     struct cl_err e = {0};
-    int status = run_engine(w, limit, &e);
+    int status = run_engine(w, &e);
     if (status == 0) return;
     if (status == CLADE_STOP) {
       hand_over(w);
@@ -279,6 +311,9 @@ static void run_study(struct world *w, const char *name, unsigned long nth, bool
     disarm();
     world_close(w);
     world_open(w);
+    if (name != anything) continue;
+    be_patient();
+    if (++strikes < strikes_max()) arm(name, nth);
   }
   fail_msg("engines fail again and again");
 }
@@ -403,6 +438,7 @@ static bool survives(const char *name, unsigned long nth, bool in_keeper) {
   struck = in_keeper;
   failing.name = name == NULL ? "memory" : name;
   failing.nth = nth;
+  strikes = 0;
   asked = paused = handed = false;
   memset(taken, 0, sizeof taken);
   if (in_keeper) {
@@ -420,12 +456,6 @@ static bool survives(const char *name, unsigned long nth, bool in_keeper) {
   assert_whole(&w);
   world_end(&w);
   return happened;
-}
-
-/* Every instant takes minutes: `CLADE_THOROUGH=1` does it; without, each call fails at its first instant and
- * at a later one, another in each scenario, and memory at growing distances. */
-static bool is_thorough(void) {
-  return getenv("CLADE_THOROUGH") != NULL;
 }
 
 /* Without `CLADE_THOROUGH` those that clone share the calls. */
@@ -461,6 +491,15 @@ static void memory_may_be_short_at_any_instant(void **state) {
   print_message("# memory failed up to allocation %lu\n", n);
 }
 
+/* Memory and calls, many in one study; in thorough tests until none fails that has not failed there before.
+ */
+static void every_place_may_fail_once(void **state) {
+  playing = *state;
+  int studies = 0;
+  while ((is_thorough() || studies == 0) && survives(anything, 0, false)) studies++;
+  print_message("# %zu places have failed, after %d studies\n", cl_fault_places(), studies);
+}
+
 /* What a keeper cannot do it answers, or it dies: then its children are followed by their files. */
 static void a_keeper_may_fail_at_any_call(void **state) {
   playing = *state;
@@ -482,6 +521,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(every_call_may_fail_once),
       cmocka_unit_test(memory_may_be_short_at_any_instant),
       cmocka_unit_test(a_keeper_may_fail_at_any_call),
+      cmocka_unit_test(every_place_may_fail_once),
   };
   enum { SCENARIOS = sizeof scenarios / sizeof *scenarios, KINDS = sizeof kinds / sizeof *kinds };
   static char names[SCENARIOS * KINDS][100];
@@ -493,5 +533,6 @@ int main(int argc, char **argv) {
     tests[i].initial_state = (void *)(uintptr_t)&scenarios[i / KINDS];
   }
   if (argc > 1) cmocka_set_test_filter(argv[1]); /* "printers: *" */
+  if (argc > 1 && strstr(argv[1], "every_place") == NULL) cmocka_set_skip_filter("*every_place*");
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

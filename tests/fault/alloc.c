@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "fault/places.h"
 
 static unsigned long pending; /* allocations until the failure; 0 = none is armed */
 static bool stays, happened, resting;
@@ -34,6 +35,7 @@ bool cl_fault_next(unsigned long *n) {
 
 static bool fails(void) {
   if (resting) return false;
+  if (cl_fault_place_fails("memory")) return true;
   if (happened && stays) return true;
   if (pending == 0 || --pending > 0) return false;
   happened = true;

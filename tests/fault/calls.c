@@ -19,6 +19,7 @@
 #include <uv.h>
 
 #include "fault/alloc.h"
+#include "fault/places.h"
 #include "fault/wrap.h"
 #include "worker/keeper_child.h"
 
@@ -65,7 +66,21 @@ void cl_fault_call_arm_from_environment(void) {
     if (strcmp(name, all_calls[i]) == 0) cl_fault_call_arm_as(all_calls[i], nth, how[0] == '\0' ? 0 : EAGAIN);
 }
 
+/* Those that fail by place: the first map, and of the second one what a system may refuse at any time. */
+static bool has_places(const char *name) {
+  static const char *const more[] = {"posix_fallocate64", "memfd_create", "mmap64", "fstat64", "getsockopt"};
+  for (size_t i = 0; cl_fault_calls[i] != NULL; i++)
+    if (strcmp(cl_fault_calls[i], name) == 0) return true;
+  for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+    if (strcmp(more[i], name) == 0) return true;
+  return false;
+}
+
 static bool fails(const char *name, int cause) {
+  if (has_places(name) && cl_fault_place_fails(name)) {
+    errno = cause;
+    return true;
+  }
   if (armed == NULL || strcmp(armed, name) != 0) return false;
   bool now = atomic_load(&happened) ? stays : atomic_fetch_sub(&pending, 1) == 1;
   if (!now) return false;

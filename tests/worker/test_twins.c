@@ -208,6 +208,59 @@ static void asking_for_a_twin_has_an_end(void **state) {
   family_end(&s);
 }
 
+/* Asked between two questions: it says that it cannot, and goes on. */
+static void a_trainer_that_is_asked_and_cannot_fork_goes_on(void **state) {
+  (void)state;
+  static const char *const answers[] = {"\"error\":\"it has two threads by now\"", "\"bytes\":7"};
+  for (int i = 0; i < 2; i++) {
+    struct family s;
+    family_begin(&s, 1, NULL);
+    assert_has(scene_report(&s.w, &s.trainers[0], 1, 1, 0.5), "{\"type\":\"go\"");
+    (void)scene_ask_state(&s.w, 1);
+    assert_has(scene_report(&s.w, &s.trainers[0], 2, 1.5, 0.5), "{\"type\":\"fork\"");
+    client_send(&s.trainers[0], "{\"type\":\"saved\",\"step\":1.5,%s}", answers[i]);
+    const char *line = client_hear(&s.w, &s.trainers[0]);
+    assert_has(line, i == 0 ? "{\"type\":\"go\"" : "a state was saved that was not asked for");
+    assert_int_equal(world_count(&s.w, 1, CL_EVENT_NOTE), 1 - i);
+    assert_int_equal(world_count(&s.w, 1, CL_EVENT_SAVED), 0);
+    family_end(&s);
+  }
+}
+
+/* It says that there is none, and not why. */
+static void a_report_whose_twin_is_withdrawn_is_recorded_without(void **state) {
+  (void)state;
+  struct family s;
+  family_begin(&s, 1, NULL);
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &s.trainers[0]));
+  scene_pass(&s.w, 11);
+  assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"fork\"");
+  client_send(&s.trainers[0], "{\"type\":\"saved\",\"step\":2}");
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_REPORTED) == 1);
+  json_t *note = world_last(&s.w, 1, CL_EVENT_NOTE);
+  assert_string_equal(json_string_value(world_field(note, "text")), "there is no twin");
+  json_decref(note);
+  family_end(&s);
+}
+
+/* A twin is no state that outlives the machine: before a pause, one that can saves into a directory, too. */
+static void who_has_left_a_twin_saves_before_a_pause(void **state) {
+  (void)state;
+  struct family s;
+  struct puppet twin;
+  char token[CL_TOKEN_SIZE];
+  family_begin(&s, 1, NULL);
+  client_close(&s.trainers[0]);
+  world_token(&s.w, 1, 1, token);
+  assert_has(client_hello(&s.w, &s.trainers[0], 1, 1, "save fork"), "\"way\":\"fork\"");
+  (void)family_leave_twin(&s, 1, &twin);
+  (void)world_decide(&s.w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
+  assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"pause\",\"save\":");
+  puppet_kill(&twin);
+  family_end(&s);
+}
+
 /* Hostile ones. */
 
 static void tokens_that_nobody_was_given_are_refused(void **state) {
@@ -234,6 +287,8 @@ static void tokens_that_nobody_was_given_are_refused(void **state) {
       "twin.7.1.0123456789abcdef.0123456789abcdef0123456789abcdef",
       "twin.1.1.../../../../../e.0123456789abcdef0123456789abcdef",
       "twin.1.1.0123456789abcdef.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+      "twin.1.7.0123456789abcdef.0123456789abcdef0123456789abcdef",
+      "twin.1000000000000000000.1000000000.0123456789abcdef.0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
       "remake.0123456789abcdef0123456789abcdef"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct client c;
@@ -465,6 +520,59 @@ static void what_a_connected_loser_cannot_take_over_is_taken_back(void **state) 
   family_end(&s);
 }
 
+/* Its connection breaks when the next attempt is to be its clone: it is waited for. */
+static void a_twin_that_is_away_is_asked_when_it_is_back(void **state) {
+  (void)state;
+  struct family s;
+  struct puppet twin, again;
+  char token[200];
+  family_begin(&s, 3, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
+  supersede(&s, snapshot);
+  (void)close(family_hear_fork(&s, &twin, 2, token)); /* busy, so that the third one waits */
+  scene_send_report(&s.trainers[2], 1, 2, 0.5, NULL);
+  assert_true(client_is_silent(&s.w, &s.trainers[2]));
+  (void)scene_exploit(&s.w, 3, snapshot, "sgd", 4);
+  assert_string_equal(client_hear(&s.w, &s.trainers[2]), "{\"type\":\"stop\"}");
+  world_touch(&s.w, 3, 1, "end", "75");
+  WORLD_UNTIL(&s.w, world_state(&s.w, 3) == CL_PREEMPTED);
+  (void)scene_retry(&s.w, 3);
+  WORLD_UNTIL(&s.w, world_trial(&s.w, 3)->head.attempt == 2 && world_state(&s.w, 3) == CL_RUNNING);
+  puppet_hang_up(&twin);
+  WORLD_UNTIL(&s.w, world_state(&s.w, 2) == CL_LOST);
+  assert_int_equal(world_state(&s.w, 3), CL_RUNNING);
+  puppet_open(&s.w, &again);
+  puppet_hello(&again, s.tokens[0]);
+  int lock = -1;
+  assert_has(puppet_hear(&s.w, &again, &lock), "/3/attempt-2\"");
+  (void)close(lock);
+  puppet_kill(&again);
+  puppet_kill(&twin);
+  family_end(&s);
+}
+
+static void a_twin_that_is_needed_no_more_while_it_forks_is_told_afterwards(void **state) {
+  (void)state;
+  struct family s;
+  struct puppet twin, clone;
+  char token[200];
+  family_begin(&s, 2, NULL);
+  int64_t snapshot = family_leave_twin(&s, 1, &twin);
+  supersede(&s, snapshot);
+  (void)close(family_hear_fork(&s, &twin, 2, token));
+  puppet_open(&s.w, &clone);
+  puppet_hello(&clone, token);
+  assert_has(client_hear(&s.w, &clone.c), "{\"type\":\"start\"");
+  WORLD_UNTIL(&s.w, world_count(&s.w, 2, CL_EVENT_LOADED) == 1);
+  (void)scene_delete(&s.w, 1, snapshot);
+  assert_true(client_is_silent(&s.w, &twin.c));
+  client_send(&twin.c, "{\"type\":\"saved\",\"step\":2}");
+  assert_string_equal(client_hear(&s.w, &twin.c), "{\"type\":\"stop\"}");
+  puppet_kill(&clone);
+  puppet_kill(&twin);
+  family_end(&s);
+}
+
 /* Ends. */
 
 static void a_twin_that_nobody_needs_is_told_to_stop(void **state) {
@@ -556,6 +664,34 @@ static void a_twin_comes_back_to_the_next_worker(void **state) {
   assert_true(client_is_silent(&s.w, &other.c));
   assert_int_equal(cl_twins_find(s.w.worker, cl_study_snapshot(s.w.s, snapshot)), 0);
   puppet_kill(&other);
+  puppet_kill(&twin);
+  family_end(&s);
+}
+
+/* Between its hello and the report that names it, the worker goes: it is kept until the report comes. */
+static void a_twin_that_no_report_has_named_yet_comes_back_too(void **state) {
+  (void)state;
+  struct family s;
+  struct puppet twin, again;
+  char token[CL_TOKEN_SIZE];
+  family_begin(&s, 1, NULL);
+  puppet_open(&s.w, &twin);
+  puppet_hello(&twin, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &twin.c));
+  world_token(&s.w, 1, 1, token);
+  client_close(&s.trainers[0]);
+  reopen(&s, 1);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_ADOPTED) == 1);
+  puppet_open(&s.w, &again);
+  puppet_hello(&again, s.tokens[0]);
+  assert_true(client_is_silent(&s.w, &again.c));
+  client_open(&s.w, &s.trainers[0]);
+  client_send(&s.trainers[0], "{\"type\":\"hello\",\"token\":\"%s\",\"protocol\":1,\"can\":\"fork\"}", token);
+  assert_has(client_hear(&s.w, &s.trainers[0]), "{\"type\":\"start\"");
+  scene_send_report(&s.trainers[0], 1, 2, 0.5, s.tokens[0]);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
+  assert_int_equal(cl_twins_find(s.w.worker, scene_last_snapshot(&s.w, 1)), 0);
+  puppet_kill(&again);
   puppet_kill(&twin);
   family_end(&s);
 }
@@ -703,6 +839,30 @@ static void what_scores_something_else_is_no_state(void **state) {
   report_again(&p, 1, 2, 0.25);
   assert_given_up(&s, snapshot, "scored something else");
   WORLD_UNTIL(&s.w, was_killed(&p));
+  puppet_kill(&p);
+  family_end(&s);
+}
+
+/* Not a number, both times: that is the same. */
+static void what_has_diverged_is_made_again_too(void **state) {
+  (void)state;
+  struct family s;
+  struct puppet twin, p;
+  char token[200], clone[200];
+  static const char nan_report[] =
+      "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{\"loss\":\"nan\"},\"path\":\"%s\"}";
+  family_begin(&s, 2, world_way);
+  puppet_open(&s.w, &twin);
+  puppet_hello(&twin, s.tokens[0]);
+  client_send(&s.trainers[0], nan_report, s.tokens[0]);
+  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
+  int64_t snapshot = scene_last_snapshot(&s.w, 1)->position;
+  family_lose_twin(&s, &twin, snapshot);
+  supersede(&s, snapshot);
+  family_take_token(&s, token);
+  (void)play_again(&s, &p, token);
+  client_send(&p.c, nan_report, "");
+  (void)close(family_hear_fork(&s, &p, 2, clone));
   puppet_kill(&p);
   family_end(&s);
 }
@@ -1041,6 +1201,13 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_report_with_its_twin_may_be_told_again),
       cmocka_unit_test(a_keeper_that_dies_while_a_program_is_run_again_is_replaced),
       cmocka_unit_test(a_lineage_is_gone_along_by_clones),
+      cmocka_unit_test(a_trainer_that_is_asked_and_cannot_fork_goes_on),
+      cmocka_unit_test(a_report_whose_twin_is_withdrawn_is_recorded_without),
+      cmocka_unit_test(who_has_left_a_twin_saves_before_a_pause),
+      cmocka_unit_test(a_twin_that_is_away_is_asked_when_it_is_back),
+      cmocka_unit_test(a_twin_that_is_needed_no_more_while_it_forks_is_told_afterwards),
+      cmocka_unit_test(a_twin_that_no_report_has_named_yet_comes_back_too),
+      cmocka_unit_test(what_has_diverged_is_made_again_too),
   };
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
