@@ -57,7 +57,7 @@ static int fill_head(struct filling *f) {
   i->value = t->value;
   i->goal = settings->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize";
   i->started_ms = cl_api_wall_ms(f->study, t->started_ms);
-  i->ended_ms = cl_state_is_pending(t->head.state) ? -1 : cl_api_wall_ms(f->study, t->ended_ms);
+  i->ended_ms = cl_state_is_pending(t->head.state) ? -1 : cl_api_wall_ms(f->study, cl_trial_ended_ms(t));
   CL_TRY(keep(f, cl_study_name(f->study), &i->study));
   CL_TRY(keep(f, settings->objectives[0].name, &i->metric));
   CL_TRY(keep(f, settings->step, &i->step_unit));

@@ -23,10 +23,8 @@ int cl_study_create(struct cl_study **ret, struct cl_err *e) {
 static void destroy_blocks(struct cl_study *s) {
   for (size_t b = 0; b < s->n_blocks; b++) {
     if (s->blocks[b] == NULL) continue;
-    for (int i = 0; i < CL_BLOCK; i++) {
-      cl_study_destroy_more(s->blocks[b]->trials[i].more);
-      cl_free(s->blocks[b]->trials[i].rollup);
-    }
+    for (int i = 0; s->blocks[b]->asides && i < CL_BLOCK; i++)
+      cl_study_destroy_aside(s->blocks[b]->trials[i].aside);
     cl_free(s->blocks[b]->cells);
     cl_free(s->blocks[b]);
   }
@@ -304,8 +302,8 @@ static int apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct c
   struct cl_head before = t->head;
   double value = t->value;
   CL_TRY(cl_head_apply(&s->head, &t->head, ev, e));
+  CL_TRY(cl_study_note_time(s, t, ev->time_ms, e));
   CL_TRY(birth ? cl_study_apply_birth(s, t, ev, e) : cl_study_apply_to_trial(s, t, ev, &before, e));
-  if (ev->time_ms > t->changed_ms) t->changed_ms = ev->time_ms;
   CL_TRY(count_states(s, t, before.state, e));
   s->asked += is_asked(&t->head) - is_asked(&before);
   assert(s->asked >= 0 && t->number == ev->subject);

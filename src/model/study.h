@@ -48,23 +48,26 @@ struct cl_worker_info {
  * began, so its value is a result like that of one that has ended by itself. Other rules stop early. */
 #define CL_STOPPED_AT_END "\"rule\": \"stop\""
 
-struct cl_trial_more; /* what few trials have; private to study.c */
+#define CL_NUMBER_MAX UINT32_MAX /* trials that a replica can have */
 
+struct cl_trial_aside; /* what trials have for a while, or few of them ever; private to study*.c */
+
+/* A study has a million of them: what is added here is added to what every command takes. */
 struct cl_trial {
-  int64_t number;
   struct cl_head head;
   double value;   /* reduced first objective; NaN = none */
   int64_t record; /* position of the report that listings show, 0 = none */
   int64_t result; /* position of the event that made it a result (cl_state_is_result); 0 = it is none */
-  int64_t created_ms, changed_ms; /* proposed (or imported); its last event that was read */
-  int64_t started_ms, ended_ms;   /* first start; last end; -1 = none */
-  uint32_t of;                    /* trial that it repeats or comes from, 0 = none */
-  int32_t repeat;                 /* 0 = the first run of its configuration */
-  int32_t exit_status;            /* of the last end: status, or 128 + signal; -1 = none or unknown */
+  int64_t created_ms, started_ms; /* proposed (or imported); first start, -1 = none */
+  int64_t changed_ms;             /* its last event that was read */
+  struct cl_trial_aside *aside;
+  uint32_t number;
+  uint32_t of;         /* trial that it repeats or comes from, 0 = none */
+  int32_t repeat;      /* 0 = the first run of its configuration */
+  int32_t exit_status; /* of the last end: status, or 128 + signal; -1 = none or unknown */
   int32_t space_version;
-  bool at_end;              /* PRUNED where its schedule had planned to stop it: see CL_STOPPED_AT_END */
-  struct cl_rollup *rollup; /* of the open segment; null when its `ended` has summed it up */
-  struct cl_trial_more *more;
+  bool at_end;     /* PRUNED where its schedule had planned to stop it: see CL_STOPPED_AT_END */
+  bool ended_last; /* its last end is also its last event: ask cl_trial_ended_ms */
 };
 
 struct cl_study;
@@ -80,9 +83,9 @@ void cl_study_expect_partial(struct cl_study *s);
 void cl_study_reach(struct cl_study *s, int64_t position);
 
 /* Apply the next event. Positions must rise by one (partial: only rise). CLADE_ECORRUPT with a sentence
- * naming position and reason, CLADE_ENOMEM: the replica must be thrown away. An event of an unknown kind is
- * passed by, and the replica serves only reading from then on (cl_study_is_newer). Cost O(values of the
- * event); of a new space or new limits O(trials). */
+ * naming position and reason, CLADE_ELIMIT behind trial CL_NUMBER_MAX, CLADE_ENOMEM: the replica must be
+ * thrown away. An event of an unknown kind is passed by, and the replica serves only reading from then on
+ * (cl_study_is_newer). Cost O(values of the event); of a new space or new limits O(trials). */
 int cl_study_apply(struct cl_study *s, const struct cl_event *ev, struct cl_err *e);
 
 /* Looking. Everything is borrowed until the next apply unless said. */
@@ -103,6 +106,10 @@ bool cl_study_is_newer(const struct cl_study *s);  /* met an unknown kind: must 
 
 /* Trial `number` (1…), or null if it does not exist here. Valid for the replica's life. */
 const struct cl_trial *cl_study_trial(const struct cl_study *s, int64_t number);
+/* Its last end, in ms since the study was created; -1 = none. */
+int64_t cl_trial_ended_ms(const struct cl_trial *t);
+/* Of the open segment; count 0 where nothing was reported, and when its `ended` has summed it up. */
+struct cl_rollup cl_trial_rollup(const struct cl_trial *t);
 /* Its values, unpacked into ret[space->n]; texts borrow from the replica. */
 void cl_trial_values(const struct cl_study *s, const struct cl_trial *t, struct cl_value *ret);
 /* Objective i (0…): reduced value, NaN if none. The first one runs along the lineage; a snapshot has no

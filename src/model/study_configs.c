@@ -23,23 +23,30 @@ void cl_study_destroy_configurations(struct cl_study *s) {
   cl_free(s->configurations);
 }
 
+/* Where to look first. Any number of slots will do, so that a study which is only looked at takes no more of
+ * them than it needs. */
+static size_t first_slot(uint32_t hash, size_t n) {
+  return (size_t)((uint64_t)hash * n >> 32);
+}
+
 static void insert_slot(struct cl_configuration *slots, size_t n, struct cl_configuration slot) {
-  assert(n > 0 && (n & (n - 1)) == 0 && slot.first != 0);
-  size_t i = slot.hash & (n - 1);
-  while (slots[i].first != 0) i = (i + 1) & (n - 1);
+  assert(n > 0 && slot.last != 0);
+  size_t i = first_slot(slot.hash, n);
+  while (slots[i].last != 0) i = i + 1 == n ? 0 : i + 1;
   slots[i] = slot;
 }
 
 /* Room for `count` configurations, with a quarter of the slots free. */
 static int grow_slots(struct cl_configurations *c, size_t count, struct cl_err *e) {
-  size_t n = c->n_slots == 0 ? 1024 : c->n_slots;
-  while (count * 4 > n * 3) n *= 2;
-  if (n == c->n_slots) return 0;
+  size_t need = count + count / 3 + 1, n = c->n_slots + c->n_slots / 2;
+  if (need <= c->n_slots) return 0;
+  if (n < 1024) n = 1024;
+  if (n < need) n = need;
   struct cl_configuration *slots = cl_alloc_array(n, sizeof *slots);
   if (slots == NULL) return CL_FAIL_NOMEM(e);
   for (size_t i = 0; i < c->n_slots; i++)
-    if (c->slots[i].first != 0) insert_slot(slots, n, c->slots[i]);
-  assert(c->n_used < n && count < n);
+    if (c->slots[i].last != 0) insert_slot(slots, n, c->slots[i]);
+  assert(c->n_used < n && count < n && n <= (size_t)UINT32_MAX * 2);
   cl_free(c->slots);
   c->slots = slots;
   c->n_slots = n;
@@ -65,14 +72,19 @@ static bool is_equal(const struct cl_study *s, int64_t a, int64_t b, struct cl_v
   return cl_space_equal(space, room, room + space->n);
 }
 
+static uint32_t first_of(const struct cl_configurations *c, const struct cl_configuration *slot) {
+  assert(slot->last != 0 && slot->last <= c->n_indexed + AT_A_TIME);
+  return c->next_repeat[slot->last - 1];
+}
+
 /* The slot of the trial's configuration (whose hash is known), or an empty one. room: 2 * space->n values. */
 static struct cl_configuration *find_slot(const struct cl_study *s, int64_t number, uint32_t hash,
                                           struct cl_value *room) {
   const struct cl_configurations *c = s->configurations;
   assert(c->n_used < c->n_slots);
-  for (size_t i = hash & (c->n_slots - 1);; i = (i + 1) & (c->n_slots - 1)) {
+  for (size_t i = first_slot(hash, c->n_slots);; i = i + 1 == c->n_slots ? 0 : i + 1) {
     struct cl_configuration *slot = &c->slots[i];
-    if (slot->first == 0 || (slot->hash == hash && is_equal(s, number, slot->first, room))) return slot;
+    if (slot->last == 0 || (slot->hash == hash && is_equal(s, number, first_of(c, slot), room))) return slot;
   }
 }
 
@@ -85,14 +97,14 @@ static uint32_t hash_trial(const struct cl_study *s, int64_t number, struct cl_v
 static void index_trial(const struct cl_study *s, int64_t number, uint32_t hash, struct cl_value *room) {
   struct cl_configurations *c = s->configurations;
   struct cl_configuration *slot = find_slot(s, number, hash, room);
-  assert(number <= UINT32_MAX && (slot->first == 0 || (slot->last < number && slot->first <= slot->last)));
-  if (slot->first == 0) {
-    *slot = (struct cl_configuration){hash, (uint32_t)number, (uint32_t)number};
+  uint32_t *next = c->next_repeat, first = slot->last == 0 ? (uint32_t)number : first_of(c, slot);
+  assert(number <= CL_NUMBER_MAX && slot->last < number && first >= 1 && first <= number);
+  if (slot->last == 0)
     c->n_used++;
-  } else {
-    c->next_repeat[slot->last - 1] = (uint32_t)number;
-    slot->last = (uint32_t)number;
-  }
+  else
+    next[slot->last - 1] = (uint32_t)number;
+  next[number - 1] = first;
+  *slot = (struct cl_configuration){hash, (uint32_t)number};
 }
 
 /* Some at a time: their slots are on the way from memory while the next ones are hashed. */
@@ -104,7 +116,7 @@ static void index_some(const struct cl_study *s, int64_t first, int n, struct cl
     c->next_repeat[first + i - 1] = 0;
     if (cl_study_find(s, first + i) == NULL) continue;
     hashes[i] = hash_trial(s, first + i, room);
-    __builtin_prefetch(&c->slots[hashes[i] & (c->n_slots - 1)], 1);
+    __builtin_prefetch(&c->slots[first_slot(hashes[i], c->n_slots)], 1);
   }
   for (int i = 0; i < n; i++)
     if (cl_study_find(s, first + i) != NULL) index_trial(s, first + i, hashes[i], room);
@@ -144,7 +156,8 @@ int cl_study_configuration(const struct cl_study *s, int64_t number, int64_t *re
   struct cl_value *room = NULL;
   CL_TRY(make_room(s, &room, e));
   int status = index_all(s, room, e);
-  if (status == 0) *ret = find_slot(s, number, hash_trial(s, number, room), room)->first;
+  if (status == 0)
+    *ret = first_of(s->configurations, find_slot(s, number, hash_trial(s, number, room), room));
   assert(status != 0 || (*ret >= 1 && *ret <= number));
   cl_free(room);
   return status;
@@ -152,7 +165,7 @@ int cl_study_configuration(const struct cl_study *s, int64_t number, int64_t *re
 
 int64_t cl_study_next_repeat(const struct cl_study *s, int64_t number) {
   const struct cl_configurations *c = s->configurations;
-  int64_t next = number < 1 || number > c->n_indexed ? 0 : c->next_repeat[number - 1];
-  assert(next == 0 || next > number);
-  return next;
+  return number < 1 || number > c->n_indexed || c->next_repeat[number - 1] <= number
+             ? 0
+             : c->next_repeat[number - 1];
 }

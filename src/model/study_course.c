@@ -31,7 +31,7 @@ int cl_study_begin_course(struct cl_study *s, struct cl_trial *t, int64_t snapsh
   const struct cl_snapshot *n = cl_study_snapshot(s, snapshot);
   struct cl_trial_more *m = NULL;
   if (!has_schedule(s)) return 0;
-  CL_TRY(cl_study_more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(s, t, &m, e));
   assert(n == NULL || n->position == snapshot);
   m->course = (struct cl_course_so_far){0};
   if (n != NULL && n->values == cl_study_hash_values(s, t))
@@ -43,20 +43,23 @@ int cl_study_begin_course(struct cl_study *s, struct cl_trial *t, int64_t snapsh
 }
 
 void cl_study_set_course(struct cl_study *s, struct cl_trial *t, uint64_t before, int64_t position) {
+  struct cl_trial_more *m = cl_study_more(t);
   bool trains = t->head.state == CL_RUNNING && t->head.load == 0;
-  if (!has_schedule(s) || t->more == NULL || !trains || before == cl_study_hash_values(s, t)) return;
+  if (!has_schedule(s) || m == NULL || !trains || before == cl_study_hash_values(s, t)) return;
   assert(position > 0);
-  t->more->course.before = mix(close_course(&t->more->course, before), (uint64_t)position);
+  m->course.before = mix(close_course(&m->course, before), (uint64_t)position);
 }
 
 void cl_study_save_course(const struct cl_study *s, const struct cl_trial *t, struct cl_snapshot *n) {
   assert(n->trial == t->number && n->values == 0);
-  if (t->more != NULL) n->course = t->more->course;
+  const struct cl_trial_more *m = cl_study_more(t);
+  if (m != NULL) n->course = m->course;
   n->values = cl_study_hash_values(s, t);
 }
 
 uint64_t cl_study_course(const struct cl_study *s, const struct cl_trial *t) {
+  const struct cl_trial_more *m = cl_study_more(t);
   struct cl_course_so_far begun = {0};
   if (!has_schedule(s)) return 0;
-  return close_course(t->more == NULL ? &begun : &t->more->course, cl_study_hash_values(s, t));
+  return close_course(m == NULL ? &begun : &m->course, cl_study_hash_values(s, t));
 }

@@ -1,4 +1,4 @@
-/* What the files of the replica share; nobody else includes this. Trials stand in blocks of 1024 that never
+/* What the files of the replica share; nobody else includes this. Trials stand in blocks of 512 that never
  * move; each value takes 8 bytes (a packed cell). */
 #ifndef CL_STUDY_IMPL_H
 #define CL_STUDY_IMPL_H
@@ -6,10 +6,12 @@
 #include "model/cell.h"
 #include "model/study.h"
 
-enum { CL_BLOCK = 1024 };
+/* Small enough to be cut from the heap: a mapping of its own for each would fill its last page badly. */
+enum { CL_BLOCK = 512 };
 
 struct cl_block {
-  int width; /* columns when it was made; later columns are absent in it */
+  int width;   /* columns when it was made; later columns are absent in it */
+  bool asides; /* one of its trials has had something aside */
   uint64_t *cells;
   struct cl_trial trials[CL_BLOCK];
 };
@@ -39,12 +41,18 @@ struct cl_trial_more {
   struct cl_rollup *rollups; /* from index 1 on; null when `ended` has summed them up */
 };
 
+struct cl_trial_aside {
+  struct cl_rollup rollup; /* of the open segment; count 0 = there is none */
+  int64_t ended_ms;        /* unless the trial's last event says it (ended_last); -1 = none */
+  struct cl_trial_more *more;
+};
+
 struct cl_queued {
   int64_t position, trial;
 };
 
 struct cl_configuration {
-  uint32_t hash, first, last; /* first 0: an empty slot */
+  uint32_t hash, last; /* last trial that has it; 0: an empty slot */
 };
 
 /* The index of configurations. It only repeats what the trials say, so a replica that is only looked at may
@@ -52,7 +60,7 @@ struct cl_configuration {
 struct cl_configurations {
   struct cl_configuration *slots; /* open addressing; null until asked for */
   size_t n_slots, n_used;
-  uint32_t *next_repeat; /* by trial; covers trials up to n_indexed */
+  uint32_t *next_repeat; /* by trial up to n_indexed; behind the last of a configuration comes the first */
   size_t cap_next;
   int64_t n_indexed;
 };
@@ -96,14 +104,25 @@ int cl_study_find_column(const struct cl_study *s, int id);     /* -1 if none */
 int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e);
 int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                             const struct cl_head *before, struct cl_err *e);
-int cl_study_more_of(struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e); /* CLADE_ENOMEM */
-uint64_t cl_study_mix_cells(const struct cl_study *s, int64_t number);                  /* of its values */
-void cl_study_destroy_more(struct cl_trial_more *m);
+uint64_t cl_study_mix_cells(const struct cl_study *s, int64_t number); /* of its values */
+
+/* study_aside.c. Both make it when it is not there yet; CLADE_ENOMEM. */
+int cl_study_aside_of(struct cl_study *s, struct cl_trial *t, struct cl_trial_aside **ret, struct cl_err *e);
+int cl_study_more_of(struct cl_study *s, struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e);
+void cl_study_destroy_aside(struct cl_trial_aside *a); /* null is allowed */
+void cl_study_drop_rollup(struct cl_trial *t);         /* and what is aside, if nothing else is */
+/* An event of this time is applied; and it is an end. CLADE_ENOMEM. */
+int cl_study_note_time(struct cl_study *s, struct cl_trial *t, int64_t time_ms, struct cl_err *e);
+int cl_study_note_end(struct cl_study *s, struct cl_trial *t, int64_t time_ms, struct cl_err *e);
 
 /* The same. Ids are nearly always 1, 2, … in the order of the columns: look there first. */
 static inline int cl_study_column(const struct cl_study *s, int id) {
   if (id >= 1 && (size_t)id <= s->n_columns && s->columns[id - 1] == id) return id - 1;
   return cl_study_find_column(s, id);
+}
+
+static inline struct cl_trial_more *cl_study_more(const struct cl_trial *t) { /* null: it has none */
+  return t->aside == NULL ? NULL : t->aside->more;
 }
 
 /* study_course.c: how the values came to be what they are, in studies with a schedule; nothing elsewhere. */

@@ -83,12 +83,13 @@ int64_t cl_study_count(const struct cl_study *s, int state) {
 double cl_trial_objective(const struct cl_trial *t, int i) {
   assert(i >= 0 && i < CL_OBJECTIVES_MAX);
   if (i == 0) return t->value;
-  return t->more == NULL || t->more->objectives == NULL ? NAN : t->more->objectives[i];
+  const struct cl_trial_more *m = cl_study_more(t);
+  return m == NULL || m->objectives == NULL ? NAN : m->objectives[i];
 }
 
 int cl_trial_objectives(const struct cl_study *s, const struct cl_trial *t, double *ret) {
   int kept = 0;
-  bool scored = t->rollup != NULL && t->rollup->count > 0;
+  bool scored = cl_trial_rollup(t).count > 0;
   for (int i = 0; scored && i < s->settings->n_objectives; i++) {
     ret[i] = cl_trial_objective(t, i);
     if (i > 0 && isnan(ret[i]) && !(t->head.flags & CL_FLAG_DIVERGED)) break; /* never reported */
@@ -99,7 +100,8 @@ int cl_trial_objectives(const struct cl_study *s, const struct cl_trial *t, doub
 }
 
 uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t) {
-  if (t->more != NULL && t->more->has_seed) return (uint64_t)t->more->seed;
+  const struct cl_trial_more *m = cl_study_more(t);
+  if (m != NULL && m->has_seed) return (uint64_t)m->seed;
   struct cl_rng r =
       cl_rng_stream((uint64_t)s->seed, CL_RNG_TRIAL_SEED, (uint64_t)t->number, (uint32_t)t->repeat);
   return cl_rng_bits(&r) >> 33; /* 31 bits: every library takes such a seed */
@@ -107,10 +109,11 @@ uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t) {
 
 bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index) {
   assert(index >= 0 && index < s->settings->space.n);
-  if (t->more == NULL) return false;
-  assert((t->more->held == NULL) == (t->more->n_held == 0));
+  const struct cl_trial_more *m = cl_study_more(t);
+  if (m == NULL) return false;
+  assert((m->held == NULL) == (m->n_held == 0));
   int column = cl_study_column(s, s->settings->space.items[index].id);
-  return column >= 0 && (size_t)column < t->more->n_held && t->more->held[column];
+  return column >= 0 && (size_t)column < m->n_held && m->held[column];
 }
 
 const struct cl_worker_info *cl_study_worker(const struct cl_study *s, int worker) {
@@ -186,10 +189,14 @@ static uint64_t mix_more(const struct cl_study *s, const struct cl_trial *t, uin
 static uint64_t mix_trial(const struct cl_study *s, const struct cl_trial *t, struct cl_value *room,
                           uint64_t h) {
   const struct cl_head *d = &t->head;
-  const int64_t numbers[] = {t->number,      d->version,    d->proposed, d->waiting,      d->load,  d->source,
-                             d->reports,     d->attempt,    d->worker,   d->state,        d->flags, d->tries,
-                             d->failures,    d->role,       t->record,   t->result,       t->of,    t->repeat,
-                             t->exit_status, t->started_ms, t->ended_ms, t->space_version};
+  const int64_t numbers[] = {t->number,       d->version,    d->proposed,
+                             d->waiting,      d->load,       d->source,
+                             d->reports,      d->attempt,    d->worker,
+                             d->state,        d->flags,      d->tries,
+                             d->failures,     d->role,       t->record,
+                             t->result,       t->of,         t->repeat,
+                             t->exit_status,  t->started_ms, cl_trial_ended_ms(t),
+                             t->space_version};
   h = mix_all(h, numbers, sizeof numbers / sizeof *numbers);
   h = mix_real(mix_real(mix_real(mix_real(h, t->value), d->step), d->furthest), d->until);
   h = mix_more(s, t, h);

@@ -55,6 +55,10 @@ const struct cl_trial *cl_study_trial(const struct cl_study *s, int64_t number) 
 int cl_study_make_trial(struct cl_study *s, int64_t number, struct cl_trial **ret, struct cl_err *e) {
   size_t b = (size_t)((number - 1) / CL_BLOCK), old = s->n_blocks;
   assert(number >= 1 && cl_study_find(s, number) == NULL);
+  if (number > CL_NUMBER_MAX)
+    return CL_FAIL(e, CLADE_ELIMIT,
+                   "trial %lld cannot be taken in: a study has at most %lld; begin another one",
+                   (long long)number, (long long)CL_NUMBER_MAX);
   if (b >= old) {
     if (cl_grow(&s->blocks, &s->cap_blocks, b + 1, sizeof *s->blocks) < 0) return CL_FAIL_NOMEM(e);
     memset(s->blocks + old, 0, (b + 1 - old) * sizeof *s->blocks);
@@ -73,8 +77,8 @@ int cl_study_make_trial(struct cl_study *s, int64_t number, struct cl_trial **re
     s->blocks[b] = made;
   }
   *ret = &s->blocks[b]->trials[(number - 1) % CL_BLOCK];
-  **ret =
-      (struct cl_trial){.number = number}; /* fresh pages that are read first, then written, fault twice */
+  **ret = (struct cl_trial){
+      .number = (uint32_t)number}; /* fresh pages that are read first, then written, fault twice */
   return 0;
 }
 
@@ -92,13 +96,6 @@ static int widen(struct cl_study *s, int64_t number, struct cl_err *e) {
   cl_free(b->cells);
   b->cells = cells;
   b->width = (int)s->n_columns;
-  return 0;
-}
-
-int cl_study_more_of(struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e) {
-  if (t->more == NULL) t->more = cl_alloc(sizeof *t->more);
-  if (t->more == NULL) return CL_FAIL_NOMEM(e);
-  *ret = t->more;
   return 0;
 }
 
@@ -165,13 +162,14 @@ static int put_all_values(struct cl_study *s, struct cl_trial *t, const struct c
 static int put_some_values(struct cl_study *s, struct cl_trial *t, const struct cl_assigned_list *values,
                            int64_t position, struct cl_err *e) {
   CL_TRY(widen(s, t->number, e));
+  struct cl_trial_more *m = cl_study_more(t);
   uint64_t before = cl_study_hash_values(s, t);
   uint64_t *cells = cells_of(s, t->number);
   for (int i = 0; i < values->n; i++) {
     int column = cl_study_column(s, values->items[i].id);
     if (column < 0) return no_column(t, values->items[i].id, e);
     CL_TRY(cl_cell_pack(&s->cells, values->items[i].value, &cells[column], e));
-    if (t->more != NULL) forget(t->more, column);
+    if (m != NULL) forget(m, column);
   }
   cl_study_set_course(s, t, before, position);
   cl_study_forget_configurations(s, t->number);
@@ -299,11 +297,12 @@ static bool is_second(const struct cl_study *s, const struct cl_event *ev) {
  * written behind may come after newer ones, or after the segment that they belong to. */
 static bool is_newest_state(const struct cl_study *s, const struct cl_trial *t, const struct cl_event *ev) {
   if (ev->late || is_second(s, ev) || t->head.load > 0) return false;
-  if (t->more == NULL) return true;
-  if (ev->u.saved.report != 0 && ev->u.saved.report < t->more->segment) return false;
-  const struct cl_snapshot *last = find_snapshot(s, t->more->snapshot);
-  bool behind = last != NULL && last->usable && last->trial == t->number &&
-                last->position > t->more->segment && last->step > ev->u.saved.step;
+  const struct cl_trial_more *m = cl_study_more(t);
+  if (m == NULL) return true;
+  if (ev->u.saved.report != 0 && ev->u.saved.report < m->segment) return false;
+  const struct cl_snapshot *last = find_snapshot(s, m->snapshot);
+  bool behind = last != NULL && last->usable && last->trial == t->number && last->position > m->segment &&
+                last->step > ev->u.saved.step;
   return !behind;
 }
 
@@ -358,7 +357,7 @@ static int add_snapshot(struct cl_study *s, struct cl_trial *t, const struct cl_
   if (n->way == CL_WAY_COPY) note_copy(s, n);
   if (!is_newest_state(s, t, ev)) return 0;
   struct cl_trial_more *m = NULL;
-  CL_TRY(cl_study_more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(s, t, &m, e));
   m->snapshot = ev->position;
   return 0;
 }
@@ -374,17 +373,20 @@ static int64_t last_own_snapshot(const struct cl_study *s, int64_t trial) {
 }
 
 int64_t cl_trial_fallback(const struct cl_trial *t) {
-  return t->head.load == 0 || t->more == NULL ? 0 : t->more->before_snapshot;
+  const struct cl_trial_more *m = cl_study_more(t);
+  return t->head.load == 0 || m == NULL ? 0 : m->before_snapshot;
 }
 
 int64_t cl_trial_donor(const struct cl_trial *t) {
-  if (t->more == NULL) return 0;
-  return t->more->donor != 0 ? t->more->donor : t->more->parent;
+  const struct cl_trial_more *m = cl_study_more(t);
+  if (m == NULL) return 0;
+  return m->donor != 0 ? m->donor : m->parent;
 }
 
 int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t) {
-  if (t->more == NULL) return 0;
-  int64_t wanted = t->more->snapshot != 0 ? t->more->snapshot : t->more->parent;
+  const struct cl_trial_more *m = cl_study_more(t);
+  if (m == NULL) return 0;
+  int64_t wanted = m->snapshot != 0 ? m->snapshot : m->parent;
   const struct cl_snapshot *n = find_snapshot(s, wanted);
   return n == NULL || n->usable ? wanted : last_own_snapshot(s, t->number);
 }
@@ -410,16 +412,11 @@ void cl_rollup_add(struct cl_rollup *r, const struct cl_objective *o, double val
   assert(r->count >= 1);
 }
 
-static int rollup_of(struct cl_trial *t, struct cl_err *e) {
-  if (t->rollup == NULL) t->rollup = cl_alloc(sizeof *t->rollup);
-  return t->rollup == NULL ? CL_FAIL_NOMEM(e) : 0;
-}
-
 /* Objectives but the first: a snapshot has no roll-up of them, so they begin anew with every segment. */
 static int others_of(struct cl_study *s, struct cl_trial *t, struct cl_trial_more **ret, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
   size_t n = (size_t)s->settings->n_objectives;
-  CL_TRY(cl_study_more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(s, t, &m, e));
   if (m->objectives == NULL) {
     m->objectives = cl_alloc_array(n, sizeof *m->objectives);
     if (m->objectives == NULL) return CL_FAIL_NOMEM(e);
@@ -430,53 +427,48 @@ static int others_of(struct cl_study *s, struct cl_trial *t, struct cl_trial_mor
 }
 
 static void clear_others(const struct cl_study *s, struct cl_trial *t) {
-  if (t->more == NULL) return;
-  cl_free(t->more->rollups);
-  t->more->rollups = NULL;
-  for (int i = 0; t->more->objectives != NULL && i < s->settings->n_objectives; i++)
-    t->more->objectives[i] = NAN;
+  struct cl_trial_more *m = cl_study_more(t);
+  if (m == NULL) return;
+  cl_free(m->rollups);
+  m->rollups = NULL;
+  for (int i = 0; m->objectives != NULL && i < s->settings->n_objectives; i++) m->objectives[i] = NAN;
 }
 
 static int begin_segment(struct cl_study *s, struct cl_trial *t, int64_t snapshot, struct cl_err *e) {
   const struct cl_snapshot *from = find_snapshot(s, snapshot);
   assert(from == NULL || from->position == snapshot);
   CL_TRY(cl_study_begin_course(s, t, snapshot, e));
-  struct cl_trial_more *m = t->more;
-  if (from != NULL) CL_TRY(cl_study_more_of(t, &m, e));
+  struct cl_trial_more *m = cl_study_more(t);
+  if (from != NULL) CL_TRY(cl_study_more_of(s, t, &m, e));
   if (m != NULL) m->segment = s->head.position;
   t->record = 0;
   clear_others(s, t);
-  if (from != NULL) {
-    CL_TRY(rollup_of(t, e));
-    *t->rollup = from->rollup;
-  } else if (t->rollup != NULL) {
-    *t->rollup = (struct cl_rollup){0};
-  }
-  t->value = reduce(s, 0, t->rollup);
+  if (t->aside != NULL) t->aside->rollup = from == NULL ? (struct cl_rollup){0} : from->rollup;
+  assert(from == NULL || t->aside != NULL); /* with its more */
+  const struct cl_rollup rollup = cl_trial_rollup(t);
+  t->value = reduce(s, 0, &rollup);
   return 0;
 }
 
 /* A start that can still be voided puts the segment aside that it ends … */
 static void put_segment_aside(struct cl_trial *t) {
-  struct cl_trial_more *m = t->more;
+  struct cl_trial_more *m = cl_study_more(t);
   assert(m != NULL);
   m->before_record = t->record;
   m->before_segment = m->segment;
   m->before_value = t->value;
-  m->before_rollup = t->rollup == NULL ? (struct cl_rollup){0} : *t->rollup;
+  m->before_rollup = cl_trial_rollup(t);
 }
 
 /* … and a void goes back to it. Objectives but the first are not kept. */
-static int take_segment_back(struct cl_study *s, struct cl_trial *t, struct cl_err *e) {
-  struct cl_trial_more *m = t->more;
+static void take_segment_back(const struct cl_study *s, struct cl_trial *t) {
+  struct cl_trial_more *m = cl_study_more(t);
   assert(m != NULL && m->before_rollup.count >= 0);
   t->record = m->before_record;
   m->segment = m->before_segment;
   clear_others(s, t);
-  if (m->before_rollup.count > 0) CL_TRY(rollup_of(t, e));
-  if (t->rollup != NULL) *t->rollup = m->before_rollup;
+  t->aside->rollup = m->before_rollup;
   t->value = m->before_value;
-  return 0;
 }
 
 static int name_metrics(struct cl_study *s, const struct cl_metric_list *list, struct cl_err *e) {
@@ -521,6 +513,7 @@ static int apply_report(struct cl_study *s, struct cl_trial *t, const struct cl_
   CL_TRY(name_metrics(s, &ev->u.reported.metrics, e));
   if (ev->late) return 0;
   bool foreign = t->head.role == CL_ROLE_FOREIGN;
+  struct cl_trial_aside *a = NULL;
   for (int i = 0; i < ev->u.reported.metrics.n; i++) {
     const struct cl_metric *m = &ev->u.reported.metrics.items[i];
     if (m->id == 1) t->record = ev->position;
@@ -529,9 +522,9 @@ static int apply_report(struct cl_study *s, struct cl_trial *t, const struct cl_
       CL_TRY(add_other(s, t, m->id - 1, m->value, e));
       continue;
     }
-    CL_TRY(rollup_of(t, e));
-    cl_rollup_add(t->rollup, &s->settings->objectives[0], m->value);
-    t->value = reduce(s, 0, t->rollup);
+    CL_TRY(cl_study_aside_of(s, t, &a, e));
+    cl_rollup_add(&a->rollup, &s->settings->objectives[0], m->value);
+    t->value = reduce(s, 0, &a->rollup);
   }
   return 0;
 }
@@ -555,15 +548,16 @@ static int apply_end(struct cl_study *s, struct cl_trial *t, const struct cl_eve
                    : ev->u.ended.signal != 0 ? 128 + ev->u.ended.signal
                                              : ev->u.ended.status;
   if (ev->late) return 0;
-  t->ended_ms = ev->time_ms;
+  CL_TRY(cl_study_note_end(s, t, ev->time_ms, e));
   if (ev->u.ended.objectives.n > 0 || ev->u.ended.record != 0) t->record = ev->u.ended.record;
   CL_TRY(put_objectives(s, t, &ev->u.ended.objectives, e));
   if (cl_state_is_pending(t->head.state)) return 0;
-  cl_free(t->rollup);
-  t->rollup = NULL;
-  if (t->more == NULL) return 0;
-  cl_free(t->more->rollups);
-  t->more->rollups = NULL;
+  struct cl_trial_more *m = cl_study_more(t);
+  if (m != NULL) {
+    cl_free(m->rollups);
+    m->rollups = NULL;
+  }
+  cl_study_drop_rollup(t);
   return 0;
 }
 
@@ -571,10 +565,10 @@ static int apply_end(struct cl_study *s, struct cl_trial *t, const struct cl_eve
 
 int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                          struct cl_err *e) {
-  assert(t->number == ev->subject && t->more == NULL && t->rollup == NULL);
+  assert(t->number == ev->subject && t->aside == NULL);
   t->value = NAN;
   t->created_ms = ev->time_ms;
-  t->started_ms = t->ended_ms = -1;
+  t->started_ms = -1;
   t->exit_status = -1;
   t->space_version = s->head.space_version;
   if (ev->kind == CL_EVENT_IMPORTED) {
@@ -591,7 +585,7 @@ int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl
   }
   if (ev->u.proposed.has_seed || ev->u.proposed.parent != 0) {
     struct cl_trial_more *m = NULL;
-    CL_TRY(cl_study_more_of(t, &m, e));
+    CL_TRY(cl_study_more_of(s, t, &m, e));
     m->has_seed = ev->u.proposed.has_seed;
     m->seed = ev->u.proposed.seed;
     m->parent = ev->u.proposed.parent;
@@ -602,7 +596,7 @@ int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl
 static int apply_exploit(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                          struct cl_err *e) {
   struct cl_trial_more *m = NULL;
-  CL_TRY(cl_study_more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(s, t, &m, e));
   m->n_writes = 0; /* of an earlier exploit: only the last one can be voided */
   CL_TRY(put_all_values(s, t, &ev->u.exploited.values, m, e));
   m->before_donor = m->donor;
@@ -611,9 +605,8 @@ static int apply_exploit(struct cl_study *s, struct cl_trial *t, const struct cl
   return 0;
 }
 
-static int apply_void(struct cl_study *s, struct cl_trial *t, const struct cl_head *before,
-                      struct cl_err *e) {
-  struct cl_trial_more *m = t->more;
+static void apply_void(struct cl_study *s, struct cl_trial *t, const struct cl_head *before) {
+  struct cl_trial_more *m = cl_study_more(t);
   uint64_t *cells = cells_of(s, t->number);
   assert(m != NULL && before->load != 0);
   for (size_t i = 0; i < m->n_writes; i++) cells[m->writes[i].column] = m->writes[i].before;
@@ -621,12 +614,12 @@ static int apply_void(struct cl_study *s, struct cl_trial *t, const struct cl_he
   m->donor = m->before_donor;
   m->snapshot = m->before_snapshot;
   cl_study_forget_configurations(s, t->number);
-  return before->load < 0 ? take_segment_back(s, t, e) : 0;
+  if (before->load < 0) take_segment_back(s, t);
 }
 
 static int apply_held(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
-  CL_TRY(cl_study_more_of(t, &m, e));
+  CL_TRY(cl_study_more_of(s, t, &m, e));
   assert(m->n_held <= s->n_columns);
   if (m->n_held < s->n_columns) {
     uint8_t *held = cl_alloc(s->n_columns);
@@ -656,7 +649,7 @@ static int apply_start(struct cl_study *s, struct cl_trial *t, const struct cl_e
 static int apply_load(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev, struct cl_err *e) {
   struct cl_trial_more *m = NULL;
   if (ev->late || ev->u.loaded.error != NULL) return 0;
-  CL_TRY(cl_study_more_of(t, &m, e)); /* which keeps where the segment begins */
+  CL_TRY(cl_study_more_of(s, t, &m, e)); /* which keeps where the segment begins */
   return begin_segment(s, t, ev->u.loaded.snapshot, e);
 }
 
@@ -669,15 +662,16 @@ static void apply_stop(struct cl_trial *t, const struct cl_event *ev) {
 int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                             const struct cl_head *before, struct cl_err *e) {
   move_pin(s, before->source, t->head.source);
-  if (t->head.load == 0 && ev->kind != CL_EVENT_VOIDED && t->more != NULL) t->more->n_writes = 0;
+  struct cl_trial_more *m = cl_study_more(t);
+  if (t->head.load == 0 && ev->kind != CL_EVENT_VOIDED && m != NULL) m->n_writes = 0;
   switch (ev->kind) {
   case CL_EVENT_STARTED: return apply_start(s, t, ev, before, e);
   case CL_EVENT_STOPPED: apply_stop(t, ev); return 0;
-  case CL_EVENT_LOST: t->ended_ms = ev->time_ms; return 0;
+  case CL_EVENT_LOST: return cl_study_note_end(s, t, ev->time_ms, e);
   case CL_EVENT_EXPLOITED: return apply_exploit(s, t, ev, e);
   case CL_EVENT_SET: return put_some_values(s, t, &ev->u.set.values, ev->position, e);
   case CL_EVENT_HELD: return apply_held(s, t, ev, e);
-  case CL_EVENT_VOIDED: return apply_void(s, t, before, e);
+  case CL_EVENT_VOIDED: apply_void(s, t, before); return 0;
   case CL_EVENT_DELETED: return delete_snapshot(s, ev, e);
   case CL_EVENT_REPORTED: return apply_report(s, t, ev, e);
   case CL_EVENT_SAVED: return add_snapshot(s, t, ev, e);
@@ -685,13 +679,4 @@ int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct
   case CL_EVENT_ENDED: return apply_end(s, t, ev, e);
   default: return 0;
   }
-}
-
-void cl_study_destroy_more(struct cl_trial_more *m) {
-  if (m == NULL) return;
-  cl_free(m->held);
-  cl_free(m->objectives);
-  cl_free(m->rollups);
-  cl_free(m->writes);
-  cl_free(m);
 }

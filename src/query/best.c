@@ -133,7 +133,7 @@ static struct end *collect_ends(const struct cl_study *s, size_t *ret_n) {
   n = 0;
   for (int64_t i = 1; i <= cl_study_trials(s); i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
-    if (has_result(t)) ends[n++] = (struct end){t->ended_ms, i};
+    if (has_result(t)) ends[n++] = (struct end){cl_trial_ended_ms(t), i};
   }
   qsort(ends, n, sizeof *ends, compare_ends);
   *ret_n = n;

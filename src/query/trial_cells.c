@@ -169,7 +169,7 @@ static struct cl_value standard_cell(int index, const struct cl_study *study,
   const struct cl_trial *t = row->trial;
   const struct cl_worker_info *w = cl_study_worker(study, t->head.worker);
   int64_t ended =
-      cl_state_is_pending(t->head.state) ? -1 : t->ended_ms; /* an earlier attempt's end is none */
+      cl_state_is_pending(t->head.state) ? -1 : cl_trial_ended_ms(t); /* an earlier attempt's end is none */
   switch (index) {
   case CL_TRIAL_COLUMN_TRIAL: return cl_value_int(t->number);
   case CL_TRIAL_COLUMN_STUDY: return cl_value_text(cl_study_name(study));

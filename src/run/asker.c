@@ -385,7 +385,7 @@ static int record_state(struct cl_asker *a, int64_t donor, int64_t *ret_snapshot
   ev.u.saved.step = t->head.step;
   ev.u.saved.way = CL_WAY_REGION;
   ev.u.saved.report = t->record;
-  if (t->rollup != NULL) ev.u.saved.rollup = *t->rollup;
+  ev.u.saved.rollup = cl_trial_rollup(t);
   int status = append_one(a, &ev, &result, e);
   if (status < 0) return status;
   *ret_snapshot = result.position;

@@ -117,7 +117,6 @@ static void told_late(void *ctx, const struct cl_event *ev, const struct cl_appe
 
 static int put_late(struct cl_attempt *a, const struct cl_late *late, const struct cl_published *p,
                     struct cl_err *e) {
-  const struct cl_trial *t = cl_attempt_trial(a);
   struct cl_event ev = {.kind = CL_EVENT_SAVED};
   ev.u.saved.step = late->step;
   ev.u.saved.way = CL_WAY_DIRECTORY;
@@ -125,7 +124,7 @@ static int put_late(struct cl_attempt *a, const struct cl_late *late, const stru
   ev.u.saved.hash = p->hash;
   ev.u.saved.path = late->path;
   ev.u.saved.host = a->worker->host;
-  if (t->rollup != NULL) ev.u.saved.rollup = *t->rollup;
+  ev.u.saved.rollup = cl_trial_rollup(cl_attempt_trial(a));
   return cl_attempt_put(a, &ev, told_late, e);
 }
 

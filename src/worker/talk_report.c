@@ -61,7 +61,7 @@ bool cl_talk_await(struct cl_session *s, const char *token) {
 static struct cl_rollup rollup_with(const struct cl_session *s, const struct cl_metric *metrics, int n) {
   const struct cl_trial *t = cl_attempt_trial(s->attempt);
   const struct cl_objective *o = &cl_study_settings(s->worker->study)->objectives[0];
-  struct cl_rollup r = t->rollup == NULL ? (struct cl_rollup){0} : *t->rollup;
+  struct cl_rollup r = cl_trial_rollup(t);
   for (int i = 0; i < n; i++)
     if (strcmp(metrics[i].name, o->name) == 0) cl_rollup_add(&r, o, metrics[i].value);
   return r;

@@ -232,7 +232,7 @@ static inline struct cl_event saving(const struct history *h, int64_t trial, dou
   ev.u.saved.way = way;
   ev.u.saved.bytes = 2385;
   ev.u.saved.path = "1/checkpoints/1-2";
-  if (t->rollup != NULL) ev.u.saved.rollup = *t->rollup;
+  ev.u.saved.rollup = cl_trial_rollup(t);
   return ev;
 }
 

@@ -98,7 +98,7 @@ static int64_t save(struct bench *b, int64_t trial, int attempt, double step) {
   ev.u.saved.way = CL_WAY_DIRECTORY;
   ev.u.saved.path = "1/checkpoints/1-2";
   const struct cl_trial *t = cl_study_trial(b->s, trial);
-  if (t->rollup != NULL) ev.u.saved.rollup = *t->rollup;
+  ev.u.saved.rollup = cl_trial_rollup(t);
   assert_int_equal(apply(b, ev), 0);
   return b->position;
 }
@@ -123,7 +123,7 @@ static void a_trial_lives_from_proposal_to_its_value(void **state) {
   assert_int_equal(cl_study_best(b.s), 1);
   assert_int_equal(t->exit_status, 0);
   assert_int_equal(t->started_ms, 100);
-  assert_int_equal(t->ended_ms, 5000);
+  assert_int_equal(cl_trial_ended_ms(t), 5000);
   assert_string_equal(cl_study_metric_name(b.s, 3), "loss");
   assert_string_equal(cl_study_metric_name(b.s, 2), "cost");
   struct cl_value values[3];
@@ -442,8 +442,47 @@ static void equal_histories_have_equal_digests(void **state) {
   cl_study_destroy(b.s);
 }
 
+static void an_end_stays_known_when_more_happens(void **state) {
+  (void)state;
+  struct bench b = begin();
+  propose(&b, 1, 0.5, "adam");
+  const struct cl_trial *t = cl_study_trial(b.s, 1);
+  assert_int_equal(cl_trial_ended_ms(t), -1);
+  start(&b, 1, 1, 0);
+  assert_int_equal(apply(&b, end_of(1, 1, 75)), 0);
+  assert_int_equal(cl_trial_ended_ms(t), 5000);
+  struct cl_event ev = {.kind = CL_EVENT_RETRIED, .subject = 1, .seen = version(&b, 1), .time_ms = 6011};
+  ev.u.retried.count = 1;
+  assert_int_equal(apply(&b, ev), 0);
+  assert_true(cl_trial_ended_ms(t) == 5000 && t->changed_ms == 6011);
+  start(&b, 1, 2, 0); /* by a clock that goes behind */
+  assert_true(cl_trial_ended_ms(t) == 5000 && t->changed_ms == 6011 && t->started_ms == 100);
+  assert_int_equal(report(&b, 1, 2, 1, 1, 0.75), 0);
+  assert_true(cl_trial_rollup(t).count == 1 && cl_trial_rollup(t).last == 0.75);
+  assert_int_equal(apply(&b, end_of(1, 2, 0)), 0);
+  assert_true(cl_trial_ended_ms(t) == 5000 && t->changed_ms == 6011 && cl_trial_rollup(t).count == 0);
+  ev = (struct cl_event){.kind = CL_EVENT_NOTE, .subject = 1, .time_ms = 7919};
+  ev.u.note.what = CL_NOTE_TEXT;
+  ev.u.note.text = "looked at";
+  assert_int_equal(apply(&b, ev), 0);
+  assert_true(cl_trial_ended_ms(t) == 5000 && t->changed_ms == 7919);
+  cl_study_destroy(b.s);
+}
+
+static void a_trial_beyond_the_last_number_is_not_taken_in(void **state) {
+  (void)state;
+  struct bench b = begin();
+  cl_study_expect_partial(b.s);
+  struct cl_event ev = {.kind = CL_EVENT_PROPOSED, .subject = (int64_t)CL_NUMBER_MAX + 1};
+  ev.u.proposed.role = CL_ROLE_SEARCH;
+  assert_int_equal(apply(&b, ev), CLADE_ELIMIT);
+  cl_study_destroy(b.s);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_trial_lives_from_proposal_to_its_value),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(an_end_stays_known_when_more_happens),
+                                     cmocka_unit_test(a_trial_beyond_the_last_number_is_not_taken_in),
+                                     cmocka_unit_test(a_trial_lives_from_proposal_to_its_value),
                                      cmocka_unit_test(the_sum_of_an_end_equals_its_reports),
                                      cmocka_unit_test(a_resume_from_a_snapshot_keeps_the_roll_up),
                                      cmocka_unit_test(a_fresh_attempt_voids_all_reports),

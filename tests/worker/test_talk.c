@@ -179,9 +179,10 @@ static void an_announced_state_is_published_with_its_report(void **state) {
   assert_int_equal(n->bytes, 11);
   assert_true(n->step == 2.5);
   assert_int_equal(strlen(n->hash), 32);
-  const struct cl_rollup *r = world_trial(&w, 1)->rollup; /* predicted by the worker, in the same commit */
-  assert_true(n->rollup.last == r->last && n->rollup.best == r->best && n->rollup.sum == r->sum);
-  assert_int_equal(n->rollup.count, r->count);
+  const struct cl_rollup r =
+      cl_trial_rollup(world_trial(&w, 1)); /* predicted by the worker, in the same commit */
+  assert_true(n->rollup.last == r.last && n->rollup.best == r.best && n->rollup.sum == r.sum);
+  assert_int_equal(n->rollup.count, r.count);
   assert_int_equal(n->position, world_trial(&w, 1)->record + 1);
   json_decref(ev);
   assert_true(client_is_silent(&w, &c)); /* the report waits for the scheduler */
@@ -264,7 +265,7 @@ static void a_pause_saves_and_ends(void **state) {
   assert_int_equal(world_count(&w, 1, CL_EVENT_LOADED), 1);
   json_decref(start);
   assert_string_equal(scene_report(&w, &c, 1, 3, 0.125), scene_go);
-  assert_true(world_trial(&w, 1)->rollup->count == 3); /* goes on from the roll-up of the snapshot */
+  assert_true(cl_trial_rollup(world_trial(&w, 1)).count == 3); /* goes on from the roll-up of the snapshot */
   client_close(&c);
   world_touch(&w, 1, 2, "end", "0");
   WORLD_UNTIL(&w, world_is_idle(&w));
