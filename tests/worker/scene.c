@@ -1,5 +1,8 @@
 #include "scene.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 int64_t __real_cl_clock_monotonic_us(void);
 int64_t __wrap_cl_clock_monotonic_us(void);
 
@@ -92,6 +95,35 @@ int64_t scene_delete(struct world *w, int64_t trial, int64_t snapshot) {
   struct cl_event ev = {.kind = CL_EVENT_DELETED, .cause = CL_CAUSE_LIMIT};
   ev.u.deleted.snapshot = snapshot;
   return world_decide(w, trial, ev);
+}
+
+void scene_decide_only(struct world *w, int64_t trial, struct cl_event ev) {
+  struct cl_append result = {0};
+  ev.subject = trial;
+  ev.seen = world_trial(w, trial)->head.version;
+  ev.as_of = cl_log_position(w->log);
+  assert_int_equal(cl_log_append(w->log, &ev, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+}
+
+int scene_pretend_worker(struct world *w, int number, const char *host) {
+  char name[30];
+  struct cl_append result = {0};
+  struct cl_event ev = {.kind = CL_EVENT_WORKER, .by = number};
+  (void)snprintf(name, sizeof name, "worker-%d", number);
+  char *path = world_path(w, 0, 0, name);
+  int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  assert_true(lock >= 0);
+  assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+  cl_free(path);
+  ev.u.worker.worker = number;
+  ev.u.worker.slots = 1;
+  ev.u.worker.host = host == NULL ? w->worker->host : host;
+  ev.u.worker.boot = w->worker->boot;
+  ev.u.worker.state = CL_WORKER_JOINED;
+  assert_int_equal(cl_log_append(w->log, &ev, &result, NULL), 0);
+  assert_int_equal(result.status, 0);
+  return lock;
 }
 
 const struct cl_snapshot *scene_last_snapshot(const struct world *w, int64_t trial) {

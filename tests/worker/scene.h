@@ -33,6 +33,13 @@ int64_t scene_void(struct world *w, int64_t trial, int64_t change);
 int64_t scene_retry(struct world *w, int64_t trial);
 int64_t scene_delete(struct world *w, int64_t trial, int64_t snapshot);
 
+/* The same without a turn of the worker: it does not know yet. */
+void scene_decide_only(struct world *w, int64_t trial, struct cl_event ev);
+
+/* Another worker, as far as the log and its lock are concerned; on this machine, if `host` is null. The lock:
+ * it lives until that is closed. */
+int scene_pretend_worker(struct world *w, int number, const char *host);
+
 /* The newest state of a trial; null when there is none. */
 const struct cl_snapshot *scene_last_snapshot(const struct world *w, int64_t trial);
 

@@ -2,7 +2,6 @@
  * without what was announced, or for the second time. */
 #include "scene.h"
 
-#include <sys/file.h>
 #include <sys/socket.h>
 
 static void begin(struct world *w, struct client *c, double until, const char *can) {
@@ -17,21 +16,11 @@ static void end(struct world *w, struct client *c, int attempt) {
   world_end(w);
 }
 
-/* Decided, and the worker has not had a turn since. */
-static void decide_only(struct world *w, int64_t trial, struct cl_event ev) {
-  struct cl_append result = {0};
-  ev.subject = trial;
-  ev.seen = world_trial(w, trial)->head.version;
-  ev.as_of = cl_log_position(w->log);
-  assert_int_equal(cl_log_append(w->log, &ev, &result, NULL), 0);
-  assert_int_equal(result.status, 0);
-}
-
 static void pause_and_continue(struct world *w) {
   struct cl_event on = {.kind = CL_EVENT_CONTINUED, .cause = CL_CAUSE_HUMAN};
   on.u.continued.until = CL_NO_STEP;
-  decide_only(w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
-  decide_only(w, 1, on);
+  scene_decide_only(w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_HUMAN});
+  scene_decide_only(w, 1, on);
   assert_int_equal(world_state(w, 1), CL_WAITING);
 }
 
@@ -260,78 +249,6 @@ static void who_outlives_its_attempt_is_told_to_stop(void **state) {
   world_end(&w);
 }
 
-/* Another worker of this machine, as far as the log and its lock are concerned; the lock. */
-static int pretend_worker(struct world *w, int number) {
-  char name[30];
-  struct cl_append result = {0};
-  struct cl_event ev = {.kind = CL_EVENT_WORKER, .by = number};
-  (void)snprintf(name, sizeof name, "worker-%d", number);
-  char *path = world_path(w, 0, 0, name);
-  FILE *file = fopen(path, "we");
-  assert_non_null(file);
-  int lock = dup(fileno(file));
-  (void)fclose(file);
-  assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
-  cl_free(path);
-  ev.u.worker.worker = number;
-  ev.u.worker.slots = 1;
-  ev.u.worker.host = w->worker->host;
-  ev.u.worker.boot = w->worker->boot;
-  ev.u.worker.state = CL_WORKER_JOINED;
-  assert_int_equal(cl_log_append(w->log, &ev, &result, NULL), 0);
-  assert_int_equal(result.status, 0);
-  return lock;
-}
-
-static int64_t append_fact(struct world *w, struct cl_event ev) {
-  struct cl_append result = {0};
-  ev.subject = 2;
-  ev.attempt = 1;
-  ev.by = 2;
-  assert_int_equal(cl_log_append(w->log, &ev, &result, NULL), 0);
-  assert_true(result.status >= 0);
-  return result.position;
-}
-
-static struct cl_event saved_as(enum cl_way way, const struct world *w) {
-  struct cl_event ev = {.kind = CL_EVENT_SAVED};
-  ev.u.saved.step = 2;
-  ev.u.saved.way = way;
-  ev.u.saved.path = "2/checkpoints/1-2";
-  ev.u.saved.host = w->worker->host;
-  ev.u.saved.bytes = 2385;
-  return ev;
-}
-
-/* It is that worker's, until its copy is written. */
-static void a_state_in_another_workers_memory_is_waited_for(void **state) {
-  (void)state;
-  struct world w;
-  struct client c;
-  begin(&w, &c, 2, "save load");
-  int lock = pretend_worker(&w, 2);
-  world_propose(&w, 1.385);
-  struct cl_event started = {.kind = CL_EVENT_STARTED, .attempt = 1, .cause = CL_CAUSE_CLAIM};
-  started.u.started.worker = 2;
-  started.u.started.until = CL_NO_STEP;
-  decide_only(&w, 2, started);
-  int64_t snapshot = append_fact(&w, saved_as(CL_WAY_REGION, &w));
-  scene_send_report(&c, 1, 2, 0.5, NULL);
-  assert_true(client_is_silent(&w, &c));
-  (void)scene_exploit(&w, 1, snapshot, "sgd", 4);
-  assert_true(client_is_silent(&w, &c));
-  assert_int_equal(world_count(&w, 1, CL_EVENT_LOADED), 0);
-  char *path = world_path(&w, 2, 0, "checkpoints/1-2");
-  assert_int_equal(cl_dir_create(path, NULL), 0);
-  (void)append_fact(&w, saved_as(CL_WAY_COPY, &w));
-  const char *line = client_hear(&w, &c);
-  assert_has(line, "{\"type\":\"load\"");
-  assert_has(line, path);
-  cl_free(path);
-  (void)close(lock);
-  end(&w, &c, 1);
-}
-
 int main(int argc, char **argv) {
   WORLD_MAIN_BEGIN(argc, argv);
   const struct CMUnitTest tests[] = {
@@ -346,7 +263,6 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_failed_load_is_told_again),
       cmocka_unit_test(an_attempt_that_was_given_up_is_told_to_stop),
       cmocka_unit_test(who_outlives_its_attempt_is_told_to_stop),
-      cmocka_unit_test(a_state_in_another_workers_memory_is_waited_for),
   };
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
