@@ -565,8 +565,9 @@ CLADE_API int clade_reader_follow(struct clade_reader *r, int64_t *ret_n, struct
 
 /* A hyperparameter whose values do not seem to change the first objective. */
 struct clade_idle {
-  const char *name; /* borrowed from the reader: until it follows or is closed */
-  int64_t trials;   /* whose scores were compared: at most the last 4 000 of the search */
+  const char *name;   /* borrowed from the reader: until it is asked anything else, follows or is closed */
+  const char *metric; /* the first objective; borrowed likewise */
+  int64_t trials;     /* whose scores were compared: at most the last 4 000 of the search */
   int64_t pairs; /* of trials that differ in nothing else: each had two equal scores. 0: it only seems so: */
   double p; /* … chance alone makes differences as large as those seen with this probability (>= 0.3), NaN
                with pairs */

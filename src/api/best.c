@@ -114,7 +114,7 @@ int clade_idle_list(struct clade_reader *reader, struct clade_idle **ret, size_t
   const struct cl_study *s = NULL;
   int n = 0;
   CL_TRY(cl_api_check(reader, "reader", ret != NULL && ret_n != NULL ? ret : NULL, e));
-  CL_TRY(cl_reader_need(reader->reader, 0, 0, &s, e));
+  CL_TRY(cl_idle_read(reader->reader, &s, e));
   size_t room = (size_t)cl_study_space(s)->n + 1;
   struct cl_idle *found = cl_alloc_array(room, sizeof *found);
   struct clade_idle *list = cl_alloc_array(room, sizeof *list);
@@ -122,6 +122,7 @@ int clade_idle_list(struct clade_reader *reader, struct clade_idle **ret, size_t
   assert(n >= 0 && (size_t)n < room);
   for (int i = 0; i < n && status == 0; i++)
     list[i] = (struct clade_idle){.name = cl_study_space(s)->items[found[i].hyperparameter].name,
+                                  .metric = cl_study_settings(s)->objectives[0].name,
                                   .trials = found[i].trials,
                                   .pairs = found[i].pairs,
                                   .p = found[i].p};

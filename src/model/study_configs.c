@@ -90,8 +90,12 @@ static struct cl_configuration *find_slot(const struct cl_study *s, int64_t numb
 
 static uint32_t hash_trial(const struct cl_study *s, int64_t number, struct cl_value *room) {
   const struct cl_trial *t = find_model(s, number);
-  cl_trial_values(s, t, room);
-  return (uint32_t)(cl_space_hash(&s->settings->space, room) ^ cl_study_course(s, t));
+  uint64_t hash = 0;
+  if (!cl_study_hash_searched(s, t->number, &hash)) {
+    cl_trial_values(s, t, room);
+    hash = cl_space_hash(&s->settings->space, room);
+  }
+  return (uint32_t)(hash ^ cl_study_course(s, t));
 }
 
 static void index_trial(const struct cl_study *s, int64_t number, uint32_t hash, struct cl_value *room) {

@@ -105,6 +105,8 @@ int cl_study_apply_birth(struct cl_study *s, struct cl_trial *t, const struct cl
 int cl_study_apply_to_trial(struct cl_study *s, struct cl_trial *t, const struct cl_event *ev,
                             const struct cl_head *before, struct cl_err *e);
 uint64_t cl_study_mix_cells(const struct cl_study *s, int64_t number); /* of its values */
+/* Of what is searched: false where some of it is active only under values of others. */
+bool cl_study_hash_searched(const struct cl_study *s, int64_t number, uint64_t *ret);
 
 /* study_aside.c. Both make it when it is not there yet; CLADE_ENOMEM. */
 int cl_study_aside_of(struct cl_study *s, struct cl_trial *t, struct cl_trial_aside **ret, struct cl_err *e);

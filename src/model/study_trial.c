@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/rng.h"
 #include "base/sorted.h"
 
 /* Columns and cells. */
@@ -194,6 +195,25 @@ uint64_t cl_study_mix_cells(const struct cl_study *s, int64_t number) {
     if (cells[c] != CL_CELL_ABSENT)
       h = cl_value_hash(cl_cell_unpack(&s->cells, cells[c]), h + (uint64_t)s->columns[c]);
   return h;
+}
+
+bool cl_study_hash_searched(const struct cl_study *s, int64_t number, uint64_t *ret) {
+  const struct cl_space *space = &s->settings->space;
+  const uint64_t *cells = cells_of(s, number);
+  int width = block_of(s, number)->width;
+  uint64_t h = 0x5851F42D4C957F2Dull;
+  for (int i = 0; i < space->n; i++) {
+    if (space->items[i].parent >= 0) return false;
+    if (!cl_space_is_searched(&space->items[i])) continue;
+    int column = cl_study_column(s, space->items[i].id);
+    uint64_t cell = column < 0 || column >= width ? CL_CELL_ABSENT : cells[column];
+    if (cell > CL_CELL_ABSENT)
+      cell = cl_value_hash(cl_cell_unpack(&s->cells, cell), 0); /* equal ones differ */
+    h = (h ^ cell) * 0x9E3779B97F4A7C15ull;
+    h ^= h >> 29;
+  }
+  *ret = cl_mix64(h);
+  return true;
 }
 
 /* Snapshots. */

@@ -60,12 +60,30 @@ static void done(struct data *d) {
   cl_free(d->order);
 }
 
-static int gather(const struct cl_study *s, struct data *d, struct cl_err *e) {
-  int64_t last = cl_study_trials(s), first = last + 1, n = 0;
+/* How many there are, and from where on. */
+static int64_t count_last(const struct cl_study *s, int64_t *ret_first) {
+  int64_t first = cl_study_trials(s) + 1, n = 0;
   for (; first > 1 && n < CL_IDLE_TRIALS_MAX; first--) {
     const struct cl_trial *t = cl_study_trial(s, first - 1);
     n += t != NULL && cl_trial_is_searched(t) && cl_trial_is_scored(t);
   }
+  *ret_first = first;
+  return n;
+}
+
+int cl_idle_read(struct cl_reader *r, const struct cl_study **ret, struct cl_err *e) {
+  struct cl_study_head head;
+  CL_TRY(cl_reader_head(r, &head, e));
+  int64_t first = head.trials - 2 * CL_IDLE_TRIALS_MAX; /* half of them may have failed */
+  if (first > 1) {
+    CL_TRY(cl_reader_need(r, first, head.trials, ret, e));
+    if (count_last(*ret, &first) == CL_IDLE_TRIALS_MAX) return 0;
+  }
+  return cl_reader_need(r, 0, 0, ret, e);
+}
+
+static int gather(const struct cl_study *s, struct data *d, struct cl_err *e) {
+  int64_t last = cl_study_trials(s), first = 1, n = count_last(s, &first);
   CL_TRY(allocate(d, (size_t)n, e));
   for (int64_t i = first; i <= last; i++) {
     const struct cl_trial *t = cl_study_trial(s, i);

@@ -10,10 +10,14 @@
 #ifndef CL_IDLE_H
 #define CL_IDLE_H
 
-#include "model/study.h"
+#include "query/reader.h"
 
 #define CL_IDLE_TRIALS_MIN 40   /* below, only the first sign counts */
 #define CL_IDLE_TRIALS_MAX 4000 /* the last ones are looked at */
+
+/* A replica that has the trials that are looked at: mostly the last ones do. Borrowed until the reader's next
+ * need or close. The errors of cl_reader_need. */
+int cl_idle_read(struct cl_reader *r, const struct cl_study **ret, struct cl_err *e);
 
 struct cl_idle {
   int hyperparameter; /* index in the space */

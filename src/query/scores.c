@@ -27,7 +27,8 @@ static void add_score(const struct cl_score_sets *s, const struct cl_trial *t, s
 bool cl_score_sets_next(const struct cl_score_sets *s, struct cl_score_set *set) {
   int64_t trials = cl_study_trials(s->study);
   for (int64_t first = set->first + 1; first <= trials; first++) {
-    if (s->later[first / 8] & 1u << first % 8 || cl_study_trial(s->study, first) == NULL) continue;
+    if (s->later != NULL && s->later[first / 8] & 1u << first % 8) continue;
+    if (cl_study_trial(s->study, first) == NULL) continue;
     *set = (struct cl_score_set){.first = first};
     for (int64_t i = first; i != 0; i = cl_study_next_repeat(s->study, i)) {
       const struct cl_trial *t = cl_study_trial(s->study, i);
@@ -38,19 +39,27 @@ bool cl_score_sets_next(const struct cl_score_sets *s, struct cl_score_set *set)
   return false;
 }
 
-int cl_score_sets_init(struct cl_score_sets *s, const struct cl_study *study, unsigned roles,
-                       struct cl_err *e) {
-  int64_t trials = cl_study_trials(study), configurations = 0;
-  *s = (struct cl_score_sets){
-      .study = study, .objective = &cl_study_settings(study)->objectives[0], .roles = roles};
-  CL_TRY(cl_study_configurations(study, &configurations, e));
+/* Where trials are repeated: which of them are not the first of their configuration. */
+static int mark_later(struct cl_score_sets *s, struct cl_err *e) {
+  int64_t trials = cl_study_trials(s->study), configurations = 0;
+  CL_TRY(cl_study_configurations(s->study, &configurations, e));
+  assert(configurations <= trials && s->later == NULL);
+  if (configurations == trials) return 0;
   s->later = cl_alloc((size_t)trials / 8 + 1);
   if (s->later == NULL) return CL_FAIL_NOMEM(e);
   for (int64_t i = 1; i <= trials; i++) {
-    int64_t next = cl_study_next_repeat(study, i);
+    int64_t next = cl_study_next_repeat(s->study, i);
     assert(next == 0 || next > i);
     if (next != 0) s->later[next / 8] |= (uint8_t)(1u << next % 8);
   }
+  return 0;
+}
+
+int cl_score_sets_init(struct cl_score_sets *s, const struct cl_study *study, unsigned roles,
+                       struct cl_err *e) {
+  *s = (struct cl_score_sets){
+      .study = study, .objective = &cl_study_settings(study)->objectives[0], .roles = roles};
+  CL_TRY(mark_later(s, e));
   double squares = 0;
   for (struct cl_score_set set = {0}; cl_score_sets_next(s, &set);) {
     s->n++;

@@ -22,7 +22,7 @@ struct cl_score_sets {
   const struct cl_study *study; /* kept */
   const struct cl_objective *objective;
   unsigned roles; /* whose scores count: bits 1u << role */
-  uint8_t *later; /* a bit per trial: it is not the first of its configuration */
+  uint8_t *later; /* a bit per trial: it is not the first of its configuration; null: all are */
   size_t n;       /* sets with a score */
   int64_t df;     /* repeats in them: degrees of freedom of the noise */
   double noise;   /* variance of a single score, pooled over them; NaN without repeats */

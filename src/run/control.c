@@ -424,12 +424,24 @@ static int write_args(struct control *c, struct cl_err *e) {
   return failed ? CL_FAIL_NOMEM(e) : 0;
 }
 
+/* A study that goes on needs to know its trials only where some were paused with it. */
+static int open_log(struct control *c, int64_t study, struct cl_err *e) {
+  struct cl_log_options none = {.trial_lo = CL_NO_TRIALS, .trial_hi = CL_NO_TRIALS};
+  if (c->whole && c->verb == CONTINUE) {
+    CL_TRY(cl_log_open(c->store, study, &none, &c->log, e));
+    if (json_array_size(cl_study_settings(cl_log_study(c->log))->paused) == 0) return 0;
+    cl_log_close(c->log);
+    c->log = NULL;
+  }
+  return cl_log_open(c->store, study, &(struct cl_log_options){0}, &c->log, e);
+}
+
 static int steer(struct control *c, int64_t study, struct cl_err *e) {
   struct cl_reader *r = NULL;
   struct clade_steered *shown = &c->result->shown;
   c->whole = c->selection.kind == CL_SELECT_NONE;
   c->picked = c->selection.kind == CL_SELECT_NUMBERS || c->selection.kind == CL_SELECT_BEST;
-  CL_TRY(cl_log_open(c->store, study, &(struct cl_log_options){0}, &c->log, e));
+  CL_TRY(open_log(c, study, e));
   c->s = cl_log_study(c->log);
   if (cl_study_is_newer(c->s))
     return CL_FAIL(e, CLADE_ENEWER,

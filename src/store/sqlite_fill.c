@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "store/sqlite_impl.h"
 
-static const char pointer_type[] = "clade row";
+static const char pointer_type[] = "row"; /* short: SQLite compares it at every row */
 
 /* Columns of one call, beside `row` and `first`; SQLite takes 127 arguments. */
 enum { COLUMNS_AT_A_TIME = 120 };

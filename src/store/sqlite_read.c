@@ -73,7 +73,9 @@ static int prepare_walk(struct reader *r, struct cursor *c, struct cl_err *e) {
     cl_text_done(&columns);
     cl_text_format(t, " FROM %s", table);
     if (c->walk == WALK_STUDY) cl_text_format(t, " INDEXED BY %s_study", table);
-    cl_text_add(t, " WHERE place > ?2 AND place <= ?3");
+    cl_text_add(t, " WHERE place > ?2");
+    if (c->walk != WALK_ALL)
+      cl_text_add(t, " AND place <= ?3"); /* next_row sees the end, and SQLite need not */
     if (c->walk == WALK_STUDY) cl_text_add(t, " AND subject = 0");
     if (c->walk == WALK_TRIALS)
       cl_text_format(t, " AND +%s BETWEEN ?4 AND ?5", has_trial ? "trial" : "subject");
@@ -176,8 +178,8 @@ static int next_row(struct reader *r, struct cursor *c, struct cl_err *e) {
   for (;;) {
     int status = cl_sqlite_step(r->s, c->statement, e);
     if (status <= 0) return status;
-    int64_t position = c->row.ev.position;
-    if (position > r->until) {
+    int64_t position = c->row.ev.position, last = r->id * CL_SQLITE_POSITIONS + r->until;
+    if (position > r->until || (c->table > REPORTS && c->row.place > last)) {
       (void)sqlite3_reset(c->statement);
       return 0;
     }
@@ -230,7 +232,7 @@ static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
     (void)sqlite3_bind_int64(c->statement, 5, r->what->trial_hi);
   }
   (void)sqlite3_bind_int64(c->statement, 2, base + after);
-  (void)sqlite3_bind_int64(c->statement, 3, base + until);
+  if (c->walk != WALK_ALL) (void)sqlite3_bind_int64(c->statement, 3, base + until);
   return 0;
 }
 

@@ -16,8 +16,10 @@
 #include "query/reader.h"
 #include "query/tale.h"
 
-#define SETTINGS \
-  "\"objectives\": [{\"name\": \"score\", \"goal\": \"maximize\"}], \"search\": {\"method\": \"random\"}, \"trials\": 5000, \"parallel\": 1," \
+#define SETTINGS SETTINGS_OF("5000")
+#define SETTINGS_OF(trials) \
+  "\"objectives\": [{\"name\": \"score\", \"goal\": \"maximize\"}], \"search\": {\"method\": \"random\"}, \"trials\": " trials \
+  ", \"parallel\": 1," \
   "\"hyperparameters\": [" \
   "{\"id\": 1, \"name\": \"lr\", \"domain\": \"float\", \"lo\": 0.0, \"hi\": 1}," \
   "{\"id\": 2, \"name\": \"layers\", \"domain\": \"ordered\", \"values\": [1, 2, 3]}," \
@@ -155,6 +157,41 @@ static void equal_scores_of_trials_that_differ_in_nothing_else_are_certain(void 
   }
 }
 
+/* A long study whose every `nth` trial has a score. */
+static bool needs_all(int nth) {
+  enum { LONG = 2 * CL_IDLE_TRIALS_MAX + 300 };
+  struct cl_store *store = tale_store("memory:");
+  struct tale t = tale_begin(store, "s", SETTINGS_OF("10000"));
+  struct cl_reader *reader = NULL;
+  const struct cl_study *s = NULL;
+  struct cl_idle tail[4], whole[4];
+  int n_tail = 0, n_whole = 0;
+  for (int i = 0; i < LONG; i++) {
+    const struct cl_value values[] = {cl_value_real(draw()), cl_value_int(1 + i % 3),
+                                      cl_value_int(32 << (int)(draw() * 3)), cl_value_text("sgd")};
+    (void)tale_run(&t, NULL, 4, values, "score", i % nth == 0 ? values[0].as.real : NAN);
+  }
+  assert_int_equal(cl_reader_open(store, t.study, &reader, NULL), 0);
+  assert_int_equal(cl_idle_read(reader, &s, NULL), 0);
+  bool all = cl_study_trial(s, 1) != NULL;
+  assert_int_equal(cl_idle_find(s, tail, &n_tail, NULL), 0);
+  assert_int_equal(cl_reader_need(reader, 0, 0, &s, NULL), 0);
+  assert_int_equal(cl_idle_find(s, whole, &n_whole, NULL), 0);
+  assert_true(n_tail == n_whole && n_tail <= 4);
+  for (int i = 0; i < n_tail; i++)
+    assert_true(tail[i].hyperparameter == whole[i].hyperparameter && tail[i].trials == whole[i].trials &&
+                tail[i].pairs == whole[i].pairs);
+  cl_reader_close(reader);
+  cl_store_close(store);
+  return all;
+}
+
+static void of_long_studies_the_last_trials_are_read_if_they_suffice(void **state) {
+  (void)state;
+  assert_false(needs_all(1));
+  assert_true(needs_all(3));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_matters_is_never_named),
@@ -162,6 +199,7 @@ int main(void) {
       cmocka_unit_test(an_idle_range_is_found),
       cmocka_unit_test(what_acts_only_beside_another_is_not_named),
       cmocka_unit_test(few_noisy_trials_and_equal_scores_say_nothing),
+      cmocka_unit_test(of_long_studies_the_last_trials_are_read_if_they_suffice),
       cmocka_unit_test(equal_scores_of_trials_that_differ_in_nothing_else_are_certain),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
