@@ -2,7 +2,7 @@
 """The MNIST study: population based training against random search. Usage: tools/mnist.py BUILD [OPTION...]
 
   --seeds LIST     as `clade compare` takes it (8 = 1 to 8, or 1-2, 3-4 …: by parts)
-  --arms LIST      of pbt, best, random, joined by commas (pbt,random)
+  --arms LIST      of pbt, best, random, dropout, dropout-random, joined by commas (pbt,random)
   --dir DIR        store, pictures and uncompressed data (BUILD/mnist-study)
   --final          also replay the schedule of the best member, and look at the test set: once
 

@@ -207,7 +207,8 @@ def test_help_lists_every_option_once(_directory):
 def test_every_name_in_a_spec_is_an_option_of_its_program(_directory):
     for name, spec in (('digits', 'digits.yaml'), ('digits', 'digits-dgd.yaml'), ('digits', 'digits-pbt.yaml'), ('digits', 'digits-random.yaml'), ('digits', 'digits-epbt.yaml'),
                        ('digits', 'digits-loss.yaml'), ('mnist', 'mnist.yaml'), ('mnist', 'mnist-epbt.yaml'),
-                       ('mnist', 'mnist-pbt.yaml'), ('mnist', 'mnist-best.yaml'), ('mnist', 'mnist-random.yaml')):
+                       ('mnist', 'mnist-pbt.yaml'), ('mnist', 'mnist-best.yaml'), ('mnist', 'mnist-random.yaml'),
+                       ('mnist', 'mnist-dropout.yaml'), ('mnist', 'mnist-dropout-random.yaml')):
         known = run(BUILD / f'examples/{name}/{name}', '--help').stdout
         text = (BUILD / f'examples/{name}/{spec}').read_text()
         names = re.findall(r'name: &(\w+)', text)

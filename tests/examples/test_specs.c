@@ -29,6 +29,8 @@ static const struct {
     {"mnist/mnist-pbt.yaml", "val_accuracy", CL_MAXIMIZE, 2},
     {"mnist/mnist-best.yaml", "val_accuracy", CL_MAXIMIZE, 2},
     {"mnist/mnist-random.yaml", "val_accuracy", CL_MAXIMIZE, 2},
+    {"mnist/mnist-dropout.yaml", "val_accuracy", CL_MAXIMIZE, 3},
+    {"mnist/mnist-dropout-random.yaml", "val_accuracy", CL_MAXIMIZE, 3},
     {"pytorch/pytorch.yaml", "val_accuracy", CL_MAXIMIZE, 4},
     {"pytorch/pytorch-pbt.yaml", "val_accuracy", CL_MAXIMIZE, 3},
     {"quadratic/quadratic.yaml", "loss", CL_MINIMIZE, 2},
