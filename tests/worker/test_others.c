@@ -332,6 +332,39 @@ static void a_study_that_is_deleted_leaves_no_memory(void **state) {
   scene_end(&w);
 }
 
+/* States that nobody has asked for: what the trainer has saved by itself is recorded, also before its first
+ * report; names that a worker would not have given are people's. */
+static void what_a_trainer_leaves_by_itself_is_recorded_and_nothing_else(void **state) {
+  (void)state;
+  static const char *const kept[] = {
+      "checkpoints/12345",   "checkpoints/1-",         "checkpoints/99999999999-1", "checkpoints/1-1e999",
+      "checkpoints/-x.late", "checkpoints/inf.late",   "checkpoints/0-1.new",       "checkpoints/1-1x.new",
+      "checkpoints/.late",   "checkpoints/load7-load", "checkpoints/7-1-late.new"};
+  struct world w;
+  struct client c;
+  char named[120] = "checkpoints/1-2385";
+  scene_begin(&w, 1, CL_NO_STEP, "");
+  (void)client_hello(&w, &c, 1, 1, "save load");
+  client_close(&c);
+  memset(named + strlen(named), '7', sizeof named - 1 - strlen(named));
+  named[sizeof named - 1] = '\0';
+  const char *const taken[] = {"checkpoints/2.late", "checkpoints/3.late"};
+  for (size_t i = 0; i < sizeof kept / sizeof *kept + 3; i++) {
+    const char *name = i < 2 ? taken[i] : i == 2 ? named : kept[i - 3];
+    char *path = world_path(&w, 1, 0, name);
+    assert_int_equal(cl_dir_create(path, NULL), 0);
+    cl_free(path);
+  }
+  world_touch(&w, 1, 1, "end", "75");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_count(&w, 1, CL_EVENT_SAVED), 2);
+  assert_true(world_has(&w, 1, 0, "checkpoints/1-2-late") && world_has(&w, 1, 0, "checkpoints/1-3-late"));
+  assert_int_equal(scene_last_snapshot(&w, 1)->rollup.count, 0);
+  assert_true(world_has(&w, 1, 0, named));
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) assert_true(world_has(&w, 1, 0, kept[i]));
+  scene_end(&w);
+}
+
 /* Memory. */
 
 /* Of many that are small, the smallest that is large enough; without looking at each. */
@@ -404,6 +437,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_state_that_another_worker_has_inherited_is_waited_for),
       cmocka_unit_test(notes_that_lead_elsewhere_are_not_followed),
       cmocka_unit_test(a_study_that_is_deleted_leaves_no_memory),
+      cmocka_unit_test(what_a_trainer_leaves_by_itself_is_recorded_and_nothing_else),
       cmocka_unit_test(memory_for_many_is_lent_and_used_again),
       cmocka_unit_test(large_memory_is_made_before_it_is_needed),
       cmocka_unit_test(memory_is_counted_without_what_was_lent),

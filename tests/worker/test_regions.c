@@ -441,6 +441,37 @@ static void nothing_is_left_in_memory_by_a_worker_that_leaves(void **state) {
   world_end(&w);
 }
 
+/* After its process was started: it is told where it should be, and says that it is not. */
+static void a_start_from_memory_that_is_lost_fails_to_load(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  scene_begin(&w, 1, 2, "");
+  w.worker->buffers->retry_us = INT64_MAX; /* no copy is begun */
+  int64_t snapshot = save_at(&w, &c, 1, 1, 2, say_hello(&w, &c, 1, 1, needed()), 3);
+  (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_PAUSED, .cause = CL_CAUSE_RUNG});
+  assert_string_equal(client_hear(&w, &c), "{\"type\":\"pause\"}");
+  client_close(&c);
+  world_touch(&w, 1, 1, "end", "75");
+  WORLD_UNTIL(&w, !(world_trial(&w, 1)->head.flags & CL_ATTEMPT_OPEN));
+  (void)scene_answer(&w, 1, CL_NO_STEP);
+  wait_for_process(&w, 1, 2);
+  cl_buffers_spare(cl_buffers_find(w.worker, cl_study_snapshot(w.s, snapshot))); /* by an accident */
+  const char *line = say_hello(&w, &c, 1, 2, needed());
+  assert_has(line, "/1/checkpoints/1-2\"");
+  json_t *start = json_loads(line, 0, NULL);
+  client_send(&c, "{\"type\":\"loaded\",\"change\":%lld,\"error\":\"no such directory\"}",
+              (long long)json_integer_value(json_object_get(start, "change")));
+  json_decref(start);
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_LOADED) == 1);
+  json_t *loaded = world_last(&w, 1, CL_EVENT_LOADED);
+  assert_string_equal(json_string_value(world_field(loaded, "error")), "no such directory");
+  json_decref(loaded);
+  w.worker->buffers->retry_us = 0;
+  client_close(&c);
+  scene_end(&w);
+}
+
 /* Between two questions: in the memory that was lent for the next one. */
 static void a_state_that_is_asked_for_is_kept_in_memory_too(void **state) {
   (void)state;
@@ -522,6 +553,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(the_memory_of_a_deleted_state_is_free_at_once),
       cmocka_unit_test(what_a_killed_worker_had_in_memory_is_taken_over),
       cmocka_unit_test(a_state_that_is_asked_for_is_kept_in_memory_too),
+      cmocka_unit_test(a_start_from_memory_that_is_lost_fails_to_load),
       cmocka_unit_test(memory_of_another_size_is_lent_if_it_is_enough),
       cmocka_unit_test(what_is_lost_is_said_to_be_lost),
       cmocka_unit_test(a_copy_outlives_the_memory),

@@ -843,28 +843,31 @@ static void what_scores_something_else_is_no_state(void **state) {
   family_end(&s);
 }
 
-/* Not a number, both times: that is the same. */
-static void what_has_diverged_is_made_again_too(void **state) {
+/* Of what was not a number both times, or was never scored. */
+static void what_has_no_score_is_made_again_too(void **state) {
   (void)state;
-  struct family s;
-  struct puppet twin, p;
-  char token[200], clone[200];
-  static const char nan_report[] =
-      "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{\"loss\":\"nan\"},\"path\":\"%s\"}";
-  family_begin(&s, 2, world_way);
-  puppet_open(&s.w, &twin);
-  puppet_hello(&twin, s.tokens[0]);
-  client_send(&s.trainers[0], nan_report, s.tokens[0]);
-  WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
-  int64_t snapshot = scene_last_snapshot(&s.w, 1)->position;
-  family_lose_twin(&s, &twin, snapshot);
-  supersede(&s, snapshot);
-  family_take_token(&s, token);
-  (void)play_again(&s, &p, token);
-  client_send(&p.c, nan_report, "");
-  (void)close(family_hear_fork(&s, &p, 2, clone));
-  puppet_kill(&p);
-  family_end(&s);
+  static const char *const metrics[] = {"\"other\":7,\"loss\":\"nan\"", "\"other\":7"};
+  static const char said[] =
+      "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{%s},\"path\":\"%s\"}";
+  for (int i = 0; i < 2; i++) {
+    struct family s;
+    struct puppet twin, p;
+    char token[200], clone[200];
+    family_begin(&s, 2, world_way);
+    puppet_open(&s.w, &twin);
+    puppet_hello(&twin, s.tokens[0]);
+    client_send(&s.trainers[0], said, metrics[i], s.tokens[0]);
+    WORLD_UNTIL(&s.w, world_count(&s.w, 1, CL_EVENT_SAVED) == 1);
+    int64_t snapshot = scene_last_snapshot(&s.w, 1)->position;
+    family_lose_twin(&s, &twin, snapshot);
+    supersede(&s, snapshot);
+    family_take_token(&s, token);
+    (void)play_again(&s, &p, token);
+    client_send(&p.c, said, metrics[i], "");
+    (void)close(family_hear_fork(&s, &p, 2, clone));
+    puppet_kill(&p);
+    family_end(&s);
+  }
 }
 
 static void what_goes_another_way_is_no_state(void **state) {
@@ -1207,7 +1210,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_twin_that_is_away_is_asked_when_it_is_back),
       cmocka_unit_test(a_twin_that_is_needed_no_more_while_it_forks_is_told_afterwards),
       cmocka_unit_test(a_twin_that_no_report_has_named_yet_comes_back_too),
-      cmocka_unit_test(what_has_diverged_is_made_again_too),
+      cmocka_unit_test(what_has_no_score_is_made_again_too),
   };
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
