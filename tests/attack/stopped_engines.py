@@ -61,7 +61,7 @@ def main():
         second = stop_for(study, study.second, args.stop)
         print(f'# lease: {first[0]}, then {first[1]}, then {second[1]}')
         study.first.wait(timeout=240)
-        study.second.wait(timeout=60)
+        study.second.wait(timeout=300)
         taken = first[0] != first[1] and second[0] != second[1]
         print(f"{'ok  ' if taken else 'FAIL'} the lease was taken over twice")
         failures = [] if taken else ['takeover']

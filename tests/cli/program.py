@@ -16,7 +16,7 @@ CLIENT = {'PYTHONPATH': os.environ['CLADE_CLIENT']} if 'CLADE_CLIENT' in os.envi
 
 def attempt(directory, *words, **more):
     """Run it to its end, however that is; `more` are variables of its environment."""
-    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=100,
+    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=300,
                           env=variables(**CLIENT, **more), check=False)
 
 
@@ -58,7 +58,7 @@ tap.explainers.append(explain)
 
 def wait_until_begun(directory, study):
     """Until the study's directory is there: from then on it can be resumed."""
-    for _ in range(600):
+    for _ in range(3000):
         if os.path.isdir(os.path.join(directory, 'clade.db.d', study)):
             return
         time.sleep(0.1)

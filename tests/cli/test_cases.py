@@ -32,7 +32,7 @@ def fill(directory):
 
 def run(command, directory, **more):
     done = subprocess.run(['bash', '-c', command], cwd=directory, env=environment(directory, **more), stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=120)
+                          capture_output=True, timeout=300)
     return done.stdout.decode(errors='replace'), done.stderr.decode(errors='replace'), done.returncode
 
 

@@ -80,7 +80,7 @@ def test_finished_studies_are_not_run_again_and_more_seeds_add_to_them(directory
 
 
 def eventually(what):
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not what():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -119,7 +119,7 @@ def test_interrupted_it_shows_what_there_is_and_says_how_to_go_on(directory):
     process = start(directory, '--grace', '0.1')
     eventually(lambda: begun(directory, 'one-s2'))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130 and 'the same command goes on' in err, (process.returncode, err)
     assert 'one pair is finished' in out and '(open)' in out, out
     (here / 'go').touch()

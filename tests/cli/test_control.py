@@ -49,7 +49,7 @@ def trials(directory, study='s'):
 
 
 def wait(directory, condition, what):
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while time.monotonic() < limit:
         rows = trials(directory)
         if condition(rows):
@@ -84,7 +84,7 @@ class Engine:
         self.process.communicate()
 
     def finish(self):
-        out, err = self.process.communicate(timeout=100)
+        out, err = self.process.communicate(timeout=300)
         return self.process.returncode, out, err
 
 
@@ -315,7 +315,7 @@ def test_engines_have_slots_of_their_own(directory):
 
 
 def git(directory, *words):
-    subprocess.run(['git', '-c', 'user.name=n', '-c', 'user.email=e@example.org', *words], cwd=directory, check=True, capture_output=True, timeout=60)
+    subprocess.run(['git', '-c', 'user.name=n', '-c', 'user.email=e@example.org', *words], cwd=directory, check=True, capture_output=True, timeout=300)
 
 
 def test_resume_warns_when_the_code_has_changed_and_each_attempt_keeps_what_it_ran(directory):

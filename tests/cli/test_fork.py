@@ -190,7 +190,7 @@ def interrupt_and_resume(directory, way):
     process.send_signal(signal.SIGINT)
     eventually(found_in_log, directory, 'preempting', 1)
     os.unlink(hold)
-    process.wait(timeout=120)
+    process.wait(timeout=300)
     assert none_is_left(directory)
     result = clade(directory, 'resume', 'theta')
     return events(directory, 'theta'), result.stdout + result.stderr
@@ -243,7 +243,7 @@ def test_a_member_that_dies_within_its_question_is_answered_before_it_goes_on(di
     os.kill(pid_of(directory, 2), signal.SIGKILL)
     wait_for(directory, 'ended', 2)
     os.unlink(hold)
-    assert process.wait(timeout=100) == 0
+    assert process.wait(timeout=300) == 0
     log = [e for e in events(directory, 'theta') if e.get('trial') == 2]
     after = log[[e['event'] for e in log].index('ended') + 1:]
     ruling = next(e for e in after if e.get('why') == 'exploit')
@@ -263,7 +263,7 @@ def test_processes_end_when_the_study_is_interrupted(directory):
     process = start(directory, 'run', 'theta.yaml')
     eventually(lambda: len(processes(directory)) > 7)  # some twins are there
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=120)
+    process.wait(timeout=300)
     assert none_is_left(directory)
 
 

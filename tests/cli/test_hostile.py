@@ -29,7 +29,7 @@ with clade.start(defaults={'lr': 0.5}) as run:
 
 def call(directory, *words, status=0, binary=False):
     words = [word if isinstance(word, bytes) else word.encode() for word in words]
-    done = subprocess.run([CLADE.encode(), *words], capture_output=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL, timeout=100)
+    done = subprocess.run([CLADE.encode(), *words], capture_output=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL, timeout=300)
     assert done.returncode == status, (words, done.returncode, done.stdout[-2000:], done.stderr[-2000:])
     if not binary:
         harmless(done.stderr.decode())
@@ -156,7 +156,7 @@ def test_names_that_are_too_long_are_refused_with_their_place(directory):
 
 
 def test_a_note_of_a_megabyte_and_hostile_values_are_told_to_a_store_and_come_back(directory):
-    subprocess.run([os.environ['FILL'], os.path.join(directory, 'clade.db'), 'hostile'], check=True, timeout=60)
+    subprocess.run([os.environ['FILL'], os.path.join(directory, 'clade.db'), 'hostile'], check=True, timeout=300)
     name = json.loads(call(directory, 'list', '--json')[0])[0]['study']
     for words in (('show', name), ('log', name), ('list', 'trials', name), ('best', name)):
         out, _ = call(directory, *words)

@@ -19,7 +19,7 @@ HELD = ('--', 'sh', '-c', '[ $CLADE_TRIAL = 1 ] || while [ -e here ] && [ ! -e g
 
 
 def clade(directory, *words, status=0, **more):
-    done = subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL, timeout=100, **more)
+    done = subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, env=variables(), stdin=subprocess.DEVNULL, timeout=300, **more)
     assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
     return done
 
@@ -34,7 +34,7 @@ def apart(directory, script):
     if probe is None or probe.returncode != 0:
         return None
     return subprocess.run(['unshare', '-rm', 'bash', '-c', script], capture_output=True, text=True, cwd=directory, env=variables(CLADE=CLADE),
-                          stdin=subprocess.DEVNULL, timeout=100, check=False)
+                          stdin=subprocess.DEVNULL, timeout=300, check=False)
 
 
 class Held:
@@ -65,7 +65,7 @@ class Held:
         self.process.communicate()
 
     def finish(self):
-        out, err = self.process.communicate(timeout=100)
+        out, err = self.process.communicate(timeout=300)
         return self.process.returncode, out, err
 
 
@@ -150,7 +150,7 @@ def test_output_that_cannot_be_written_is_told(directory):
     run(directory, '-n', '2')
     for words in (['list'], ['list', '--json'], ['export', 's'], ['show', 's'], ['log', 's'], ['best', 's'], ['help']):
         with open('/dev/full', 'w', encoding='utf-8') as full:
-            done = subprocess.run([CLADE, *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=directory, env=variables(), timeout=60, check=False)
+            done = subprocess.run([CLADE, *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=directory, env=variables(), timeout=300, check=False)
         assert done.returncode == 1 and 'No space left' in done.stderr, (words, done.returncode, done.stderr)
 
 
@@ -217,7 +217,7 @@ def test_a_store_that_is_no_store_is_refused(directory):
     for content in (b'', b'SQLite format 3\0' + b'\0' * 100, os.urandom(5000), b'x' * 100000):
         with open(path, 'wb') as file:
             file.write(content)
-        done = subprocess.run([CLADE, 'list'], capture_output=True, text=True, cwd=directory, env=variables(), timeout=60, check=False)
+        done = subprocess.run([CLADE, 'list'], capture_output=True, text=True, cwd=directory, env=variables(), timeout=300, check=False)
         assert done.returncode == (3 if content == b'' else 1) and done.stderr.startswith('clade: '), (content[:20], done)
     os.remove(path)
     os.mkdir(path)

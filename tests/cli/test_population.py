@@ -116,7 +116,7 @@ def test_population_goes_on_after_kill_9(directory):
         process.send_signal(signal.SIGKILL)
         process.wait()
         process = start(directory, 'resume', 'theta')
-    assert process.wait(timeout=90) == 0
+    assert process.wait(timeout=300) == 0
     log = events(directory, 'theta')
     assert [row['state'] for row in trials(directory, 'theta')] == ['COMPLETE'] * 5
     assert max(e['trial'] for e in of_kind(log, 'proposed')) == 5
@@ -170,22 +170,27 @@ def test_ordered_mode_decides_again_alike(directory):
 
 def test_states_that_are_deleted_by_hand_are_missed_and_not_given(directory):
     write_spec(directory, 6, 2, 16)
-    process = start(directory, 'run', 'theta.yaml', output=subprocess.PIPE)
+    said = os.path.join(directory, 'errors.txt')
+    with open(said, 'w', encoding='utf-8') as errors:
+        process = start(directory, 'run', 'theta.yaml', output=subprocess.PIPE, errors=errors)
+
+    def is_missed():
+        with open(said, encoding='utf-8') as file:
+            return 'is gone' in file.read()
+
     study, taken = os.path.join(directory, 'clade.db.d', 'theta'), 0
-    for turn in range(2000):
-        if process.poll() is not None:
-            break
+    while process.poll() is None:
         for trial in os.listdir(study) if os.path.isdir(study) else ():
             states = os.path.join(study, trial, 'checkpoints')
             for name in os.listdir(states) if os.path.isdir(states) else ():
-                if not name.endswith('.new') and taken < 8 and (turn + taken) % 3 == 0:
+                if not name.endswith('.new') and (taken < 8 or not is_missed()):
                     shutil.rmtree(os.path.join(states, name), ignore_errors=True)
                     taken += 1
         time.sleep(0.05)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.stdout.read(), open(said, encoding='utf-8').read()
     assert process.returncode == 0 and '6 complete' in output, (output, errors)
     log = events(directory, 'theta')
-    assert taken == 8 and [e for e in of_kind(log, 'deleted') if e['why'] == 'missing'] and 'is gone' in errors, errors
+    assert taken >= 8 and [e for e in of_kind(log, 'deleted') if e['why'] == 'missing'] and 'is gone' in errors, errors
     check_voids(log)
     check_loads(directory, log, 6)
     assert clade(directory, 'check', 'theta').returncode == 0
@@ -275,7 +280,7 @@ def test_disk_stays_within_its_budget_and_one_state(directory):
             there = os.path.isdir(os.path.join(place, 'clade.db.d', 'theta'))
             most = max(most, len([s for s in (states_on_disk(place) if there else ()) if not s.endswith('.new')]))
             time.sleep(0.03)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == 0 and '6 complete' in output, (output, errors)
         assert 'a saved state takes 0.06' in errors and ('is used up' in errors) != enough, errors
         log = events(place, 'theta')
@@ -301,12 +306,9 @@ def test_first_states_that_do_not_fit_do_not_stay(directory):
 def test_several_engines_share_the_disk_budget(directory):
     write_spec(directory, 6, 2, 24, rest='limits: {disk: 528K}\n', padding=65536)
     engines = [start(directory, 'run', 'theta.yaml')]
-    for _ in range(600):
-        if os.path.exists(os.path.join(directory, 'clade.db.d', 'theta', '1')):
-            break
-        time.sleep(0.05)
+    wait_until_begun(directory, 'theta')
     engines.append(start(directory, 'resume', 'theta', '--parallel', '2'))
-    assert [engine.wait(timeout=100) for engine in engines] == [0, 0]
+    assert [engine.wait(timeout=300) for engine in engines] == [0, 0]
     log = events(directory, 'theta')
     peak, size = disk_peak(log)
     assert 4 * size <= peak <= 528 * 1024 + size, peak / size

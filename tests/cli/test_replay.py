@@ -157,15 +157,16 @@ def test_killed_replay_comes_to_the_same(directory):
     pids = pathlib.Path(directory) / 'clade.db.d/walk-replay/1/pids.txt'
     for turn in range(7):
         process = start(directory, *words, PAUSE='0.06')
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while not pids.exists() and process.poll() is None and time.monotonic() < end:
             time.sleep(0.02)
         time.sleep(0.2 + 0.09 * turn)
         if process.poll() is not None:
             break
-        if turn % 2 == 0 and pids.exists():  # the trainer, not the engine
+        trainers = pids.read_text().splitlines(keepends=True) if pids.exists() else []
+        if turn % 2 == 0 and trainers and trainers[-1].endswith('\n'):  # the trainer, not the engine
             try:
-                os.kill(int(pids.read_text().split()[-1]), signal.SIGKILL)
+                os.kill(int(trainers[-1]), signal.SIGKILL)
             except ProcessLookupError:
                 pass
             time.sleep(0.2)

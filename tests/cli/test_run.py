@@ -13,7 +13,7 @@ from terminal import Terminal
 
 QUICK = ('sh', '-c', 'echo loss=0.$((CLADE_TRIAL * 100 + 85))', '--lr=[0.238,0.385,0.5]')
 # The first trial ends at once, the others when there is a file `go`.
-HELD = ('sh', '-c', '[ $CLADE_TRIAL = 1 ] || while [ ! -e go ]; do sleep 0.05; done; echo loss=0.$((CLADE_TRIAL * 100 + 85))', '--lr=[0.238,0.385,0.5]')
+HELD = ('sh', '-c', '[ $CLADE_TRIAL = 1 ] || (i=0; while [ ! -e go ] && [ $((i += 1)) -lt 6000 ]; do sleep 0.05; done); echo loss=0.$((CLADE_TRIAL * 100 + 85))', '--lr=[0.238,0.385,0.5]')
 
 
 def run(directory, *options, program=QUICK):
@@ -63,7 +63,7 @@ def test_the_slots_of_a_killed_engine_are_nobodys_when_the_next_one_decides(dire
     while events_of(directory, 'worker')[-1]['data']['state'] != 3:  # the killed one is gone; decided is in the same turn
         assert process.poll() is None
     let_go(directory)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     log = [e for e in events_of(directory, None) if e.get('trial', 0) >= 2]
     assert [e['event'] for e in log if e['event'] in ('proposed', 'ended')] == ['proposed', 'ended'] * 2, log
 
@@ -131,7 +131,7 @@ def test_a_dry_run_starts_nothing(directory):
 def test_an_interrupted_study_is_resumed(directory):
     process = start_held(directory)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130, (process.returncode, out, err)
     assert 'clade resume held' in out and 'stopping' in err, (out, err)
     expect(run(directory, '-n', '3', '--name', 'held', '--grace', '0.05', program=HELD), 2, stderr='clade resume held')
@@ -147,7 +147,7 @@ def test_a_second_ctrl_c_kills(directory):
     while 'stopping' not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130 and 'stopping now' in err, (process.returncode, out, err)
     let_go(directory)
     expect(clade(directory, 'resume', 'held'), 0, stdout=r'\(3 complete\)')
@@ -156,7 +156,7 @@ def test_a_second_ctrl_c_kills(directory):
 def test_sigterm_has_status_143(directory):
     process = start_held(directory)
     process.terminate()
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 143, (process.returncode, out, err)
 
 
@@ -164,9 +164,9 @@ def test_a_second_engine_helps(directory):
     process = start_held(directory)
     helper = start(directory, 'work', 'held', '--slots', '1', output=subprocess.PIPE)
     let_go(directory)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0 and '3 complete' in out, (out, err)
-    out, err = helper.communicate(timeout=100)
+    out, err = helper.communicate(timeout=300)
     assert helper.returncode == 0 and 'held is finished' in out, (out, err)
 
 
@@ -220,12 +220,12 @@ def test_on_a_terminal_the_frame_gives_way_to_the_summary(directory):
 
 
 def test_the_curve_of_a_resumed_study_begins_at_its_beginning(directory):
-    falling = ('sh', '-c', '[ $CLADE_TRIAL -lt 4 ] || while [ ! -e go ]; do sleep 0.05; done; echo loss=$((85 - CLADE_TRIAL))', '--lr=[0.1,0.2]')
+    falling = ('sh', '-c', '[ $CLADE_TRIAL -lt 4 ] || (i=0; while [ ! -e go ] && [ $((i += 1)) -lt 6000 ]; do sleep 0.05; done); echo loss=$((85 - CLADE_TRIAL))', '--lr=[0.1,0.2]')
     process = start(directory, 'run', '--minimize', 'loss', '-n', '9', '--name', 'fall', '--grace', '0.05', '--', *falling, output=subprocess.PIPE)
     while '3/9' not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=100)
+    process.communicate(timeout=300)
     let_go(directory)
     terminal = Terminal(directory, CLADE, 'resume')
     assert terminal.finish() == 0

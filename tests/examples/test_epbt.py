@@ -17,7 +17,7 @@ def environment():
 
 def clade(directory, *words):
     done = subprocess.run([str(CLADE), *words], cwd=directory, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=100, check=False)
+                          timeout=300, check=False)
     assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
     return done.stdout
 

@@ -20,7 +20,7 @@ def run(directory, *words, status=0):
     env = {key: value for key, value in os.environ.items() if not key.startswith('CLADE_')}
     env['PYTHONPATH'] = str(pathlib.Path(tap.ROOT) / 'clients/python')
     done = subprocess.run([str(word) for word in words], cwd=directory, env=env, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=100, check=False)
+                          text=True, timeout=300, check=False)
     assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
     return done.stdout
 

@@ -27,7 +27,7 @@ def environment(**more):
 
 def run(program, *arguments, cwd='/', **more):
     return subprocess.run([str(program), *arguments], cwd=cwd, env=environment(**more), capture_output=True,
-                          text=True, check=False, timeout=120)
+                          text=True, check=False, timeout=300)
 
 
 def reports_of(output):
@@ -98,7 +98,7 @@ class Worker:
                         connection.settimeout(60)
                         self.converse(connection)
                     connection = self.accept(server, self.process, False)
-                return self.process.wait(timeout=60)
+                return self.process.wait(timeout=300)
             finally:
                 self.process.kill()
                 self.process.wait()
@@ -276,7 +276,7 @@ def test_a_clone_takes_the_state_and_goes_on_with_its_own_seed(directory):
 
 def study(directory, *words):
     result = subprocess.run([str(BUILD / 'apps/cli/clade'), *words], cwd=directory, capture_output=True, text=True, check=False,
-                            timeout=120, stdin=subprocess.DEVNULL, env=environment())
+                            timeout=300, stdin=subprocess.DEVNULL, env=environment())
     assert result.returncode == 0, (words, result.stdout, result.stderr)
     return result.stdout
 

@@ -40,7 +40,7 @@ def test_each_half_of_the_method_helps(_directory):
 def test_the_figure_is_drawn(directory):
     tap.need('gnuplot')
     out = pathlib.Path(directory) / 'toy.svg'
-    subprocess.run(['sh', str(FIGURE), str(TOY), str(out)], check=True, timeout=100)
+    subprocess.run(['sh', str(FIGURE), str(TOY), str(out)], check=True, timeout=300)
     text = out.read_text(encoding='utf-8')
     for title in ('PBT', 'explore only', 'exploit only', 'grid search'):
         assert title in text, title

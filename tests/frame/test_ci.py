@@ -19,7 +19,7 @@ def ci(directory, setup='true', tests='echo "2385 passed, 0 failed"', lint='echo
                              f'"test --valgrind") {valgrind} ;;\nlint) {lint} ;;\nesac\n')
     (root / 'dev').chmod(0o755)
     result = subprocess.run(['bash', str(root / '.ci/run')], cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
-                            text=True, timeout=60)
+                            text=True, timeout=300)
     return result.returncode, result.stdout.splitlines()[-1], result.stdout
 
 

@@ -31,7 +31,7 @@ def dev(*arguments, path=None, **more):
     if path:
         environment['PATH'] = path
     return subprocess.run([os.path.join(tap.ROOT, 'dev'), *arguments], env=environment, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=300)
 
 
 def installed(*packages):

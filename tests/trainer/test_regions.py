@@ -357,7 +357,7 @@ def test_without_a_worker_the_regions_are_saved_as_files(peer):
 def test_a_region_that_comes_after_start_is_refused(peer):
     begin(peer, "0", "--late")
     assert peer.read() is None
-    out = peer.process.communicate(timeout=60)
+    out = peer.process.communicate(timeout=300)
     assert "error EINVAL" in out[0] and "'late'" in out[1], out
 
 

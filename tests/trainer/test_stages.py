@@ -48,7 +48,7 @@ def near(got, want):
 def alone(directory, *arguments, status=0, **more):
     env = {key: value for key, value in os.environ.items() if not key.startswith("CLADE_")}
     done = subprocess.run(COMMAND + list(arguments), cwd=directory, env=dict(env, **more), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60, check=False)
+                          capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
     return done
 
@@ -172,7 +172,7 @@ def test_steps_of_a_second_stage_go_on_from_the_first(peer):
     assert message["step"] == 1301288 and list(message["metrics"]) == ["hpmax"], message
     peer.send("go")
     finish(peer)
-    peer.process.communicate(timeout=60)
+    peer.process.communicate(timeout=300)
     assert read(peer.directory, "tags") == "plotted_metric=s2-loss\n"
 
 

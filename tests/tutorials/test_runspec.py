@@ -48,7 +48,7 @@ def clade(directory, *words, status=0, **more):
     kept = {key: value for key, value in os.environ.items() if not key.startswith('CLADE_')}
     kept['PYTHONPATH'] = str(pathlib.Path(tap.ROOT) / 'clients/python')
     done = subprocess.run([str(CLADE), *map(str, words)], cwd=directory, env={**kept, **more}, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=100, check=False)
+                          capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
     return done
 
