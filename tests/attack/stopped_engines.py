@@ -32,13 +32,13 @@ def holder(study):
 
 
 def stop_for(study, engine, seconds):
-    """Stop it, and let it go on; the holders before and after."""
-    before = holder(study)
+    """Stop it until the lease is another one's, and let it go on; the holders before and after."""
+    before = after = holder(study)
     os.kill(engine.pid, signal.SIGSTOP)
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not study.over():
+    while after == before and time.monotonic() < end and not study.over():
         time.sleep(0.1)
-    after = holder(study)
+        after = holder(study)
     os.kill(engine.pid, signal.SIGCONT)
     return before, after
 
@@ -47,7 +47,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('clade')
     parser.add_argument('trainer')
-    parser.add_argument('--stop', type=float, default=13)
+    parser.add_argument('--stop', type=float, default=120, help='seconds that it is stopped at most')
     parser.add_argument('--trials', type=int, default=150)
     args = parser.parse_args()
     args.pause, args.kills, args.postgres, args.clade = 150, 0, False, os.path.abspath(args.clade)
@@ -60,7 +60,7 @@ def main():
         time.sleep(1)
         second = stop_for(study, study.second, args.stop)
         print(f'# lease: {first[0]}, then {first[1]}, then {second[1]}')
-        study.first.wait(timeout=240)
+        study.first.wait(timeout=300)
         study.second.wait(timeout=300)
         taken = first[0] != first[1] and second[0] != second[1]
         print(f"{'ok  ' if taken else 'FAIL'} the lease was taken over twice")

@@ -190,6 +190,7 @@ static void a_trainer_that_is_stopped_ends_after_the_grace(void **state) {
   world_propose(&w, 1);
   world_work(&w, 1);
   WORLD_UNTIL(&w, world_trial(&w, 1)->value == 0.5);
+  WORLD_UNTIL(&w, world_process_is(cl_attempts_find(w.worker, 1, 1)->pid, 'T'));
   (void)world_decide(&w, 1, (struct cl_event){.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_RUNG});
   WORLD_UNTIL(&w, world_is_idle(&w));
   assert_int_equal(world_state(&w, 1), CL_PRUNED);
@@ -328,5 +329,6 @@ int main(int argc, char **argv) {
                                      TEST(a_trainer_that_is_stopped_ends_after_the_grace),
                                      TEST(names_are_refused_by_their_size_only),
                                      TEST(hostile_lines_hurt_nobody)};
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,13 +15,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import tap  # noqa: E402
 
 CLADE = os.environ['CLADE_EXE']
-PATIENCE = 60
+PATIENCE = 120
 
-# Runs until the file `go` is there, its parent is gone, or a minute has passed.
+# Runs until the file `go` is there, its parent is gone, or five minutes have passed.
 TRAINER = '''#!/bin/sh
 echo $$ >> pids
 n=0
-while [ ! -e go ] && [ $n -lt 600 ]; do sleep 0.1; n=$((n + 1)); done
+while [ ! -e go ] && [ $n -lt 3000 ]; do sleep 0.1; n=$((n + 1)); done
 echo "loss=0.$CLADE_TRIAL"
 '''
 

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
@@ -83,7 +84,7 @@ def test_a_store_that_is_taken_away_ends_its_engine_with_a_sentence(directory):
         store = os.path.join(place, 'clade.db')
         with Held(place) as held:
             if way == 'replaced':
-                with sqlite3.connect(store) as base:
+                with sqlite3.connect(store, timeout=60) as base:
                     base.execute('VACUUM INTO ?', (store + '.copy',))
                 os.rename(store + '.copy', store)
             elif way == 'renamed':
@@ -109,7 +110,7 @@ def test_a_store_that_was_moved_and_put_back_goes_on(directory):
 
 def test_a_store_that_another_program_locks_is_waited_for(directory):
     with Held(directory) as held:
-        base = sqlite3.connect(os.path.join(directory, 'clade.db'), isolation_level=None)
+        base = sqlite3.connect(os.path.join(directory, 'clade.db'), timeout=60, isolation_level=None)
         base.execute('BEGIN IMMEDIATE')
         held.write('go')
         assert 's/4' not in clade(directory, 'list').stdout  # readers do not wait
@@ -205,7 +206,11 @@ def test_without_descriptors_nothing_begins_and_with_few_it_works(directory):
 
 def test_directories_that_vanish_cost_their_trials_and_no_more(directory):
     with Held(directory) as held:
-        shutil.rmtree(os.path.join(directory, 'clade.db.d', 's', '2'))
+        place, end = os.path.join(directory, 'clade.db.d', 's', '2'), time.monotonic() + 120
+        while not os.path.exists(os.path.join(place, 'attempt-1', 'stdout')):  # it trains, and its files are there
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        shutil.rmtree(place)
         held.write('go')
         status, out, err = held.finish()
         assert status == 0 and 's is finished: 4 trials' in out, (status, out, err)

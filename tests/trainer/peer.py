@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 
-PATIENCE = 60  # seconds after which a silent trainer is a failure; nothing waits that long when all is well
+PATIENCE = 120  # seconds after which a silent trainer is a failure; nothing waits that long when all is well
 
 
 class Peer:

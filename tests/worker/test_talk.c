@@ -329,14 +329,6 @@ static void a_pause_that_is_taken_back_in_time_is_never_noticed(void **state) {
   end(&w, &c);
 }
 
-static bool is_stopped(pid_t pid) {
-  char path[40], *text = NULL;
-  (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-  bool is = cl_file_read(path, 4096, &text, NULL, NULL) == 0 && strrchr(text, ')')[2] == 'T';
-  cl_free(text);
-  return is;
-}
-
 /* The process connects before the worker has heard from its keeper that it has come to be. What is decided
  * meanwhile is obeyed then. */
 static void a_pause_that_is_taken_back_before_the_keeper_has_answered_is_not_noticed_either(void **state) {
@@ -348,7 +340,7 @@ static void a_pause_that_is_taken_back_before_the_keeper_has_answered_is_not_not
   world_work(&w, 1);
   pid_t keeper = cl_keeper_pid(w.worker->keeper);
   assert_int_equal(kill(keeper, SIGSTOP), 0);
-  WORLD_UNTIL(&w, is_stopped(keeper));
+  WORLD_UNTIL(&w, world_process_is(keeper, 'T'));
   world_propose(&w, 2.385);
   WORLD_UNTIL(&w, world_trial(&w, 1)->head.attempt == 1);
   world_token(&w, 1, 1, token);

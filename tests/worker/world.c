@@ -262,6 +262,14 @@ char *world_read(struct world *w, int64_t trial, int attempt, const char *name) 
   return text;
 }
 
+bool world_process_is(pid_t pid, char state) {
+  char path[40], *text = NULL;
+  (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  bool is = cl_file_read(path, 4096, &text, NULL, NULL) == 0 && strrchr(text, ')')[2] == state;
+  cl_free(text);
+  return is;
+}
+
 /* Events. */
 
 struct telling {

@@ -86,6 +86,9 @@ void world_touch(struct world *w, int64_t trial, int attempt, const char *name, 
 bool world_has(struct world *w, int64_t trial, int attempt, const char *name);
 char *world_read(struct world *w, int64_t trial, int attempt, const char *name); /* free with cl_free */
 
+/* The state of a process as /proc shows it: 'T' = stopped, 'Z' = a zombie. */
+bool world_process_is(pid_t pid, char state);
+
 /* All events of a trial as one text of lines "position kind …". Free with cl_free. */
 char *world_story(struct world *w, int64_t trial);
 /* The last event of a kind about a trial, as JSON; null when there is none. Decref. */
