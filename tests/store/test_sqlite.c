@@ -556,7 +556,7 @@ static void the_log_of_writes_is_copied_beside_the_work(void **state) {
   append_notes(s, study, 1, 1500, 1);
   int64_t before = size_of(f->place.address);
   append_notes(s, study, 1, 1500, 1);
-  for (int i = 0; i < 2000 && size_of(f->place.address) <= before; i++) {
+  for (int i = 0; i < 60000 && size_of(f->place.address) <= before; i++) {
     append_notes(s, study, 1, 1, 1);
     (void)poll(NULL, 0, 1);
   }
