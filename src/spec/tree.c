@@ -145,10 +145,11 @@ static size_t text_start(const struct cl_source *s, size_t at) {
 
 /* The key at `at` with its anchor and tag. */
 static size_t key_start(const struct cl_source *s, size_t at) {
-  for (size_t word = at;;) {
+  for (;;) {
+    size_t word = at;
     while (word > 0 && s->text[word - 1] == ' ') word--;
     while (word > 0 && strchr(" \t\r\n", s->text[word - 1]) == NULL) word--;
-    if (s->text[word] != '&' && s->text[word] != '!') return at;
+    if (word == at || (s->text[word] != '&' && s->text[word] != '!')) return at;
     at = word;
   }
 }
