@@ -189,9 +189,22 @@ static char *copy_without_launcher(const struct cl_draft *d) {
   return copy;
 }
 
+/* Of two, the program's copy would keep one. The rest of the file is the program's own. */
+static int check_one_launcher(const struct cl_draft *d, struct cl_err *e) {
+  const struct cl_node *first = NULL;
+  for (const struct cl_node *key = d->s->root->first; key != NULL; key = key->next->next) {
+    if (strcmp(key->text, "job_launcher") != 0) continue;
+    if (first != NULL) return cl_tree_blame_second(d->r.source, first, key, e);
+    first = key;
+  }
+  assert(first != NULL);
+  return 0;
+}
+
 int cl_draft_runspec(struct cl_draft *d, struct cl_err *e) {
   const struct cl_node *launcher = cl_node_resolve(cl_node_find(d->s->root, "job_launcher"));
   assert(launcher != NULL && launcher->kind == CL_MAPPING);
+  CL_TRY(check_one_launcher(d, e));
   d->origin = "runspec";
   d->computed = "hpmax";
   if (d->o->hp_config == NULL) CL_TRY(cl_section_define(&d->r, &d->s->section, &d->definitions, e));

@@ -161,23 +161,32 @@ static bool is_explicit(const struct cl_source *s, size_t key) {
 }
 
 /* A value on a line of its own stands further to the right than its key, and an item than its dash. libfyaml
- * lets it pass; other readers of the same file, of its copy among them, do not. */
-static int check_indentation(const struct builder *b, const struct cl_node *node, struct cl_err *e) {
+ * lets it pass; other readers of the same file, of its copy among them, do not. `at`: where it begins, for a
+ * block scalar its first line. */
+static int check_indentation(const struct builder *b, const struct cl_node *node, size_t at,
+                             struct cl_err *e) {
   const struct cl_node *open = b->open;
   bool block = (node->kind == CL_MAPPING || node->kind == CL_SEQUENCE) && !node->flow;
   if (open == NULL || open_bracket(b) != NULL || block || node->start == node->end) return 0;
   if (open->kind == CL_MAPPING && open->n % 2 == 0) return 0; /* a key */
   bool keyed = open->kind == CL_MAPPING;
   size_t from = keyed ? key_start(b->s, b->last_child->start) : open->start;
-  size_t line = line_start(b->s, node->start), begins = text_start(b->s, node->start);
+  size_t line = line_start(b->s, at), begins = text_start(b->s, at);
   char mark = b->s->text[begins];
-  assert(from <= node->start && line <= begins && begins <= node->start);
-  if (line <= from || (begins < node->start && strchr(":-?", mark) != NULL)) return 0;
+  assert(from <= at && line <= begins && begins <= at);
+  if (line <= from || (begins < at && strchr(":-?", mark) != NULL)) return 0;
   if (begins - line > from - line_start(b->s, from) || (keyed && is_explicit(b->s, from))) return 0;
-  return cl_source_fail(b->s, node->start,
+  return cl_source_fail(b->s, at,
                         keyed ? "the value, indented further than its key"
                               : "the item, indented further than its dash",
                         e, "this is not indented, as what belongs to the line above it must be");
+}
+
+/* Where the text of a block scalar begins, which begins with the line. */
+static size_t first_text(const struct cl_source *s, const struct cl_node *node) {
+  size_t at = node->start;
+  while (at < node->end && strchr(" \r\n", s->text[at]) != NULL) at++;
+  return at;
 }
 
 /* While a mapping is open its n counts keys and values alike. */
@@ -241,7 +250,8 @@ static int add_node(struct builder *b, struct fy_event *event, bool anchors_know
   if (node->kind == CL_SCALAR || node->kind == CL_ALIAS)
     CL_TRY(read_token_text(b, token, node->start, node->kind == CL_SCALAR, &node->text, e));
   if (node->kind == CL_ALIAS) CL_TRY(resolve_alias(b, node, anchors_known, e));
-  if (style != FYSS_LITERAL && style != FYSS_FOLDED) CL_TRY(check_indentation(b, node, e));
+  bool lines = style == FYSS_LITERAL || style == FYSS_FOLDED;
+  CL_TRY(check_indentation(b, node, lines ? first_text(b->s, node) : node->start, e));
   CL_TRY(attach(b, node, e));
   CL_TRY(keep_anchor(b, node, e));
   if (node->kind == CL_SCALAR || node->kind == CL_ALIAS) return 0;
@@ -400,6 +410,16 @@ static int compare_keys(const void *a, const void *b) {
   return order != 0 ? order : (x->start > y->start) - (x->start < y->start);
 }
 
+int cl_tree_blame_second(const struct cl_source *s, const struct cl_node *first, const struct cl_node *second,
+                         struct cl_err *e) {
+  int line = 0, column = 0;
+  assert(first->start < second->start);
+  (void)cl_source_position(s, first->start, &line, &column);
+  return cl_source_fail(s, second->start, NULL, e,
+                        "the key `%s` stands here a second time (first in line %d); keep one", second->text,
+                        line);
+}
+
 static int check_mapping_keys(const struct cl_source *s, const struct cl_node *mapping, struct cl_err *e) {
   if (mapping->n < 2) return 0;
   const struct cl_node **keys = cl_alloc_array((size_t)mapping->n, sizeof *keys);
@@ -413,12 +433,7 @@ static int check_mapping_keys(const struct cl_source *s, const struct cl_node *m
     if (strcmp(keys[i - 1]->text, keys[i]->text) == 0 && (second == NULL || keys[i]->start < second->start))
       first = keys[i - 1], second = keys[i];
   cl_free(keys);
-  if (second == NULL) return 0;
-  int line = 0, column = 0;
-  (void)cl_source_position(s, first->start, &line, &column);
-  return cl_source_fail(s, second->start, NULL, e,
-                        "the key `%s` stands here a second time (first in line %d); keep one", second->text,
-                        line);
+  return second == NULL ? 0 : cl_tree_blame_second(s, first, second, e);
 }
 
 int cl_tree_check_keys(const struct cl_source *s, const struct cl_node *root, struct cl_err *e) {

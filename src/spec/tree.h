@@ -40,6 +40,9 @@ int cl_tree_parse(const struct cl_source *s, struct cl_arena *a, bool anchors_kn
 
 /* Report the second of two equal keys in a mapping, anywhere below `root` (may be null). */
 int cl_tree_check_keys(const struct cl_source *s, const struct cl_node *root, struct cl_err *e);
+/* What is said of the second of two equal keys: CLADE_ESPEC. */
+int cl_tree_blame_second(const struct cl_source *s, const struct cl_node *first, const struct cl_node *second,
+                         struct cl_err *e);
 
 /* The value of `key` in a mapping (the last one if there are several), or null; also for null and other
  * kinds. */
