@@ -2,13 +2,17 @@
 #include "spec/section.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "spec/words.h"
 
 static const char head[] = "hyperparameters:";
+
+/* Blank in YAML, which knows neither form feeds nor vertical tabs. */
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 static size_t end_of_line(const char *text, size_t n, size_t at) {
   assert(at <= n + 1);
@@ -46,8 +50,8 @@ static bool next_line(struct lines *l) {
     l->at = l->next;
     l->end = end_of_line(text, l->section, l->at);
     l->next = l->end < l->section ? l->end + 1 : l->section;
-    while (l->at < l->end && isspace((unsigned char)text[l->at])) l->at++;
-    while (l->end > l->at && isspace((unsigned char)text[l->end - 1])) l->end--;
+    while (l->at < l->end && is_blank(text[l->at])) l->at++;
+    while (l->end > l->at && is_blank(text[l->end - 1])) l->end--;
     if (l->at < l->end && text[l->at] != '#') return true;
   }
   l->at = l->end = l->section;
@@ -68,12 +72,12 @@ static int unexpected(const struct lines *l, const char *expected, struct cl_err
 }
 
 static size_t skip_blanks(const struct lines *l, size_t at) {
-  while (at < l->end && isspace((unsigned char)l->s->text[at])) at++;
+  while (at < l->end && is_blank(l->s->text[at])) at++;
   return at;
 }
 
 static bool is_comment(const struct lines *l, size_t at) {
-  return at >= l->end || (l->s->text[at] == '#' && isspace((unsigned char)l->s->text[at - 1]));
+  return at >= l->end || (l->s->text[at] == '#' && is_blank(l->s->text[at - 1]));
 }
 
 /* - name: &anchor */
@@ -93,7 +97,7 @@ static int read_name(struct lines *l, struct cl_section_entry *ret, struct cl_er
                           "the name of a hyperparameter is an anchor, which begins with &");
   ret->name_at = at++;
   size_t end = at;
-  while (end < l->end && !isspace((unsigned char)text[end])) end++;
+  while (end < l->end && !is_blank(text[end])) end++;
   if (end == at) return cl_source_fail(l->s, at, expected, e, "the anchor has no name");
   if (!is_comment(l, skip_blanks(l, end)))
     return cl_source_fail(l->s, skip_blanks(l, end), expected, e, "nothing can follow the anchor");
@@ -106,7 +110,7 @@ static int read_name(struct lines *l, struct cl_section_entry *ret, struct cl_er
 static size_t skip_hidden(const char *text, size_t end, size_t at) {
   assert(at > 0 && at < end);
   char before = text[at - 1], c = text[at];
-  if (c == '#' && isspace((unsigned char)before)) return end_of_line(text, end, at);
+  if (c == '#' && is_blank(before)) return end_of_line(text, end, at);
   if ((c != '"' && c != '\'') || strchr("[, \t\r\n", before) == NULL) return at;
   size_t behind = cl_word_quoted_end(text, end_of_line(text, end, at), at, true);
   return behind == 0 ? at : behind - 1;
@@ -148,7 +152,7 @@ static int read_tuned(struct lines *l, size_t at, struct cl_section_entry *ret, 
   } else
     while (end < l->end && !is_comment(l, end)) end++;
   size_t rest = skip_blanks(l, end);
-  while (end > at && isspace((unsigned char)text[end - 1])) end--;
+  while (end > at && is_blank(text[end - 1])) end--;
   if (end == at)
     return cl_source_fail(l->s, at, "one value, as in `tuned_value: 0.0004`", e,
                           "the tuned value is missing");
