@@ -142,9 +142,10 @@ int cl_dump_template(const struct cl_reader *r, const struct cl_node *node, stru
 
 /* --- one trial's copy --- */
 
+/* Absent without values. */
 static struct cl_value value_of(const struct cl_settings *s, const struct cl_value *values,
                                 const char *name) {
-  int index = cl_space_find(&s->space, name);
+  int index = values == NULL ? -1 : cl_space_find(&s->space, name);
   return index < 0 ? (struct cl_value){.kind = CL_ABSENT} : values[index];
 }
 
@@ -200,6 +201,20 @@ static int fill_runspec(const struct cl_settings *s, const struct cl_value *valu
   if (status == 0) cl_text_add(ret, text + done);
   cl_section_done(&section);
   cl_arena_done(&arena);
+  return status;
+}
+
+int cl_dump_check(const char *text, struct cl_err *e) {
+  struct cl_text copy = {0};
+  struct cl_arena arena = {0};
+  struct cl_node *root = NULL;
+  int status = fill_runspec(NULL, NULL, text, &copy, e);
+  if (status == 0 && copy.failed) status = CL_FAIL_NOMEM(e);
+  struct cl_source source = {
+      .name = "the copy of the runspec for the program", .text = cl_text_get(&copy), .n = copy.length};
+  if (status == 0 && source.n <= CL_TREE_BYTES) status = cl_tree_parse(&source, &arena, true, &root, e);
+  cl_arena_done(&arena);
+  cl_text_done(&copy);
   return status;
 }
 

@@ -413,7 +413,7 @@ static int compare_keys(const void *a, const void *b) {
 int cl_tree_blame_second(const struct cl_source *s, const struct cl_node *first, const struct cl_node *second,
                          struct cl_err *e) {
   int line = 0, column = 0;
-  assert(first->start < second->start);
+  assert(first->start <= second->start); /* empty ones may be in one place */
   (void)cl_source_position(s, first->start, &line, &column);
   return cl_source_fail(s, second->start, NULL, e,
                         "the key `%s` stands here a second time (first in line %d); keep one", second->text,
