@@ -19,7 +19,8 @@ int clade_store_open(const char *address, struct clade_store **ret, struct cl_er
   if (address == NULL || ret == NULL) return CL_FAIL(e, CLADE_EINVAL, "a store is opened by its address");
   struct clade_store *s = cl_alloc(sizeof *s);
   if (s == NULL) return CL_FAIL_NOMEM(e);
-  int status = cl_store_open(address, &(struct cl_store_options){.mode = CL_STORE_READ}, &s->store, e);
+  int status =
+      cl_store_open(address, &(struct cl_store_options){.mode = CL_STORE_READ, .beside = true}, &s->store, e);
   if (status < 0) {
     cl_free(s);
     return status;

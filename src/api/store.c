@@ -42,7 +42,7 @@ int clade_study_export(const char *store, const char *study,
     return CL_FAIL(e, CLADE_EINVAL, "name the study to export");
   struct cl_store *s = NULL;
   int64_t id = 0, events = 0;
-  CL_TRY(cl_store_open(store, &(struct cl_store_options){.mode = CL_STORE_READ}, &s, e));
+  CL_TRY(cl_store_open(store, &(struct cl_store_options){.mode = CL_STORE_READ, .beside = true}, &s, e));
   int status = cl_store_find(s, study, &id, e);
   if (status >= 0) status = describe(s, id, ret, e);
   if (status >= 0) status = cl_store_export(s, id, write, ctx, &events, e);

@@ -8,9 +8,9 @@
  */
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 
 #include "base/alloc.h"
+#include "base/thread.h"
 #include "store/sqlite_impl.h"
 
 /* Frames of the write-ahead log (1 KiB each) after which it is copied into the file: off the lock, so other
@@ -62,23 +62,13 @@ static void *run(void *ctx) {
   return NULL;
 }
 
-/* Signals are for the threads of the host program. */
-static bool start(struct cl_sqlite_checkpointer *c) {
-  sigset_t all, before;
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = pthread_create(&c->thread, NULL, run, c) == 0;
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return started;
-}
-
 static struct cl_sqlite_checkpointer *create(const char *path) {
   struct cl_sqlite_checkpointer *c = cl_alloc(sizeof *c);
   if (c == NULL) return NULL;
   c->path = cl_copy_text(path);
   (void)pthread_mutex_init(&c->mutex, NULL);
   (void)pthread_cond_init(&c->wake, NULL);
-  if (c->path != NULL && start(c)) return c;
+  if (c->path != NULL && cl_thread_start(&c->thread, run, c)) return c;
   (void)pthread_cond_destroy(&c->wake);
   (void)pthread_mutex_destroy(&c->mutex);
   cl_free(c->path);

@@ -2,8 +2,9 @@
  *
  * A statement that reads events calls the SQL function clade_row(row, first, column, …) with all columns of a
  * table, the first of these calls having first = 0. The function takes them over into the struct
- * cl_sqlite_row that is bound as `row`: so a row is decoded where SQLite has it at hand, which takes half the
- * time of asking for each column afterwards. Texts are copied, because they do not outlive the call.
+ * cl_sqlite_row that the pointer bound as `row` points to: so a row is decoded where SQLite has it at hand,
+ * which takes half the time of asking for each column afterwards. Texts are copied, because they do not
+ * outlive the call.
  */
 #include <assert.h>
 #include <string.h>
@@ -186,11 +187,12 @@ static bool make_room(struct cl_sqlite_row *row) {
 }
 
 static void clade_row(sqlite3_context *ctx, int n, sqlite3_value **v) {
-  struct cl_sqlite_row *row = n > 2 ? sqlite3_value_pointer(v[0], pointer_type) : NULL;
-  if (row == NULL) {
+  struct cl_sqlite_row *const *at_row = n > 2 ? sqlite3_value_pointer(v[0], pointer_type) : NULL;
+  if (at_row == NULL) {
     sqlite3_result_error(ctx, "clade_row is for Clade itself", -1);
     return;
   }
+  struct cl_sqlite_row *row = *at_row;
   int first = sqlite3_value_int(v[1]), at = 2, wide = row->table == TRIALS ? (int)T_VALUES : (int)R_METRICS;
   if (first == 0) {
     reset_row(row);
@@ -248,11 +250,8 @@ void cl_sqlite_select(struct cl_text *ret, const char *columns, const char *with
   cl_text_add(ret, ")");
 }
 
-void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row *row, struct cl_sqlite *s,
-                        const struct cl_sqlite_study *study, enum cl_table table) {
-  row->s = s;
-  row->study = study;
-  row->table = table;
+void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row **row) {
+  assert((*row)->s != NULL && ((*row)->table > REPORTS || (*row)->study != NULL));
   (void)sqlite3_bind_pointer(statement, 1, row, pointer_type, NULL);
 }
 

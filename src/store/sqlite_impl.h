@@ -230,8 +230,9 @@ int cl_sqlite_make_functions(struct cl_sqlite *s, struct cl_err *e);
  * named in `without` (each between spaces, or null) are not read: NULL;
  * but the args of `stopped` are. */
 void cl_sqlite_select(struct cl_text *ret, const char *columns, const char *without);
-void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row *row, struct cl_sqlite *s,
-                        const struct cl_sqlite_study *study, enum cl_table table);
+/* From now on a step decodes into the row that *row points to by then; its s, study, table and only_state
+ * have been set. */
+void cl_sqlite_bind_row(sqlite3_stmt *statement, struct cl_sqlite_row **row);
 int cl_sqlite_complete(struct cl_sqlite_row *row, struct cl_err *e);
 void cl_sqlite_trial_columns(const struct cl_sqlite_study *study, struct cl_text *ret);
 void cl_sqlite_report_columns(const struct cl_sqlite_study *study, struct cl_text *ret);
@@ -264,6 +265,22 @@ bool cl_sqlite_drain(void *state);
  */
 void cl_sqlite_note_begin(struct cl_sqlite *s);
 void cl_sqlite_note_commit(struct cl_sqlite *s);
+
+/* sqlite_ahead.c: rows that a thread walks over, on a connection of its own, and a reader takes in that
+ * order. */
+struct cl_sqlite_ahead;
+/* In the thread: 0 behind the last row, CLADE_STOP when `give` says so, or an error. */
+typedef int cl_sqlite_ahead_walk(void *ctx, struct cl_sqlite *own, struct cl_sqlite_ahead *a,
+                                 struct cl_err *e);
+/* Null without memory or threads: then the reader walks by itself. `ctx` and `s` must outlive the thread; of
+ * `s` it reads nothing that changes. Up to 2048 rows and 5 MiB wait for the reader. */
+struct cl_sqlite_ahead *cl_sqlite_ahead_start(struct cl_sqlite *s, cl_sqlite_ahead_walk *walk, void *ctx);
+void cl_sqlite_ahead_end(struct cl_sqlite_ahead *a); /* waits for the thread; null is allowed */
+/* In the thread: where the next row belongs; pass it on: 0, or CLADE_STOP when nobody wants more. */
+struct cl_sqlite_row *cl_sqlite_ahead_row(struct cl_sqlite_ahead *a);
+int cl_sqlite_ahead_give(struct cl_sqlite_ahead *a);
+/* In the reader: 1 and the next row, valid until the next call; 0 behind the last; or the walk's error. */
+int cl_sqlite_ahead_take(struct cl_sqlite_ahead *a, struct cl_sqlite_row **ret, struct cl_err *e);
 
 /* sqlite_heads.c: the two mutable tables. */
 int cl_sqlite_head(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e);

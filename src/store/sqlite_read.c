@@ -1,5 +1,6 @@
 /* Reading in order: one walk per table, merged by position. A long read is cut into transactions of some ten
- * thousand rows, so that the write-ahead log can be taken in meanwhile; what was read does not change. */
+ * thousand rows, so that the write-ahead log can be taken in meanwhile; what was read does not change. The
+ * tables of a long log that have most of its rows are walked over in threads (sqlite_ahead.c). */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +10,26 @@
 #include "store/summaries.h"
 
 enum { CURSORS = 8, ROWS_AT_A_TIME = 65536, POSITIONS_MAX = 1 << 22, LISTED_MAX = 1024 };
+/* Most of a log's rows are in these tables. */
+static const enum cl_table long_tables[] = {TRIALS, DECISIONS, ATTEMPTS};
+enum { AHEADS = sizeof long_tables / sizeof *long_tables, AHEAD_FROM = 65536 };
 
 struct cursor {
   enum cl_table table;
   enum cl_sqlite_walk walk;
   sqlite3_stmt *statement;
-  int64_t position; /* of its row; INT64_MAX behind the last */
-  bool listed;      /* reports by the list of positions */
-  struct cl_sqlite_row row;
+  int64_t position;              /* of its row; INT64_MAX behind the last */
+  bool listed;                   /* reports by the list of positions */
+  struct cl_sqlite_ahead *ahead; /* where its rows come from, in place of a statement; or null */
+  struct cl_sqlite_row *row;     /* the one it shows */
+  struct cl_sqlite_row own;
+};
+
+/* What a thread is to walk over. */
+struct errand {
+  enum cl_table table;
+  const struct cl_read *what;
+  int64_t id, after, until, trials;
 };
 
 struct reader {
@@ -27,8 +40,8 @@ struct reader {
   cl_event_visit *visit;
   void *ctx;
   struct cursor cursors[CURSORS];
-  int n_cursors;
-  struct cl_sqlite_row row;
+  int n_cursors, n_aheads; /* those whose rows threads bring are the first, and stay from slice to slice */
+  struct errand errands[AHEADS];
   struct cl_summaries summaries;
   int64_t last_event; /* filtered: behind it nothing more of these trials is to be found */
   int64_t *positions; /* of the reports to read, ascending; null: walk over all */
@@ -167,23 +180,32 @@ static int next_listed(struct reader *r, struct cursor *c, struct cl_err *e) {
     return CL_FAIL(e, CLADE_ECORRUPT, "report %lld of '%s' is in the index, but not in the table",
                    (long long)r->positions[r->at_position - 1], r->s->path);
   CL_TRY(status);
-  c->position = c->row.ev.position;
+  c->position = c->row->ev.position;
   return 0;
 }
 
+static int next_ahead(struct cursor *c, struct cl_err *e) {
+  c->position = INT64_MAX;
+  int status = cl_sqlite_ahead_take(c->ahead, &c->row, e);
+  if (status == 1) c->position = c->row->ev.position;
+  return status < 0 ? status : 0;
+}
+
 static int next_row(struct reader *r, struct cursor *c, struct cl_err *e) {
-  assert(c->statement != NULL && r->after <= r->until);
+  assert(r->after <= r->until);
+  if (c->ahead != NULL) return next_ahead(c, e);
+  assert(c->statement != NULL);
   if (c->listed) return next_listed(r, c, e);
   c->position = INT64_MAX;
   for (;;) {
     int status = cl_sqlite_step(r->s, c->statement, e);
     if (status <= 0) return status;
-    int64_t position = c->row.ev.position, last = r->id * CL_SQLITE_POSITIONS + r->until;
-    if (position > r->until || (c->table > REPORTS && c->row.place > last)) {
+    int64_t position = c->row->ev.position, last = r->id * CL_SQLITE_POSITIONS + r->until;
+    if (position > r->until || (c->table > REPORTS && c->row->place > last)) {
       (void)sqlite3_reset(c->statement);
       return 0;
     }
-    if (c->table == REPORTS && !wants_report(r, c->row.ev.subject)) continue;
+    if (c->table == REPORTS && !wants_report(r, c->row->ev.subject)) continue;
     c->position = position;
     return 0;
   }
@@ -236,6 +258,14 @@ static int open_shared(struct reader *r, struct cursor *c, struct cl_err *e) {
   return 0;
 }
 
+/* Its row is filled at the next step. */
+static void set_row(const struct reader *r, struct cursor *c) {
+  c->row->s = r->s;
+  c->row->study = r->study;
+  c->row->table = c->table;
+  c->row->only_state = r->what != NULL && r->what->only_state;
+}
+
 static int open_cursor(struct reader *r, enum cl_table table, enum cl_sqlite_walk walk, struct cl_err *e) {
   assert(r->n_cursors < CURSORS);
   struct cursor *c = &r->cursors[r->n_cursors];
@@ -247,24 +277,98 @@ static int open_cursor(struct reader *r, enum cl_table table, enum cl_sqlite_wal
                                   : open_shared(r, c, e);
   CL_TRY(status);
   r->n_cursors++;
-  c->row.only_state = r->what->only_state;
-  cl_sqlite_bind_row(c->statement, &c->row, r->s, r->study, table);
+  if (c->row == NULL) c->row = &c->own;
+  set_row(r, c);
+  cl_sqlite_bind_row(c->statement, &c->row);
   return next_row(r, c, e);
+}
+
+static bool is_ahead(const struct reader *r, enum cl_table table) {
+  for (int i = 0; i < r->n_aheads; i++)
+    if (r->cursors[i].table == table) return true;
+  return false;
 }
 
 static int open_cursors(struct reader *r, struct cl_err *e) {
   enum cl_sqlite_walk walk = is_filtered(r) ? WALK_TRIALS : WALK_ALL;
   if (!is_filtered(r) || has_trials(r))
     for (int t = r->what->only_notes ? NOTES : 0; t < TABLES; t++)
-      CL_TRY(open_cursor(r, (enum cl_table)t, walk, e));
+      if (!is_ahead(r, (enum cl_table)t)) CL_TRY(open_cursor(r, (enum cl_table)t, walk, e));
   if (!is_filtered(r) || r->what->only_trials) return 0;
   if (!r->what->only_notes) CL_TRY(open_cursor(r, DECISIONS, WALK_STUDY, e));
   return open_cursor(r, NOTES, WALK_STUDY, e);
 }
 
 static void close_cursors(struct reader *r) {
-  for (int i = 0; i < r->n_cursors; i++) (void)sqlite3_reset(r->cursors[i].statement);
-  r->n_cursors = 0;
+  for (int i = r->n_aheads; i < r->n_cursors; i++) (void)sqlite3_reset(r->cursors[i].statement);
+  r->n_cursors = r->n_aheads;
+}
+
+/* Threads. */
+
+/* One transaction's worth of the only cursor. When all was read, until = after. */
+static int walk_slice(struct reader *r, enum cl_table table, struct cl_sqlite_ahead *a, struct cl_err *e) {
+  struct cursor *c = &r->cursors[0];
+  c->row = cl_sqlite_ahead_row(a);
+  CL_TRY(open_cursor(r, table, WALK_ALL, e));
+  for (int i = 0; i < ROWS_AT_A_TIME && c->position != INT64_MAX; i++) {
+    r->after = c->position;
+    CL_TRY(cl_sqlite_ahead_give(a));
+    c->row = cl_sqlite_ahead_row(a);
+    set_row(r, c);
+    CL_TRY(next_row(r, c, e));
+  }
+  if (c->position == INT64_MAX) r->until = r->after;
+  return 0;
+}
+
+static int walk_ahead(void *ctx, struct cl_sqlite *own, struct cl_sqlite_ahead *a, struct cl_err *e) {
+  const struct errand *errand = ctx;
+  struct reader r = {.s = own, .what = errand->what, .id = errand->id, .trials = errand->trials};
+  r.after = errand->after;
+  r.until = errand->until;
+  struct cl_study_head head;
+  int64_t n_names = 0;
+  CL_TRY(cl_sqlite_look(own, r.id, &head, &n_names, e));
+  CL_TRY(cl_sqlite_study(own, r.id, n_names, &r.study, e));
+  int status = 0;
+  while (status == 0 && r.until > r.after) {
+    status = cl_sqlite_run_one(own, SQL_BEGIN_READ, e);
+    if (status == 0) status = walk_slice(&r, errand->table, a, e);
+    close_cursors(&r);
+    cl_sqlite_end_read(own);
+  }
+  return status;
+}
+
+/* Threads take about a millisecond to begin. */
+static bool is_long(const struct reader *r) {
+  const struct cl_store_options *o = &r->s->options;
+  return o->beside && r->until - r->after >= (o->ahead_from == 0 ? AHEAD_FROM : o->ahead_from);
+}
+
+static void start_aheads(struct reader *r) {
+  if (!is_long(r) || is_filtered(r) || r->what->only_notes) return;
+  for (int i = 0; i < AHEADS; i++) {
+    struct cursor *c = &r->cursors[r->n_aheads];
+    struct errand *errand = &r->errands[r->n_aheads];
+    *errand = (struct errand){long_tables[i], r->what, r->id, r->after, r->until, r->trials};
+    c->table = errand->table;
+    c->ahead = cl_sqlite_ahead_start(r->s, walk_ahead, errand);
+    if (c->ahead != NULL) r->n_aheads++;
+  }
+}
+
+/* The threads' first rows. */
+static int open_aheads(struct reader *r, struct cl_err *e) {
+  start_aheads(r);
+  r->n_cursors = r->n_aheads;
+  for (int i = 0; i < r->n_aheads; i++) CL_TRY(next_row(r, &r->cursors[i], e));
+  return 0;
+}
+
+static void end_aheads(struct reader *r) {
+  for (int i = 0; i < r->n_aheads; i++) cl_sqlite_ahead_end(r->cursors[i].ahead);
 }
 
 /* Which reports to read. */
@@ -384,11 +488,11 @@ static struct cursor *next_cursor(struct reader *r) {
 }
 
 static int show(struct reader *r, struct cursor *c, struct cl_err *e) {
-  assert(c->position > r->after && c->position == c->row.ev.position);
-  CL_TRY(cl_sqlite_complete(&c->row, e));
-  cl_summaries_attach(&r->summaries, &c->row.ev);
+  assert(c->position > r->after && c->position == c->row->ev.position);
+  CL_TRY(cl_sqlite_complete(c->row, e));
+  cl_summaries_attach(&r->summaries, &c->row->ev);
   r->after = c->position;
-  return r->visit(r->ctx, &c->row.ev);
+  return r->visit(r->ctx, &c->row->ev);
 }
 
 /* One transaction's worth. When all was read, until = after. */
@@ -427,6 +531,7 @@ int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_ev
   struct reader r = {.s = s, .what = what, .id = study, .after = what->after, .visit = visit, .ctx = ctx};
   CL_TRY(cl_sqlite_run_one(s, SQL_BEGIN_READ, e));
   int status = prepare_read(&r, e);
+  if (status == 0) status = open_aheads(&r, e);
   while (status == 0 && r.until > r.after) {
     status = read_slice(&r, e);
     close_cursors(&r);
@@ -435,7 +540,8 @@ int cl_sqlite_read(void *state, int64_t study, const struct cl_read *what, cl_ev
     status = cl_sqlite_run_one(s, SQL_BEGIN_READ, e);
   }
   cl_sqlite_end_read(s);
-  for (int i = 0; i < CURSORS; i++) cl_sqlite_row_done(&r.cursors[i].row);
+  end_aheads(&r);
+  for (int i = 0; i < CURSORS; i++) cl_sqlite_row_done(&r.cursors[i].own);
   cl_summaries_done(&r.summaries);
   cl_free(r.positions);
   return status;
@@ -449,11 +555,14 @@ static int read_curve(struct reader *r, int64_t trial, struct cl_err *e) {
   CL_TRY(prepare_wide(r, false, "trial = ?2 ORDER BY position", &r->study->read_curve, e));
   struct cursor *c = &r->cursors[0];
   c->statement = r->study->read_curve;
-  cl_sqlite_bind_row(c->statement, &c->row, r->s, r->study, REPORTS);
+  c->table = REPORTS;
+  c->row = &c->own;
+  set_row(r, c);
+  cl_sqlite_bind_row(c->statement, &c->row);
   (void)sqlite3_bind_int64(c->statement, 2, trial);
   int status;
   while ((status = cl_sqlite_step(r->s, c->statement, e)) == 1) {
-    c->position = c->row.ev.position;
+    c->position = c->row->ev.position;
     status = show(r, c, e);
     if (status != 0) break;
   }
@@ -468,6 +577,6 @@ int cl_sqlite_read_reports(void *state, int64_t study, int64_t trial, cl_event_v
   CL_TRY(cl_sqlite_run_one(s, SQL_BEGIN_READ, e));
   int status = read_curve(&r, trial, e);
   cl_sqlite_end_read(s);
-  cl_sqlite_row_done(&r.cursors[0].row);
+  cl_sqlite_row_done(&r.cursors[0].own);
   return status;
 }

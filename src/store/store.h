@@ -33,8 +33,9 @@ struct cl_store_options {
    * Null: the thread sleeps. */
   int (*idle)(void *ctx, int ms);
   void *ctx;
-  bool beside; /* a thread may do what commits need not wait for: an SQLite store copies its log into the file
-                */
+  bool beside; /* threads may be used. An SQLite store's copies its log into the file, which no commit then
+                  waits for, and some read the tables of a long log, until cl_store_read returns */
+  int64_t ahead_from; /* events from which on a log is long; 0 = 65536 */
 };
 
 /* Open. `address` borrows. Gives *ret; close with cl_store_close.

@@ -20,12 +20,14 @@ void kit_place_done(struct kit_place *p) {
 
 struct cl_store *kit_open(enum kit_kind kind, struct kit_place *p) {
   const struct cl_store_options options = {.mode = CL_STORE_CREATE};
+  const struct cl_store_options ahead = {.mode = CL_STORE_CREATE, .beside = true, .ahead_from = 1};
   struct cl_store *s = NULL;
   struct cl_err e = {0};
   int status = -1;
   switch (kind) {
   case KIT_MEMORY: status = cl_store_open("memory:", &options, &s, &e); break;
   case KIT_SQLITE: status = cl_store_open(p->address, &options, &s, &e); break;
+  case KIT_SQLITE_AHEAD: status = cl_store_open(p->address, &ahead, &s, &e); break;
   case KIT_POSTGRES:
     if (p->postgres[0] == '\0') private_server_store(p->postgres, sizeof p->postgres);
     status = cl_store_open(p->postgres, &options, &s, &e);

@@ -26,7 +26,14 @@ struct kit_place {
 void kit_place_init(struct kit_place *p);
 void kit_place_done(struct kit_place *p);
 
-enum kit_kind { KIT_MEMORY, KIT_SQLITE, KIT_POSTGRES, KIT_FLAKY_MEMORY, KIT_FLAKY_SQLITE };
+enum kit_kind {
+  KIT_MEMORY,
+  KIT_SQLITE,
+  KIT_SQLITE_AHEAD /* reads with threads */,
+  KIT_POSTGRES,
+  KIT_FLAKY_MEMORY,
+  KIT_FLAKY_SQLITE
+};
 struct cl_store *kit_open(enum kit_kind kind, struct kit_place *p);
 
 /* A PostgreSQL store of its own on the test's private server, as a fixture begins with it: `settings` are the

@@ -1244,10 +1244,11 @@ int main(int argc, char **argv) {
       TEST(a_replica_without_the_known_reports_is_the_same, true),
       TEST(a_partial_log_holds_its_trials_only, true),
       TEST(a_turn_is_one_commit_and_tells_in_order, true)};
-  static const enum kit_kind kinds[] = {KIT_MEMORY, KIT_SQLITE, KIT_POSTGRES, KIT_FLAKY_MEMORY,
-                                        KIT_FLAKY_SQLITE};
+  static const enum kit_kind kinds[] = {KIT_MEMORY,   KIT_SQLITE,       KIT_SQLITE_AHEAD,
+                                        KIT_POSTGRES, KIT_FLAKY_MEMORY, KIT_FLAKY_SQLITE};
   enum { KINDS = sizeof kinds / sizeof *kinds };
-  static const char *const words[] = {"memory", "sqlite", "postgres", "flaky_memory", "flaky_sqlite"};
+  static const char *const words[] = {"memory",   "sqlite",       "sqlite_ahead",
+                                      "postgres", "flaky_memory", "flaky_sqlite"};
   enum { TESTS = sizeof tests / sizeof *tests };
   static char names[KINDS * TESTS][120];
   static struct CMUnitTest all[KINDS * TESTS];
