@@ -251,10 +251,15 @@ int cl_server_look(const char *dir, struct cl_server *ret, struct cl_err *e) {
 
 /* Making. */
 
-static int free_port(struct cl_err *e) {
+enum { PORTS_TRIED = 5 };
+
+/* `port` if it is free; 0: any that is. */
+static int free_port(int port, struct cl_err *e) {
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t n = sizeof a;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = -1;
+  a.sin_port = htons((uint16_t)port);
+  port = -1;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0)
     port = ntohs(a.sin_port);
   int cause = errno;
@@ -328,7 +333,7 @@ static int make_dir(const struct place *p, struct cl_err *e) {
   return 0;
 }
 
-static int make(const struct place *p, int port, const char *listen, const char *more, struct cl_err *e) {
+static int make(const struct place *p, const char *more, struct cl_err *e) {
   const char *network = cl_path_network(p->dir);
   if (network != NULL)
     return CL_FAIL(e, CLADE_EUNSUPPORTED,
@@ -352,7 +357,6 @@ static int make(const struct place *p, int port, const char *listen, const char 
   int status = pwfile.failed ? CL_FAIL_NOMEM(e) : run(p, argv, NULL, true, e);
   cl_text_done(&pwfile);
   CL_TRY(status);
-  CL_TRY(write_settings(p, port, listen, e));
   CL_TRY(append_to(p, "pg_hba.conf", "host all all all scram-sha-256\n", e));
   CL_TRY(append_to(p, "postgresql.conf", "include 'clade.conf'\n", e));
   return more == NULL ? 0 : append_to(p, "postgresql.conf", more, e);
@@ -361,6 +365,18 @@ static int make(const struct place *p, int port, const char *listen, const char 
 static int launch(const struct place *p, struct cl_err *e) {
   const char *const argv[] = {"pg_ctl", "start", "-D", p->data, "-l", p->log, "-w", "-t", "60", NULL};
   return run(p, argv, NULL, true, e);
+}
+
+/* A port that was free when it was chosen may be somebody's by the time the server listens. */
+static int launch_at_free_port(const struct place *p, const char *listen, int *ret_port, struct cl_err *e) {
+  for (int tries = 1;; tries++) {
+    int port = free_port(0, e);
+    CL_TRY(port);
+    CL_TRY(write_settings(p, port, listen, e));
+    *ret_port = port;
+    int status = launch(p, e);
+    if (status == 0 || tries == PORTS_TRIED || free_port(port, NULL) == port) return status;
+  }
 }
 
 static int make_database(const struct place *p, int port, struct cl_err *e) {
@@ -383,15 +399,18 @@ static int start(struct place *p, const struct cl_server_options *o, struct cl_s
         "PostgreSQL is not installed: install the package postgresql, or name the directory of its programs in "
         "CLADE_POSTGRES_BIN");
   bool made = ret->made;
-  int port = o->port > 0 ? o->port : ret->port > 0 ? ret->port : free_port(e);
+  int port = o->port > 0 ? o->port : ret->port;
   const char *listen = o->listen == NULL ? "127.0.0.1" : o->listen;
-  if (port < 0) return port;
   if (strpbrk(listen, "'\\\n") != NULL)
     return CL_FAIL(e, CLADE_EINVAL, "'%s' is no address to listen on: use 127.0.0.1, a host's address, or *",
                    listen);
-  if (!made) CL_TRY(make(p, port, listen, o->settings, e));
-  if (made && (port != ret->port || o->listen != NULL)) CL_TRY(write_settings(p, port, listen, e));
-  CL_TRY(launch(p, e));
+  if (!made) CL_TRY(make(p, o->settings, e));
+  if (port <= 0) {
+    CL_TRY(launch_at_free_port(p, listen, &port, e));
+  } else {
+    if (port != ret->port || o->listen != NULL) CL_TRY(write_settings(p, port, listen, e));
+    CL_TRY(launch(p, e));
+  }
   int status = made ? 0 : make_database(p, port, e);
   if (status == 0) status = look(p, ret, e);
   if (status == 0 && (!ret->running || ret->port != port))

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -32,7 +33,6 @@
 #define CALLS(X) \
   X(int, socket, -1, EMFILE, (int domain, int type, int protocol), (domain, type, protocol)) \
   X(int, bind, -1, EADDRINUSE, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n)) \
-  X(int, getsockname, -1, ENOBUFS, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n)) \
   X(ssize_t, getrandom, -1, ENOSYS, (void *bytes, size_t n, unsigned flags), (bytes, n, flags)) \
   X(ssize_t, write, -1, ENOSPC, (int fd, const void *bytes, size_t n), (fd, bytes, n)) \
   X(int, fchown, -1, EPERM, (int fd, uid_t uid, gid_t gid), (fd, uid, gid)) \
@@ -70,6 +70,18 @@ static void arm(const char *name, unsigned long nth, bool stays) {
 
 CALLS(CL_FAULT_WRAP)
 CL_FAULT_WRAP_OPEN(EACCES)
+
+/* A free port, as it seems, that somebody else takes before the server does. */
+static int taken;
+int __real_getsockname(int fd, struct sockaddr *a, socklen_t *n);
+int __wrap_getsockname(int fd, struct sockaddr *a, socklen_t *n);
+int __wrap_getsockname(int fd, struct sockaddr *a, socklen_t *n) {
+  if (fails("getsockname", ENOBUFS)) return -1;
+  int status = __real_getsockname(fd, a, n);
+  if (taken != 0) ((struct sockaddr_in *)a)->sin_port = htons((uint16_t)taken);
+  taken = 0;
+  return status;
+}
 
 int __real_kill(pid_t pid, int number);
 int __wrap_kill(pid_t pid, int number);
@@ -258,6 +270,43 @@ static void a_server_is_made_started_and_stopped(void **state) {
   assert_true(again.made && !again.running);
   assert_int_equal(again.port, s.port);
   assert_int_equal(cl_server_stop(f->dir, true, &e), 0); /* again: it is */
+}
+
+/* The stand-in refuses a port that is taken, as PostgreSQL does. */
+static void a_port_that_was_taken_meanwhile_is_another(void **state) {
+  struct fixture *f = *state;
+  struct cl_server s;
+  struct cl_err e = {0};
+  struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t n = sizeof a;
+  char script[100];
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0);
+  assert_int_equal(__real_getsockname(fd, (struct sockaddr *)&a, &n), 0);
+  taken = ntohs(a.sin_port);
+  (void)snprintf(script, sizeof script, "! grep -q 'port = %d$' \"$3/clade.conf\" || exit 1", taken);
+  (void)setenv("PG_CTL", script, 1);
+  int port = taken;
+  if (start(f, &s, &e) < 0) fail_msg("%s", e.text);
+  assert_true(s.running && s.port != port && taken == 0);
+  (void)snprintf(script, sizeof script, "port = %d\n", s.port);
+  assert_file_has(f, "data/clade.conf", script);
+  assert_int_equal(close(fd), 0);
+}
+
+/* It failed for another reason. */
+static void a_server_that_does_not_start_is_not_tried_elsewhere(void **state) {
+  struct fixture *f = *state;
+  struct cl_server s;
+  struct cl_err e = {0};
+  (void)setenv("PG_CTL", "echo tried >> tries; exit 1", 1);
+  assert_true(start(f, &s, &e) < 0);
+  assert_file_has(f, "tries", "tried\n");
+  char path[120], *text = NULL;
+  (void)snprintf(path, sizeof path, "%s/tries", f->dir);
+  assert_int_equal(cl_file_read(path, 100, &text, NULL, NULL), 0);
+  assert_string_equal(text, "tried\n");
+  cl_free(text);
 }
 
 static void a_server_goes_on_as_it_was_or_as_one_says(void **state) {
@@ -523,7 +572,7 @@ static void an_ordinary_user_is_whom_it_runs_as(void **state) {
 static void each_call_can_fail(void **state) {
   struct fixture *f = *state;
 #define X(type, name, failed, cause, parameters, arguments) #name,
-  static const char *const calls[] = {CALLS(X) "open64"};
+  static const char *const calls[] = {CALLS(X) "getsockname", "open64"};
 #undef X
   enum { CALLS_MAX = 60 };
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
@@ -577,6 +626,8 @@ int main(void) {
   if (faults == MAP_FAILED) return 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {TEST(a_server_is_made_started_and_stopped),
+                                     TEST(a_port_that_was_taken_meanwhile_is_another),
+                                     TEST(a_server_that_does_not_start_is_not_tried_elsewhere),
                                      TEST(a_server_goes_on_as_it_was_or_as_one_says),
                                      TEST(an_address_to_listen_on_is_no_configuration),
                                      TEST(a_pid_file_that_says_nothing_is_no_server),
