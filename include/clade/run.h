@@ -39,7 +39,7 @@ struct clade_progress {
   double elapsed_s; /* since this call began */
   double share; /* of all trials that are done, 0…1; where a schedule says at which step members end: of their
                    steps */
-  double eta_s;    /* until the last trial ends, by the pace so far; NaN = not known yet */
+  double eta_s;    /* until the last trial ends, by the pace so far; NaN = not known yet, or paused */
   int64_t trials;  /* to be done in all */
   int64_t results; /* done: COMPLETE PRUNED FAILED DIVERGED INFEASIBLE */
   int64_t complete, pruned, failed, diverged, infeasible, running, waiting, lost;
@@ -48,6 +48,7 @@ struct clade_progress {
   double best_value;
   const char *best_values; /* as those of a slot; null = none yet */
   bool deciding;           /* this process holds the decider's lease */
+  bool paused;             /* the study: nothing is proposed or started before a person goes on with it */
   int n_slots;
   const struct clade_slot_progress *slots;
 };
@@ -99,6 +100,9 @@ struct clade_run_options {
   const char
       *history; /* names of studies of the same store, joined by commas; null: the spec's. Their results are
                    copied into the study, as history for its method, and are never its best */
+  const char *metric_regex; /* how metrics are read from the output, instead of name=number: an expression in
+                               Perl's syntax whose groups are the name and the number, or the number alone;
+                               null: the spec's */
 };
 
 struct clade_run_result {

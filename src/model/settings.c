@@ -321,6 +321,7 @@ static int read_running(const struct place *p, struct cl_settings *s) {
   CL_TRY(read_int(p, "last_id", 0, ID_MAX, "a whole number in 0…65535", &last));
   CL_TRY(read_bool(p, "ordered", &ordered));
   CL_TRY(read_bool(p, "repeats", &s->repeats));
+  CL_TRY(read_bool(p, "tensorboard", &s->tensorboard));
   s->parallel = (int)parallel;
   bool population = find_key(p, "schedule") != NULL; /* none of them ends before all have begun */
   int64_t standard = !population ? parallel : s->trials < SLOTS_MAX ? s->trials : SLOTS_MAX;

@@ -23,11 +23,12 @@
  *   limits           {time_s, memory_bytes, disk_bytes, retries, max_failures, grace_s, reconnect_s}, each
  *                    optional
  *   gpus?            array of strings
- *   replay?          {schedule, hash, fresh, foreign}: trials of role replay follow this
- *                    schedule (model/timetable.h), each with a seed of its own if `fresh`
+ *   replay?          {schedule, hash, fresh, foreign, last?}: trials of role replay follow this
+ *                    schedule (model/timetable.h), each with a seed of its own if `fresh`;
+ *                    last: the step at which their training ends by itself
  *   history?         array of strings: names of the studies whose results were copied in
  *   directory?       string: absolute parent of the trial directories
- *   tensorboard?     true: trials write event files as well
+ *   tensorboard?     true: what is reported goes into event files (worker/tensorboard.h) as well
  *   paused?          array of trial numbers: a person has paused the study. Nothing is proposed
  *                    or started; these trials were paused with it and are continued with it
  *   last_id?         integer 0…65535: the highest id that was used before an update
@@ -74,7 +75,7 @@ struct cl_settings {
   const json_t *search, *schedule, *enqueue, *paused; /* borrowed from json, or null */
   int64_t trials;
   int parallel, lag; /* lag 0 = free mode */
-  bool repeats;
+  bool repeats, tensorboard;
   double time_s, grace_s, reconnect_s; /* time_s 0 = no limit */
   int64_t memory_bytes;                /* 0 = no limit */
   int64_t disk_bytes;                  /* of saved states, 0 = no limit */

@@ -121,6 +121,8 @@ int cl_trial_objectives(const struct cl_study *s, const struct cl_trial *t, doub
 /* The seed the trial is trained with: from study seed, its configuration's repeat and number, never from the
  * method. */
 uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t);
+/* The same for a trial that need not be there, and was given no seed of its own. 31 bits. */
+uint64_t cl_trial_seed_of(int64_t study_seed, int64_t number, int64_t repeat);
 /* The snapshot (position) its next start begins from: an exploit's, else its own last usable one, else its
  * parent's; 0. */
 int64_t cl_trial_resume_from(const struct cl_study *s, const struct cl_trial *t);

@@ -99,12 +99,16 @@ int cl_trial_objectives(const struct cl_study *s, const struct cl_trial *t, doub
   return kept;
 }
 
+uint64_t cl_trial_seed_of(int64_t study_seed, int64_t number, int64_t repeat) {
+  assert(number >= 1 && repeat >= 0);
+  struct cl_rng r =
+      cl_rng_stream((uint64_t)study_seed, CL_RNG_TRIAL_SEED, (uint64_t)number, (uint32_t)repeat);
+  return cl_rng_bits(&r) >> 33; /* 31 bits: every library takes such a seed */
+}
+
 uint64_t cl_trial_seed(const struct cl_study *s, const struct cl_trial *t) {
   const struct cl_trial_more *m = cl_study_more(t);
-  if (m != NULL && m->has_seed) return (uint64_t)m->seed;
-  struct cl_rng r =
-      cl_rng_stream((uint64_t)s->seed, CL_RNG_TRIAL_SEED, (uint64_t)t->number, (uint32_t)t->repeat);
-  return cl_rng_bits(&r) >> 33; /* 31 bits: every library takes such a seed */
+  return m != NULL && m->has_seed ? (uint64_t)m->seed : cl_trial_seed_of(s->seed, t->number, t->repeat);
 }
 
 bool cl_trial_is_held(const struct cl_study *s, const struct cl_trial *t, int index) {

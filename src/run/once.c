@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +12,25 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "model/study.h"
 #include "run/plan.h"
 #include "run/run.h"
 
 extern char **environ;
 
-static int set_environment(const struct cl_space *space, const struct cl_value *values, const char *spec_path,
+/* The seed is that of the study's first trial; where no seed is given, it is 1, as in the trainer libraries.
+ */
+static int set_seed(const struct cl_plan *p) {
+  char seed[24];
+  (void)snprintf(seed, sizeof seed, "%" PRIu64,
+                 p->result.has_seed ? cl_trial_seed_of(p->result.seed, 1, 0) : UINT64_C(1));
+  return setenv("CLADE_SEED", seed, 0); /* one that somebody has set stays */
+}
+
+static int set_environment(const struct cl_plan *plan, const struct cl_value *values, const char *spec_path,
                            struct cl_err *e) {
-  int failed = spec_path == NULL ? 0 : setenv("CLADE_SPEC", spec_path, 1);
+  const struct cl_space *space = &plan->settings->space;
+  int failed = set_seed(plan) != 0 || (spec_path != NULL && setenv("CLADE_SPEC", spec_path, 1) != 0);
   for (int i = 0; i < space->n && failed == 0; i++) {
     struct cl_text name = {0}, text = {0};
     cl_text_format(&name, "CLADE_PARAM_%s", space->items[i].name);
@@ -106,7 +118,7 @@ int cl_plan_run_once(const struct cl_plan *p, const struct clade_run_callbacks *
   if (status < 0) goto out;
   tell_values(s, values, callbacks);
   assert(n >= 1 && words[n] == NULL);
-  status = set_environment(&s->space, values, path[0] == '\0' ? NULL : path, e);
+  status = set_environment(p, values, path[0] == '\0' ? NULL : path, e);
   if (status == 0) status = run_words(s, words, ret_status, e);
 out:
   if (path[0] != '\0') (void)unlink(path);

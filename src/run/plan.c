@@ -105,6 +105,7 @@ int cl_plan_make(const struct clade_run_options *options, const struct cl_plan_h
                                 .seed = options->seed,
                                 .n_objectives = list_objective(options, objectives),
                                 .objectives = objectives,
+                                .metric_regex = options->metric_regex,
                                 .method = options->method,
                                 .hp_config = options->hp_config,
                                 .once = how->once,

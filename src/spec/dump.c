@@ -68,11 +68,16 @@ static struct cl_definition *find_anchor(const struct cl_definitions *all, const
 static int emit_children(struct emitter *m, const struct cl_node *node, int indent, int depth,
                          struct cl_err *e);
 
+/* Between brackets an indicator may stand for itself, on a line of its own it does not. */
+static bool is_indicator(const char *text) {
+  return text[0] != '\0' && strchr("?-:", text[0]) != NULL && (text[1] == '\0' || text[1] == ' ');
+}
+
 /* What was plain stays as it was typed, so that the trainer's own reader decides what it means. */
 static void emit_scalar(struct emitter *m, const struct cl_node *node) {
   assert(node->kind == CL_SCALAR && node->text != NULL);
   if (node->tag != NULL && !node->quoted) cl_text_format(m->out, "!<%s> ", node->tag);
-  if (node->quoted || strchr(node->text, '\n') != NULL)
+  if (node->quoted || strchr(node->text, '\n') != NULL || is_indicator(node->text))
     cl_text_add_json(m->out, node->text);
   else
     cl_text_add(m->out, node->text);
@@ -204,14 +209,21 @@ static int fill_runspec(const struct cl_settings *s, const struct cl_value *valu
   return status;
 }
 
-int cl_dump_check(const char *text, struct cl_err *e) {
+static int fill(bool runspec, const struct cl_settings *s, const struct cl_value *values, const char *text,
+                struct cl_text *ret, struct cl_err *e) {
+  CL_TRY(runspec ? fill_runspec(s, values, text, ret, e) : fill_template(s, values, text, ret, e));
+  return ret->failed ? CL_FAIL_NOMEM(e) : 0;
+}
+
+int cl_dump_check(const char *text, bool runspec, struct cl_err *e) {
   struct cl_text copy = {0};
   struct cl_arena arena = {0};
   struct cl_node *root = NULL;
-  int status = fill_runspec(NULL, NULL, text, &copy, e);
-  if (status == 0 && copy.failed) status = CL_FAIL_NOMEM(e);
-  struct cl_source source = {
-      .name = "the copy of the runspec for the program", .text = cl_text_get(&copy), .n = copy.length};
+  int status = fill(runspec, NULL, NULL, text, &copy, e);
+  struct cl_source source = {.name = runspec ? "the copy of the runspec for the program"
+                                             : "the copy of the trainer's part for the program",
+                             .text = cl_text_get(&copy),
+                             .n = copy.length};
   if (status == 0 && source.n <= CL_TREE_BYTES) status = cl_tree_parse(&source, &arena, true, &root, e);
   cl_arena_done(&arena);
   cl_text_done(&copy);
@@ -223,6 +235,5 @@ int cl_spec_dump(const struct cl_settings *s, const struct cl_value *values, str
   const char *text = json_string_value(json_object_get(s->json, "dump"));
   if (text == NULL) return CLADE_EMPTY;
   bool runspec = s->origin != NULL && strcmp(s->origin, "runspec") == 0;
-  CL_TRY(runspec ? fill_runspec(s, values, text, ret, e) : fill_template(s, values, text, ret, e));
-  return ret->failed ? CL_FAIL_NOMEM(e) : 0;
+  return fill(runspec, s, values, text, ret, e);
 }

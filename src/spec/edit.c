@@ -165,6 +165,12 @@ static size_t column_of(const struct cl_source *s, size_t at) {
   return column;
 }
 
+/* How the lines of the file end. */
+static const char *line_end(const struct cl_source *s) {
+  const char *first = s->n == 0 ? NULL : memchr(s->text, '\n', s->n);
+  return first != NULL && first > s->text && first[-1] == '\r' ? "\r\n" : "\n";
+}
+
 /* Behind the last line of a block mapping, or behind { of a flow mapping. */
 static int put_in(const struct cl_source *s, const struct cl_node *map, const char *rest, const char *value,
                   const char *shown, size_t *ret_at, struct cl_text *t, struct cl_err *e) {
@@ -179,9 +185,9 @@ static int put_in(const struct cl_source *s, const struct cl_node *map, const ch
   while (!fresh_line && at < s->n && s->text[at] != '\n' && s->text[at] != '\r') at++;
   assert(at <= s->n);
   *ret_at = at;
-  cl_text_format(t, "%s%*s", fresh_line ? "" : "\n", (int)indent, "");
+  cl_text_format(t, "%s%*s", fresh_line ? "" : line_end(s), (int)indent, "");
   CL_TRY(write_missing(t, rest, value, shown, e));
-  if (fresh_line) cl_text_add_char(t, '\n');
+  if (fresh_line) cl_text_add(t, line_end(s));
   return 0;
 }
 
@@ -215,6 +221,7 @@ static int replace_node(const struct cl_source *s, const struct cl_node *node, c
           "one of its keys",
           shown);
     if (end > start && s->text[end - 1] == '\n') end--;
+    if (end > start && s->text[end - 1] == '\r') end--;
     if (end < start) end = start;
     cl_text_add_char(t, ' ');
   }

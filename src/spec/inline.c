@@ -60,12 +60,25 @@ static int replace_word(struct cl_draft *d, struct cl_program_word *w, size_t va
   return 0;
 }
 
+/* Words that were to be one, and that a shell has cut at a blank, are what this mostly is. */
+static int warn_of_open_bracket(const struct cl_draft *d, const struct cl_program_word *w, size_t value,
+                                struct cl_err *e) {
+  struct cl_reader r = d->r;
+  assert(w->text[value] == '[');
+  r.source = w->source;
+  return cl_note_add(
+      &r, CL_SPEC_WARNING, value, e,
+      "'%.60s' opens a bracket and does not close it, so it is no search expression and is passed on "
+      "as it is; put what belongs together in quotes: '--lr=[0.1, 0.01]'",
+      w->text);
+}
+
 static int read_word(struct cl_draft *d, size_t i, struct cl_err *e) {
   struct cl_program_word *w = &d->program.words[i];
   const char *equals = strchr(w->text, '=');
   const char *value = w->text[0] == '[' || equals == NULL ? w->text : equals + 1;
   size_t at = (size_t)(value - w->text);
-  if (!in_brackets(value)) return 0;
+  if (!in_brackets(value)) return value[0] == '[' ? warn_of_open_bracket(d, w, at, e) : 0;
   if (in_double_brackets(value)) return replace_word(d, w, at, NULL, e);
   struct cl_reader r = d->r;
   r.source = w->source;

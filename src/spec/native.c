@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/metric_regex.h"
 #include "spec/hyperparameters.h"
 #include "spec/spec_impl.h"
 
@@ -85,7 +86,12 @@ static int read_metric(struct cl_draft *d, const struct cl_node *node, struct cl
   CL_TRY(cl_read_text(&d->r, name, "name", metric_keys[0].expects, &text, e));
   CL_TRY(cl_read_word(&d->r, goal, "goal", "minimize|maximize", &goal_index, e));
   if (reduce != NULL) CL_TRY(cl_read_word(&d->r, reduce, "reduce", "last|best|mean", &reduce_index, e));
-  if (regex != NULL) CL_TRY(cl_read_text(&d->r, regex, "regex", metric_keys[3].expects, &d->metric_regex, e));
+  if (regex != NULL) {
+    CL_TRY(cl_read_text(&d->r, regex, "regex", metric_keys[3].expects, &d->metric_regex, e));
+    int status = cl_metric_regex_check(d->metric_regex, e);
+    if (status == CLADE_ESPEC) status = cl_source_blame(d->r.source, regex->start, NULL, e);
+    CL_TRY(status);
+  }
   return add_objective(d, text, goal_index, reduce_index, e);
 }
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "model/constraint.h"
 #include "model/event.h"
+#include "model/metric_regex.h"
 #include "spec/hyperparameters.h"
 #include "spec/spec_impl.h"
 
@@ -558,6 +559,7 @@ static int settle(struct cl_draft *d, struct cl_err *e) {
     d->dump = status < 0 ? NULL : cl_arena_text(d->r.arena, cl_text_get(&t));
     cl_text_done(&t);
     if (status < 0 || d->dump == NULL) return status < 0 ? status : CL_FAIL_NOMEM(e);
+    CL_TRY(cl_dump_check(d->dump, false, e));
   }
   CL_TRY(settle_program(d, &any, e));
   CL_TRY(check_objectives(d, e));
@@ -637,6 +639,7 @@ static int check_overrides(const struct cl_spec_overrides *o, struct cl_err *e) 
   CL_TRY(check_text("the directory", o->directory, e));
   CL_TRY(check_text("the working directory", o->cwd, e));
   CL_TRY(check_text("the expression for metrics", o->metric_regex, e));
+  if (o->metric_regex != NULL) CL_TRY(cl_metric_regex_check(o->metric_regex, e));
   CL_TRY(check_text("the step's name", o->step, e));
   CL_TRY(check_text("the search method", o->method, e));
   CL_TRY(check_text("the scheduler", o->scheduler, e));

@@ -218,5 +218,5 @@ int cl_draft_runspec(struct cl_draft *d, struct cl_err *e) {
   CL_TRY(read_trainer(d, e));
   if (d->o->n_program == 0 && !d->o->in_process) return no_program(d, e);
   d->dump = copy_without_launcher(d);
-  return d->dump == NULL ? CL_FAIL_NOMEM(e) : cl_dump_check(d->dump, e);
+  return d->dump == NULL ? CL_FAIL_NOMEM(e) : cl_dump_check(d->dump, true, e);
 }

@@ -24,7 +24,7 @@ static bool find_own_text(const struct cl_source **s, size_t *at) {
   return true;
 }
 
-static size_t line_start(const struct cl_source *s, size_t at) {
+size_t cl_source_line_start(const struct cl_source *s, size_t at) {
   while (at > 0 && s->text[at - 1] != '\n') at--;
   return at;
 }
@@ -41,7 +41,7 @@ bool cl_source_position(const struct cl_source *s, size_t at, int *ret_line, int
   if (!find_own_text(&s, &at)) return false;
   int line = 1;
   for (size_t i = 0; i < at; i++) line += s->text[i] == '\n';
-  size_t start = line_start(s, at);
+  size_t start = cl_source_line_start(s, at);
   *ret_line = line;
   *ret_column = 1 + count_characters(s->text + start, at - start);
   return true;

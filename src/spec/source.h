@@ -32,6 +32,7 @@ struct cl_source {
 /* Line and column (both from 1; columns count characters) of byte `at` (at most n), in the user's own text.
  * Returns false, and 0 for both, for a place that came from an option. */
 bool cl_source_position(const struct cl_source *s, size_t at, int *ret_line, int *ret_column);
+size_t cl_source_line_start(const struct cl_source *s, size_t at); /* first byte of the line of `at` */
 
 /* "spec.yaml:6:13", "argument 4, column 7", or "--set search.gamma=0.3". */
 void cl_source_name_place(const struct cl_source *s, size_t at, struct cl_text *ret);

@@ -95,9 +95,10 @@ void cl_yaml_write(struct cl_text *ret, struct cl_value v);
  * others are written out. Marks definitions as referenced. */
 int cl_dump_template(const struct cl_reader *r, const struct cl_node *node, struct cl_definitions *all,
                      struct cl_text *ret, struct cl_err *e);
-/* Is the copy of a runspec, of which the launcher was cut out, YAML? libfyaml takes more than its users'
- * readers do, and a section is read without. CLADE_ESPEC with a place in the copy, CLADE_ENOMEM. */
-int cl_dump_check(const char *text, struct cl_err *e);
+/* Is the copy of a runspec, of which the launcher was cut out, or of a template, YAML? libfyaml takes more
+ * than its users' readers do, and a section is read without. CLADE_ESPEC with a place in the copy,
+ * CLADE_ENOMEM. */
+int cl_dump_check(const char *text, bool runspec, struct cl_err *e);
 
 /* --- init.c --- */
 

@@ -131,14 +131,9 @@ static const struct cl_node *open_bracket(const struct builder *b) {
   return open;
 }
 
-static size_t line_start(const struct cl_source *s, size_t at) {
-  while (at > 0 && s->text[at - 1] != '\n' && s->text[at - 1] != '\r') at--;
-  return at;
-}
-
 /* Where what stands on the line of `at` begins. */
 static size_t text_start(const struct cl_source *s, size_t at) {
-  size_t start = line_start(s, at);
+  size_t start = cl_source_line_start(s, at);
   while (start < at && s->text[start] == ' ') start++;
   return start;
 }
@@ -171,11 +166,11 @@ static int check_indentation(const struct builder *b, const struct cl_node *node
   if (open->kind == CL_MAPPING && open->n % 2 == 0) return 0; /* a key */
   bool keyed = open->kind == CL_MAPPING;
   size_t from = keyed ? key_start(b->s, b->last_child->start) : open->start;
-  size_t line = line_start(b->s, at), begins = text_start(b->s, at);
+  size_t line = cl_source_line_start(b->s, at), begins = text_start(b->s, at);
   char mark = b->s->text[begins];
   assert(from <= at && line <= begins && begins <= at);
   if (line <= from || (begins < at && strchr(":-?", mark) != NULL)) return 0;
-  if (begins - line > from - line_start(b->s, from) || (keyed && is_explicit(b->s, from))) return 0;
+  if (begins - line > from - cl_source_line_start(b->s, from) || (keyed && is_explicit(b->s, from))) return 0;
   return cl_source_fail(b->s, at,
                         keyed ? "the value, indented further than its key"
                               : "the item, indented further than its dash",
@@ -358,12 +353,21 @@ static int run_parser(struct builder *b, struct fy_parser *parser, struct fy_dia
   return 0;
 }
 
+/* YAML has lines end there too, but whoever looks at the file does not: neither do places in messages. */
+static int check_line_ends(const struct cl_source *s, struct cl_err *e) {
+  for (size_t i = 0; i < s->n; i++)
+    if (s->text[i] == '\r' && (i + 1 == s->n || s->text[i + 1] != '\n'))
+      return cl_source_fail(s, i, "a line feed", e,
+                            "a carriage return ends no line by itself; save the file with line feeds");
+  return 0;
+}
+
 static int check_bytes(const struct cl_source *s, struct cl_err *e) {
   if (s->n > CL_TREE_BYTES)
     return CL_FAIL(e, CLADE_ELIMIT,
                    "%s has %zu bytes, more than the %d that a spec may have; move data to files of their own",
                    s->name, s->n, CL_TREE_BYTES);
-  if (cl_text_is_utf8(s->text, s->n)) return 0;
+  if (cl_text_is_utf8(s->text, s->n)) return check_line_ends(s, e);
   size_t good = 0, line_end = 0; /* the last line that is still UTF-8 */
   while (line_end < s->n) {
     while (line_end < s->n && s->text[line_end] != '\n') line_end++;

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "base/alloc.h"
-#include "base/regex.h"
+#include "model/metric_regex.h"
 
 /* The first of these on a line is its step, in this order (contracts.md 3). */
 static const char *const step_names[] = {"step", "epoch", "iter", "epochs", "steps", "iters", "index"};
@@ -23,15 +23,8 @@ int cl_output_rules_create(const struct cl_settings *s, struct cl_output_rules *
   if (r == NULL) return CL_FAIL_NOMEM(e);
   r->settings = s;
   if (s->metric_regex != NULL) {
-    struct cl_err why = {.text = "it has no group (…) for the value"};
-    int status = cl_regex_create(s->metric_regex, &r->regex, &why);
-    if (status < 0 || cl_regex_groups(r->regex) < 1) {
-      status = status == CLADE_ENOMEM
-                   ? CL_FAIL_NOMEM(e)
-                   : CL_FAIL(e, CLADE_ESPEC,
-                             "the metric expression '%.300s' cannot be used: %s. It must be an expression in "
-                             "Perl's syntax with the groups (name) and (value), or with (value) alone",
-                             s->metric_regex, why.text);
+    int status = cl_metric_regex_create(s->metric_regex, &r->regex, e);
+    if (status < 0) {
       cl_output_rules_destroy(r);
       return status;
     }

@@ -10,8 +10,8 @@
 /* Made from settings: names of steps, objectives, hyperparameters, the expression of --metric-regex. */
 struct cl_output_rules;
 
-/* Keeps `s`. Gives *ret; free with cl_output_rules_destroy. CLADE_ESPEC when metric_regex is no
- * expression of base/regex.h with one group (the value) or two (name and value); CLADE_ENOMEM. */
+/* Keeps `s`. Gives *ret; free with cl_output_rules_destroy. The errors of
+ * cl_metric_regex_create; CLADE_ENOMEM. */
 int cl_output_rules_create(const struct cl_settings *s, struct cl_output_rules **ret, struct cl_err *e);
 void cl_output_rules_destroy(struct cl_output_rules *r); /* null is allowed */
 

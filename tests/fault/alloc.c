@@ -1,11 +1,13 @@
-/* Stands in for base/alloc.c. The counters are of this process: fault tests run one thread. */
+/* Stands in for base/alloc.c. The counters are of this process, whose threads share them. */
 #include "fault/alloc.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "fault/places.h"
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long pending; /* allocations until the failure; 0 = none is armed */
 static bool stays, happened, resting;
 
@@ -33,13 +35,21 @@ bool cl_fault_next(unsigned long *n) {
   return true;
 }
 
-static bool fails(void) {
-  if (resting) return false;
-  if (cl_fault_place_fails("memory")) return true;
+/* With the lock. */
+static bool is_due(void) {
   if (happened && stays) return true;
   if (pending == 0 || --pending > 0) return false;
   happened = true;
   return true;
+}
+
+static bool fails(void) {
+  if (resting) return false;
+  if (cl_fault_place_fails("memory")) return true;
+  (void)pthread_mutex_lock(&lock);
+  bool due = is_due();
+  (void)pthread_mutex_unlock(&lock);
+  return due;
 }
 
 void *cl_alloc(size_t n) {

@@ -87,22 +87,28 @@ static void complaints_count_lines_of_the_users_file(void **state) {
 }
 
 /* Writes the values as tuned ones and compares the text. */
-static void check_splice(const char *text, const struct cl_value *values, const char *expected) {
+static void check_whole_splice(const char *text, const struct cl_value *values, const char *expected) {
   struct cl_spec *s = NULL;
   struct cl_err e = {0};
-  struct cl_text full = {0}, wanted = {0}, written = {0};
-  cl_text_format(&full, "%s%s", HEAD, text);
-  cl_text_format(&wanted, "%s%s", HEAD, expected);
-  struct cl_settings *settings = help_settings(cl_text_get(&full), "");
-  assert_int_equal(cl_spec_parse(full.bytes, full.length, "spec.yaml", &s, &e), 0);
+  struct cl_text written = {0};
+  struct cl_settings *settings = help_settings(text, "");
+  assert_int_equal(cl_spec_parse(text, strlen(text), "spec.yaml", &s, &e), 0);
   if (cl_spec_splice(s, &settings->space, values, &written, NULL, &e) < 0) fail_msg("%s", e.text);
-  assert_string_equal(cl_text_get(&written), cl_text_get(&wanted));
+  assert_string_equal(cl_text_get(&written), expected);
   cl_settings_destroy(settings);
   cl_settings_destroy(help_settings(cl_text_get(&written), "--once")); /* they are tuned values now */
   cl_spec_destroy(s);
+  cl_text_done(&written);
+}
+
+/* The same behind HEAD. */
+static void check_splice(const char *text, const struct cl_value *values, const char *expected) {
+  struct cl_text full = {0}, wanted = {0};
+  cl_text_format(&full, "%s%s", HEAD, text);
+  cl_text_format(&wanted, "%s%s", HEAD, expected);
+  check_whole_splice(cl_text_get(&full), values, cl_text_get(&wanted));
   cl_text_done(&full);
   cl_text_done(&wanted);
-  cl_text_done(&written);
 }
 
 static void best_values_are_written_in_their_lines_only(void **state) {
@@ -118,6 +124,26 @@ static void best_values_are_written_in_their_lines_only(void **state) {
       "  - name: &lr\n    range: [1.0e-5, 1.0]  # wide\n    tuned_value: 2.5e-05   # by hand\n    scale: log\n\n"
       "  - {name: opt, values: [yes, no], tuned_value: \"no\"}\n"
       "  - name: &n\n      range: [1, 9]   # whole\n      tuned_value: 3\n# the end\n");
+}
+
+static void lines_keep_their_ends(void **state) {
+  (void)state;
+  struct cl_value values[] = {cl_value_real(2.5e-5), cl_value_int(3)};
+#define CRLF_HEAD "program: ./x\r\nmetric: {name: loss, goal: minimize}\r\ntrials: 7\r\n"
+#define SPLICED(end) \
+  CRLF_HEAD \
+  "hyperparameters:\r\n  - name: lr\r\n    range: [1.0e-5, 1.0]\r\n    tuned_value: 2.5e-05   # by hand\r\n" \
+  "  - name: n\r\n    range: [1, 9]   # whole\r\n    tuned_value: 3" end
+  check_whole_splice(
+      CRLF_HEAD
+      "hyperparameters:\r\n  - name: lr\r\n    range: [1.0e-5, 1.0]\r\n"
+      "    tuned_value: 0.01   # by hand\r\n  - name: n\r\n    range: [1, 9]   # whole\r\n# the end\r\n",
+      values, SPLICED("\r\n# the end\r\n"));
+  check_whole_splice(CRLF_HEAD
+                     "hyperparameters:\r\n  - name: lr\r\n    range: [1.0e-5, 1.0]\r\n"
+                     "    tuned_value: 0.01   # by hand\r\n  - name: n\r\n    range: [1, 9]   # whole",
+                     values, SPLICED(""));
+  check_set("trainer:\r\n  a: |\r\n    one\r\n  b: 2\r\n", "trainer.a=3", "trainer:\r\n  a: 3\r\n  b: 2\r\n");
 }
 
 static void values_that_stand_there_already_keep_their_spelling(void **state) {
@@ -278,6 +304,7 @@ int main(void) {
       cmocka_unit_test(set_finds_hyperparameters_by_name_and_number),
       cmocka_unit_test(complaints_count_lines_of_the_users_file),
       cmocka_unit_test(best_values_are_written_in_their_lines_only),
+      cmocka_unit_test(lines_keep_their_ends),
       cmocka_unit_test(values_that_stand_there_already_keep_their_spelling),
       cmocka_unit_test(absent_values_are_left_alone),
       cmocka_unit_test(tuned_values_of_a_runspec_are_read_back_as_they_were),

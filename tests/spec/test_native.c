@@ -304,6 +304,16 @@ static void limits_of_size_hold(void **state) {
   cl_free(text);
 }
 
+static void a_carriage_return_by_itself_ends_no_line(void **state) {
+  (void)state;
+  static const char text[] = "program: ./x\nmetric: {name: loss,\r goal: minimize}\n";
+  struct cl_spec *s = NULL;
+  struct cl_err e = {0};
+  assert_int_equal(cl_spec_parse(text, strlen(text), "old", &s, &e), CLADE_ESPEC);
+  assert_non_null(strstr(e.text, "old:2:21: "));
+  assert_non_null(strstr(e.text, "a carriage return ends no line by itself"));
+}
+
 static void check_refused(const struct cl_text *text, const char *part) {
   struct help_options h;
   struct cl_spec_result r;
@@ -422,6 +432,7 @@ int main(void) {
       cmocka_unit_test(aliases_outside_the_trainer_are_followed),
       cmocka_unit_test(a_file_of_distributions_replaces_the_hyperparameters),
       cmocka_unit_test(limits_of_size_hold),
+      cmocka_unit_test(a_carriage_return_by_itself_ends_no_line),
       cmocka_unit_test(aliases_do_not_blow_up),
       cmocka_unit_test(brackets_may_close_at_the_beginning_of_a_line),
       cmocka_unit_test(quoted_texts_may_hold_many_escapes),
