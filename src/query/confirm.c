@@ -106,7 +106,8 @@ static int judge(struct cl_confirm_row *rows, size_t n, double sign, struct cl_e
   for (size_t i = 0; i < n; i++) {
     all = all && rows[i].runs.n > 0;
     if (all) beliefs[i] = belief_of(&rows[i], sign, noise);
-    rows[i].luck = rows[i].runs.n > 0 ? sign * (rows[i].claimed - rows[i].runs.mean) : (double)NAN;
+    rows[i].luck =
+        rows[i].runs.n > 0 ? sign * (rows[i].claimed - rows[i].runs.mean) + 0.0 : (double)NAN; /* never -0 */
   }
   for (size_t i = 0; i < n; i++) rows[i].p_best = all ? cl_rank_probability(beliefs, n, i) : (double)NAN;
   cl_free(beliefs);

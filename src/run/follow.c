@@ -49,6 +49,11 @@ int cl_replay_of(const struct cl_settings *settings, struct cl_timetable *ret, b
   return 0;
 }
 
+double cl_replay_last(const struct cl_settings *settings) {
+  const json_t *last = json_object_get(replay_node(settings), "last");
+  return json_is_number(last) ? json_number_value(last) : CL_NO_STEP;
+}
+
 static int read_table(struct cl_log *log, int64_t of, struct cl_timetable *ret, struct cl_err *e) {
   struct cl_reader *reader = NULL;
   CL_TRY(cl_reader_open(cl_log_store(log), cl_log_id(log), &reader, e));

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +13,12 @@
 #include "query/timetable.h"
 #include "query/trials.h"
 #include "run/begin.h"
+#include "run/follow.h"
 #include "run/plan.h"
 #include "run/repeat.h"
 #include "run/run.h"
 #include "run/session.h"
+#include "schedule/scheduler.h"
 #include "spec/timetable.h"
 
 struct making { /* of a replay study */
@@ -138,6 +141,17 @@ static json_t *replay_of(const struct making *m) {
                                    m->what->seeds > 0, "foreign", m->table.foreign);
 }
 
+/* The step at which training ends: the method that says so is not taken along. */
+static int keep_last(const char *settings, json_t *changed, struct cl_err *e) {
+  struct cl_settings *before = NULL;
+  CL_TRY(cl_settings_parse(settings, &before, e));
+  double last = cl_schedule_last(before);
+  if (isnan(last)) last = cl_replay_last(before);
+  cl_settings_destroy(before);
+  assert(!(last <= 0));
+  return isnan(last) ? 0 : set_new(json_object_get(changed, "replay"), "last", json_real(last), e);
+}
+
 /* Nothing is searched, and nothing scheduled by a method. */
 static int change_settings(struct making *m, json_t *settings, struct cl_err *e) {
   static const char *const dropped[] = {"schedule", "enqueue", "ordered", "lag",
@@ -160,6 +174,7 @@ static int make_settings(struct making *m, struct cl_err *e) {
   struct cl_course course = {0};
   json_t *settings = json_loads(p->result.settings, 0, NULL);
   int status = settings == NULL ? CL_FAIL_NOMEM(e) : change_settings(m, settings, e);
+  if (status == 0) status = keep_last(p->result.settings, settings, e);
   char *text = status == 0 ? dump(settings) : NULL;
   json_decref(settings);
   if (status == 0 && text == NULL) status = CL_FAIL_NOMEM(e);

@@ -1,6 +1,7 @@
 #include "run/session.h"
 
 #include <assert.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "engine/engine.h"
 #include "query/timetable.h"
 #include "run/confirm.h"
+#include "run/follow.h"
 #include "run/view.h"
 #include "schedule/scheduler.h"
 #include "worker/worker.h"
@@ -233,6 +235,14 @@ static double first_until(void *ctx, const struct cl_trial *t) {
   return cl_schedule_until(cl_study_settings(cl_log_study(s->log)), t);
 }
 
+/* … and of the last one: a replay is told by what it replays. */
+static double last_step(void *ctx) {
+  const struct session *s = ctx;
+  const struct cl_settings *settings = cl_study_settings(cl_log_study(s->log));
+  double last = cl_schedule_last(settings);
+  return isnan(last) ? cl_replay_last(settings) : last;
+}
+
 static int take_legs(const struct cl_lineage *l, struct cl_remake_way *ret, struct cl_err *e) {
   ret->legs = cl_alloc_array(l->n, sizeof *ret->legs);
   if (ret->legs == NULL) return CL_FAIL_NOMEM(e);
@@ -277,6 +287,7 @@ static int start_worker(struct session *s, struct cl_err *e) {
                                 .roles = s->aside.role == CL_ROLE_NONE ? 0 : 1u << s->aside.role,
                                 .grace_s = s->options->grace_s,
                                 .until = first_until,
+                                .last = last_step,
                                 .way = find_way,
                                 .say = say_worker,
                                 .ctx = s};

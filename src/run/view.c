@@ -23,9 +23,10 @@ struct cl_run_view {
   struct cl_value *room; /* an assignment; the space may grow */
   size_t cap_room;
   struct cl_run_aside aside; /* role CL_ROLE_NONE: a search is shown */
-  int64_t *others;           /* trials that are no part of the search */
+  int64_t *others;           /* trials outside of the budget */
   size_t n_others, cap_others;
-  struct cl_text text, shown; /* shown: values of the slots and of the best, one after the other */
+  int64_t foreign[CL_INFEASIBLE + 1]; /* by state: what was copied from other studies; it stays as it is */
+  struct cl_text text, shown;         /* shown: values of the slots and of the best, one after the other */
 };
 
 static void assert_view_state(const struct cl_run_view *v) {
@@ -47,31 +48,37 @@ static bool is_aside(const struct cl_run_view *v) {
   return v->aside.role != CL_ROLE_NONE;
 }
 
-static bool is_other(const struct cl_trial *t) {
-  return t->head.role == CL_ROLE_CONFIRM || t->head.role == CL_ROLE_ASSESS || t->head.role == CL_ROLE_REPLAY;
+/* Does it count against the budget? */
+static bool is_counted(const struct cl_trial *t) {
+  return t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
 }
 
-/* Does this run tell of it? */
+/* Does this run tell of it? A rerun is shown, though its result does not count. */
 static bool is_shown(const struct cl_run_view *v, const struct cl_trial *t) {
-  return is_aside(v) ? t->head.role == v->aside.role : !is_other(t);
+  return is_aside(v) ? t->head.role == v->aside.role : is_counted(t) || t->head.role == CL_ROLE_FORKED;
 }
 
 static bool add_other(struct cl_run_view *v, const struct cl_trial *t) {
-  if (t == NULL || !is_other(t)) return true;
+  if (t == NULL || is_counted(t)) return true;
+  if (t->head.role == CL_ROLE_FOREIGN) {
+    v->foreign[t->head.state]++;
+    return true;
+  }
   if (cl_grow(&v->others, &v->cap_others, v->n_others + 1, sizeof *v->others) < 0) return false;
   assert(v->n_others == 0 || v->others[v->n_others - 1] < t->number);
   v->others[v->n_others++] = t->number;
   return true;
 }
 
-/* Trials in this state that this run tells of. */
+/* Trials in this state that this run tells of; of its results those that count. */
 static int64_t count(const struct cl_run_view *v, int state) {
   const struct cl_study *s = study_of(v);
-  int64_t others = 0, shown = 0;
+  bool result = state != CL_WAITING && state != CL_RUNNING;
   assert(state >= CL_WAITING && state <= CL_INFEASIBLE);
+  int64_t others = v->foreign[state], shown = 0;
   for (size_t i = 0; i < v->n_others; i++) {
     const struct cl_head *h = &cl_study_trial(s, v->others[i])->head;
-    others += h->state == state;
+    others += h->state == state && (result || h->role != CL_ROLE_FORKED);
     shown += h->state == state && h->role == v->aside.role;
   }
   assert(others <= cl_study_count(s, state) && shown <= others);
@@ -124,7 +131,7 @@ static void look_at_members(struct cl_run_view *v) {
   if (!is_population(v)) return;
   for (int64_t i = 1; i <= cl_study_trials(s); i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
-    if (t == NULL || is_other(t)) continue;
+    if (t == NULL || !is_counted(t)) continue;
     if (is_result(s, t))
       steps += 1;
     else if (t->head.step > 0 && isfinite(last))
@@ -176,7 +183,7 @@ static void on_event(void *ctx, const struct cl_event *ev) {
   if (ev->subject == 0) return;
   const struct cl_trial *t = cl_study_trial(study_of(v), ev->subject);
   if (t == NULL || !make_known(v, t->number)) return; /* without memory there is no news, only less to see */
-  if (ev->kind == CL_EVENT_PROPOSED && !add_other(v, t)) return;
+  if ((ev->kind == CL_EVENT_PROPOSED || ev->kind == CL_EVENT_IMPORTED) && !add_other(v, t)) return;
   bool result = is_result(study_of(v), t);
   bool first = result && !v->known[t->number - 1];
   v->known[t->number - 1] = result;
@@ -331,7 +338,8 @@ void cl_run_view_progress(struct cl_run_view *v, const struct cl_worker *w, bool
   if (cl_clock_monotonic_us() - v->members_us >= MEMBERS_US) look_at_members(v);
   fill_counts(v, &p);
   double fresh = p.share - v->share_at_begin;
-  if (fresh > 0) p.eta_s = p.elapsed_s / fresh * (1 - p.share);
+  p.paused = !is_aside(v) && cl_study_settings(s)->paused != NULL;
+  if (fresh > 0 && !p.paused) p.eta_s = p.elapsed_s / fresh * (1 - p.share);
   struct clade_slot_progress slots[SLOTS_SHOWN];
   fill_slots(v, w, &p, slots);
   v->callbacks.progress(v->callbacks.ctx, &p);

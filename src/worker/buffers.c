@@ -86,10 +86,15 @@ void cl_buffers_spare(struct cl_buffer *b) {
   struct cl_buffers *all = all_of(b->worker);
   char name[40];
   if (b->state == CL_BUFFER_KEPT && !b->copied) all->uncopied--;
+  if (b->lost) {
+    all->look = true;
+    cl_buffers_destroy_one(b);
+    return;
+  }
   bool renamed = b->state != CL_BUFFER_KEPT;
   b->state = CL_BUFFER_SPARE;
   b->snapshot = b->trial = 0;
-  b->newest = b->copied = false;
+  b->newest = b->copied = b->deleted = false;
   (void)snprintf(name, sizeof name, "spare-%lld", (long long)++all->next);
   if (!renamed && !cl_buffers_rename(b, name))
     cl_buffers_destroy_one(b); /* else the next worker took it for kept */
@@ -147,13 +152,15 @@ static struct cl_buffer *find_spare(const struct cl_buffers *all, int64_t bytes)
   return best;
 }
 
+/* When trainers are faster than the disk, most have no copy yet: of these nothing is looked up. */
 static bool is_spent(const struct cl_buffer *b) {
   const struct cl_study *s = b->worker->study;
   if (b->state != CL_BUFFER_KEPT || b->readers > 0) return false;
+  if (b->deleted || !b->copied) return b->deleted;
   const struct cl_snapshot *n = cl_study_snapshot(s, b->snapshot);
-  if (n == NULL || !n->usable) return true;
   const struct cl_trial *t = cl_study_trial(s, b->trial);
-  return b->copied && n->pins == 0 && (!b->newest || t == NULL || cl_state_is_final(t->head.state));
+  assert(n != NULL && n->usable);
+  return n->pins == 0 && (!b->newest || t == NULL || cl_state_is_final(t->head.state));
 }
 
 /* The oldest one that is needed no more. */
@@ -193,6 +200,28 @@ void cl_buffer_return(struct cl_buffer *b) {
   cl_buffers_spare(b);
 }
 
+bool cl_buffer_is_lost(const struct cl_buffer *b) {
+  return b->lost;
+}
+
+/* Somebody has removed the files, as the system does with those of a user who logs out (RemoveIPC of
+ * logind). What programs have mapped they keep, but nobody else finds it. */
+static void lose_files(struct cl_worker *w) {
+  struct cl_buffers *all = all_of(w);
+  cl_worker_say(w, 0, "'%s' was removed by somebody else: the states there that have no copy yet are lost",
+                all->directory);
+  (void)unlink(all->note);
+  cl_free(all->directory);
+  cl_free(all->note);
+  all->directory = all->note = NULL;
+  for (size_t i = all->n; i-- > 0;) {
+    struct cl_buffer *b = all->items[i];
+    b->lost |= b->fd < 0;
+    if (b->lost && b->readers == 0 && b->state != CL_BUFFER_LENT) cl_buffers_spare(b);
+  }
+  all->look = true;
+}
+
 /* Keeping. */
 
 void cl_buffer_keep(struct cl_buffer *b, const struct cl_event *saved) {
@@ -207,6 +236,10 @@ void cl_buffer_keep(struct cl_buffer *b, const struct cl_event *saved) {
   b->trial = saved->subject;
   b->newest = true;
   all->uncopied++;
+  if (b->lost) {
+    cl_buffers_spare(b);
+    return;
+  }
   if (cl_buffers_name(n, name, sizeof name))
     (void)cl_buffers_rename(b, name); /* else the next worker cannot know it */
   check(b);
@@ -222,6 +255,7 @@ void cl_buffer_release(struct cl_buffer *b) {
   if (b == NULL) return;
   assert(b->readers > 0);
   b->readers--;
+  if (b->readers == 0 && b->lost) cl_buffers_spare(b);
 }
 
 struct cl_buffer *cl_buffers_find(const struct cl_worker *w, const struct cl_snapshot *n) {
@@ -280,8 +314,9 @@ static void note_deleted(struct cl_worker *w, int64_t snapshot) {
   struct cl_buffers *all = all_of(w);
   for (size_t i = 0; i < all->n; i++) {
     struct cl_buffer *b = all->items[i];
-    if (b->state != CL_BUFFER_KEPT || b->snapshot != snapshot || b->readers > 0) continue;
-    cl_buffers_spare(b);
+    if (b->state != CL_BUFFER_KEPT || b->snapshot != snapshot) continue;
+    b->deleted = true;
+    if (b->readers == 0) cl_buffers_spare(b);
     return;
   }
 }
@@ -304,6 +339,7 @@ static size_t count_spares(const struct cl_buffers *all) {
 
 int cl_buffers_turn(struct cl_worker *w, struct cl_err *e) {
   struct cl_buffers *all = all_of(w);
+  if (all->directory != NULL && !cl_path_exists(all->directory)) lose_files(w);
   bool big = all->bytes > CL_BUFFERS_SMALL_BYTES / 2; /* small ones are made when they are needed */
   if (big && all->making == NULL && count_spares(all) < 2 && cl_buffers_may_grow(w, all->bytes))
     cl_buffers_make_behind(w, all->bytes);

@@ -40,6 +40,7 @@ struct cl_buffer *cl_buffers_lend(struct cl_worker *w, int64_t bytes);
 void cl_buffer_return(struct cl_buffer *b); /* null is allowed */
 void cl_buffer_keep(struct cl_buffer *b, const struct cl_event *saved);
 const char *cl_buffer_path(const struct cl_buffer *b);
+bool cl_buffer_is_lost(const struct cl_buffer *b); /* nobody finds it at its path any more: return it */
 
 /* The buffer that holds a snapshot, null when it is not here. While it is held (a count) it stays. */
 struct cl_buffer *cl_buffers_find(const struct cl_worker *w, const struct cl_snapshot *n);

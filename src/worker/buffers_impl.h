@@ -15,11 +15,13 @@ struct cl_buffer {
   int64_t bytes;
   enum cl_buffer_state state;
   int readers;
+  bool lost; /* somebody else has removed its file */
 
   /* kept: */
   int64_t snapshot, trial;
-  bool newest; /* of its trial here */
-  bool copied; /* or cannot be */
+  bool newest;  /* of its trial here */
+  bool copied;  /* or cannot be */
+  bool deleted; /* while somebody was reading it */
 };
 
 struct cl_copying;

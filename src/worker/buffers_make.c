@@ -112,7 +112,8 @@ static struct cl_buffer *add(struct cl_worker *w, struct made *m) {
     cl_free(m->path);
     m->path = cl_copy_text(path);
   }
-  if (m->done && m->path != NULL) return cl_buffers_add(w, m->path, m->fd, m->bytes);
+  bool lost = m->done && m->fd < 0 && !cl_path_exists(m->path); /* its directory was removed meanwhile */
+  if (m->done && !lost && m->path != NULL) return cl_buffers_add(w, m->path, m->fd, m->bytes);
   if (m->fd >= 0) (void)close(m->fd);
   cl_free(m->path);
   return NULL;

@@ -215,6 +215,9 @@ static void limit_memory(struct cl_attempt *a, int64_t bytes) {
   (void)snprintf(a->limit, sizeof a->limit, "\"limit\":\"memory\",\"resident\":%lld,\"bound\":%lld",
                  (long long)bytes, (long long)bound);
   (void)cl_attempt_write(a->worker->study, a->trial, a->number, "limit", a->limit, NULL);
+  cl_worker_say(a->worker, a->trial,
+                "its processes took %.4g MiB of memory, more than the limit of %.4g: it was killed",
+                (double)bytes / 1048576, (double)bound / 1048576);
   cl_life_urge(a, CL_URGE_KILL);
 }
 
@@ -303,6 +306,12 @@ static bool must_restart(const struct cl_trial *t) {
   return cl_head_wants_load(&t->head) && t->head.reports > 0 && !(t->head.flags & CL_CONNECTED_ONCE);
 }
 
+/* A person ended it; or it has said itself that it is done, without a score that is worth anything, and may
+ * have something left to do: but others may wait for its slot, or to replace it. */
+static bool is_patient(const struct cl_attempt *a, const struct cl_trial *t) {
+  return a->patient || (t->head.flags & CL_ATTEMPT_DONE);
+}
+
 static int obey_state(struct cl_attempt *a, const struct cl_trial *t, struct cl_err *e) {
   switch (t->head.state) {
   case CL_RUNNING:
@@ -315,7 +324,7 @@ static int obey_state(struct cl_attempt *a, const struct cl_trial *t, struct cl_
   case CL_COMPLETE: break; /* goes on, or ends by itself */
   default:
     if (a->kill) cl_life_urge(a, CL_URGE_TERM);
-    end_by_signal(a, a->patient ? CL_URGE_SOON : CL_URGE_TERM);
+    end_by_signal(a, is_patient(a, t) ? CL_URGE_SOON : CL_URGE_TERM);
   }
   return 0;
 }

@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -223,30 +221,6 @@ static void on_connection(uv_poll_t *poll, int status, int events) {
 
 /* The socket. */
 
-int cl_worker_make_directory(const char *base, const char *middle, char **ret) {
-  unsigned char random[4];
-  char name[60], path[100];
-  if (getrandom(random, sizeof random, 0) != sizeof random) return -1;
-  (void)snprintf(name, sizeof name, "%02x%02x%02x%02x", random[0], random[1], random[2], random[3]);
-  int n = snprintf(path, sizeof path, "%s/clade-%s%s", base, middle, name);
-  if (n < 0 || (size_t)n > 90 || mkdir(path, 0700) < 0) return -1; /* a socket's path has at most 107 bytes */
-  *ret = cl_copy_text(path);
-  return *ret == NULL ? -1 : 0;
-}
-
-static int choose_directory(struct cl_worker *w, struct cl_err *e) {
-  const char *runtime = getenv("XDG_RUNTIME_DIR");
-  char user[20];
-  (void)snprintf(user, sizeof user, "%u-", (unsigned)getuid());
-  if (runtime != NULL && runtime[0] == '/' &&
-      cl_worker_make_directory(runtime, "", &w->socket_directory) == 0)
-    return 0;
-  for (int tries = 0; tries < 10; tries++)
-    if (cl_worker_make_directory("/tmp", user, &w->socket_directory) == 0) return 0;
-  return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "no directory for the worker's socket can be made in /tmp: %s",
-                       strerror(errno));
-}
-
 static int listen_at(struct cl_worker *w, struct cl_err *e) {
   struct sockaddr_un at = {.sun_family = AF_UNIX};
   assert(strlen(w->socket) < sizeof at.sun_path);
@@ -260,7 +234,7 @@ static int listen_at(struct cl_worker *w, struct cl_err *e) {
 }
 
 int cl_server_open(struct cl_worker *w, struct cl_err *e) {
-  CL_TRY(choose_directory(w, e));
+  CL_TRY(cl_worker_choose_place(&w->socket_directory, e));
   w->socket = cl_path_join(w->socket_directory, "s");
   if (w->socket == NULL) return CL_FAIL_NOMEM(e);
   CL_TRY(listen_at(w, e));

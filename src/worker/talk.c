@@ -116,6 +116,10 @@ void cl_talk_give_all(struct cl_worker *w, const struct cl_value *values, struct
 static bool lend(struct cl_session *s, struct cl_message *m) {
   struct cl_attempt *a = s->attempt;
   if (s->bytes == 0) return false; /* also when it has not said that it can */
+  if (a->lent != NULL && cl_buffer_is_lost(a->lent)) {
+    cl_buffer_return(a->lent);
+    a->lent = NULL;
+  }
   if (a->lent == NULL) a->lent = cl_buffers_lend(s->worker, s->bytes);
   if (a->lent == NULL) return false;
   m->way = CL_MESSAGE_WAY_REGION;
@@ -219,14 +223,22 @@ static void answer_save(struct cl_session *s) {
   cl_free(path);
 }
 
-/* The step at which a state will be wanted: that at which the scheduler asks. */
-static int announce(struct cl_session *s, struct cl_message *m, char **ret_path, struct cl_err *e) {
+/* The step at which a state will be wanted: that at which the scheduler asks, else that at which training
+ * ends. A twin of a program that ends is of no use. */
+static double next_save(const struct cl_session *s) {
+  const struct cl_worker_options *o = &s->worker->options;
   double until = cl_attempt_trial(s->attempt)->head.until;
-  if (!isfinite(until) || !hands_over(s) || (s->report != 0 && s->step >= until)) return 0;
+  if (isfinite(until)) return until;
+  return forks(s) || o->last == NULL ? CL_NO_STEP : o->last(o->ctx);
+}
+
+static int announce(struct cl_session *s, struct cl_message *m, char **ret_path, struct cl_err *e) {
+  double step = next_save(s);
+  if (!isfinite(step) || !hands_over(s) || (s->report != 0 && s->step >= step)) return 0;
   if (!forks(s) && !cl_worker_has_room(s->worker, s)) return 0;
   m->has_save_at = true;
-  m->save_at = until;
-  CL_TRY(choose_place(s, until, m, ret_path, e));
+  m->save_at = s->save_at = step;
+  CL_TRY(choose_place(s, step, m, ret_path, e));
   s->expects = !forks(s); /* memory counts, too: its copy will need as much */
   return 0;
 }

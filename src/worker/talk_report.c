@@ -253,8 +253,7 @@ static void hear_report_with_twin(struct cl_session *s, const struct cl_message 
 }
 
 void cl_talk_hear_report(struct cl_session *s, const struct cl_message *m, const char *line, size_t n) {
-  s->expects =
-      s->expects && m->path == NULL && !(m->step >= cl_study_trial(s->worker->study, s->trial)->head.until);
+  s->expects = s->expects && m->path == NULL && !(m->step >= s->save_at);
   struct cl_metric room[CL_METRICS_MAX];
   struct cl_event ev;
   struct cl_err e;

@@ -94,8 +94,11 @@ static void on_event(void *ctx, const struct cl_event *ev) {
     (void)CL_FAIL_NOMEM(&e);
     cl_worker_fail(w, &e);
   }
-  for (struct cl_attempt *a = cl_attempts_first(w, ev->subject); a != NULL; a = a->next)
-    if (a->trial == ev->subject) cl_attempt_note(a, ev);
+  for (struct cl_attempt *a = cl_attempts_first(w, ev->subject); a != NULL; a = a->next) {
+    if (a->trial != ev->subject) continue;
+    cl_attempt_note(a, ev);
+    cl_attempt_chart(a, ev);
+  }
   if (ev->kind == CL_EVENT_STARTED && ev->u.started.worker == w->number &&
       cl_attempts_find(w, ev->subject, ev->attempt) == NULL)
     note_stray(w, ev);

@@ -71,6 +71,11 @@ struct cl_worker_options {
    * cl_worker_turn and keeps nothing. */
   double (*until)(void *ctx, const struct cl_trial *t);
 
+  /* The step at which trainings end by themselves, where the study says so; CL_NO_STEP = nobody knows. A
+   * trainer whose scheduler asks nothing more is told to save its state there: what it was trained for. Null:
+   * nobody knows. */
+  double (*last)(void *ctx);
+
   /* How the state of a snapshot came to be, so that one whose process is gone can be made again. Null: such
    * states are given up. Gives *ret, done with cl_remake_way_done. An error's sentence is told as `say`. */
   int (*way)(void *ctx, int64_t snapshot, struct cl_remake_way *ret, struct cl_err *e);
@@ -78,7 +83,7 @@ struct cl_worker_options {
   /* A sentence for people about a trial (0 = the worker itself): what could not be done and what happens
    * next. Null: nobody listens. The text borrows. */
   void (*say)(void *ctx, int64_t trial, const char *text);
-  void *ctx; /* of `until`, `way` and `say` */
+  void *ctx; /* of `until`, `last`, `way` and `say` */
 };
 
 #define CL_WORKER_SLOTS_MAX 10000

@@ -74,6 +74,7 @@ struct cl_attempt {
   uint64_t fixed;        /* cl_attempt_fixed of the values that its process has; 0 = unknown */
   int loads;             /* exploits it has loaded: a step may come again, its state needs another name */
   bool loaded;           /* the snapshot of its start */
+  bool uncharted;        /* its event file could not be written */
   bool damaged;          /* a load has failed in the process: it trains no more from what it has */
   bool missing_put;      /* that the state it was to load is gone was recorded without asking it */
   int64_t failed;        /* change of the last load that failed, 0 = none */
@@ -136,7 +137,8 @@ struct cl_session {
   bool open;       /* a question waits for its answer */
   bool held;       /* … until a decision */
   bool saving;     /* a state is being written or published */
-  bool expects;    /* it was told where to save when it comes to a step */
+  bool expects;    /* it was told where to save when it comes to a step … */
+  double save_at;  /* … which is this one */
   int64_t keeping; /* bytes of a state that was put and is not in the log yet */
   enum cl_message_type question;
   int64_t ordinal, report; /* of the last report; its position, 0 = none */
@@ -235,6 +237,8 @@ const struct cl_trial *cl_attempt_trial(const struct cl_attempt *a);
 /* Is it the trial's current attempt, open, and this worker's? */
 bool cl_attempt_is_current(const struct cl_attempt *a);
 void cl_attempt_note(struct cl_attempt *a, const struct cl_event *ev); /* an event of its trial was applied */
+void cl_attempt_chart(struct cl_attempt *a,
+                      const struct cl_event *ev); /* likewise: its event file, if wanted */
 int cl_attempt_put(struct cl_attempt *a, struct cl_event *ev, cl_log_told *told, struct cl_err *e);
 
 /* claim.c */
@@ -275,11 +279,16 @@ int cl_recover_look(struct cl_attempt *a,
 void cl_recover_name(struct cl_attempt *a, pid_t pid, int64_t start);
 int cl_recover_others(struct cl_worker *w, struct cl_err *e); /* from time to time */
 
+/* place.c */
+/* A new directory of this user's only, "<base>/clade-<middle><random>". Gives. -1: it cannot be made. */
+int cl_worker_make_directory(const char *base, const char *middle, char **ret);
+/* One for a socket "s", in XDG_RUNTIME_DIR or /tmp; those there whose engines were killed are removed. Gives.
+ * CLADE_EIO. */
+int cl_worker_choose_place(char **ret, struct cl_err *e);
+
 /* server.c */
 int cl_server_open(struct cl_worker *w, struct cl_err *e);
 void cl_server_close(struct cl_worker *w);
-/* A new directory of this user's only, "<base>/clade-<middle><random>". Gives. -1: it cannot be made. */
-int cl_worker_make_directory(const char *base, const char *middle, char **ret);
 void cl_session_send(struct cl_session *s, const struct cl_message *m);
 /* As cl_session_send, on a connection where nothing waits to be sent; a copy of the descriptor goes with it.
  */

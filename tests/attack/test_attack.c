@@ -256,6 +256,42 @@ static void names_are_refused_by_their_size_only(void **state) {
   end(&w, &c);
 }
 
+/* Who asks and never reads is hung up on before its answers take much memory, and may come again. */
+static void a_trainer_that_never_reads_is_hung_up_on(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  struct cl_text line = {0};
+  char heard[4096];
+  begin(&w, &c);
+  cl_text_add(&line, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"");
+  for (int i = 0; i < 257; i++) cl_text_add_char(&line, 'n'); /* each is answered by a sentence */
+  cl_text_add(&line, "\":0.5}}\n");
+  assert_false(line.failed);
+  bool open = true;
+  int asked = 0;
+  for (; asked < 100000 && open; asked++) {
+    ssize_t n = send(c.fd, line.bytes, line.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    open = n > 0 || errno == EAGAIN;
+    assert_true(n < 0 || n == (ssize_t)line.length);
+    (void)uv_run(&w.loop, UV_RUN_NOWAIT);
+    world_turn(&w);
+  }
+  assert_false(open);
+  cl_text_done(&line);
+  size_t sum = 0;
+  for (ssize_t n = 0; (n = recv(c.fd, heard, sizeof heard - 1, MSG_DONTWAIT)) > 0; sum += (size_t)n) {
+    heard[n] = '\0';
+    assert_null(strstr(heard, "fatal")); /* nothing but its deafness was held against it */
+  }
+  print_message("# hung up on after %d questions, %zu bytes of answers\n", asked, sum);
+  client_close(&c);
+  assert_has(client_hello(&w, &c, 1, 1, "save load"), "\"type\":\"start\"");
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":0.25}}");
+  assert_string_equal(client_hear(&w, &c), go);
+  end(&w, &c);
+}
+
 static const char *const seeds[] = {
     "{\"type\":\"hello\",\"token\":\"%\",\"protocol\":1,\"can\":\"save load\",\"reports\":1}\n",
     "{\"type\":\"report\",\"ordinal\":1,\"step\":1,\"metrics\":{\"loss\":0.5}}\n",
@@ -328,6 +364,7 @@ int main(int argc, char **argv) {
                                      TEST(who_forks_away_at_once_has_failed),
                                      TEST(a_trainer_that_is_stopped_ends_after_the_grace),
                                      TEST(names_are_refused_by_their_size_only),
+                                     TEST(a_trainer_that_never_reads_is_hung_up_on),
                                      TEST(hostile_lines_hurt_nobody)};
   if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import tap  # noqa: E402
@@ -201,6 +203,82 @@ def test_a15_a_report_comes_every_tenth_of_the_iterations_and_a_preflight_run_is
     out = clade(directory, 'run', write(directory, SPEC), '--once', '--set', 'max_iterations=50', '--', RL_NEXUS, '{spec}').stdout
     assert re.findall(r'hrs +(\d+) iters', out) == [str(5 * k) for k in range(1, 11)], out
     assert 'Objective that would be maximized' in out and not os.path.exists(os.path.join(directory, 'clade.db')), out
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def masked(data):
+    crc = crc32c(data)
+    return ((crc >> 15 | crc << 17 & 0xFFFFFFFF) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def fields(message):
+    """{number: value} of a message in the encoding of protocol buffers; each field at most once."""
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at, value, shift = at + 1, value | (byte & 0x7F) << shift, shift + 7
+            if byte < 0x80:
+                return value
+    at, found = 0, {}
+    while at < len(message):
+        key = varint()
+        assert key >> 3 not in found, key
+        if key & 7 == 0:
+            found[key >> 3] = varint()
+        elif key & 7 == 2:
+            n = varint()
+            found[key >> 3], at = message[at:at + n], at + n
+        else:
+            n = {1: 8, 5: 4}[key & 7]
+            found[key >> 3], at = struct.unpack('<d' if n == 8 else '<f', message[at:at + n])[0], at + n
+    assert at == len(message)
+    return found
+
+
+def event_file(path):
+    """[(step, tag, value)…]; what TensorBoard checks is checked."""
+    data, at, events = path.read_bytes(), 0, []
+    while at < len(data):
+        n, crc = struct.unpack_from('<QI', data, at)
+        body = data[at + 12:at + 12 + n]
+        assert crc == masked(data[at:at + 8]) and struct.unpack_from('<I', data, at + 12 + n)[0] == masked(body), at
+        events.append(fields(body))
+        at += 16 + n
+    assert events[0][3] == b'brain.Event:2' and all(abs(e[1] - time.time()) < 3600 for e in events), events[0]
+    values = [(e[2], fields(fields(e[5])[1])) for e in events[1:]]
+    return [(step, v[1].decode(), round(v[2], 5)) for step, v in values]
+
+
+def test_log_to_tensorboard_writes_event_files(directory):
+    assert crc32c(b'123456789') == 0xE3069283  # the known check value
+    spec = 'log_to_tensorboard: true\n' + SPEC
+    run(directory, spec, '--trials', '2', '--name', 'job1',
+        program=('sh', '-c', 'echo iter=5 rew=0.5 hpmax=0.25; echo iter=300 rew=nan hpmax=$((CLADE_TRIAL * 2)).75'))
+    for trial in (1, 2):
+        found = event_file(pathlib.Path(directory, f'results/job1/{trial}/attempt-1/events.out.tfevents.clade'))
+        assert sorted(found[:2]) == [(5, 'hpmax', 0.25), (5, 'rew', 0.5)], found
+        assert [e[:2] for e in sorted(found[2:])] == [(300, 'hpmax'), (300, 'rew')], found
+        assert [e[2] for e in found if e[:2] == (300, 'hpmax')] == [2 * trial + 0.75] and len(found) == 4, found
+    for name, other in (('job2', SPEC), ('job3', 'log_to_tensorboard: false\n' + SPEC)):
+        run(directory, other, '--trials', '1', '--name', name)
+    assert len(list(pathlib.Path(directory).rglob('*tfevents*'))) == 2
+
+
+def test_an_event_file_that_cannot_be_written_is_said_and_the_run_goes_on(directory):
+    out = run(directory, 'log_to_tensorboard: true\n' + SPEC, '--trials', '1',
+              program=('sh', '-c', 'mkdir "$CLADE_DIR/attempt-1/events.out.tfevents.clade"; echo hpmax=0.5; echo hpmax=0.75'))
+    assert out.stderr.count('its event file for TensorBoard ends here') == 1 and 'directory' in out.stderr, out.stderr
+    assert trials(directory)[0]['metrics']['hpmax'] == 0.75
 
 
 def test_c5_a_restarted_run_finds_its_checkpoint_and_its_values(directory):

@@ -398,6 +398,64 @@ static void a_copy_outlives_the_memory(void **state) {
   scene_end(&w);
 }
 
+/* As the system does with a user's files in memory when he logs out. */
+static void remove_memory(struct world *w) {
+  assert_non_null(w->worker->buffers->directory);
+  assert_int_equal(cl_dir_remove(w->worker->buffers->directory, NULL), 0);
+}
+
+static void memory_that_somebody_removes_is_lost_but_for_its_copies(void **state) {
+  (void)state;
+  struct world w;
+  struct client first, second;
+  char *path = NULL;
+  struct cl_buffer *buffer = NULL;
+  scene_begin(&w, 2, 2, "");
+  int64_t copied = save_at(&w, &first, 1, 1, 2, say_hello(&w, &first, 1, 1, needed()), 3);
+  WORLD_UNTIL(&w, !cl_buffers_busy(w.worker));
+  w.worker->buffers->retry_us = INT64_MAX; /* no further copy is begun */
+  int64_t lost = save_at(&w, &second, 2, 1, 2, say_hello(&w, &second, 2, 1, needed()), 4);
+  remove_memory(&w);
+  WORLD_UNTIL(&w, world_count(&w, 2, CL_EVENT_DELETED) == 1);
+  assert_false(cl_study_snapshot(w.s, lost)->usable);
+  assert_int_equal(cl_trial_resume_from(w.s, world_trial(&w, 2)), 0);
+  assert_int_equal(w.worker->buffers->n, 0);
+  assert_int_equal(cl_buffers_locate(w.worker, cl_study_snapshot(w.s, copied), &path, &buffer, NULL), 0);
+  assert_null(buffer);
+  assert_has(path, "/s/1/checkpoints/1-2");
+  assert_int_equal(world_count(&w, 1, CL_EVENT_DELETED), 0);
+  cl_free(path);
+  w.worker->buffers->retry_us = 0;
+  client_close(&first);
+  client_close(&second);
+  scene_end(&w);
+}
+
+/* What was lent to it cannot be found any more: it says so, and is lent another one. */
+static void who_was_lent_memory_that_is_removed_gets_another(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  char before[200], after[200];
+  scene_begin(&w, 1, 2, "");
+  client_take_text(say_hello(&w, &c, 1, 1, needed()), "path", before);
+  remove_memory(&w);
+  WORLD_UNTIL(&w, w.worker->buffers->directory == NULL);
+  client_send(&c, "{\"type\":\"report\",\"ordinal\":1,\"step\":2,\"metrics\":{\"loss\":0.5}}");
+  WORLD_UNTIL(&w, world_count(&w, 1, CL_EVENT_REPORTED) == 1);
+  (void)scene_answer(&w, 1, 4);
+  const char *line = client_hear(&w, &c);
+  assert_has(line, "\"way\":\"region\"");
+  client_take_text(line, "path", after);
+  assert_string_not_equal(after, before);
+  int64_t snapshot = save_at(&w, &c, 1, 2, 4, line, 5);
+  assert_state(cl_buffer_path(cl_buffers_find(w.worker, cl_study_snapshot(w.s, snapshot))), 5);
+  WORLD_UNTIL(&w, last_snapshot(&w, 1, CL_WAY_COPY) != 0);
+  assert_copy(&w, 1, "checkpoints/1-4", 5);
+  client_close(&c);
+  scene_end(&w);
+}
+
 static void a_load_of_what_is_gone_has_failed_without_asking(void **state) {
   (void)state;
   struct world w;
@@ -557,6 +615,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(memory_of_another_size_is_lent_if_it_is_enough),
       cmocka_unit_test(what_is_lost_is_said_to_be_lost),
       cmocka_unit_test(a_copy_outlives_the_memory),
+      cmocka_unit_test(memory_that_somebody_removes_is_lost_but_for_its_copies),
+      cmocka_unit_test(who_was_lent_memory_that_is_removed_gets_another),
       cmocka_unit_test(a_load_of_what_is_gone_has_failed_without_asking),
       cmocka_unit_test(nothing_is_left_in_memory_by_a_worker_that_leaves),
   };
