@@ -86,6 +86,8 @@ static void explain_choice(const json_t *args, struct cl_text *ret) {
     cl_text_add_char(ret, '\n');
   }
   int64_t close = whole_of(args, "close"), archived = whole_of(args, "archive");
+  if (json_is_true(json_object_get(args, "collapsed")))
+    cl_text_add(ret, "nobody had a score where it stood, so it goes back\n");
   if (archived > 0)
     cl_text_format(ret, "%lld state%s of the archive could be given beside those of the members\n",
                    (long long)archived, archived == 1 ? "" : "s");

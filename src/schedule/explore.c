@@ -22,8 +22,8 @@ void cl_explore_init(struct cl_explore *x, const struct cl_options *o) {
 
 struct cl_explore_of {
   int id;
-  double factors[CL_OPTION_LIST_MAX];
-  struct cl_perturbation way;
+  double factors[CL_OPTION_LIST_MAX], softer[CL_OPTION_LIST_MAX];
+  struct cl_perturbation way, soft; /* `soft` is the last one with halvings */
 };
 
 static const struct cl_option each_options[] = {
@@ -174,19 +174,35 @@ void cl_explore_keep_held(struct cl_explore *x, const struct cl_study *s, const 
   }
 }
 
+/* A perturbation of half the size, `halvings` times. */
+static struct cl_perturbation soften(const struct cl_perturbation *way, int halvings,
+                                     double factors[CL_OPTION_LIST_MAX]) {
+  struct cl_perturbation soft = *way;
+  double share = ldexp(1, -halvings);
+  assert(halvings >= 0 && way->n_factors <= CL_OPTION_LIST_MAX);
+  for (int i = 0; i < way->n_factors; i++) factors[i] = pow(way->factors[i], share);
+  soft.factors = factors;
+  soft.noise *= share;
+  return soft;
+}
+
 int cl_explore_values(struct cl_explore *x, const struct cl_study *s, const struct cl_trial *t,
                       const struct cl_evaluation *from, uint32_t draw, struct cl_err *e) {
   const double keep = 1;
   bool resamples = x->rule == CL_EXPLORE_RESAMPLE;
-  const struct cl_perturbation all = {x->rule == CL_EXPLORE_PERTURB ? 0 : x->resample,
-                                      resamples ? &keep : x->factors, resamples ? 1 : x->n_factors, 0};
+  struct cl_perturbation all = {x->rule == CL_EXPLORE_PERTURB ? 0 : x->resample,
+                                resamples ? &keep : x->factors, resamples ? 1 : x->n_factors, 0};
+  double softer[CL_OPTION_LIST_MAX];
+  if (x->halvings > 0) all = soften(&all, x->halvings, softer);
   const struct cl_space *space = cl_study_space(s);
   CL_TRY(cl_explore_begin(x, s, t, from, e));
   assert(all.n_factors >= 1);
   for (int i = 0; i < space->n; i++) x->ways[i] = &all;
   for (size_t k = 0; k < x->n_of; k++) {
-    int i = cl_space_find_id(space, x->of[k].id);
-    if (i >= 0) x->ways[i] = &x->of[k].way;
+    struct cl_explore_of *of = &x->of[k];
+    int i = cl_space_find_id(space, of->id);
+    if (x->halvings > 0) of->soft = soften(&of->way, x->halvings, of->softer);
+    if (i >= 0) x->ways[i] = x->halvings > 0 ? &of->soft : &of->way;
   }
   (void)cl_space_perturb_each(space, (uint64_t)cl_study_seed(s), (uint64_t)t->number, draw & 0xffff, x->ways,
                               x->donor, x->values, x->used, x->steps);

@@ -28,6 +28,7 @@ struct cl_explore {
   int n_factors;
   struct cl_explore_of *of; /* single ones; private */
   size_t n_of;
+  int halvings; /* of the next exploration: so often are the logarithms of factors, and noise, halved */
   /* Of the last exploration, in the order of the space. */
   struct cl_value
       *values;            /* the result: legal and complete; texts borrow from the evaluation and the space */

@@ -474,6 +474,7 @@ static int judge_ipbt(struct cl_rulings *r, size_t member, const struct cl_evalu
     cl_ruling_keep(r, cl_exploit_word(&s->exploit), member, own, &view, ret);
     return cl_ruling_end(r, ret, e);
   }
+  s->explore.halvings = cl_ruling_halvings(r, member, &view);
   CL_TRY(explore(s, a, take.state, e));
   take.values = s->explore.values;
   CL_TRY(cl_ruling_take_over(r, cl_exploit_word(&s->exploit), member, own, &view, &take, ret, e));

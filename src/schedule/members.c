@@ -716,13 +716,22 @@ static int32_t last_full(const struct cl_members *m, int32_t rung) {
   return rung;
 }
 
+/* Where nobody has a finite score any more, all go back to the last table in which somebody had one: it, or
+ * one below it, stays. */
+static int32_t last_finite(const struct cl_members *m, int32_t rung) {
+  const struct cl_population *p = &m->population;
+  for (int32_t r = rung; r >= p->base; r--)
+    if (cl_population_count(p, r) > 0 && isfinite(cl_population_at(p, r, 0, NULL)->score)) return r;
+  return rung;
+}
+
 void cl_members_forget(struct cl_members *m) {
   if (m->n_flying > 0) return; /* a ruling that is on its way names a table */
   int32_t rung = lowest_training(m);
   if (m->n_held > 0) rung = least(rung, m->items[m->held[0]].asks);
   if (m->n_idle > 0) rung = least(rung, m->items[m->idle[0]].asks);
   if (rung == INT32_MAX || rung - 1 <= m->population.base) return;
-  cl_population_forget(&m->population, last_full(m, least(rung, lowest_loading(m)) - 1));
+  cl_population_forget(&m->population, last_finite(m, last_full(m, least(rung, lowest_loading(m)) - 1)));
 }
 
 int cl_members_keep(const struct cl_members *m, int (*visit)(void *ctx, int64_t snapshot), void *ctx) {

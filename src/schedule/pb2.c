@@ -203,6 +203,7 @@ static int judge_pb2(struct cl_rulings *r, size_t member, const struct cl_evalua
     cl_ruling_keep(r, rule, member, own, &view, ret);
     return cl_ruling_end(r, ret, e);
   }
+  s->explore.halvings = cl_ruling_halvings(r, member, &view);
   CL_TRY(explore(s, member, own, take.state, e));
   take.values = s->explore.values;
   CL_TRY(cl_ruling_take_over(r, rule, member, own, &view, &take, ret, e));

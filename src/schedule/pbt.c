@@ -35,6 +35,7 @@ static int judge_pbt(struct cl_rulings *r, size_t member, const struct cl_evalua
     cl_ruling_keep(r, rule, member, own, &view, ret);
     return cl_ruling_end(r, ret, e);
   }
+  s->explore.halvings = cl_ruling_halvings(r, member, &view);
   CL_TRY(cl_explore_values(&s->explore, study, cl_study_trial(study, a->trial), take.state, a->rulings, e));
   take.values = s->explore.values;
   CL_TRY(cl_ruling_take_over(r, rule, member, own, &view, &take, ret, e));

@@ -78,6 +78,7 @@ static void add_view(struct cl_rulings *r, const struct cl_exploit_view *view) {
   if (view->close > 0) cl_text_format(&r->args, ", \"close\": %zu", view->close);
   if (view->archived > 0) cl_text_format(&r->args, ", \"archive\": %zu", view->archived);
   if (view->from_archive) cl_text_add(&r->args, ", \"archived\": true");
+  if (view->collapsed) cl_text_add(&r->args, ", \"collapsed\": true");
   if (!isnan(view->draw)) add_number(r, "draw", view->draw);
   if (view->opponent != CL_NO_RANK)
     cl_text_format(&r->args, ", \"against\": %lld", (long long)r->members.items[view->opponent].trial);
@@ -114,6 +115,12 @@ struct cl_rng cl_ruling_stream(const struct cl_rulings *r, enum cl_purpose purpo
 bool cl_ruling_is_dead(const struct cl_rulings *r, size_t member) {
   assert(member < r->members.n);
   return r->members.items[member].state == CL_MEMBER_DEAD;
+}
+
+int cl_ruling_halvings(const struct cl_rulings *r, size_t member, const struct cl_exploit_view *view) {
+  const struct cl_member *a = &r->members.items[member];
+  assert(member < r->members.n);
+  return view->collapsed ? 1 + a->divergences + a->revivals : 0;
 }
 
 /* The next step to be asked at: none where training ends anyway. */

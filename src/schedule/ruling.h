@@ -115,6 +115,9 @@ int cl_rulings_keeps(void *st, int (*visit)(void *ctx, int64_t snapshot), void *
 /* For judges. The number of rulings so far names the streams of the next one: rng of purpose, member. */
 struct cl_rng cl_ruling_stream(const struct cl_rulings *r, enum cl_purpose purpose, size_t member);
 bool cl_ruling_is_dead(const struct cl_rulings *r, size_t member);
+/* How often the perturbation of a member that takes over is to be halved: once more each time that it comes
+ * back from where nobody has a score. */
+int cl_ruling_halvings(const struct cl_rulings *r, size_t member, const struct cl_exploit_view *view);
 double cl_ruling_until(const struct cl_rulings *r, int32_t rung); /* asked next, after this rung */
 /* The step of a state that is ranked: that of its rung, or, where rungs are ready points, its own. */
 double cl_ruling_step(const struct cl_rulings *r, const struct cl_evaluation *v);

@@ -38,10 +38,11 @@ static void args_of_a_ruling_are_put_in_words(void **state) {
       "Welch's test of the last scores: t = -1.5, df = 6.5, p = 0.1875\n");
   explains(
       "{\"rule\": \"truncation\", \"step\": \"nan\", \"own\": \"nan\", \"dead\": true, \"donor\": 7, \"score\": 9.5,"
-      " \"donor_rung\": 2, \"draw\": 0.5, \"explore\": {\"rule\": \"both\", \"1\": 1.5, \"2\": \"redraw\","
+      " \"donor_rung\": 2, \"collapsed\": true, \"draw\": 0.5, \"explore\": {\"rule\": \"both\", \"1\": 1.5, \"2\": \"redraw\","
       " \"3\": {\"noise\": -4}}}",
       "truncation: it had failed or diverged, and takes any state that can be had\n"
       "trial 7 had 9.5 at rung 2\nit was picked by the draw 0.5\n"
+      "nobody had a score where it stood, so it goes back\n"
       "1 was multiplied by 1.5, 2 was drawn afresh, 3 was moved by noise of -4\n");
   explains(
       "{\"rule\": \"descendant\", \"step\": 2, \"own\": 1, \"at\": 1, \"rank\": 3, \"of\": 4, \"donor\": 2, \"score\": 4,"

@@ -379,6 +379,90 @@ static void member_that_had_a_score_in_between_is_not_taken_out(void **state) {
   simulator_end(&s);
 }
 
+static double nobody_gets_beyond_five(const struct simulator *s, const struct cl_value *values, double step,
+                                      double theta) {
+  (void)s;
+  (void)theta;
+  return step >= 5 ? (double)NAN : values[0].as.real;
+}
+
+static struct collapse {
+  int64_t backs[8], others; /* takeovers of the state at step 4, by trial; rulings that let one train on */
+  const struct simulator *s;
+} collapse;
+
+/* The factor that halving makes of 1.2 or 0.8, `times` and no more. */
+static bool is_halved(double factor, int64_t times) {
+  double share = ldexp(1, (int)-times);
+  return fabs(factor - pow(1.2, share)) < 1e-12 || fabs(factor - pow(0.8, share)) < 1e-12;
+}
+
+static int keep_collapse(void *ctx, const struct cl_event *ev) {
+  (void)ctx;
+  bool rules = ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_CONTINUED;
+  if (!rules || strstr(ev->args, "\"own\": \"nan\"") == NULL) return 0;
+  collapse.others += ev->kind == CL_EVENT_CONTINUED;
+  if (ev->kind == CL_EVENT_CONTINUED) return 0;
+  const struct cl_snapshot *n = cl_study_snapshot(simulator_study(collapse.s), ev->u.exploited.snapshot);
+  assert_non_null(n);
+  assert_float_equal(n->step, 4, 0);
+  const char *factor = strstr(ev->args, "\"1\": ");
+  int64_t times = ++collapse.backs[ev->subject];
+  bool collapsed = strstr(ev->args, "\"collapsed\": true") != NULL;
+  if (collapsed && factor != NULL) assert_true(is_halved(strtod(factor + 5, NULL), times));
+  if (times > 1) assert_true(collapsed); /* by then half of the others have come there as well */
+  return 0;
+}
+
+static void population_that_has_diverged_as_a_whole_goes_back(void **state) {
+  (void)state;
+  static const char *const schedules[] = {PBT "}", PBT ", \"sync\": true}"};
+  for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+    struct simulator s = {.slots = 7,
+                          .trials = 7,
+                          .steps = 40,
+                          .seed = 12,
+                          .schedule = schedules[i],
+                          .gain = nobody_gets_beyond_five};
+    simulator_begin(&s);
+    simulator_run(&s);
+    collapse = (struct collapse){.s = &s};
+    assert_int_equal(cl_store_read(s.store, s.id, &(struct cl_read){0}, keep_collapse, NULL, NULL), 0);
+    assert_int_equal(cl_study_count(simulator_study(&s), CL_PRUNED), 7); /* after ten times each */
+    for (int64_t trial = 1; trial <= 7; trial++) assert_int_equal(collapse.backs[trial], 10);
+    assert_int_equal(collapse.others, 0);
+    simulator_end(&s);
+  }
+}
+
+static int64_t n_diverged;
+
+static enum trouble all_diverge_twice(const struct simulator *s, int64_t trial, int attempt, double step) {
+  (void)s;
+  (void)attempt;
+  (void)trial;
+  return step >= 5 && n_diverged++ < 20 ? DIVERGES : NO_TROUBLE;
+}
+
+static void population_that_went_back_goes_on(void **state) {
+  (void)state;
+  for (int slots = 2; slots <= 8; slots += 3) {
+    struct simulator s = {.slots = slots,
+                          .trials = 8,
+                          .steps = 20,
+                          .seed = 13,
+                          .schedule = PBT ", \"sync\": true}",
+                          .script = all_diverge_twice};
+    n_diverged = 0;
+    simulator_begin(&s);
+    simulator_run(&s);
+    assert_true(n_diverged > 20);
+    all_complete(&s);
+    assert_true(worst(&s) > 0);
+    simulator_end(&s);
+  }
+}
+
 static void lag_that_holds_members_back_is_refused(void **state) {
   (void)state;
   struct cl_settings *settings = NULL;
@@ -409,6 +493,8 @@ int main(void) {
       cmocka_unit_test(member_that_always_fails_is_given_up),
       cmocka_unit_test(member_that_always_diverges_is_taken_out),
       cmocka_unit_test(member_that_had_a_score_in_between_is_not_taken_out),
+      cmocka_unit_test(population_that_has_diverged_as_a_whole_goes_back),
+      cmocka_unit_test(population_that_went_back_goes_on),
       cmocka_unit_test(lag_that_holds_members_back_is_refused),
       cmocka_unit_test(states_that_cannot_be_loaded_are_given_once),
       cmocka_unit_test(ordered_mode_decides_again_alike),
