@@ -53,6 +53,8 @@ struct clade_observation {
   double step, value; /* value: of the objective, as it was scored; NaN and infinity are kept */
   const struct clade_named_value *values;
   size_t n_values;
+  const struct clade_metric *metrics; /* what the model noted besides (clade_trial_metric), in that order */
+  size_t n_metrics;
 };
 
 enum clade_member_state { CLADE_MEMBER_TRAINS = 1, CLADE_MEMBER_DONE, CLADE_MEMBER_FAILED };
@@ -163,6 +165,12 @@ struct clade_model {
   void (*destroy)(void *ctx, void *model);
   void *ctx;
 };
+
+/* In model.step and model.score: a further metric of the evaluation that follows the step: the loss of the
+ * training, say. It is recorded with it, and stands in its observation. The same name again replaces it.
+ * `name` is copied. 0; CLADE_EINVAL: elsewhere, no name of 1 to 200 bytes of UTF-8, or that of the objective;
+ * CLADE_ELIMIT: more than 199; CLADE_ENOMEM. */
+CLADE_API int clade_trial_metric(struct clade_trial *trial, const char *name, double value);
 
 struct clade_population_options {
   /* As for clade_study_create: name, space or spec, metric; `trials` is the number of members (1 … 100000).

@@ -9,7 +9,8 @@
 #include "api/handles.h"
 #include "base/alloc.h"
 
-#define MEMBERS_MAX 100000
+#define MEMBERS_MAX    100000
+#define NAME_MAX_BYTES 200 /* of a metric */
 
 static const struct cl_study *study_of(const struct clade_population *p) {
   return p->study->study;
@@ -61,6 +62,55 @@ static void set_fitness(struct clade_population *p, size_t member, double fitnes
   assert(p->n_worthless <= p->n && cl_api_population_place(p, member) == to);
 }
 
+/* Metrics that the model notes. */
+
+/* The one copy of a name. */
+static int keep_name(struct clade_population *p, const char *name, const char **ret) {
+  size_t n = strlen(name) + 1;
+  for (size_t i = 0; i < p->n_names; i++) {
+    *ret = p->names[i];
+    if (strcmp(*ret, name) == 0) return 0;
+  }
+  if (p->n_names == CL_METRICS_MAX) return CLADE_ELIMIT;
+  char *copy = cl_arena_array(&p->arena, n, 1);
+  if (copy == NULL) return CLADE_ENOMEM;
+  *ret = p->names[p->n_names++] = memcpy(copy, name, n);
+  return 0;
+}
+
+int clade_trial_metric(struct clade_trial *trial, const char *name, double value) {
+  struct clade_population *p = trial == NULL ? NULL : trial->population;
+  size_t n = name == NULL ? 0 : strnlen(name, NAME_MAX_BYTES + 1);
+  if (p == NULL || n < 1 || n > NAME_MAX_BYTES || !cl_text_is_utf8(name, n)) return CLADE_EINVAL;
+  if (strcmp(name, clade_study_metric(p->study, 0)) == 0) return CLADE_EINVAL;
+  for (size_t i = 1; i < p->n_noted; i++) {
+    if (strcmp(p->noted[i].name, name) != 0) continue;
+    p->noted[i].value = value;
+    return 0;
+  }
+  assert(p->n_noted >= 1 && p->n_noted <= CL_METRICS_MAX);
+  if (p->n_noted == CL_METRICS_MAX) return CLADE_ELIMIT;
+  const char *kept = NULL;
+  int status = keep_name(p, name, &kept);
+  if (status == 0) p->noted[p->n_noted++] = (struct clade_metric){kept, value};
+  return status;
+}
+
+static void listen_for_metrics(struct clade_population *p, struct clade_trial *trial) {
+  assert(trial != NULL && trial->population == NULL);
+  trial->population = p;
+}
+
+static int copy_noted(struct clade_population *p, struct clade_observation *o, struct cl_err *e) {
+  assert(p->n_noted >= 1);
+  o->n_metrics = p->n_noted - 1;
+  if (o->n_metrics == 0) return 0;
+  struct clade_metric *copy = cl_arena_array(&p->arena, o->n_metrics, sizeof *copy);
+  if (copy == NULL) return CL_FAIL_NOMEM(e);
+  o->metrics = memcpy(copy, p->noted + 1, o->n_metrics * sizeof *copy);
+  return 0;
+}
+
 /* Scoring. */
 
 static int keep_observation(struct clade_population *p, struct cl_api_member *m, double value,
@@ -73,6 +123,7 @@ static int keep_observation(struct clade_population *p, struct cl_api_member *m,
   *o = (struct clade_observation){.step = m->seen.step, .value = value};
   const struct cl_trial *t = cl_study_trial(study_of(p), m->seen.trial);
   CL_TRY(cl_api_values(&p->arena, study_of(p), t, &o->values, &o->n_values, e));
+  CL_TRY(copy_noted(p, o, e));
   m->seen.n_observations = n + 1;
   return 0;
 }
@@ -110,10 +161,12 @@ static int evaluate(struct clade_population *p, size_t member, struct cl_err *e)
   struct cl_api_member *m = &p->members[member];
   const struct clade_model *model = &p->options.model;
   double value = NAN;
-  if (model->score(model->ctx, m->model, m->trial, &value) != 0)
-    return end_member(p, member, CLADE_TOLD_FAILED, e);
-  const struct clade_metric metric = {clade_study_metric(p->study, 0), value};
-  int status = clade_trial_report(m->trial, m->seen.step, &metric, 1, e);
+  listen_for_metrics(p, m->trial);
+  int failed = model->score(model->ctx, m->model, m->trial, &value);
+  m->trial->population = NULL;
+  if (failed != 0) return end_member(p, member, CLADE_TOLD_FAILED, e);
+  p->noted[0] = (struct clade_metric){clade_study_metric(p->study, 0), value};
+  int status = clade_trial_report(m->trial, m->seen.step, p->noted, p->n_noted, e);
   if (status == CLADE_ESTALE || (status == CLADE_STOP && isfinite(value)))
     return end_member(p, member, CLADE_TOLD_PRUNED, e); /* a person has stopped it */
   if (status < 0) return status;
@@ -244,7 +297,11 @@ static int train_one(struct clade_population *p, size_t member, struct cl_err *e
   struct cl_api_member *m = &p->members[member];
   const struct clade_model *model = &p->options.model;
   m->snapshot = 0;
-  if (model->step(model->ctx, m->model, m->trial) != 0) return end_member(p, member, CLADE_TOLD_FAILED, e);
+  p->n_noted = 1;
+  listen_for_metrics(p, m->trial);
+  int failed = model->step(model->ctx, m->model, m->trial);
+  m->trial->population = NULL;
+  if (failed != 0) return end_member(p, member, CLADE_TOLD_FAILED, e);
   m->seen.step += p->options.step;
   return evaluate(p, member, e);
 }
@@ -299,6 +356,7 @@ static int begin_members(struct clade_population *p, struct cl_err *e) {
     if (m->model == NULL)
       return CL_FAIL(e, CLADE_EREFUSED, "no model could be made for trial %lld: create failed",
                      (long long)m->seen.trial);
+    p->n_noted = 1;
     CL_TRY(evaluate(p, i, e));
   }
   return 0;

@@ -25,7 +25,11 @@ struct clade_population {
   size_t n;
   uint32_t *order;       /* members by ascending fitness, ties by number … */
   size_t n_worthless;    /* … of which the first ones have none that is finite */
-  struct cl_arena arena; /* values of observations */
+  struct cl_arena arena; /* values and metrics of observations */
+  size_t n_noted, n_names;
+  struct clade_metric
+      noted[CL_METRICS_MAX];         /* of the evaluation that is to come: the first is the objective */
+  const char *names[CL_METRICS_MAX]; /* of all metrics that were ever noted */
   void *best;
   double best_fitness, best_value;
   int64_t round, generation;

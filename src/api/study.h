@@ -27,6 +27,7 @@ struct clade_trial {
   int64_t study_version; /* likewise of the study: its settings hold the names */
   size_t n, cap;
   struct clade_named_value *values;
+  struct clade_population *population; /* whose model is stepped or scored just now; else null */
 };
 
 /* The spec that a space is; for clade_study_create. The first mistake of the builder, if there was one. */

@@ -326,6 +326,110 @@ static struct seen read_log(const char *address) {
   return seen;
 }
 
+/* PyBT's observations hold what fit and evaluate return. */
+
+static int step_and_note(void *ctx, void *model, struct clade_trial *trial) {
+  struct counter *c = model;
+  assert_int_equal(clade_trial_metric(trial, "loss", 99), 0);
+  assert_int_equal(clade_trial_metric(trial, "loss", 2.385 - c->trained / 8), 0);
+  if (c->trained > 2) assert_int_equal(clade_trial_metric(trial, "late", (double)NAN), 0);
+  assert_int_equal(clade_trial_metric(trial, "score", 1), CLADE_EINVAL);
+  assert_int_equal(clade_trial_metric(trial, "", 1), CLADE_EINVAL);
+  assert_int_equal(clade_trial_metric(trial, NULL, 1), CLADE_EINVAL);
+  assert_int_equal(clade_trial_metric(trial, "\xff", 1), CLADE_EINVAL);
+  return step(ctx, model, trial);
+}
+
+static int score_and_note(void *ctx, const void *model, struct clade_trial *trial, double *ret) {
+  assert_int_equal(clade_trial_metric(trial, "val_loss", ((const struct counter *)model)->trained), 0);
+  return score(ctx, model, trial, ret);
+}
+
+static void *create_and_try(void *ctx, struct clade_trial *trial) {
+  assert_int_equal(clade_trial_metric(trial, "loss", 1), CLADE_EINVAL); /* nothing is evaluated here */
+  return create(ctx, trial);
+}
+
+static int count_noted(void *ctx, const struct clade_event *ev) {
+  int *n = ctx;
+  if (strcmp(ev->kind, "reported") != 0) return 0;
+  *n += strstr(ev->text, "val_loss=") != NULL && strstr(ev->text, "score=") != NULL;
+  return 0;
+}
+
+static int count_in_log(const char *address) {
+  struct clade_store *store = NULL;
+  struct clade_reader *reader = NULL;
+  struct cl_err e = {0};
+  int n = 0;
+  if (clade_store_open(address, &store, &e) < 0 || clade_reader_open(store, "p", &reader, &e) < 0 ||
+      clade_events_read(reader, &(struct clade_events_options){.words = true}, count_noted, &n, NULL, &e) < 0)
+    fail_msg("%s", e.text);
+  clade_reader_close(reader);
+  clade_store_close(store);
+  return n;
+}
+
+static void metrics_that_a_model_notes_stand_in_its_observations(void **state) {
+  (void)state;
+  struct kit_place place;
+  struct world w = {0};
+  kit_make(&place);
+  struct clade_space *space = gains();
+  struct clade_population_options o = options_of(&w, space, 3);
+  o.study.store = place.store;
+  o.model.create = create_and_try;
+  o.model.step = step_and_note;
+  o.model.score = score_and_note;
+  o.done = clade_policy_stop_after(5);
+  struct clade_population *p = train(&o);
+  for (size_t i = 0; i < 3; i++) {
+    const struct clade_member *m = clade_population_member(p, i);
+    assert_int_equal(m->observations[0].n_metrics, 1);
+    assert_string_equal(m->observations[0].metrics[0].name, "val_loss");
+    for (size_t k = 1; k < m->n_observations; k++) {
+      const struct clade_observation *seen = &m->observations[k];
+      assert_int_equal(seen->n_metrics, 2 + (seen->metrics[1].name[0] == 'l'));
+      assert_string_equal(seen->metrics[0].name, "loss");
+      assert_true(seen->metrics[0].value < 3);
+      assert_string_equal(seen->metrics[seen->n_metrics - 1].name, "val_loss");
+      assert_true(seen->metrics[seen->n_metrics - 1].value == seen->value);
+    }
+    const struct clade_observation *last = &m->observations[m->n_observations - 1];
+    assert_true(last->n_metrics == 3 && strcmp(last->metrics[1].name, "late") == 0 &&
+                isnan(last->metrics[1].value));
+  }
+  clade_population_destroy(p);
+  assert_int_equal(count_in_log(place.store), 3 * 6);
+  clade_space_destroy(space);
+  kit_remove(&place);
+}
+
+static int note_too_many(void *ctx, void *model, struct clade_trial *trial) {
+  char name[20];
+  for (int i = 0; i < 199; i++) {
+    (void)snprintf(name, sizeof name, "m%d", i);
+    assert_int_equal(clade_trial_metric(trial, name, i), 0);
+  }
+  assert_int_equal(clade_trial_metric(trial, "m199", 1), CLADE_ELIMIT);
+  assert_int_equal(clade_trial_metric(trial, "m7", 1), 0);
+  return step(ctx, model, trial);
+}
+
+static void a_model_notes_199_metrics_at_most(void **state) {
+  (void)state;
+  struct world w = {0};
+  struct clade_space *space = gains();
+  struct clade_population_options o = options_of(&w, space, 2);
+  o.model.step = note_too_many;
+  o.done = clade_policy_stop_after(2);
+  struct clade_population *p = train(&o);
+  assert_int_equal(clade_population_member(p, 1)->observations[2].n_metrics, 199);
+  assert_true(clade_population_member(p, 1)->observations[2].metrics[7].value == 1);
+  clade_population_destroy(p);
+  clade_space_destroy(space);
+}
+
 static void a_takeover_is_recorded_like_any_other(void **state) {
   (void)state;
   struct kit_place place;
@@ -550,6 +654,8 @@ int main(void) {
       cmocka_unit_test(truncation_keeps_to_the_table),
       cmocka_unit_test(upper_shares_widen_the_donors),
       cmocka_unit_test(a_programs_own_explore_stays_in_the_space),
+      cmocka_unit_test(metrics_that_a_model_notes_stand_in_its_observations),
+      cmocka_unit_test(a_model_notes_199_metrics_at_most),
       cmocka_unit_test(a_takeover_is_recorded_like_any_other),
       cmocka_unit_test(a_member_that_failed_takes_over_another_state),
       cmocka_unit_test(a_member_that_diverged_takes_over_another_state),
