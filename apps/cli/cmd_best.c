@@ -290,7 +290,7 @@ const struct cl_cli_command cl_command_best = {
         "state of the run that scored highest.\n\n"
         "--write changes the lines `tuned_value:` of a spec that have another value, and nothing else.\n\n"
         "--checkpoint copies the newest state that the trial has saved, and says at which step it was saved and what it had "
-        "scored there. The directory must not exist; it appears when it is whole and the same as what was saved.",
+        "scored there: that at the end, where the schedule says `end` or `stop`. The directory must not exist; it appears when it is whole and the same as what was saved.",
     .options = options,
     .options_size = sizeof(struct options),
     .examples = examples,

@@ -4,7 +4,7 @@
 #include "cli/plan_text.h"
 
 struct run_options {
-  const char *name, *minimize, *maximize, *method, *hp_config, *history;
+  const char *name, *minimize, *maximize, *metric_regex, *method, *hp_config, *history;
   struct cl_cli_integer trials, seed, max_failures;
   struct cl_cli_list set;
   bool again, once, dry_run;
@@ -18,6 +18,7 @@ static struct clade_run_options options_of(const struct cl_cli *cli, const struc
                                     .again = o->again,
                                     .minimize = o->minimize,
                                     .maximize = o->maximize,
+                                    .metric_regex = o->metric_regex,
                                     .method = o->method,
                                     .hp_config = o->hp_config,
                                     .history = o->history,
@@ -116,6 +117,8 @@ static const struct cl_cli_option options[] = {
      CL_CLI_SLOTS_MAX},
     {CL_OPTION_TEXT, '\0', "minimize", AT(minimize), "METRIC", "the metric that counts: small is good"},
     {CL_OPTION_TEXT, '\0', "maximize", AT(maximize), "METRIC", "the metric that counts: large is good"},
+    {CL_OPTION_TEXT, '\0', "metric-regex", AT(metric_regex), "REGEX",
+     "read metrics from the output with this expression: its groups are name and number, or the number alone"},
     {CL_OPTION_TEXT, '\0', "method", AT(method), "NAME",
      "how to search (random); a name nobody knows lists them all"},
     {CL_OPTION_INTEGER, '\0', "seed", AT(seed), "N", "of all random choices (default: a new one)", NULL, 0,

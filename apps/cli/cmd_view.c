@@ -43,7 +43,8 @@ static int put_tables(struct cl_cli *cli, const struct options *o, struct clade_
   }
   if (several) clade_text_add(&cli->text, "]\n");
   if (status == 0) status = cl_cli_flush(cli);
-  if (status == 0 && file) cl_cli_note(cli, "%" PRId64 " reports written to %s", rows, o->list.export);
+  if (status == 0 && file)
+    cl_cli_note(cli, "%" PRId64 " report%s written to %s", rows, rows == 1 ? "" : "s", o->list.export);
   if (status == 0 && n == 0) cl_cli_note(cli, "no metric has been reported");
   return status;
 }

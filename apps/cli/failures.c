@@ -50,18 +50,25 @@ static const char *end_of(const struct cl_cli_trial *t) {
   return n == 0 ? "an unknown end" : t->info->attempt_list[n - 1].end;
 }
 
+static const char *reason_of(const struct cl_cli_trial *t) {
+  size_t n = t->info == NULL ? 0 : t->info->n_attempt_list;
+  return n == 0 ? NULL : t->info->attempt_list[n - 1].reason;
+}
+
 /* What the trial left: the end of its stderr, or that it never said what counts. */
 static void add_reason(struct clade_text *t, const struct clade_run_result *r,
                        const struct cl_view_style *style) {
   struct cl_cli_trial trial;
   struct clade_text tail = {0}, plain = {0};
   bool found = cl_cli_trial_open(r, r->failed_trial, &trial);
-  const char *end = end_of(&trial);
+  const char *end = end_of(&trial), *why = reason_of(&trial);
   add_tail(&tail, r->failed_stderr, style);
   clade_text_format(&plain, "Trial %" PRId64 " ended with %s", r->failed_trial, end);
   if (found && strcmp(end, "status 0") == 0)
     clade_text_format(&plain, ", and never reported '%s' (from its output %s=0.5 and %s: 0.5 would be read)",
                       trial.info->metric, trial.info->metric, trial.info->metric);
+  else if (why != NULL)
+    clade_text_format(&plain, ": %s", why);
   clade_text_add(&plain,
                  tail.length > 0 ? ". The last lines of its stderr:" : ". It wrote nothing to stderr.");
   cl_view_add_safe(t, clade_text_get(&plain), style);

@@ -73,7 +73,7 @@ void cl_cli_live_end(struct cl_cli_live *l) {
 
 /* Lines. */
 
-/* "lr=0.0013655192174681" as "lr=0.00136552": what is in a line is for the eye. */
+/* "lr=0.0013655192174681" as "lr=0.00136552": what is in a line is for the eye. Whole numbers stay. */
 static void add_short_values(struct clade_text *t, const char *values) {
   char word[64], buffer[CL_VIEW_NUMBER_MAX];
   double x = 0;
@@ -83,7 +83,7 @@ static void add_short_values(struct clade_text *t, const char *values) {
     if (long_value) {
       memcpy(word, at + name + 1, n - name - 1);
       word[n - name - 1] = '\0';
-      long_value = clade_text_to_number(word, &x);
+      long_value = strpbrk(word, ".e") != NULL && clade_text_to_number(word, &x);
     }
     clade_text_add_bytes(t, at, long_value ? name + 1 : n);
     if (long_value) clade_text_add(t, cl_view_short(x, 6, buffer));
@@ -259,6 +259,7 @@ static void draw_frame(struct cl_cli_live *l, const struct clade_progress *p) {
                                   .failed = p->failed,
                                   .running = p->running,
                                   .waiting = p->waiting,
+                                  .paused = p->paused,
                                   .elapsed_s = p->elapsed_s,
                                   .left_s = p->trials < CL_CLI_ENDLESS ? p->eta_s : NAN,
                                   .best = p->best_trial > 0 ? p->best_value : NAN,
@@ -285,7 +286,7 @@ static void add_progress_line(struct cl_cli_live *l, const struct clade_progress
     clade_text_format(&line, "%.0f %%, ", floor(p->share * 100));
   clade_text_format(&line, "%" PRId64, p->results);
   if (p->trials < CL_CLI_ENDLESS) clade_text_format(&line, " of %" PRId64, p->trials);
-  clade_text_format(&line, " done, %" PRId64 " running, %s", p->running,
+  clade_text_format(&line, " done, %" PRId64 " running, %s%s", p->running, p->paused ? "paused, " : "",
                     cl_view_duration(p->elapsed_s, buffer));
   if (isfinite(p->eta_s) && p->results < p->trials && p->trials < CL_CLI_ENDLESS)
     clade_text_format(&line, ", about %s left", cl_view_duration(p->eta_s, buffer));

@@ -92,6 +92,8 @@ static const char *find_foreign(const char *name) {
       {"maximize-metric", "write --maximize, or --minimize"},
       {"experiment",
        "a tag stands for it: `clade tag STUDY experiment=NAME`, then --tags-any experiment=NAME"},
+      {"target", "trials run on the machines of their engines: --filter 'host=NAME'"},
+      {"service-type", "trials run on the machines of their engines: --filter 'host=NAME'"},
       {"workspace", "a store stands for it: --store PATH"},
       {"no-download", "nothing is downloaded: the store has what was reported"},
       {"job-dir", "nothing is downloaded: the store has what was reported"},

@@ -79,8 +79,9 @@ static void add_headline(struct cl_cli_live *l, const struct clade_run_result *r
                     r->signal != 0 && r->reason[0] == '\0' ? "was interrupted" : say_reason(r->reason));
   cl_view_tone_end(t, style, CL_TONE_STRONG);
   clade_text_format(t, ": %" PRId64, r->results);
-  if (r->results != r->trials && r->trials < CL_CLI_ENDLESS) clade_text_format(t, " of %" PRId64, r->trials);
-  clade_text_format(t, " trial%s in %s", r->trials == 1 ? "" : "s", cl_view_duration(l->elapsed_s, buffer));
+  int64_t trials = r->trials < CL_CLI_ENDLESS ? r->trials : r->results;
+  if (r->results != trials) clade_text_format(t, " of %" PRId64, trials);
+  clade_text_format(t, " trial%s in %s", trials == 1 ? "" : "s", cl_view_duration(l->elapsed_s, buffer));
   if (r->results > 0) clade_text_add(t, " (");
   add_counts(t, r);
   clade_text_add(t, r->results > 0 ? ")\n" : "\n");

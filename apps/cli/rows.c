@@ -1,5 +1,6 @@
 #include "cli/rows.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -352,13 +353,26 @@ int cl_cli_open_output(struct cl_cli *cli, const char *path) {
   return cl_cli_complain(cli, CL_EXIT_FAILED, "%s cannot be written: %s", path, strerror(errno));
 }
 
+/* "runs": "run". */
+static const char *singular(const char *noun, char *buffer, size_t n) {
+  size_t length = strlen(noun);
+  assert(length > 1 && length < n && noun[length - 1] == 's');
+  bool ies = length > 3 && strcmp(noun + length - 3, "ies") == 0;
+  (void)snprintf(buffer, n, "%.*s%s", (int)(length - (ies ? 3 : 1)), noun, ies ? "y" : "");
+  return buffer;
+}
+
 int cl_cli_put_table(struct cl_cli *cli, const struct cl_cli_list_options *typed, const struct clade_table *t,
                      const char *noun, bool nested) {
+  char one[20];
   if (typed->export == NULL)
     return cli->json ? cl_cli_write_rows(cli, t, CL_ROWS_JSON, nested)
                      : cl_cli_write_table(cli, t, noun, typed);
   int status = cl_cli_open_output(cli, typed->export);
   if (status == 0) status = cl_cli_write_rows(cli, t, cl_cli_form_of(typed->export), nested);
-  if (status == 0) cl_cli_note(cli, "%zu %s written to %s", clade_table_rows(t), noun, typed->export);
+  if (status == 0 && clade_table_rows(t) == 1)
+    cl_cli_note(cli, "1 %s written to %s", singular(noun, one, sizeof one), typed->export);
+  else if (status == 0)
+    cl_cli_note(cli, "%zu %s written to %s", clade_table_rows(t), noun, typed->export);
   return status;
 }

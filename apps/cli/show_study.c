@@ -45,7 +45,9 @@ static void add_trials(struct cl_cli_pairs *p, const struct clade_study_info *i)
   struct clade_text text = {0};
   struct count counts[10];
   size_t n = list_counts(i, counts);
-  clade_text_format(&text, "%" PRId64 " of %" PRId64, i->counted, i->budget);
+  clade_text_format(&text, "%" PRId64, i->counted);
+  if (i->budget > 0) clade_text_format(&text, " of %" PRId64, i->budget);
+  if (i->trials > i->counted) clade_text_format(&text, " and %" PRId64 " others", i->trials - i->counted);
   for (size_t k = 0; k < n; k++)
     clade_text_format(&text, "%s%" PRId64 " %s", k == 0 ? ": " : ", ", counts[k].n, counts[k].state);
   cl_cli_pairs_add(p, "trials", "%s", clade_text_get(&text));
@@ -144,7 +146,10 @@ static void write_json(struct clade_text *t, const struct clade_study_info *i) {
   add_raw(t, "search", i->search);
   add_raw(t, "schedule", i->schedule);
   add_number(t, "trials", i->counted);
-  add_number(t, "of", i->budget);
+  if (i->budget > 0)
+    add_number(t, "of", i->budget);
+  else
+    add_raw(t, "of", NULL);
   clade_text_add(t, ", \"states\": {");
   for (size_t k = 0; k < n; k++)
     clade_text_format(t, "%s\"%s\": %" PRId64, k == 0 ? "" : ", ", counts[k].state, counts[k].n);

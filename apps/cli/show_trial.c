@@ -111,6 +111,16 @@ static void write_attempts(struct cl_cli *cli, const struct clade_trial_info *i)
   cl_view_table_done(&t);
 }
 
+static void write_reasons(struct cl_cli *cli, const struct clade_trial_info *i) {
+  for (size_t k = 0; k < i->n_attempt_list; k++) {
+    const struct clade_attempt *a = &i->attempt_list[k];
+    if (a->reason == NULL) continue;
+    clade_text_format(&cli->text, "  attempt %d: ", a->number);
+    cl_view_add_safe(&cli->text, a->reason, &cli->out);
+    clade_text_add_char(&cli->text, '\n');
+  }
+}
+
 /* Attempts that ran other code than the study began with. */
 static void write_code(struct cl_cli *cli, const struct clade_trial_info *i) {
   for (size_t k = 0; k < i->n_attempt_list; k++) {
@@ -218,6 +228,8 @@ static void add_json_attempts(struct clade_text *t, const struct clade_trial_inf
     clade_text_format(t, "%s{\"attempt\": %d, \"worker\": %d, \"end\": ", k == 0 ? "" : ", ", a->number,
                       a->worker);
     clade_text_add_json(t, a->end);
+    clade_text_add(t, ", \"reason\": ");
+    clade_text_add_json(t, a->reason);
     clade_text_format(t, ", \"reports\": %" PRId64, a->reports);
     add_json_step(t, "last_step", a->last_step);
     add_json_id(t, "from_trial", a->from_trial);
@@ -303,6 +315,7 @@ int cl_cli_show_trial(struct cl_cli *cli, const struct cl_cli_show_options *o, s
     write_metrics(cli, i);
     status = write_curve(cli, i, reader);
     write_attempts(cli, i);
+    write_reasons(cli, i);
     write_code(cli, i);
     write_changes(cli, i);
     if (o->reports) write_reports(cli, i);

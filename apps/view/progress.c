@@ -62,6 +62,7 @@ static void write_bar(const struct cl_view_progress *p, const struct cl_view_sty
   double share = p->total > 0 ? p->share : 0;
   clade_text_format(&tail, " %3.0f %%  %" PRId64 " of %" PRId64, floor(share * 100), p->finished, p->total);
   clade_text_format(&tail, "  %s", cl_view_duration(p->elapsed_s, buffer));
+  if (p->paused) clade_text_add(&tail, ", paused");
   if (isfinite(p->left_s)) clade_text_format(&tail, ", about %s left", cl_view_duration(p->left_s, buffer));
   int room = frame_width(style) - (int)tail.length;
   if (room > BAR_MAX) room = BAR_MAX;

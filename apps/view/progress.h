@@ -25,6 +25,7 @@ struct cl_view_progress {
   int64_t finished, total;                  /* trials that count against the budget, and the budget */
   double share;                             /* of the work that is done, 0…1 */
   int64_t failed, running, waiting;
+  bool paused;      /* by a person: nothing is started */
   double elapsed_s; /* of this run of the engine */
   double left_s;    /* estimate; NaN = not known yet */
   double best;      /* NaN = none yet */

@@ -206,7 +206,7 @@ struct clade_study_info {
   const char *metric, *goal, *reduce, *step;       /* of the first objective; step: unit or null */
   int n_objectives, parallel, lag, workers, slots; /* workers: living ones */
   int64_t seed, created_ms, position;
-  int64_t trials, counted, budget; /* proposed; those that count against the budget */
+  int64_t trials, counted, budget; /* proposed; those that count against the budget; 0: no limit */
   int64_t waiting, running, paused, complete, pruned, failed, lost, preempted, diverged, infeasible;
   size_t n_hyperparameters, n_constraints, n_notes;
   const struct clade_hyperparameter *hyperparameters;
@@ -228,6 +228,8 @@ struct clade_attempt {
   int64_t reports;
   double last_step;         /* NaN = none */
   const char *end;          /* "running", "status 0", "signal 9", "lost", "status unknown" */
+  const char *reason;       /* why it ended, where `end` does not say: "objective never reported", "stopped
+                               because of limit (time: 7200 s, at most 7200)"; null: nothing more is known */
   const char *provenance;   /* JSON: the code it ran, as of the engine that started it; null: the study's */
   const char *code_changes; /* how that differs from the study's, a line each; null: not at all */
 };

@@ -142,7 +142,7 @@ static void fill_numbers(struct clade_study_info *i, const struct cl_study *s) {
   i->position = head->position;
   i->trials = head->trials;
   i->counted = head->counted;
-  i->budget = head->budget;
+  i->budget = head->budget < CL_TRIALS_MAX ? head->budget : 0;
   i->slots = cl_study_slots(s);
   for (int w = 1; w <= cl_study_workers(s); w++) {
     const struct cl_worker_info *info = cl_study_worker(s, w);

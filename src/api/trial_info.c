@@ -184,6 +184,7 @@ static int fill_attempts(struct filling *f) {
                                          .last_step = own->last_step};
     CL_TRY(keep(f, w == NULL ? NULL : w->host, &attempts[k].host));
     CL_TRY(describe_end(f, own, &attempts[k].end));
+    CL_TRY(keep(f, own->reason, &attempts[k].reason));
     CL_TRY(fill_code(f, w, &attempts[k]));
     struct cl_read one = {.after = own->from - 1, .until = own->from};
     if (own->from != 0)

@@ -39,6 +39,14 @@ static void write_number_arg(const json_t *args, const char *before, const char 
   cl_text_add_number(ret, json_number_value(x));
 }
 
+/* "time: 1.534, at most 1.5". */
+static void write_limit(const json_t *args, const char *which, struct cl_text *ret) {
+  cl_text_add(ret, which);
+  if (strcmp(which, "time") != 0) return;
+  write_number_arg(args, ": ", "value", ret);
+  write_number_arg(args, " s, at most ", "bound", ret);
+}
+
 /* "truncation: rank 9 of 10 at step 8 with 0.48, trial 3 had 0.91", or why a slot is lent. */
 static void write_ruling(const json_t *args, const char *rule, struct cl_text *ret) {
   if (strcmp(rule, "turn") == 0) {
@@ -67,6 +75,10 @@ void cl_cause_write(const struct cl_event *ev, struct cl_text *ret) {
     cl_text_add(ret, " (");
     write_ruling(args, detail, ret);
     cl_text_add(ret, ")");
+  } else if (detail != NULL && ev->cause == CL_CAUSE_LIMIT) {
+    cl_text_add(ret, " (");
+    write_limit(args, detail, ret);
+    cl_text_add(ret, ")");
   } else if (detail != NULL) {
     cl_text_format(ret, " (%s)", detail);
   }
@@ -91,14 +103,17 @@ static void write_because(const struct cl_event *ev, struct cl_text *ret) {
   cl_cause_write(ev, ret);
 }
 
-static void write_created(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+/* As it was created: what has been changed since stands in later events. */
+static void write_created(const struct cl_event *ev, struct cl_text *ret) {
+  struct cl_settings *s = NULL;
   assert(ev->kind == CL_EVENT_CREATED);
   cl_text_format(ret, "study %s created", ev->u.created.name);
-  if (study == NULL) return;
-  const struct cl_settings *s = cl_study_settings(study);
-  cl_text_format(ret, ": %s, %s %s, %" PRId64 " trials, seed %" PRId64, s->method,
-                 s->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize", s->objectives[0].name,
-                 s->trials, ev->u.created.seed);
+  if (ev->u.created.settings == NULL || cl_settings_parse(ev->u.created.settings, &s, NULL) < 0) return;
+  cl_text_format(ret, ": %s, %s %s", s->method,
+                 s->objectives[0].goal == CL_MAXIMIZE ? "maximize" : "minimize", s->objectives[0].name);
+  if (s->trials < CL_TRIALS_MAX) cl_text_format(ret, ", %" PRId64 " trials", s->trials);
+  cl_text_format(ret, ", seed %" PRId64, ev->u.created.seed);
+  cl_settings_destroy(s);
 }
 
 static void write_worker(const struct cl_event *ev, struct cl_text *ret) {
@@ -199,6 +214,21 @@ static void write_saved(const struct cl_event *ev, struct cl_text *ret) {
   cl_text_format(ret, " (%s, %" PRId64 " bytes)", ways[way], ev->u.saved.bytes);
 }
 
+void cl_end_write(const struct cl_event *ev, struct cl_text *ret) {
+  assert(ev->kind == CL_EVENT_ENDED);
+  json_t *usage = ev->u.ended.usage == NULL ? NULL : json_loads(ev->u.ended.usage, 0, NULL);
+  const char *limit = text_arg(usage, "limit");
+  double mib = 1.0 / 1048576;
+  if (limit != NULL && strcmp(limit, "memory") == 0)
+    cl_text_format(ret, "over its limit of memory: %.4g MiB, at most %.4g",
+                   mib * json_number_value(json_object_get(usage, "resident")),
+                   mib * json_number_value(json_object_get(usage, "bound")));
+  else if (ev->u.ended.known && ev->u.ended.status == 0 && ev->u.ended.signal == 0 &&
+           ev->u.ended.objectives.n == 0)
+    cl_text_add(ret, "objective never reported");
+  json_decref(usage);
+}
+
 static void write_ended(const struct cl_event *ev, struct cl_text *ret) {
   assert(ev->kind == CL_EVENT_ENDED);
   cl_text_format(ret, "attempt %d ended", ev->attempt);
@@ -211,6 +241,11 @@ static void write_ended(const struct cl_event *ev, struct cl_text *ret) {
   for (int i = 0; i < ev->u.ended.objectives.n; i++) {
     cl_text_format(ret, "%s%.6g", i == 0 ? ", value " : " ", ev->u.ended.objectives.items[i]);
   }
+  size_t length = ret->length;
+  cl_text_add(ret, ", ");
+  size_t begin = ret->length;
+  cl_end_write(ev, ret);
+  if (ret->length == begin) cl_text_cut(ret, length);
 }
 
 /* "changed: trials 7, hyperparameters, constraints": numbers with their value, what is longer by its key. */
@@ -236,12 +271,12 @@ static void write_updated(const struct cl_event *ev, struct cl_text *ret) {
   write_because(ev, ret);
 }
 
-static void write_study_event(const struct cl_event *ev, const struct cl_study *study, struct cl_text *ret) {
+static void write_study_event(const struct cl_event *ev, struct cl_text *ret) {
   static const char *const reasons[] = {
       "", "budget used up", "space used up", "target reached", "too many failures", "by a person"};
   int reason = ev->u.finished.reason >= 1 && ev->u.finished.reason <= 5 ? (int)ev->u.finished.reason : 0;
   switch (ev->kind) {
-  case CL_EVENT_CREATED: write_created(ev, study, ret); break;
+  case CL_EVENT_CREATED: write_created(ev, ret); break;
   case CL_EVENT_UPDATED: write_updated(ev, ret); break;
   case CL_EVENT_FINISHED: cl_text_format(ret, "finished: %s", reasons[reason]); break;
   case CL_EVENT_CLOCK: cl_text_format(ret, "clock: %.3f s", ev->u.clock.seconds); break;
@@ -291,7 +326,7 @@ void cl_event_write(const struct cl_event *ev, const struct cl_study *study, str
   case CL_EVENT_ENDED: write_ended(ev, ret); break;
   default:
     if (ev->subject == 0)
-      write_study_event(ev, study, ret);
+      write_study_event(ev, ret);
     else
       write_decision(ev, study, ret);
   }

@@ -11,6 +11,10 @@ void cl_event_write(const struct cl_event *ev, const struct cl_study *study, str
 /* Why a decision was taken, in words: "search (dgd)", "exploit of trial 7's state", "a person: lr *= 1.1". */
 void cl_cause_write(const struct cl_event *ev, struct cl_text *ret);
 
+/* What an `ended` says of why, beside status or signal: "over its limit of memory: 213.1 MiB, at most 95.37",
+ * "objective never reported". Nothing where it says no more. */
+void cl_end_write(const struct cl_event *ev, struct cl_text *ret);
+
 /* lr=0.01 momentum=0.9 */
 void cl_assigned_write(const struct cl_assigned_list *values, const struct cl_study *study,
                        struct cl_text *ret);

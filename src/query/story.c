@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "query/sentence.h"
 
 struct telling { /* a story while it is read */
   struct cl_story *story;
@@ -198,20 +199,46 @@ static int add_report(struct telling *t, const struct cl_event *ev) {
   return 0;
 }
 
-static void end_attempt(struct telling *t, const struct cl_event *ev) {
+static int keep_reason(struct telling *t, struct cl_text *reason, struct cl_story_attempt *a) {
+  bool failed = reason->failed;
+  if (reason->length > 0 && !failed) {
+    a->reason = cl_arena_text(&t->story->arena, cl_text_get(reason));
+    failed = a->reason == NULL;
+  }
+  cl_text_done(reason);
+  return failed ? CL_FAIL_NOMEM(t->e) : 0;
+}
+
+/* Somebody wants the trial's process to end: that is why it does. */
+static int urge_attempt(struct telling *t, const struct cl_event *ev) {
+  struct cl_story *s = t->story;
+  struct cl_story_attempt *a = s->n_attempts == 0 ? NULL : &s->attempts[s->n_attempts - 1];
+  struct cl_text reason = {0};
+  assert(ev->kind == CL_EVENT_STOPPED || ev->kind == CL_EVENT_PREEMPTING);
+  if (a == NULL || a->ended || ev->cause == CL_CAUSE_NONE) return 0;
+  cl_text_add(&reason, ev->kind == CL_EVENT_STOPPED ? "stopped because of " : "preempted because of ");
+  cl_cause_write(ev, &reason);
+  return keep_reason(t, &reason, a);
+}
+
+static int end_attempt(struct telling *t, const struct cl_event *ev) {
   struct cl_story_attempt *a = find_attempt(t->story, ev->attempt);
-  if (a == NULL) return;
+  struct cl_text reason = {0};
+  if (a == NULL) return 0;
   if (ev->kind == CL_EVENT_DONE) {
     a->done = true;
-    return;
+    return 0;
   }
   a->ended = true;
   a->ended_ms = ev->time_ms;
   a->lost = ev->kind == CL_EVENT_LOST;
-  if (a->lost) return;
+  if (a->lost) return 0;
   a->status = ev->u.ended.status;
   a->signal = ev->u.ended.signal;
   a->known = ev->u.ended.known;
+  if (a->reason != NULL) return 0;
+  cl_end_write(ev, &reason);
+  return keep_reason(t, &reason, a);
 }
 
 static int be_born(struct telling *t, const struct cl_event *ev, const struct cl_assigned_list *values) {
@@ -234,7 +261,9 @@ static int tell_kind(struct telling *t, const struct cl_event *ev) {
   case CL_EVENT_VOIDED: return void_change(t, ev);
   case CL_EVENT_LOST:
   case CL_EVENT_DONE:
-  case CL_EVENT_ENDED: end_attempt(t, ev); return 0;
+  case CL_EVENT_ENDED: return end_attempt(t, ev);
+  case CL_EVENT_STOPPED:
+  case CL_EVENT_PREEMPTING: return urge_attempt(t, ev);
   default: return 0;
   }
 }

@@ -14,6 +14,7 @@ struct cl_story_attempt {
   double last_step;   /* NaN = none */
   int status, signal; /* once ended */
   bool known, lost, done, ended;
+  const char *reason; /* why it ended, where status or signal do not say; null: nothing more is known */
 };
 
 struct cl_story_report {

@@ -277,7 +277,8 @@ static struct cl_value cell(void *source, size_t index, const struct cl_column *
   case COLUMN_STATE: return cl_value_text(row->head.open ? "open" : "finished");
   case COLUMN_TRIALS: return cl_value_int(row->head.counted);
   case COLUMN_NUMBER: return cl_value_int(row->id);
-  case COLUMN_OF: return cl_value_int(row->head.budget);
+  case COLUMN_OF:
+    return row->head.budget < CL_TRIALS_MAX ? cl_value_int(row->head.budget) : (struct cl_value){0};
   case COLUMN_CREATED: return row->created_ms > 0 ? cl_value_int(row->created_ms) : (struct cl_value){0};
   default: return row->cells[c->index];
   }

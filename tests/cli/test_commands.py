@@ -112,6 +112,24 @@ def test_check_shows_the_place_of_a_mistake(directory):
     expect(clade(directory, 'check', path), 2, stderr=r'small\.yaml:8:1: (.|\n)*trials')
 
 
+def test_the_page_of_the_spec_names_every_key_and_its_examples_are_right(directory):
+    with open(os.path.join(tap.ROOT, 'docs/spec.md'), encoding='utf-8') as file:
+        page = file.read()
+    examples = re.findall(r'```yaml\n(.*?)```', page, re.DOTALL)
+    for number, example in enumerate(examples):
+        expect(clade(directory, 'check', write(directory, f'example-{number}.yaml', example)), 0, stdout='space +[35] hyperparameters')
+    assert len(examples) == 2
+    lists = [SPEC + 'qwertz: 1', SPEC.replace('name: loss', 'qwertz: 1'), SPEC.replace('range:', 'qwertz: 1\n    range:'), SPEC + 'limits: {qwertz: 1}']
+    for text in lists:
+        result = clade(directory, 'check', write(directory, 'wrong.yaml', text))
+        expect(result, 2, stderr='expected: one of ')
+        for key in result.stderr.split('expected: one of ')[1].strip().split(', '):
+            assert re.search(rf'`([^`]*\W)?{key}\b[^`]*`', page), key
+    result = clade(directory, 'check', write(directory, 'wrong.yaml', SPEC + 'search: qwertz'))
+    for method in result.stderr.split('it has ')[1].split('\n')[0].split(', '):
+        assert f'| `{method}` |' in page, method
+
+
 def test_what_does_not_exist_has_status_3(directory):
     expect(clade(directory, 'check', 'missing.yaml'), 3, stderr='missing.yaml')
     expect(clade(directory, 'check', 'missing'), 3, stderr='clade.db')

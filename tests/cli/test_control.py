@@ -166,6 +166,38 @@ def test_a_program_that_does_not_listen_gets_a_signal_after_the_grace(directory)
         assert status == 0 and '1 complete, 2 pruned' in out, (status, out, err)
 
 
+LAST_WORDS = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+import clade
+with clade.start() as run:
+    run.report(1, loss=float(run.text))
+time.sleep(0.5)  # a signal would come at once
+open(os.path.join(run.directory, 'last words'), 'w').close()
+"""
+
+
+def test_a_trainer_that_has_said_done_may_finish_whatever_its_score(directory):
+    write(directory, 'last.py', LAST_WORDS)
+    write(directory, 's.yaml', """
+study: s
+program: [%s, last.py, %s]
+metric: {name: loss, goal: minimize}
+hyperparameters:
+  - name: &text
+      unordered_tuning_values: ["nan", "2.385"]
+search: {method: grid}
+trials: 2
+parallel: 2
+limits: {grace: 120}
+""" % (sys.executable, os.environ['CLADE_CLIENT']))
+    clade(directory, 'run', 's.yaml')
+    assert sorted(row['state'] for row in trials(directory).values()) == ['COMPLETE', 'DIVERGED']
+    for number in (1, 2):
+        assert os.path.exists(os.path.join(directory, f'clade.db.d/s/{number}/last words')), number
+        assert 'status 0' in clade(directory, 'show', f's/{number}').stdout
+
+
 def test_a_stopped_study_ends_and_can_be_opened_again(directory):
     with begin(directory) as engine:
         wait(directory, lambda rows: has_reported(1)(rows) and has_reported(2)(rows), 'both report')

@@ -125,9 +125,9 @@ def test_a_store_that_another_program_locks_is_waited_for(directory):
 def test_a_disk_that_is_full_ends_the_run_and_nothing_is_lost(directory):
     script = '''
       mount -t tmpfs -o size=700k none . && cd "$PWD" || exit 99
-      "$CLADE" run --minimize loss -q --name s -n 300 -p 2 -- sh -c 'echo loss=0.238; head -c 9000 /dev/zero' '--lr=[0.1,0.2]' 2>err
-      [ $? = 1 ] || exit 98
-      grep -qi 'full\\|No space' err || { cat err >&2; exit 97; }
+      said=$("$CLADE" run --minimize loss -q --name s -n 300 -p 2 -- sh -c 'echo loss=0.238; head -c 9000 /dev/zero' '--lr=[0.1,0.2]' 2>&1)
+      [ $? = 1 ] || { echo "$said"; exit 98; }
+      echo "$said" | grep -qi 'full\\|No space' || { echo "$said"; exit 97; }
       mount -o remount,size=200m . && "$CLADE" check s && "$CLADE" resume s -q && "$CLADE" check s && "$CLADE" list trials s --all --json'''
     done = apart(directory, script)
     if done is None:

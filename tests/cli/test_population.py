@@ -18,7 +18,7 @@ from terminal import Terminal
 MEMBER = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'member.py')
 SPEC = """
 study: theta
-program: ["{python}", "{member}", "{steps}", "{rotten}", "{padding}"]
+program: ["{python}", "{member}", "{steps}", "{rotten}", "{padding}", "{pause}"]
 metric: {{name: theta, goal: maximize}}
 hyperparameters:
   - name: &x
@@ -30,10 +30,10 @@ seed: 7
 """
 
 
-def write_spec(directory, n, parallel, steps, more='', rotten=0, rest='', padding=0):
+def write_spec(directory, n, parallel, steps, more='', rotten=0, rest='', padding=0, pause=0):
     with open(os.path.join(directory, 'theta.yaml'), 'w', encoding='utf-8') as file:
         file.write(SPEC.format(python=sys.executable, member=MEMBER, n=n, parallel=parallel, steps=steps, more=more,
-                               rotten=rotten, padding=padding) + rest)
+                               rotten=rotten, padding=padding, pause=pause) + rest)
 
 
 def check_again(directory, n):
@@ -83,7 +83,7 @@ def test_slots_are_lent_when_the_population_is_larger(directory):
 
 def test_a_terminal_shows_how_far_all_members_are_together(directory):
     """Nobody has a result before the end, so neither the share nor the best can wait for results."""
-    write_spec(directory, 4, 2, 12, ', end: 12')
+    write_spec(directory, 4, 2, 12, ', end: 12', pause=0.1)  # seconds in all: members are looked at twice in each
     shown = Terminal(directory, CLADE, 'run', 'theta.yaml', size=(100, 30), **CLIENT)
     assert shown.finish() == 0, shown.screen.text()
     seen = re.sub(r'\x1b\[[\d;]*[A-Za-z]', '', shown.raw).replace('\r', '').split('\n')
@@ -264,6 +264,33 @@ def test_best_hands_out_the_winners_state(directory):
     shutil.rmtree(source)
     gone = clade(directory, 'best', 'theta', '--checkpoint', 'third')
     assert gone.returncode == 1 and 'is not here' in gone.stderr, gone
+
+
+def newest_states(log):
+    """Step of the newest state of each trial that is left."""
+    gone = {e['snapshot'] for e in of_kind(log, 'deleted')}
+    return {e['trial']: e['step'] for e in of_kind(log, 'saved') if e['position'] not in gone}
+
+
+def test_what_was_trained_to_the_end_is_saved_there(directory):
+    """Nobody is asked anything at `end`; the state is that of the last score all the same. In a replay too, and in a run that confirms."""
+    write_spec(directory, 4, 2, 7, ', end: 7')
+    assert clade(directory, 'run', 'theta.yaml').returncode == 0
+    best = json.loads(clade(directory, 'best', 'theta', '--checkpoint', 'winner', '--json').stdout)
+    assert best['checkpoint']['step'] == 7 and best['checkpoint']['score'] == best['value'], best
+    log = events(directory, 'theta')
+    assert newest_states(log) == {1: 7, 2: 7, 3: 7, 4: 7}, newest_states(log)
+    assert all(e['until'] is None or e['until'] < 7 for e in log if 'until' in e)
+    check_loads(directory, log, 4)
+    assert clade(directory, 'replay', 'theta', '--seeds', '2').returncode == 0
+    assert newest_states(events(directory, 'theta-replay')) == {1: 7, 2: 7}
+    told = clade(directory, 'best', 'theta-replay', '--checkpoint', 'again')
+    assert 'checkpoint  again: the state at step 7' in told.stdout, told
+    assert clade(directory, 'replay', 'theta-replay/1', '--name', 'twice').returncode == 0
+    assert newest_states(events(directory, 'twice')) == {1: 7}
+    assert clade(directory, 'confirm', 'theta', '--top', '1', '--repeats', '1').returncode == 0
+    assert newest_states(events(directory, 'theta'))[5] == 7
+    assert clade(directory, 'check', 'theta').returncode == 0
 
 
 def test_disk_stays_within_its_budget_and_one_state(directory):

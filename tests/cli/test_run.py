@@ -72,7 +72,8 @@ def test_trials_run_again_with_the_same_values_on_a_finished_study(directory):
     expect(run(directory, '-n', '3', '--name', 'quick'), 0)
     expect(clade(directory, 'rerun', 'quick/2,3'), 0, stdout=r'^quick/4 repeats quick/2\nquick/5 repeats quick/3$', stderr='clade resume quick')
     expect(clade(directory, 'rerun', 'quick/2', '--new-seed'), 0, stdout='^quick/6 repeats quick/2$')
-    expect(clade(directory, 'resume', 'quick'), 0)
+    expect(clade(directory, 'resume', 'quick'), 0, stdout=r'^quick is finished: 3 trials in .* \(3 complete\)$', stderr=r'^3/3  trial 6 ')
+    expect(clade(directory, 'show', 'quick'), 0, stdout=r'^  trials +3 of 3 and 3 others: 6 COMPLETE$')
     rows = {r['trial']: r for r in json.loads(clade(directory, 'list', 'quick', '--columns', '*', '--json').stdout)}
     assert all(r['state'] == 'COMPLETE' for r in rows.values()) and len(rows) == 6, rows
     assert rows[4]['values'] == rows[2]['values'] and rows[5]['values'] == rows[3]['values'] and rows[6]['values'] == rows[2]['values'], rows
@@ -80,6 +81,13 @@ def test_trials_run_again_with_the_same_values_on_a_finished_study(directory):
     assert [rows[n]['of'] for n in (4, 5, 6)] == [2, 3, 2] and rows[6]['repeat'] == 2 and rows[6]['role'] == 'forked', rows
     expect(clade(directory, 'list', 'studies'), 0, stdout=r'finished +3 +3')
     expect(clade(directory, 'check', 'quick'), 0, stdout='agree .*6 trials')
+
+
+def test_results_of_other_studies_are_no_results_of_this_one(directory):
+    expect(run(directory, '-n', '3', '--name', 'before'), 0)
+    expect(run(directory, '-n', '2', '--name', 'after', '--history', 'before'), 0, stderr=r'^2/2  trial 5 ',
+           stdout=r'^after is finished: 2 trials in .* \(2 complete\)$')
+    expect(clade(directory, 'show', 'after'), 0, stdout=r'^  trials +2 of 2 and 3 others: 5 COMPLETE$')
 
 
 def test_json_has_the_best_values(directory):
@@ -120,6 +128,73 @@ def test_mistakes_in_a_spec_have_status_2_and_start_nothing(directory):
     expect(clade(directory, 'run'), 2, stderr='nothing to run')
     expect(clade(directory, 'run', 'missing.yaml'), 3, stderr='missing.yaml')
     assert os.listdir(directory) == [], os.listdir(directory)
+
+
+def test_an_expression_finds_metrics_in_the_output_instead(directory):
+    says = ('sh', '-c', 'echo "step=3 loss=7"; echo "at step=4 the loss is now 0.$((CLADE_TRIAL * 100 + 85))"', '--lr=[0.1,0.2]')
+    expect(run(directory, '-n', '2', '--name', 'said', '--metric-regex', r'([a-z]+) is now ([0-9.]+)', program=says), 0,
+           stdout=r'^best: loss 0\.185 in trial 1$')
+    rows = json.loads(clade(directory, 'view', 'metrics', 'said', '--json').stdout)
+    assert '0.185' in str(rows) and '7' not in str([r.get('loss') for r in rows if isinstance(r, dict)]), rows
+    expect(run(directory, '-n', '2', '--name', 'alone', '--metric-regex', r'now ([0-9.]+)', program=says), 0, stdout=r'^best: loss 0\.185 in trial 1$')
+
+
+def test_an_expression_that_cannot_find_metrics_starts_nothing(directory):
+    expect(run(directory, '-n', '2', '--metric-regex', '(loss'), 2, stderr="metric expression '.loss' cannot be used.*parenthesis")
+    expect(run(directory, '-n', '2', '--metric-regex', 'loss'), 2, stderr='no group')
+    with open(os.path.join(directory, 's.yaml'), 'w', encoding='utf-8') as file:
+        file.write('program: "true"\nmetric: {name: loss, goal: minimize, regex: "loss: [0-9]"}\nhyperparameters: [{name: a, values: [1, 2]}]\ntrials: 2\n')
+    for command in ('check', 'run'):
+        expect(clade(directory, command, 's.yaml'), 2, stderr='^clade: s.yaml:2:45: the metric expression')
+    assert os.listdir(directory) == ['s.yaml'], os.listdir(directory)
+
+
+def write_limited(directory, limit, *scripts):
+    """A study of one trial for each script, which is bounded by `limit`."""
+    values = ', '.join(f"'{n}'" for n in range(len(scripts)))
+    script = 'case $1 in ' + ' '.join(f'{n}) {s};;' for n, s in enumerate(scripts)) + ' esac'
+    with open(os.path.join(directory, 'limited.yaml'), 'w', encoding='utf-8') as file:
+        file.write(f'program: [sh, -c, {json.dumps(script)}, sh, "{{which}}"]\nmetric: {{name: loss, goal: minimize}}\n'
+                   f'hyperparameters: [{{name: which, values: [{values}]}}]\nsearch: {{method: grid, order: listed}}\nlimits: {{{limit}}}\n')
+
+
+def test_a_trial_over_its_memory_says_so_everywhere(directory):
+    write_limited(directory, 'memory: 30M', 'head -c 60000000 /dev/zero | tail -c 60000000 | sleep 300')
+    why = r'over its limit of memory: \d+(\.\d+)? MiB, at most 30'
+    expect(clade(directory, 'run', 'limited.yaml'), 0, stderr=r'trial 1: its processes took \d+(\.\d+)? MiB of memory, more than the limit of 30: it was killed$')
+    expect(clade(directory, 'show', 'limited/1'), 0, stdout=f'^  attempt 1: {why}$')
+    expect(clade(directory, 'log', 'limited/1'), 0, stdout=f'attempt 1 ended, killed by signal 9, {why}$')
+    assert re.match(why, json.loads(clade(directory, 'show', 'limited/1', '--json').stdout)['attempt_list'][0]['reason'])
+
+
+def test_a_trial_over_its_time_says_so(directory):
+    write_limited(directory, 'time: 0.3', 'echo loss=0.385; sleep 300')
+    expect(clade(directory, 'run', 'limited.yaml'), 0, stderr=r'trial 1 +PRUNED')
+    why = r'because of limit \(time: [\d.]+ s, at most 0\.3\)$'
+    expect(clade(directory, 'show', 'limited/1'), 0, stdout=f'^  attempt 1: stopped {why}')
+    expect(clade(directory, 'log', 'limited/1'), 0, stdout=f'  stopped, {why}')
+
+
+def test_a_trial_that_never_reported_says_so(directory):
+    write_limited(directory, 'retries: 0', 'echo hello', 'echo loss=0.385')
+    expect(clade(directory, 'run', 'limited.yaml'), 0, stderr=r'trial 1 +FAILED')
+    expect(clade(directory, 'show', 'limited/1'), 0, stdout='^  attempt 1: objective never reported$')
+    expect(clade(directory, 'log', 'limited/1'), 0, stdout='attempt 1 ended with status 0, objective never reported$')
+    assert 'objective never' not in clade(directory, 'show', 'limited/2').stdout + clade(directory, 'log', 'limited/2').stdout
+
+
+def test_without_a_number_of_trials_none_is_shown(directory):
+    write_limited(directory, 'retries: 0', 'echo loss=0.385', 'echo loss=0.238')
+    expect(clade(directory, 'run', 'limited.yaml'), 0, stdout=r'^limited is finished, every point was tried: 2 trials in ')
+    expect(clade(directory, 'show', 'limited'), 0, stdout=r'^  trials +2: 2 COMPLETE$')
+    expect(clade(directory, 'log', 'limited'), 0, stdout=r'study limited created: grid, minimize loss, seed \d+$')
+    assert json.loads(clade(directory, 'list', '--json').stdout)[0]['of'] is None
+    assert json.loads(clade(directory, 'show', 'limited', '--json').stdout)['of'] is None
+
+
+def test_whole_numbers_are_shown_whole(directory):
+    result = run(directory, '-n', '2', '--seed', '7', program=('sh', '-c', 'echo loss=0.385', '--lr=[log(1e-5,1e-1)]', '--draw=[int(1000000000,1999999999)]'))
+    expect(result, 0, stderr=r'^1/2  trial 1 .* lr=[\de.-]{3,10} draw=1\d{9}$')
 
 
 def test_a_dry_run_starts_nothing(directory):
@@ -187,6 +262,16 @@ def test_one_run_in_the_foreground_gives_the_status_of_the_program(directory):
     assert os.listdir(directory) == ['once.yaml'], os.listdir(directory)
 
 
+def test_one_run_in_the_foreground_has_the_seed_of_the_first_trial(directory):
+    with open(os.path.join(directory, 'seed.yaml'), 'w', encoding='utf-8') as file:
+        file.write('program: [sh, -c, "echo loss=$CLADE_SEED"]\nmetric: {name: loss, goal: minimize}\ntrials: 1\n'
+                   'hyperparameters:\n  - name: lr\n    range: [0.1, 0.9]\n    tuned_value: 0.2385\n')
+    first = json.loads(clade(directory, 'run', 'seed.yaml', '--seed', '23', '--json').stdout)['best']['value']
+    assert clade(directory, 'run', 'seed.yaml', '--seed', '23', '--once').stdout == f'loss={first:.0f}\n', first
+    assert clade(directory, 'run', 'seed.yaml', '--once').stdout == 'loss=1\n'
+    assert clade(directory, 'run', 'seed.yaml', '--once', CLADE_SEED='38').stdout == 'loss=38\n'
+
+
 def test_a_script_reports_with_clade_report(directory):
     script = (f'for i in 1 2 3; do eval "$({CLADE} report loss: 0.$((i * 100 + 85)) half=$i --step $i.5 --values)" || exit; done; '
               f'{CLADE} report loss=$lr --step 5')
@@ -217,6 +302,17 @@ def test_on_a_terminal_the_frame_gives_way_to_the_summary(directory):
     for line in (r'^5/5  trial', r'^seen is finished: 5 trials', r'^best: loss 0\.185 in trial 1$', r'^      lr=0\.'):
         assert re.search(line, text, re.MULTILINE), (line, text)
     assert 'seen  random' not in text, text
+
+
+def test_the_frame_says_that_the_study_is_paused(directory):
+    terminal = Terminal(directory, CLADE, 'run', '--minimize', 'loss', '-n', '3', '--name', 'held', '--', *HELD)
+    terminal.read_until(r'1 of 3')
+    expect(clade(directory, 'pause', 'held'), 0, stdout='^held: the study is paused')
+    terminal.read_until(r'1 of 3 .*s, paused')
+    expect(clade(directory, 'resume', 'held'), 0)
+    let_go(directory)
+    assert terminal.finish() == 0, terminal.screen.text()
+    assert re.search('^held is finished: 3 trials', terminal.screen.text(), re.MULTILINE), terminal.screen.text()
 
 
 def test_the_curve_of_a_resumed_study_begins_at_its_beginning(directory):

@@ -106,6 +106,30 @@ static void named_trials_are_confirmed_by_configuration(void **state) {
   forget(&t);
 }
 
+static void tell_sure(struct cl_store *s) {
+  struct tale t = tale_begin(
+      s, "sure",
+      "\"objectives\": [{\"name\": \"loss\", \"goal\": \"minimize\"}], \"trials\": 3, "
+      "\"hyperparameters\": [{\"id\": 1, \"name\": \"x\", \"domain\": \"int\", \"lo\": 1, \"hi\": 9}]");
+  struct cl_value x = cl_value_int(7);
+  struct tale_proposal search = {.cause = CL_CAUSE_SEARCH, .args = "{}"},
+                       confirm = {.role = CL_ROLE_CONFIRM, .cause = CL_CAUSE_CONFIRM, .of = 1, .args = "{}"};
+  tale_run(&t, &search, 1, &x, "loss", 0.385);
+  for (confirm.repeat = 1; confirm.repeat <= 2; confirm.repeat++)
+    tale_run(&t, &confirm, 1, &x, "loss", 0.385);
+}
+
+static void without_noise_there_is_no_luck_nor_minus_none(void **state) {
+  (void)state;
+  struct told t = tell(tell_sure);
+  struct cl_confirm_row rows[1];
+  size_t n = 0;
+  assert_int_equal(cl_confirm_read(t.study, &(struct cl_confirm_choice){.top = 1}, rows, &n, NULL), 0);
+  assert_int_equal(rows[0].runs.n, 2);
+  assert_true(rows[0].luck == 0 && !signbit(rows[0].luck));
+  forget(&t);
+}
+
 static void tell_stopped(struct cl_store *s) {
   struct tale t =
       tale_begin(s, "stopped",
@@ -211,6 +235,7 @@ int main(void) {
       cmocka_unit_test(selection_bias_of_the_tutorial_is_that_of_its_rows),
       cmocka_unit_test(choice_looks_at_the_search_alone),
       cmocka_unit_test(named_trials_are_confirmed_by_configuration),
+      cmocka_unit_test(without_noise_there_is_no_luck_nor_minus_none),
       cmocka_unit_test(trial_that_was_stopped_at_its_planned_end_has_a_score),
       cmocka_unit_test(study_without_scores_has_nothing_to_confirm),
       cmocka_unit_test(every_configuration_gets_its_runs),

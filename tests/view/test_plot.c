@@ -140,6 +140,11 @@ static void progress_shows_slots_bar_and_best(void **state) {
   cl_view_progress_write(&p, &small, &text);
   expect_golden("progress_20x5", &text);
   p.best = p.left_s = (double)NAN;
+  p.paused = true;
+  clade_text_clear(&text);
+  cl_view_progress_write(&p, &wide, &text);
+  assert_non_null(strstr(clade_text_get(&text), "7 of 15  42 s, paused\n"));
+  p.paused = false;
   p.finished = p.failed = 0;
   p.share = 0;
   p.schedule = "pbt";
