@@ -175,6 +175,7 @@ static void bench_hundred_thousand(const char *dir, long n) {
   TIME("100000 trials: clade list", &b, 5, 0.3, 0, "list", "trials", "bench");
   TIME("100000 trials: clade list --sort best", &b, 5, 0.3, 0, "list", "trials", "bench", "--sort", "best");
   TIME("100000 trials: clade list, filtered", &b, 5, 0.3, 0, "list", "trials", "bench/x1<0.01");
+  TIME("100000 trials: clade eval", &b, 5, 0.3, 0, "eval", "bench");
   TIME("100000 trials: clade best", &b, 5, 0.3, 0, "best", "bench");
   bench_close(&b);
 }

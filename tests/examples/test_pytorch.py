@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -52,6 +53,52 @@ def test_members_have_the_score_of_the_state_that_they_take_over_through_memory(
     log = run(directory, 'train_memory')
     assert check_loads(directory, log) == len(of_kind(log, 'exploited')) == 3, of_kind(log, 'exploited')
     assert {e['way'] for e in of_kind(log, 'saved')} == {2, 4} and len(of_kind(log, 'started')) == 4, 'a member was started again'
+
+
+LOSS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import torch, train
+theta = (.3, -.1, 1, -.5, .2, .7, -.4, .25)
+def gradient(theta, logits, labels, bound=10):
+    z = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+    value = train.taylor_loss(theta, z, torch.tensor(labels), bound)
+    value.backward()
+    return value.item(), z.grad.flatten().tolist()
+value, slopes = gradient(theta, [[.2, 1.1, -.5]], [1])
+assert abs(value - -0.4536127344891776) <= 1e-15, value
+assert all(abs(a - b) <= 1e-10 for a, b in zip(slopes, (.0193312343, -.0272155769, .0078843426))), slopes
+twice, halves = gradient(theta, [[.2, 1.1, -.5]] * 2, [1, 1])  # the mean example
+assert abs(twice - value) <= 1e-15 and all(abs(a - b / 2) <= 1e-15 for a, b in zip(halves, slopes * 2)), halves
+for n in range(2, 11):
+    _, slopes = gradient(train.rescaled(theta, n), [[0.] * n], [0], 1000)
+    assert abs(sum(map(abs, slopes)) / n - 2 * (n - 1) / n / n) <= 1e-12, (n, slopes)
+assert train.rescaled((0, 0, .4, 0, 0, 0, 0, 0), 5) == (0, 0, .4, 0, 0, 0, 0, 0)  # flat: it pulls nowhere
+assert gradient((0, 0, -500, 0, 0, 2000, 0, 0), [[0., 0.]], [0])[1] == [-5, 5]  # clipped
+"""
+
+
+def test_the_evolved_loss_is_that_of_the_c_library(directory):
+    python = tap.python_with('torch')
+    if python is None:
+        raise tap.Skip('no Python here has PyTorch')
+    subprocess.run([python, '-c', LOSS, str(EXAMPLE)], cwd=directory, check=True, timeout=300)
+
+
+def test_a_population_evolves_its_loss(directory):
+    """Two generations; each member trains with its own eight numbers."""
+    python = tap.python_with('torch')
+    if python is None:
+        raise tap.Skip('no Python here has PyTorch')
+    changes = {'program': json.dumps([python, str(EXAMPLE / 'train.py'), '--epochs', '2', '--loss', 'taylor']), 'schedule.population': 2,
+               'schedule.interval': 1, 'schedule.generations': 2}
+    words = [word for key, value in changes.items() for word in ('--set', f'{key}={value}')]
+    result = clade(directory, 'run', EXAMPLE / 'pytorch-loss.yaml', '--parallel', '2', *words)
+    assert '2 pruned' in result.stdout, (result.stdout, result.stderr)
+    log = events(directory, 'pytorch-loss')
+    assert len(of_kind(log, 'exploited')) == 1, of_kind(log, 'exploited')
+    first = [e['metrics'][0][2] for e in of_kind(log, 'reported') if e['step'] == 1]
+    assert len(first) == 2 and len(set(first)) == 2, first
 
 
 tap.run(globals())

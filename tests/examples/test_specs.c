@@ -33,6 +33,7 @@ static const struct {
     {"mnist/mnist-dropout-random.yaml", "val_accuracy", CL_MAXIMIZE, 3},
     {"pytorch/pytorch.yaml", "val_accuracy", CL_MAXIMIZE, 4},
     {"pytorch/pytorch-pbt.yaml", "val_accuracy", CL_MAXIMIZE, 3},
+    {"pytorch/pytorch-loss.yaml", "val_accuracy", CL_MAXIMIZE, 10},
     {"quadratic/quadratic.yaml", "loss", CL_MINIMIZE, 2},
     {"sh/sh.yaml", "loss", CL_MINIMIZE, 2},
 };

@@ -44,6 +44,21 @@ def test_every_command_of_dev_in_the_documents_is_one(directory):
             assert re.search(rf'^  {command}\b', usage, re.MULTILINE), f'{name} speaks of ./dev {command}'
 
 
+def test_the_python_of_the_first_study_trains(directory):
+    page = text('docs/first-study.md').split('```python')[1].split('```')[0]
+    prologue = """
+class model:
+    epoch = 0
+def train(model, lr): model.epoch += 1
+def validate(model): return 1 / model.epoch
+def save(directory): raise SystemExit("nobody asked")
+load = save
+"""
+    done = subprocess.run([sys.executable, '-c', prologue + page], cwd=directory, env={**os.environ, 'PYTHONPATH': str(ROOT / 'clients/python')},
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == 'step 10  loss 0.1', done
+
+
 def test_the_five_systems_and_the_data_are_credited(directory):
     credits = text('CREDITS.md')
     for word in ('ExperimentTools', 'rl_nexus', 'Dylan Stark', 'MattKleinsmith/pbt', 'lebrice/pop-based-training', 'planetceres/HPx',

@@ -143,6 +143,33 @@ static inline double noisy_run(const char *search, int trials, int64_t seed, enu
   return noisy_chosen_truth(sets, n, choice);
 }
 
+/* A study of so many sequential trials; cl_study_destroy. */
+static inline struct cl_study *noisy_search(const char *search, int trials, int64_t seed) {
+  struct cl_searcher *searcher = NULL;
+  struct cl_study *study = noisy_study(search, trials, seed, &searcher);
+  for (int64_t t = 1; t <= trials; t++) (void)noisy_trial(study, searcher, seed, t);
+  cl_searcher_destroy(searcher);
+  return study;
+}
+
+static inline double noisy_truth_of(const struct cl_study *study, int64_t trial) {
+  struct cl_value v[NOISY_LISTS];
+  cl_trial_values(study, cl_study_trial(study, trial), v);
+  return noisy_truth(v);
+}
+
+/* What the best trial claims, beside the mean of so many fresh runs of it. */
+static inline double noisy_claim(const struct cl_study *study, int64_t seed, int fresh, double *ret_mean) {
+  int64_t best = cl_study_best(study);
+  double sum = 0;
+  for (int64_t k = 0; k < fresh; k++) {
+    struct cl_rng r = cl_rng_stream((uint64_t)seed, CL_RNG_USER, (uint64_t)(1000000 + k), 0);
+    sum += noisy_truth_of(study, best) + NOISY_SD * cl_rng_normal(&r);
+  }
+  *ret_mean = sum / fresh;
+  return cl_study_trial(study, best)->value;
+}
+
 /* Mean over seeds 1…seeds. */
 static inline double noisy_mean(const char *search, int trials, int seeds, enum noisy_choice choice) {
   double sum = 0;
