@@ -180,7 +180,8 @@ static int put_in(const struct cl_source *s, const struct cl_node *map, const ch
     if (map->n > 0) cl_text_add(t, ", ");
     return 0;
   }
-  size_t at = map == NULL ? s->n : map->end, indent = map == NULL ? 0 : column_of(s, map->first->start);
+  size_t at = map == NULL ? s->n : map->end,
+         indent = map == NULL ? 0 : column_of(s, cl_key_start(s, map->first->start));
   bool fresh_line = at == 0 || s->text[at - 1] == '\n'; /* a block scalar ends with its line */
   while (!fresh_line && at < s->n && s->text[at] != '\n' && s->text[at] != '\r') at++;
   assert(at <= s->n);
@@ -452,6 +453,22 @@ static int make_write(const struct cl_spec *s, const struct cl_hyperparameter *h
   return status;
 }
 
+/* What cannot be read any more is not written: nobody should lose a file to a way of writing YAML that was
+ * not thought of. */
+static int check_written(const struct cl_spec *s, const struct cl_text *text, struct cl_err *e) {
+  struct cl_spec *again = NULL;
+  struct cl_err why = {0};
+  if (text->failed) return CL_FAIL_NOMEM(e);
+  int status = cl_spec_parse(cl_text_get(text), text->length, s->source->name, &again, &why);
+  cl_spec_destroy(again);
+  if (status == 0) return 0;
+  if (status == CLADE_ENOMEM) return CL_FAIL_NOMEM(e);
+  return CL_FAIL(e, CLADE_EUNSUPPORTED,
+                 "tuned values cannot be put into %s as it is written: write `tuned_value:` below each "
+                 "hyperparameter by hand (with them, %s)",
+                 s->source->name, why.text);
+}
+
 int cl_spec_splice(const struct cl_spec *s, const struct cl_space *space, const struct cl_value *values,
                    struct cl_text *ret, int *ret_changed, struct cl_err *e) {
   struct cl_change_text *changes = cl_alloc_array((size_t)space->n, sizeof *changes);
@@ -475,7 +492,7 @@ int cl_spec_splice(const struct cl_spec *s, const struct cl_space *space, const 
     done = changes[i].at + changes[i].removed;
   }
   if (status == 0) cl_text_add(ret, s->source->text + done);
-  if (status == 0 && ret->failed) status = CL_FAIL_NOMEM(e);
+  if (status == 0) status = check_written(s, ret, e);
   if (status == 0 && ret_changed != NULL) *ret_changed = (int)n;
   for (size_t i = 0; i < n; i++) cl_free(changes[i].added);
   cl_free(changes);

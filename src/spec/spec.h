@@ -167,9 +167,9 @@ size_t cl_spec_script(size_t n, const char *const *words);
 
 /* The spec's text with these values (of `space`, by name; absent ones are left alone) as its tuned_value
  * scalars: only those bytes change that hold another value, so `0.90` stays for 0.9, and comments stay; a
- * missing tuned_value is put in. Appends to *ret; *ret_changed (may be null): how many values did change.
- * CLADE_EUNSUPPORTED naming a hyperparameter that is not in the file, or is written in short form;
- * CLADE_ENOMEM. */
+ * missing tuned_value is put in. *ret is empty before, and holds the text; *ret_changed (may be null): how
+ * many values did change. CLADE_EUNSUPPORTED naming a hyperparameter that is not in the file, or is written
+ * in short form, and where the text could not be read again; CLADE_ENOMEM. */
 int cl_spec_splice(const struct cl_spec *s, const struct cl_space *space, const struct cl_value *values,
                    struct cl_text *ret, int *ret_changed, struct cl_err *e);
 

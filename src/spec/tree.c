@@ -138,17 +138,6 @@ static size_t text_start(const struct cl_source *s, size_t at) {
   return start;
 }
 
-/* The key at `at` with its anchor and tag. */
-static size_t key_start(const struct cl_source *s, size_t at) {
-  for (;;) {
-    size_t word = at;
-    while (word > 0 && s->text[word - 1] == ' ') word--;
-    while (word > 0 && strchr(" \t\r\n", s->text[word - 1]) == NULL) word--;
-    if (word == at || (s->text[word] != '&' && s->text[word] != '!')) return at;
-    at = word;
-  }
-}
-
 /* Is it the key of a pair of which `?` begins the key, and `:` the value? */
 static bool is_explicit(const struct cl_source *s, size_t key) {
   while (key > 0 && s->text[key - 1] == ' ') key--;
@@ -165,7 +154,7 @@ static int check_indentation(const struct builder *b, const struct cl_node *node
   if (open == NULL || open_bracket(b) != NULL || block || node->start == node->end) return 0;
   if (open->kind == CL_MAPPING && open->n % 2 == 0) return 0; /* a key */
   bool keyed = open->kind == CL_MAPPING;
-  size_t from = keyed ? key_start(b->s, b->last_child->start) : open->start;
+  size_t from = keyed ? cl_key_start(b->s, b->last_child->start) : open->start;
   size_t line = cl_source_line_start(b->s, at), begins = text_start(b->s, at);
   char mark = b->s->text[begins];
   assert(from <= at && line <= begins && begins <= at);
@@ -381,6 +370,16 @@ static int check_bytes(const struct cl_source *s, struct cl_err *e) {
       e, CLADE_ESPEC,
       "%s:%d: the line is not UTF-8; convert the file, for example with `iconv -f latin1 -t utf-8`", s->name,
       line);
+}
+
+size_t cl_key_start(const struct cl_source *s, size_t at) {
+  for (;;) {
+    size_t word = at;
+    while (word > 0 && (s->text[word - 1] == ' ' || s->text[word - 1] == '\t')) word--;
+    while (word > 0 && strchr(" \t\r\n", s->text[word - 1]) == NULL) word--;
+    if (word == at || (s->text[word] != '&' && s->text[word] != '!')) return at;
+    at = word;
+  }
 }
 
 int cl_tree_parse(const struct cl_source *s, struct cl_arena *a, bool anchors_known, struct cl_node **ret,

@@ -38,6 +38,9 @@ struct cl_node {
 int cl_tree_parse(const struct cl_source *s, struct cl_arena *a, bool anchors_known, struct cl_node **ret,
                   struct cl_err *e);
 
+/* Where the key at `at` begins with its anchor and tag, which stand before it on its line. */
+size_t cl_key_start(const struct cl_source *s, size_t at);
+
 /* Report the second of two equal keys in a mapping, anywhere below `root` (may be null). */
 int cl_tree_check_keys(const struct cl_source *s, const struct cl_node *root, struct cl_err *e);
 /* What is said of the second of two equal keys: CLADE_ESPEC. */

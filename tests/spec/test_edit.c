@@ -146,6 +146,30 @@ static void lines_keep_their_ends(void **state) {
   check_set("trainer:\r\n  a: |\r\n    one\r\n  b: 2\r\n", "trainer.a=3", "trainer:\r\n  a: 3\r\n  b: 2\r\n");
 }
 
+static void a_key_begins_with_its_tag_or_anchor(void **state) {
+  (void)state;
+  struct cl_value values[] = {cl_value_real(0.5), cl_value_int(3)};
+  check_splice("hyperparameters:\n  lr:\n    !!str range: [0.1, 1.0]\n  n:\n    &a\trange: [1, 9]\n", values,
+               "hyperparameters:\n  lr:\n    !!str range: [0.1, 1.0]\n    tuned_value: 0.5\n"
+               "  n:\n    &a\trange: [1, 9]\n    tuned_value: 3\n");
+}
+
+static void what_could_not_be_read_again_is_not_written(void **state) {
+  (void)state;
+  const char *text = HEAD "hyperparameters:\n  n:\n    ? range\n    : [1, 9]\n";
+  struct cl_settings *settings = help_settings(text, "");
+  struct cl_value value = cl_value_int(3);
+  struct cl_spec *s = NULL;
+  struct cl_text written = {0};
+  struct cl_err e = {0};
+  assert_int_equal(cl_spec_parse(text, strlen(text), "spec.yaml", &s, &e), 0);
+  assert_int_equal(cl_spec_splice(s, &settings->space, &value, &written, NULL, &e), CLADE_EUNSUPPORTED);
+  assert_non_null(strstr(e.text, "tuned values cannot be put into spec.yaml as it is written: write"));
+  cl_settings_destroy(settings);
+  cl_spec_destroy(s);
+  cl_text_done(&written);
+}
+
 static void values_that_stand_there_already_keep_their_spelling(void **state) {
   (void)state;
   struct cl_value values[] = {cl_value_real(0.9), cl_value_text("adam"), cl_value_int(64),
@@ -305,6 +329,8 @@ int main(void) {
       cmocka_unit_test(complaints_count_lines_of_the_users_file),
       cmocka_unit_test(best_values_are_written_in_their_lines_only),
       cmocka_unit_test(lines_keep_their_ends),
+      cmocka_unit_test(a_key_begins_with_its_tag_or_anchor),
+      cmocka_unit_test(what_could_not_be_read_again_is_not_written),
       cmocka_unit_test(values_that_stand_there_already_keep_their_spelling),
       cmocka_unit_test(absent_values_are_left_alone),
       cmocka_unit_test(tuned_values_of_a_runspec_are_read_back_as_they_were),
