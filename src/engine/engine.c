@@ -198,7 +198,7 @@ static int put_attended(void *ctx, struct cl_event *ev, struct cl_err *e) {
   struct cl_engine *g = ctx;
   const struct cl_trial *t = cl_study_trial(study_of(g), ev->subject);
   assert(t != NULL);
-  bool member = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
+  bool member = cl_role_is_searched(t->head.role);
   if (g->scheduler == NULL || !member) return put(g, ev, e);
   if (ev->cause == CL_CAUSE_DIVERGED && cl_schedule_exploits(cl_study_settings(study_of(g)))) return 0;
   int asks = ev->kind == CL_EVENT_RETRIED ? cl_scheduler_asks(g->scheduler, ev->subject, e) : 0;
@@ -336,8 +336,7 @@ bool cl_engine_is_decider(const struct cl_engine *g) {
 static bool has_others_waiting(const struct cl_study *s) {
   if (cl_study_settings(s)->paused != NULL) return false;
   for (int64_t n = cl_study_first_waiting(s); n != 0; n = cl_study_next_waiting(s, n)) {
-    int role = cl_study_trial(s, n)->head.role;
-    if (role != CL_ROLE_SEARCH && role != CL_ROLE_ENQUEUED) return true;
+    if (!cl_role_is_searched(cl_study_trial(s, n)->head.role)) return true;
   }
   return false;
 }

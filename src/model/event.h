@@ -99,6 +99,10 @@ enum cl_role {
   CL_ROLE_MAP(CL_X)
 #undef CL_X
 };
+/* A trial of the search, which counts against the budget. */
+static inline bool cl_role_is_searched(int role) {
+  return role == CL_ROLE_SEARCH || role == CL_ROLE_ENQUEUED;
+}
 
 /* Why a study is finished. */
 #define CL_REASON_MAP(X) \

@@ -83,17 +83,13 @@ static void assert_study_state(const struct cl_study *s) {
 
 /* Counters that follow from the states. */
 
-static bool is_counted(const struct cl_trial *t) {
-  return t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
-}
-
 static bool is_active(int state) {
   return state == CL_WAITING || state == CL_RUNNING;
 }
 
 static void consider_best(struct cl_study *s, const struct cl_trial *t) {
   assert(t->number >= 1 && t->number <= s->head.trials);
-  if (!is_counted(t) || !cl_state_is_final(t->head.state) || !isfinite(t->value)) return;
+  if (!cl_role_is_searched(t->head.role) || !cl_state_is_final(t->head.state) || !isfinite(t->value)) return;
   const struct cl_trial *best = cl_study_find(s, s->best);
   if (best == NULL || cl_objective_better(&s->settings->objectives[0], t->value, best->value) ||
       (t->value == best->value && t->number < best->number))
@@ -141,7 +137,7 @@ static int enter_queue(struct cl_study *s, const struct cl_trial *t, struct cl_e
 }
 
 static bool is_failure(const struct cl_study *s, const struct cl_trial *t, int state) {
-  return is_counted(t) && state == CL_FAILED && t->result > s->reopened;
+  return cl_role_is_searched(t->head.role) && state == CL_FAILED && t->result > s->reopened;
 }
 
 /* Policies are told results in the order in which they became some. `before`: the state until now. */
@@ -153,7 +149,7 @@ static void note_result(struct cl_study *s, struct cl_trial *t, int before) {
     t->result = s->head.position;
   s->failed += is_failure(s, t, t->head.state);
   assert(s->failed >= 0 && t->result >= 0 && t->result <= s->head.position);
-  if (is_counted(t) && t->result != 0 && t->head.state != CL_FAILED) s->succeeded = true;
+  if (cl_role_is_searched(t->head.role) && t->result != 0 && t->head.state != CL_FAILED) s->succeeded = true;
 }
 
 static int count_states(struct cl_study *s, struct cl_trial *t, int before, struct cl_err *e) {
@@ -163,7 +159,7 @@ static int count_states(struct cl_study *s, struct cl_trial *t, int before, stru
   assert(before == CL_STATE_NONE || s->counts[before] > 0);
   if (before != CL_STATE_NONE) s->counts[before]--;
   s->counts[now]++;
-  if (is_counted(t)) s->pending += is_active(now) - is_active(before);
+  if (cl_role_is_searched(t->head.role)) s->pending += is_active(now) - is_active(before);
   assert(s->pending >= 0 && s->pending <= s->head.counted);
   if (before == CL_WAITING) leave_queue(s);
   return now == CL_WAITING ? enter_queue(s, t, e) : 0;
@@ -293,7 +289,7 @@ static int begin_trial(struct cl_study *s, const struct cl_event *ev, struct cl_
 
 /* In process or by hand: no worker has it, so no lock says whether anybody still trains it. */
 static bool is_asked(const struct cl_head *h) {
-  bool counted = h->role == CL_ROLE_SEARCH || h->role == CL_ROLE_ENQUEUED;
+  bool counted = cl_role_is_searched(h->role);
   return counted && h->state == CL_RUNNING && h->worker == 0;
 }
 

@@ -54,10 +54,6 @@ bool cl_state_is_result(const struct cl_study_head *s, const struct cl_head *h) 
   return cl_state_is_final(h->state) || h->state == CL_DIVERGED || h->state == CL_INFEASIBLE;
 }
 
-static bool is_counted(int role) {
-  return role == CL_ROLE_SEARCH || role == CL_ROLE_ENQUEUED;
-}
-
 static unsigned bit(int state) {
   assert(state >= CL_STATE_NONE && state <= CL_INFEASIBLE);
   return 1u << state;
@@ -227,7 +223,7 @@ static int judge_birth(const struct cl_study_head *s, const struct cl_event *ev,
   if (ev->u.proposed.of < 0 || ev->u.proposed.of > s->trials)
     return CL_FAIL(e, CLADE_EREFUSED, "trial %lld cannot be of trial %lld, which does not exist",
                    (long long)ev->subject, (long long)ev->u.proposed.of);
-  if (!is_counted(role)) return 0;
+  if (!cl_role_is_searched(role)) return 0;
   if (!s->open) return CL_FAIL(e, CLADE_EBUDGET, "the study is finished: no trial can be added");
   if (s->counted >= s->budget)
     return CL_FAIL(e, CLADE_EBUDGET, "all %lld trials have been proposed; raise `trials` for more",
@@ -247,7 +243,7 @@ static int judge_start(const struct cl_study_head *s, const struct cl_head *h, c
                        struct cl_err *e) {
   bool open = h->flags & CL_ATTEMPT_OPEN;
   assert(h->state == CL_WAITING); /* the table has allowed it */
-  if (!s->open && is_counted(h->role))
+  if (!s->open && cl_role_is_searched(h->role))
     return CL_FAIL(e, CLADE_EREFUSED, "trial %lld cannot start: the study is finished",
                    (long long)ev->subject);
   if (open ? is_kept(h, ev) : ev->attempt == h->attempt + 1) return 0;
@@ -537,7 +533,7 @@ static void apply_birth(struct cl_study_head *s, struct cl_head *h, const struct
   if (foreign && ev->u.imported.objectives.n > 0) h->flags = CL_FLAG_SCORED;
   if (h->state == CL_WAITING) h->waiting = ev->position;
   s->trials = ev->subject;
-  if (is_counted(h->role)) s->counted++;
+  if (cl_role_is_searched(h->role)) s->counted++;
   assert(cl_head_check(h, NULL) == 0 && h->attempt == 0 && h->flags == (h->flags & CL_FLAG_SCORED));
 }
 

@@ -122,7 +122,7 @@ static int compare_ends(const void *a, const void *b) {
 }
 
 static bool has_result(const struct cl_trial *t) {
-  return t != NULL && cl_trial_is_searched(t) && cl_state_is_final(t->head.state);
+  return t != NULL && cl_role_is_searched(t->head.role) && cl_state_is_final(t->head.state);
 }
 
 static struct end *collect_ends(const struct cl_study *s, size_t *ret_n) {

@@ -48,7 +48,7 @@ static int compare_runs(const void *a, const void *b) {
 }
 
 static bool is_run(const struct cl_trial *t) {
-  return t != NULL && cl_trial_is_searched(t) && t->head.state == CL_COMPLETE;
+  return t != NULL && cl_role_is_searched(t->head.role) && t->head.state == CL_COMPLETE;
 }
 
 static void add_run(struct evaluation *v, const struct cl_trial *t, double value) {

@@ -65,7 +65,7 @@ static int64_t count_last(const struct cl_study *s, int64_t *ret_first) {
   int64_t first = cl_study_trials(s) + 1, n = 0;
   for (; first > 1 && n < CL_IDLE_TRIALS_MAX; first--) {
     const struct cl_trial *t = cl_study_trial(s, first - 1);
-    n += t != NULL && cl_trial_is_searched(t) && cl_trial_is_scored(t);
+    n += t != NULL && cl_role_is_searched(t->head.role) && cl_trial_is_scored(t);
   }
   *ret_first = first;
   return n;
@@ -87,7 +87,7 @@ static int gather(const struct cl_study *s, struct data *d, struct cl_err *e) {
   CL_TRY(allocate(d, (size_t)n, e));
   for (int64_t i = first; i <= last; i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
-    if (t == NULL || !cl_trial_is_searched(t) || !cl_trial_is_scored(t)) continue;
+    if (t == NULL || !cl_role_is_searched(t->head.role) || !cl_trial_is_scored(t)) continue;
     assert(d->n < n);
     cl_trial_values(s, t, d->values + (size_t)d->n * (size_t)d->n_hyperparameters);
     d->scores[d->n++] = t->value;

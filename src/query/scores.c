@@ -7,10 +7,6 @@
 #include "base/alloc.h"
 #include "math/leaders.h"
 
-bool cl_trial_is_searched(const struct cl_trial *t) {
-  return t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
-}
-
 bool cl_trial_is_scored(const struct cl_trial *t) {
   return (t->head.state == CL_COMPLETE || t->at_end) && isfinite(t->value);
 }
@@ -18,7 +14,7 @@ bool cl_trial_is_scored(const struct cl_trial *t) {
 static void add_score(const struct cl_score_sets *s, const struct cl_trial *t, struct cl_score_set *set) {
   assert(cl_trial_is_scored(t));
   cl_moments_add(&set->moments, fmax(-CL_SCORE_MAX, fmin(CL_SCORE_MAX, t->value)));
-  if (!cl_trial_is_searched(t)) return;
+  if (!cl_role_is_searched(t->head.role)) return;
   if (set->best_trial != 0 && !cl_objective_better(s->objective, t->value, set->best_value)) return;
   set->best_trial = t->number;
   set->best_value = t->value;

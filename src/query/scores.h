@@ -11,7 +11,6 @@
 #include "math/shrinkage.h"
 #include "model/study.h"
 
-bool cl_trial_is_searched(const struct cl_trial *t); /* role search or enqueued */
 /* COMPLETE, or stopped where the schedule planned to, with a finite first objective. Other PRUNED ones
  * stopped earlier and are not comparable. */
 bool cl_trial_is_scored(const struct cl_trial *t);

@@ -100,7 +100,7 @@ static int64_t find_waiting(const struct cl_asker *a) {
   bool open = cl_study_head(a->study)->open;
   for (int64_t n = cl_study_first_waiting(a->study); n != 0; n = cl_study_next_waiting(a->study, n)) {
     const struct cl_head *h = &cl_study_trial(a->study, n)->head;
-    bool counted = h->role == CL_ROLE_SEARCH || h->role == CL_ROLE_ENQUEUED;
+    bool counted = cl_role_is_searched(h->role);
     if ((open || !counted) && !(h->flags & CL_ATTEMPT_OPEN)) return n;
   }
   return 0;

@@ -178,7 +178,7 @@ static bool map_values(struct import *m, const struct cl_trial *t) {
 
 static bool is_history(const struct cl_trial *t) {
   int role = t->head.role;
-  return t->result != 0 && (role == CL_ROLE_SEARCH || role == CL_ROLE_ENQUEUED || role == CL_ROLE_FOREIGN);
+  return t->result != 0 && (cl_role_is_searched(role) || role == CL_ROLE_FOREIGN);
 }
 
 /* Copying. */

@@ -48,18 +48,14 @@ static bool is_aside(const struct cl_run_view *v) {
   return v->aside.role != CL_ROLE_NONE;
 }
 
-/* Does it count against the budget? */
-static bool is_counted(const struct cl_trial *t) {
-  return t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
-}
-
 /* Does this run tell of it? A rerun is shown, though its result does not count. */
 static bool is_shown(const struct cl_run_view *v, const struct cl_trial *t) {
-  return is_aside(v) ? t->head.role == v->aside.role : is_counted(t) || t->head.role == CL_ROLE_FORKED;
+  return is_aside(v) ? t->head.role == v->aside.role
+                     : cl_role_is_searched(t->head.role) || t->head.role == CL_ROLE_FORKED;
 }
 
 static bool add_other(struct cl_run_view *v, const struct cl_trial *t) {
-  if (t == NULL || is_counted(t)) return true;
+  if (t == NULL || cl_role_is_searched(t->head.role)) return true;
   if (t->head.role == CL_ROLE_FOREIGN) {
     v->foreign[t->head.state]++;
     return true;
@@ -131,7 +127,7 @@ static void look_at_members(struct cl_run_view *v) {
   if (!is_population(v)) return;
   for (int64_t i = 1; i <= cl_study_trials(s); i++) {
     const struct cl_trial *t = cl_study_trial(s, i);
-    if (t == NULL || !is_counted(t)) continue;
+    if (t == NULL || !cl_role_is_searched(t->head.role)) continue;
     if (is_result(s, t))
       steps += 1;
     else if (t->head.step > 0 && isfinite(last))

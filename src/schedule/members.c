@@ -421,8 +421,7 @@ int cl_members_apply(struct cl_members *m, const struct cl_event *ev, struct cl_
   m->next_answer = 0;
   if (ev->kind == CL_EVENT_CLOCK) return hear_clock(m, ev->u.clock.seconds, e);
   if (ev->subject == 0) return 0;
-  if (ev->kind == CL_EVENT_PROPOSED &&
-      (ev->u.proposed.role == CL_ROLE_SEARCH || ev->u.proposed.role == CL_ROLE_ENQUEUED))
+  if (ev->kind == CL_EVENT_PROPOSED && cl_role_is_searched((int)ev->u.proposed.role))
     CL_TRY(add(m, ev->subject, e));
   int i = cl_members_find(m, ev->subject);
   if (i < 0) return 0;

@@ -116,7 +116,7 @@ bool cl_schedule_needs_curves(const struct cl_settings *settings) {
 
 double cl_schedule_until(const struct cl_settings *settings, const struct cl_trial *t) {
   const struct cl_scheduler_ops *ops = ops_of(settings);
-  bool member = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
+  bool member = cl_role_is_searched(t->head.role);
   bool decided = !isnan(t->head.until) || t->head.attempt > 0; /* to run freely, perhaps */
   if (ops == NULL || !member || decided) return t->head.until;
   struct cl_options options = options_of(ops, settings);

@@ -37,10 +37,6 @@ static void assert_searcher_state(const struct cl_searcher *s) {
 
 /* --- telling --- */
 
-static bool is_searched(const struct cl_trial *t) {
-  return t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
-}
-
 static bool is_ordered(const struct cl_searcher *s) {
   return s->env.settings->lag > 0;
 }
@@ -78,9 +74,9 @@ static int tell_results(struct cl_searcher *s, struct cl_err *e) {
   for (int64_t i = 1; i <= trials; i++) {
     const struct cl_trial *t = cl_study_trial(s->study, i);
     if (t == NULL) continue;
-    searched = searched || is_searched(t);
+    searched = searched || cl_role_is_searched(t->head.role);
     bool foreign = t->head.role == CL_ROLE_FOREIGN && !(is_ordered(s) && searched);
-    if (t->result != 0 && (foreign || (is_searched(t) && !is_ordered(s)))) order[n++] = t;
+    if (t->result != 0 && (foreign || (cl_role_is_searched(t->head.role) && !is_ordered(s)))) order[n++] = t;
   }
   assert(n <= (size_t)trials);
   qsort(order, n, sizeof *order, compare_results);
@@ -94,7 +90,7 @@ static int tell_all(struct cl_searcher *s, struct cl_err *e) {
   if (s->env.ops->tell == NULL) return 0;
   for (int64_t i = 1; i <= cl_study_trials(s->study); i++) {
     const struct cl_trial *t = cl_study_trial(s->study, i);
-    if (t != NULL && is_searched(t)) CL_TRY(tell(s, t, CL_TOLD_PENDING, e));
+    if (t != NULL && cl_role_is_searched(t->head.role)) CL_TRY(tell(s, t, CL_TOLD_PENDING, e));
   }
   return tell_results(s, e);
 }
@@ -108,7 +104,7 @@ static int tell_up_to_lag(struct cl_searcher *s, struct cl_err *e) {
     do {
       assert(number < cl_study_trials(s->study)); /* `counted` says that there is one more */
       t = cl_study_trial(s->study, ++number);
-    } while (t == NULL || !is_searched(t));
+    } while (t == NULL || !cl_role_is_searched(t->head.role));
     if (t->result == 0) return CLADE_BUSY;
     if (s->env.ops->tell != NULL) CL_TRY(tell(s, t, CL_TOLD_RESULT, e));
     s->told_last = number;
@@ -206,7 +202,7 @@ static int tell_event(struct cl_searcher *s, const struct cl_trial *t, const str
     bool early = cl_study_head(s->study)->counted == 0;
     return early || !is_ordered(s) ? tell(s, t, CL_TOLD_RESULT, e) : 0;
   }
-  if (!is_searched(t)) return 0;
+  if (!cl_role_is_searched(t->head.role)) return 0;
   if (ev->kind == CL_EVENT_SET || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_VOIDED) {
     s->stale = true; /* its values, or that it is a result, may not be what was told */
     return 0;

@@ -124,7 +124,7 @@ static int make_words(struct cl_attempt *a, const struct place_texts *t, const s
                                    .seed = cl_trial_seed(w->study, trial),
                                    .reconnect_s = s->reconnect_s,
                                    .final = trial->head.role == CL_ROLE_ASSESS};
-  bool searched = trial->head.role == CL_ROLE_SEARCH || trial->head.role == CL_ROLE_ENQUEUED;
+  bool searched = cl_role_is_searched(trial->head.role);
   if (searched && !s->repeats) place.search = s->method;
   if (w->options.n_gpus > 0) place.gpu = w->gpus[a->slot % w->options.n_gpus];
   int n = 0;
@@ -316,7 +316,7 @@ static bool is_within_reach(const struct cl_worker *w, const struct cl_trial *t)
 
 static bool may_claim(const struct cl_worker *w, const struct cl_trial *t) {
   if (cl_study_settings(w->study)->paused != NULL) return false;
-  bool counted = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
+  bool counted = cl_role_is_searched(t->head.role);
   if (w->options.roles != 0 && !(w->options.roles & 1u << t->head.role)) return false;
   if (counted && !cl_study_head(w->study)->open) return false;
   if ((t->head.flags & CL_FLAG_VOIDED) && cl_study_settings(w->study)->schedule != NULL) return false;

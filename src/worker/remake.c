@@ -143,7 +143,7 @@ static int make_environment(struct cl_remake *r, const char *directory, const ch
                                    .spec = spec,
                                    .seed = cl_trial_seed(w->study, t),
                                    .reconnect_s = 1}; /* no other worker would know it */
-  bool searched = t->head.role == CL_ROLE_SEARCH || t->head.role == CL_ROLE_ENQUEUED;
+  bool searched = cl_role_is_searched(t->head.role);
   if (searched && !s->repeats) place.search = s->method;
   if (w->options.n_gpus > 0) place.gpu = w->gpus[0];
   int status = checkpoints == NULL ? CL_FAIL_NOMEM(e) : 0;

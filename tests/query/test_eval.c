@@ -214,7 +214,7 @@ static void runs_with_other_values_are_left_out(void **state) {
     const struct cl_trial *trial = cl_study_trial(study, i);
     struct cl_value x;
     cl_trial_values(study, trial, &x);
-    if (!cl_trial_is_searched(trial) || x.as.integer < 11 || x.as.integer > 13) continue;
+    if (!cl_role_is_searched(trial->head.role) || x.as.integer < 11 || x.as.integer > 13) continue;
     inside++;
     cl_moments_add(&all, trial->value);
   }
