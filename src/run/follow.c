@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "query/timetable.h"
+#include "schedule/scheduler.h"
 
 struct route { /* a schedule that some follow */
   int64_t of;  /* 0: the study's own */
@@ -49,9 +50,10 @@ int cl_replay_of(const struct cl_settings *settings, struct cl_timetable *ret, b
   return 0;
 }
 
-double cl_replay_last(const struct cl_settings *settings) {
+double cl_last_step(const struct cl_settings *settings) {
   const json_t *last = json_object_get(replay_node(settings), "last");
-  return json_is_number(last) ? json_number_value(last) : CL_NO_STEP;
+  if (json_is_number(last)) return json_number_value(last);
+  return cl_schedule_last(settings);
 }
 
 static int read_table(struct cl_log *log, int64_t of, struct cl_timetable *ret, struct cl_err *e) {

@@ -34,8 +34,9 @@ bool cl_follower_until(const struct cl_follower *f, const struct cl_trial *t, do
 int cl_replay_of(const struct cl_settings *settings, struct cl_timetable *ret, bool *ret_fresh,
                  struct cl_err *e);
 
-/* The step at which training ends, as the study said whose schedule is replayed; CL_NO_STEP: it did not. */
-double cl_replay_last(const struct cl_settings *settings);
+/* The step at which training ends by itself: as the scheduler says, or the study whose schedule is replayed;
+ * CL_NO_STEP: neither does. */
+double cl_last_step(const struct cl_settings *settings);
 
 /* The schedule that a trial of this role, of that trial, goes by, and its values in the study's space. Errors
  * of cl_replay_of, cl_timetable_read and cl_course_make. Gives both; the course borrows from the table. */

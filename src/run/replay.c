@@ -18,7 +18,6 @@
 #include "run/repeat.h"
 #include "run/run.h"
 #include "run/session.h"
-#include "schedule/scheduler.h"
 #include "spec/timetable.h"
 
 struct making { /* of a replay study */
@@ -145,8 +144,7 @@ static json_t *replay_of(const struct making *m) {
 static int keep_last(const char *settings, json_t *changed, struct cl_err *e) {
   struct cl_settings *before = NULL;
   CL_TRY(cl_settings_parse(settings, &before, e));
-  double last = cl_schedule_last(before);
-  if (isnan(last)) last = cl_replay_last(before);
+  double last = cl_last_step(before);
   cl_settings_destroy(before);
   assert(!(last <= 0));
   return isnan(last) ? 0 : set_new(json_object_get(changed, "replay"), "last", json_real(last), e);

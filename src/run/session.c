@@ -1,7 +1,6 @@
 #include "run/session.h"
 
 #include <assert.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -235,12 +234,10 @@ static double first_until(void *ctx, const struct cl_trial *t) {
   return cl_schedule_until(cl_study_settings(cl_log_study(s->log)), t);
 }
 
-/* … and of the last one: a replay is told by what it replays. */
+/* … and of the last one. */
 static double last_step(void *ctx) {
   const struct session *s = ctx;
-  const struct cl_settings *settings = cl_study_settings(cl_log_study(s->log));
-  double last = cl_schedule_last(settings);
-  return isnan(last) ? cl_replay_last(settings) : last;
+  return cl_last_step(cl_study_settings(cl_log_study(s->log)));
 }
 
 static int take_legs(const struct cl_lineage *l, struct cl_remake_way *ret, struct cl_err *e) {
