@@ -9,8 +9,7 @@
 #include "api/handles.h"
 #include "base/alloc.h"
 
-#define MEMBERS_MAX    100000
-#define NAME_MAX_BYTES 200 /* of a metric */
+#define MEMBERS_MAX 100000
 
 static const struct cl_study *study_of(const struct clade_population *p) {
   return p->study->study;
@@ -80,8 +79,8 @@ static int keep_name(struct clade_population *p, const char *name, const char **
 
 int clade_trial_metric(struct clade_trial *trial, const char *name, double value) {
   struct clade_population *p = trial == NULL ? NULL : trial->population;
-  size_t n = name == NULL ? 0 : strnlen(name, NAME_MAX_BYTES + 1);
-  if (p == NULL || n < 1 || n > NAME_MAX_BYTES || !cl_text_is_utf8(name, n)) return CLADE_EINVAL;
+  size_t n = name == NULL ? 0 : strnlen(name, CL_NAME_MAX + 1);
+  if (p == NULL || n < 1 || n > CL_NAME_MAX || !cl_text_is_utf8(name, n)) return CLADE_EINVAL;
   if (strcmp(name, clade_study_metric(p->study, 0)) == 0) return CLADE_EINVAL;
   for (size_t i = 1; i < p->n_noted; i++) {
     if (strcmp(p->noted[i].name, name) != 0) continue;
