@@ -10,11 +10,14 @@
 #include "fault/alloc.h"
 
 static bool no_threads;
+static int n_started; /* threads */
 
 int __real_pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*run)(void *), void *ctx);
 int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*run)(void *), void *ctx);
 int __wrap_pthread_create(pthread_t *ret, const pthread_attr_t *attributes, void *(*run)(void *), void *ctx) {
-  return no_threads ? EAGAIN : __real_pthread_create(ret, attributes, run, ctx);
+  if (no_threads) return EAGAIN;
+  n_started++;
+  return __real_pthread_create(ret, attributes, run, ctx);
 }
 
 struct fixture {
@@ -55,10 +58,16 @@ static void assert_same_events(const struct kit_events *a, const struct kit_even
   for (size_t i = 0; i < a->n; i++) assert_true(cl_event_equal(a->items[i], b->items[i]));
 }
 
+/* The long tables, which have a thread each. */
+enum { LONG_TABLES = 3 };
+
 static void assert_read_alike(struct fixture *f, const struct cl_read *what, size_t n) {
   struct kit_events alone, ahead;
+  n_started = 0;
   kit_read(f->alone, f->study, what, &alone);
+  assert_int_equal(n_started, 0);
   kit_read(f->ahead, f->study, what, &ahead);
+  assert_int_equal(n_started, no_threads ? 0 : LONG_TABLES);
   assert_true(alone.n >= n);
   assert_same_events(&alone, &ahead);
   kit_events_done(&alone);
