@@ -155,8 +155,7 @@ static struct cl_buffer *find_spare(const struct cl_buffers *all, int64_t bytes)
 /* When trainers are faster than the disk, most have no copy yet: of these nothing is looked up. */
 static bool is_spent(const struct cl_buffer *b) {
   const struct cl_study *s = b->worker->study;
-  if (b->state != CL_BUFFER_KEPT || b->readers > 0) return false;
-  if (b->deleted || !b->copied) return b->deleted;
+  if (b->state != CL_BUFFER_KEPT || b->readers > 0 || !b->copied) return false;
   const struct cl_snapshot *n = cl_study_snapshot(s, b->snapshot);
   const struct cl_trial *t = cl_study_trial(s, b->trial);
   assert(n != NULL && n->usable);
@@ -255,7 +254,7 @@ void cl_buffer_release(struct cl_buffer *b) {
   if (b == NULL) return;
   assert(b->readers > 0);
   b->readers--;
-  if (b->readers == 0 && b->lost) cl_buffers_spare(b);
+  if (b->readers == 0 && (b->lost || b->deleted)) cl_buffers_spare(b);
 }
 
 struct cl_buffer *cl_buffers_find(const struct cl_worker *w, const struct cl_snapshot *n) {
