@@ -51,10 +51,24 @@ static int link_file(const char *target, const char *name, struct cl_err *e) {
   return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot link '%s' to '%s': %s", name, target, strerror(errno));
 }
 
+enum { SOCKET_LINE = 200 };
+
 int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e) {
-  char line[200];
+  char line[SOCKET_LINE];
   (void)snprintf(line, sizeof line, "%s\n", w->socket);
   return cl_attempt_write(w->study, trial, 0, "socket", line, e);
+}
+
+bool cl_worker_has_written_socket(const struct cl_worker *w, int64_t trial) {
+  char line[SOCKET_LINE], *path = cl_attempt_path(w->study, trial, 0, "socket"), *text = NULL;
+  struct cl_err cause;
+  size_t n = 0;
+  (void)snprintf(line, sizeof line, "%s\n", w->socket);
+  bool same =
+      path != NULL && cl_file_read(path, SOCKET_LINE, &text, &n, &cause) == 0 && strcmp(text, line) == 0;
+  cl_free(text);
+  cl_free(path);
+  return same;
 }
 
 /* params.json in the attempt's directory, and as a second name of the same file in the trial's, where people

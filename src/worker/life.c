@@ -238,6 +238,16 @@ static int sample_memory(struct cl_worker *w, int64_t now, struct cl_err *e) {
   return status;
 }
 
+/* Of two workers that adopt one after the other the second has it, but the first may be the last to write
+ * where it listens. */
+static void look_for_misled(struct cl_worker *w) {
+  for (size_t i = 0; i < w->n_all; i++) {
+    struct cl_attempt *a = w->all[i];
+    if (!a->adopted || a->phase != CL_PHASE_RUNNING || a->session != NULL) continue;
+    if (!cl_worker_has_written_socket(w, a->trial)) a->unreached = true;
+  }
+}
+
 int cl_life_beat(struct cl_worker *w, struct cl_err *e) {
   int64_t now = cl_clock_monotonic_us();
   bool look = now >= w->next_look_us;
@@ -257,6 +267,7 @@ int cl_life_beat(struct cl_worker *w, struct cl_err *e) {
     bool first = w->next_judge_us == 0; /* whoever has created it has it recover then */
     w->next_judge_us = now + JUDGE_US;
     if (!first) CL_TRY(cl_recover_others(w, e));
+    look_for_misled(w);
   }
   return sample_memory(w, now, e);
 }

@@ -57,7 +57,7 @@ struct cl_attempt {
   bool attention;  /* a decision about it has been applied */
   bool adopted;    /* by this worker; its process is another keeper's child */
   bool reclaiming; /* `started` of the open attempt is put */
-  bool unreached;  /* adopted, and where the socket is now could not be written yet */
+  bool unreached;  /* adopted, and where the socket is now is not written, or not any more */
   char token[CL_TOKEN_SIZE];
 
   int lock; /* until the keeper has it; -1 */
@@ -249,6 +249,7 @@ void cl_worker_back_off(struct cl_worker *w, int64_t trial, const char *why); /*
 int cl_attempt_reclaim(struct cl_attempt *a, struct cl_err *e);
 /* Its process has a CLADE_SOCKET that is not this worker's: where that is, it finds in its directory. */
 int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e);
+bool cl_worker_has_written_socket(const struct cl_worker *w, int64_t trial); /* and nobody else since */
 
 /* life.c */
 int cl_life_open_keeper(struct cl_worker *w, struct cl_err *e);

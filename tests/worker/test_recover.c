@@ -255,6 +255,31 @@ static void a_connected_trainer_comes_back_to_the_next_worker(void **state) {
   world_end(&w);
 }
 
+static bool says_where_it_listens(struct world *w) {
+  char *now = world_read(w, 1, 0, "socket");
+  size_t n = strlen(cl_worker_socket(w->worker));
+  bool says = strncmp(now, cl_worker_socket(w->worker), n) == 0 && now[n] == '\n';
+  cl_free(now);
+  return says;
+}
+
+/* Another that had it first was slow to write where it listens, and was killed then. */
+static void a_trainer_that_was_sent_to_a_dead_worker_is_sent_back(void **state) {
+  (void)state;
+  struct world w;
+  struct engine e = begin(&w, world_patient, "", "env");
+  kill_engine(e);
+  world_open(&w);
+  world_work(&w, 1);
+  assert_true(says_where_it_listens(&w));
+  world_touch(&w, 1, 0, "socket", "/tmp/clade-nobody/s\n");
+  WORLD_UNTIL(&w, says_where_it_listens(&w));
+  world_touch(&w, 1, 1, "end", "0");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_FAILED); /* it has ended, and never reported anything */
+  world_end(&w);
+}
+
 static void a_report_that_waited_still_waits_and_is_let_go_once_decided(void **state) {
   (void)state;
   struct world w;
@@ -732,6 +757,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {TEST(a_start_without_a_process_is_lost_and_tried_again),
                                      TEST(a_running_program_is_adopted_and_followed_to_its_end),
                                      TEST(a_connected_trainer_comes_back_to_the_next_worker),
+                                     TEST(a_trainer_that_was_sent_to_a_dead_worker_is_sent_back),
                                      TEST(a_report_that_waited_still_waits_and_is_let_go_once_decided),
                                      TEST(an_end_that_was_written_down_is_recorded),
                                      TEST(a_failure_that_was_written_down_is_a_failure),
