@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 wanted=${CLADE_FUZZ_RUNS:-10000000} jobs=${CLADE_FUZZ_JOBS:-1} seconds=${CLADE_FUZZ_SECONDS:-0}
 chunk_s=${CLADE_FUZZ_STRETCH:-300}
-compiler=$(command -v clang-14 || command -v clang) || { echo "fuzz: there is no clang: ./dev setup lint" >&2; exit 2; }
+compiler=$(command -v clang-14 || command -v clang) || { echo "fuzz: there is no clang: ./dev setup build test fuzz" >&2; exit 2; }
 
 # Longer inputs take longer and show nothing new; the corpus in the tree is run whole by every `./dev test`.
 declare -A longest=([event]=700 [hpconfig]=300 [import]=700 [inline]=300 [message]=400 [output]=300 [rows]=250
