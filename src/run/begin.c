@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "run/history.h"
@@ -47,6 +48,20 @@ static int look_at_namesake(void *ctx, const struct cl_event *ev) {
 }
 
 /* The name is taken: say which of the ways on fits. */
+/* What a command needs to find the store: " --store X", or nothing. Gives; null without memory. */
+static char *store_option(const struct cl_plan *p) {
+  char *usual = cl_store_choose(NULL, NULL, p->here), *shown = cl_store_show(p->store);
+  struct cl_text option = {0};
+  if (usual != NULL && shown != NULL && strcmp(usual, p->store) != 0)
+    cl_text_format(&option, " --store %s", shown);
+  option.failed = option.failed || usual == NULL || shown == NULL;
+  char *ret = option.failed ? NULL : cl_copy_text(cl_text_get(&option));
+  cl_text_done(&option);
+  cl_free(shown);
+  cl_free(usual);
+  return ret;
+}
+
 static int explain_taken(struct cl_store *store, const struct cl_plan *p, const char *name,
                          struct cl_err *e) {
   int64_t id = 0;
@@ -55,17 +70,22 @@ static int explain_taken(struct cl_store *store, const struct cl_plan *p, const 
   if (cl_store_find(store, name, &id, NULL) < 0 || cl_store_head(store, id, &head, NULL) < 0)
     return CL_FAIL(e, CLADE_EEXISTS, "a study named '%s' exists already", name);
   (void)cl_store_read(store, id, &(struct cl_read){.until = 1}, look_at_namesake, &f, NULL);
-  if (head.open && f.same)
-    return CL_FAIL(
-        e, CLADE_EEXISTS,
-        "the study '%s' exists and is not finished: go on with it by `clade resume %s`, or start anew with "
-        "--again or --name NAME",
-        name, name);
-  return CL_FAIL(
-      e, CLADE_EEXISTS,
-      "a study named '%s' exists already%s: choose another with --name NAME, let clade number it with --again "
-      "(%s-2), or remove the old one with `clade delete %s`",
-      name, head.open ? " (from another spec)" : "", name, name);
+  char *option = store_option(p);
+  if (option == NULL) return CL_FAIL_NOMEM(e);
+  int status =
+      head.open && f.same
+          ? CL_FAIL(
+                e, CLADE_EEXISTS,
+                "the study '%s' exists and is not finished: go on with it by `clade resume %s%s`, or start anew "
+                "with --again or --name NAME",
+                name, name, option)
+          : CL_FAIL(
+                e, CLADE_EEXISTS,
+                "a study named '%s' exists already%s: choose another with --name NAME, let clade number it with "
+                "--again (%s-2), or remove the old one with `clade delete %s%s`",
+                name, head.open ? " (from another spec)" : "", name, name, option);
+  cl_free(option);
+  return status;
 }
 
 /* XT keeps the launched runspec beside its runs (A9). The log has it as well, so a failure is only said. */

@@ -110,7 +110,12 @@ def test_a_name_that_is_taken_has_status_2_and_three_ways_on(directory):
     result = run(directory, '-n', '2', '--name', 'taken')
     expect(result, 2, stderr='--name')
     assert '--again' in result.stderr and 'clade delete taken' in result.stderr, result.stderr
+    assert '--store' not in result.stderr, result.stderr
     expect(run(directory, '-n', '2', '--name', 'taken', '--again'), 0, stdout='^taken-2 is finished')
+    expect(run(directory, '-n', '2', '--name', 'taken', '--store', 'other.db'), 0)
+    result = run(directory, '-n', '2', '--name', 'taken', '--store', 'other.db')
+    there = os.path.join(os.path.realpath(directory), 'other.db')
+    expect(result, 2, stderr=f'clade delete taken --store {there}`')
 
 
 def test_a_study_whose_trials_all_fail_has_status_1_and_says_why(directory):
