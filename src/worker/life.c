@@ -189,12 +189,24 @@ static void told_limit(void *ctx, const struct cl_event *ev, const struct cl_app
   a->stopping_put = false;
 }
 
+/* Its result stands, but a program that hangs when it ends would keep its slot for ever. */
+static void end_finished(struct cl_attempt *a, double bound) {
+  if (a->urge >= CL_URGE_TERM) return;
+  cl_worker_say(
+      a->worker, a->trial,
+      "it has said that it is done, and has not ended within its limit of time, %.4g s: it is ended", bound);
+  cl_life_urge(a, CL_URGE_TERM);
+}
+
 static int limit_time(struct cl_attempt *a, int64_t now, struct cl_err *e) {
   const struct cl_trial *t = cl_attempt_trial(a);
   double bound = cl_study_settings(a->worker->study)->time_s, used = (double)(now - a->started_us) * 1e-6;
-  if (bound <= 0 || used < bound || t->head.state != CL_RUNNING || a->stopping_put ||
-      !cl_attempt_is_current(a))
+  if (bound <= 0 || used < bound || !cl_attempt_is_current(a)) return 0;
+  if (t->head.flags & CL_ATTEMPT_DONE) {
+    end_finished(a, bound);
     return 0;
+  }
+  if (t->head.state != CL_RUNNING || a->stopping_put) return 0;
   char args[120];
   (void)snprintf(args, sizeof args, "{\"which\": \"time\", \"value\": %.3f, \"bound\": %.17g}", used, bound);
   struct cl_event ev = {.kind = CL_EVENT_STOPPED, .cause = CL_CAUSE_LIMIT, .args = args};

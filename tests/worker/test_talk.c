@@ -694,6 +694,29 @@ static void done_completes_the_trial(void **state) {
   world_end(&w);
 }
 
+static void who_hangs_after_done_is_ended_by_its_limit_of_time(void **state) {
+  (void)state;
+  struct world w;
+  struct client c;
+  scene_begin(&w, 1, CL_NO_STEP, ", \"limits\": {\"time_s\": 2000, \"grace_s\": 1000}");
+  (void)client_hello(&w, &c, 1, 1, "");
+  assert_string_equal(scene_report(&w, &c, 1, 1, 0.5), scene_go);
+  client_send(&c, "{\"type\":\"done\"}");
+  assert_string_equal(client_hear(&w, &c), scene_go);
+  client_close(&c);
+  world_turn(&w);
+  assert_false(world_is_idle(&w));
+  struct cl_attempt *a = cl_attempts_find(w.worker, 1, 1);
+  assert_non_null(a);
+  a->started_us -= INT64_C(2000000000); /* as if it had taken so long */
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  assert_int_equal(world_state(&w, 1), CL_COMPLETE);
+  assert_true(world_trial(&w, 1)->value == 0.5);
+  assert_int_equal(world_count(&w, 1, CL_EVENT_STOPPED), 0);
+  assert_int_equal(world_trial(&w, 1)->exit_status, 128 + SIGTERM);
+  world_end(&w);
+}
+
 static void a_computed_objective_is_recorded_before_done(void **state) {
   (void)state;
   struct world w;
@@ -1508,6 +1531,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(names_used_up_by_another_worker_cost_one_report_only),
       cmocka_unit_test(printed_names_that_are_too_many_are_left_out),
       cmocka_unit_test(done_completes_the_trial),
+      cmocka_unit_test(who_hangs_after_done_is_ended_by_its_limit_of_time),
       cmocka_unit_test(a_computed_objective_is_recorded_before_done),
       cmocka_unit_test(a_trainer_that_comes_back_repeats_its_question),
       cmocka_unit_test(a_held_report_stays_held_over_a_reconnection),
