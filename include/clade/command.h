@@ -34,6 +34,12 @@ struct clade_deletion {
 CLADE_API int clade_delete(const char *store, const char *study, bool dry, struct clade_deletion *ret,
                            struct cl_err *e);
 
+/* Write again what the store keeps beside the log of a study, the heads of its trials, as a replay of the log
+ * gives it: they are a cache, and may have been lost or changed by other programs. Nothing of the log
+ * changes, and engines may work on the study meanwhile. CLADE_ENOTFOUND (the nearest study is named);
+ * CLADE_ECORRUPT: the log itself is damaged; CLADE_EBUSY when engines leave no pause. Cost O(events). */
+CLADE_API int clade_repair(const char *store, const char *study, struct cl_err *e);
+
 /* Write a note on a study or on the trials that the address names: up to 1 MiB of UTF-8. */
 CLADE_API int clade_note(const char *store, const char *address, const char *text, struct cl_err *e);
 

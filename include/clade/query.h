@@ -580,8 +580,8 @@ struct clade_idle {
 CLADE_API int clade_idle_list(struct clade_reader *r, struct clade_idle **ret, size_t *ret_n,
                               struct cl_err *e);
 
-/* Compare what the store keeps beside the log with a replay of it. CLADE_ECORRUPT names the first difference.
- */
+/* Compare what the store keeps beside the log with a replay of it. CLADE_ECORRUPT names the first difference;
+ * clade_repair of <clade/command.h> mends it. */
 CLADE_API int clade_study_check(struct clade_reader *r, struct cl_err *e);
 
 #ifdef __cplusplus

@@ -107,6 +107,18 @@ static int delete_found(struct cl_store *store, struct cl_reader *r, bool dry, s
   return status;
 }
 
+int clade_repair(const char *store, const char *study, struct cl_err *e) {
+  if (store == NULL || study == NULL || study[0] == '\0')
+    return CL_FAIL(e, CLADE_EINVAL, "name the study to repair");
+  struct cl_store *s = NULL;
+  int64_t id = 0;
+  CL_TRY(cl_store_open(store, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &s, e));
+  int status = cl_store_find(s, study, &id, e);
+  if (status >= 0) status = cl_store_repair(s, id, e);
+  cl_store_close(s);
+  return status;
+}
+
 int clade_delete(const char *store, const char *study, bool dry, struct clade_deletion *ret,
                  struct cl_err *e) {
   if (store == NULL || study == NULL || study[0] == '\0')

@@ -45,6 +45,8 @@ static void a_reader_that_was_not_opened_is_refused(void **state) {
   kit_expect(clade_reader_trials(NULL, &numbers, &n, &e), CLADE_EINVAL);
   kit_expect(clade_reader_follow(NULL, &followed, &e), CLADE_EINVAL);
   kit_expect(clade_study_check(NULL, &e), CLADE_EINVAL);
+  kit_expect(clade_repair(NULL, "s", &e), CLADE_EINVAL);
+  kit_expect(clade_repair("clade.db", "", &e), CLADE_EINVAL);
   kit_expect(clade_study_read(NULL, &info, &e), CLADE_EINVAL);
   kit_expect(clade_trial_read(NULL, 1, &trial, &e), CLADE_EINVAL);
   kit_expect(clade_reason_read(NULL, 1, false, &reason, &e), CLADE_EINVAL);

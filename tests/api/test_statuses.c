@@ -2,10 +2,9 @@
  * about: a store with a study `s` of three trials that were asked for, of which the first is complete and the
  * second failed.
  */
-#include "study_kit.h"
+#include "sql_kit.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
@@ -49,13 +48,6 @@ static int tear_down(void **state) {
   return 0;
 }
 
-static void change(const struct fixture *f, const char *sql) {
-  sqlite3 *db = NULL;
-  assert_int_equal(sqlite3_open(f->place.store, &db), SQLITE_OK);
-  if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s", sqlite3_errmsg(db));
-  (void)sqlite3_close(db);
-}
-
 /* A file beside the store. */
 static const char *written(const struct fixture *f, const char *name, const char *text) {
   static char path[500];
@@ -78,6 +70,7 @@ static void commands_say_what_is_not_there(void **state) {
   struct clade_moved moved;
   size_t n = 0;
   kit_expect(clade_delete(f->place.store, "nobody", false, NULL, &e), CLADE_ENOTFOUND);
+  kit_expect(clade_repair(f->place.store, "nobody", &e), CLADE_ENOTFOUND);
   kit_expect(clade_tag(f->place.store, "nobody", &tag, 1, NULL, &e), CLADE_ENOTFOUND);
   kit_expect(clade_rerun(f->place.store, "s/17", false, &rerun, &n, &e), CLADE_ENOTFOUND);
   kit_expect(
@@ -380,9 +373,14 @@ static void imports_that_cannot_be_are_refused(void **state) {
 static void damaged_and_newer_stores_are_noticed(void **state) {
   struct fixture *f = *state;
   struct clade_store *store = NULL;
-  change(f, "UPDATE heads SET state = 4 WHERE trial = 3");
+  kit_change(&f->place, "UPDATE heads SET state = 4 WHERE trial = 3");
   kit_expect(clade_study_check(f->reader, &e), CLADE_ECORRUPT);
-  change(f, "PRAGMA user_version = 99");
+  assert_int_equal(clade_repair(f->place.store, "s", NULL), 0);
+  assert_int_equal(clade_study_check(f->reader, NULL), 0);
+  kit_change(&f->place, "CREATE TABLE kept AS SELECT * FROM attempts; DELETE FROM attempts");
+  kit_expect(clade_repair(f->place.store, "s", &e), CLADE_ECORRUPT);
+  kit_change(&f->place, "DROP TABLE kept");
+  kit_change(&f->place, "PRAGMA user_version = 99");
   kit_expect(clade_store_open(f->place.store, &store, &e), CLADE_ENEWER);
 }
 

@@ -1,5 +1,5 @@
 /* Statuses of public functions that only a fault, or somebody who is always faster, brings about. */
-#include "study_kit.h"
+#include "sql_kit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +75,37 @@ static void decide_first(void) {
   assert_int_equal(cl_store_append(s, 1, &ev, 1, &result, NULL), 0);
   assert_int_equal(result.status, 0);
   cl_store_close(s);
+}
+
+/* Somebody decides after each of so many reads. */
+static int overtakings;
+
+int __real_cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what,
+                         int (*visit)(void *ctx, const struct cl_event *ev), void *ctx, struct cl_err *e);
+int __wrap_cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what,
+                         int (*visit)(void *ctx, const struct cl_event *ev), void *ctx, struct cl_err *e);
+int __wrap_cl_store_read(struct cl_store *s, int64_t study, const struct cl_read *what,
+                         int (*visit)(void *ctx, const struct cl_event *ev), void *ctx, struct cl_err *e) {
+  int status = __real_cl_store_read(s, study, what, visit, ctx, e);
+  if (overtakings > 0) {
+    overtakings--;
+    decide_first();
+  }
+  return status;
+}
+
+static void a_study_that_is_written_to_all_the_time_is_not_repaired(void **state) {
+  const struct fixture *f = *state;
+  rival = f->place.store;
+  kit_change(&f->place, "UPDATE heads SET tries = 7");
+  overtakings = 1000000;
+  kit_expect(clade_repair(f->place.store, "s", &e), CLADE_EBUSY);
+  overtakings = 0;
+  kit_change(&f->place, "UPDATE heads SET tries = 7");
+  overtakings = 5;
+  assert_int_equal(clade_repair(f->place.store, "s", NULL), 0);
+  assert_int_equal(overtakings, 0);
+  rival = NULL;
 }
 
 int __real_cl_log_commit(struct cl_log *log, struct cl_err *e);
@@ -255,6 +286,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup_teardown(a_trial_that_others_decide_about_faster_is_a_conflict, set_up,
                                       tear_down),
       cmocka_unit_test_setup_teardown(a_study_that_changes_all_the_time_is_a_conflict, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(a_study_that_is_written_to_all_the_time_is_not_repaired, set_up,
+                                      tear_down),
       cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_removed_says_so, set_up, tear_down),
       cmocka_unit_test_setup_teardown(without_postgresql_no_server_is_started, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_line_without_end_is_too_long_for_an_event, set_up, tear_down),

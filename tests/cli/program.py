@@ -16,8 +16,11 @@ CLIENT = {'PYTHONPATH': os.environ['CLADE_CLIENT']} if 'CLADE_CLIENT' in os.envi
 
 def attempt(directory, *words, **more):
     """Run it to its end, however that is; `more` are variables of its environment."""
-    return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=300,
-                          env=variables(**CLIENT, **more), check=False)
+    try:
+        return subprocess.run([CLADE, *words], capture_output=True, text=True, cwd=directory, stdin=subprocess.DEVNULL, timeout=300,
+                              env=variables(**CLIENT, **more), check=False)
+    except subprocess.TimeoutExpired as late:  # also when it has ended, and others have its pipes: what it said tells
+        raise AssertionError((words, late.stdout, late.stderr)) from None
 
 
 def clade(directory, *words, status=0, **more):

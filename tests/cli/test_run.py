@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -116,6 +117,28 @@ def test_a_name_that_is_taken_has_status_2_and_three_ways_on(directory):
     result = run(directory, '-n', '2', '--name', 'taken', '--store', 'other.db')
     there = os.path.join(os.path.realpath(directory), 'other.db')
     expect(result, 2, stderr=f'clade delete taken --store {there}`')
+
+
+def test_what_is_kept_beside_the_log_is_written_again(directory):
+    """Heads are a cache: without them a study is still shown, and once they are there again it goes on."""
+    expect(run(directory, '-n', '3', '--name', 'kept'), 0)
+    agrees = clade(directory, 'check', 'kept')
+    expect(agrees, 0, stdout='^kept: the log and its tables agree')
+    with sqlite3.connect(os.path.join(directory, 'clade.db')) as db:
+        db.execute('DELETE FROM heads')
+    db.close()
+    shown = clade(directory, 'list', 'kept', '--json')
+    assert [row['state'] for row in json.loads(shown.stdout)] == ['COMPLETE'] * 3, shown
+    expect(clade(directory, 'check', 'kept'), 1, stderr='clade check STUDY --repair')
+    repaired = clade(directory, 'check', 'kept', '--repair')
+    expect(repaired, 0)
+    assert repaired.stdout == agrees.stdout, repaired
+    expect(clade(directory, 'update', 'kept', '--trials', '5'), 0)
+    expect(clade(directory, 'resume', 'kept'), 0, stdout='5 complete')
+    expect(clade(directory, 'check', 'kept'), 0)
+    with open(os.path.join(directory, 'a.yaml'), 'w', encoding='utf-8') as file:
+        file.write('study: a\n')
+    expect(clade(directory, 'check', 'a.yaml', '--repair'), 2, stderr='--repair is for studies')
 
 
 def test_a_study_whose_trials_all_fail_has_status_1_and_says_why(directory):

@@ -124,6 +124,85 @@ static void the_check_misses_heads_and_events(void **state) {
   assert_non_null(strstr(e.text, f->place.address));
 }
 
+static int64_t count(const struct fixture *f, const char *sql) {
+  sqlite3 *db = NULL;
+  sqlite3_stmt *rows = NULL;
+  assert_int_equal(sqlite3_open(f->place.address, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &rows, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
+  int64_t n = sqlite3_column_int64(rows, 0);
+  assert_int_equal(sqlite3_finalize(rows), SQLITE_OK);
+  assert_int_equal(sqlite3_close(db), SQLITE_OK);
+  return n;
+}
+
+/* Whatever happens to them: they come back as they were, to the byte. */
+static void the_heads_are_a_cache(void **state) {
+  const struct fixture *f = *state;
+  static const char *const damages[] = {
+      "DELETE FROM heads",
+      "DELETE FROM heads WHERE trial = 1",
+      "UPDATE heads SET version = version + 1, proposed = 1, waiting = 1, \"load\" = 1, source = 2",
+      "UPDATE heads SET reports = 9, step = 7, furthest = NULL, until = 3, attempt = 4, worker = 5",
+      "UPDATE heads SET state = 1, flags = 255, tries = 3, failures = 2, role = 7, last = 1",
+      "UPDATE studies SET version = 99, counted = 99, budget = 1, workers = 9",
+      "UPDATE studies SET objectives = 3, space_version = 7, retries = 5, open = 0",
+  };
+  struct cl_err e = {0};
+  change(
+      f,
+      "CREATE TABLE heads_were AS SELECT * FROM heads; CREATE TABLE studies_were AS SELECT * FROM studies");
+  for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+    change(f, damages[i]);
+    assert_says(cl_store_check(f->s, f->study, &e), CLADE_ECORRUPT, &e,
+                "`clade check STUDY --repair` writes them");
+    if (cl_store_repair(f->s, f->study, &e) < 0) fail_msg("%s: %s", damages[i], e.text);
+    assert_int_equal(cl_store_check(f->s, f->study, &e), 0);
+    assert_int_equal(count(f, "SELECT count(*) FROM heads"), 2);
+    assert_int_equal(count(f, "SELECT count(*) FROM (SELECT * FROM heads EXCEPT SELECT * FROM heads_were)"),
+                     0);
+    assert_int_equal(
+        count(f, "SELECT count(*) FROM (SELECT * FROM studies EXCEPT SELECT * FROM studies_were)"), 0);
+  }
+  assert_int_equal(cl_store_repair(f->s, f->study, &e), 0); /* nothing is wrong */
+  (void)kit_finish_trial(f->s, f->study, 0.5);              /* and it goes on */
+  assert_int_equal(cl_store_check(f->s, f->study, &e), 0);
+}
+
+static void what_is_no_cache_is_not_repaired(void **state) {
+  const struct fixture *f = *state;
+  struct cl_err e = {0};
+  struct cl_store *reader = NULL;
+  assert_says(cl_store_repair(f->s, 77, &e), CLADE_ENOTFOUND, &e, "no study number 77");
+  assert_int_equal(
+      cl_store_open(f->place.address, &(struct cl_store_options){.mode = CL_STORE_READ}, &reader, &e), 0);
+  assert_int_equal(cl_store_repair(reader, f->study, &e), CLADE_EINVAL);
+  cl_store_close(reader);
+  change(f, "DELETE FROM notes");
+  assert_says(cl_store_repair(f->s, f->study, &e), CLADE_ECORRUPT, &e, "is missing in");
+}
+
+/* Several commits. */
+static void the_heads_of_many_trials_are_repaired(void **state) {
+  enum { MANY = 20500, AT_A_TIME = 500 };
+  const struct fixture *f = *state;
+  static struct cl_event events[AT_A_TIME];
+  static struct cl_append results[AT_A_TIME];
+  const struct cl_assigned values[] = {{1, cl_value_real(0.25)}, {2, cl_value_text("sgd")}};
+  struct cl_err e = {0};
+  int64_t study = kit_create(f->s, "many", MANY);
+  for (int64_t trial = 1; trial <= MANY;) {
+    for (int i = 0; i < AT_A_TIME; i++) events[i] = kit_proposed(trial++, values, 2);
+    assert_int_equal(cl_store_append(f->s, study, events, AT_A_TIME, results, NULL), 0);
+    assert_int_equal(results[AT_A_TIME - 1].status, 0);
+  }
+  change(f, "CREATE TABLE heads_were AS SELECT * FROM heads; DELETE FROM heads WHERE trial % 3 = 0");
+  assert_int_equal(cl_store_check(f->s, study, NULL), CLADE_ECORRUPT);
+  if (cl_store_repair(f->s, study, &e) < 0) fail_msg("%s", e.text);
+  assert_int_equal(cl_store_check(f->s, study, &e), 0);
+  assert_int_equal(count(f, "SELECT count(*) FROM (SELECT * FROM heads_were EXCEPT SELECT * FROM heads)"), 0);
+}
+
 static int ignore(void *ctx, const struct cl_event *ev) {
   (void)ctx, (void)ev;
   return 0;
@@ -288,6 +367,9 @@ int main(void) {
       TEST(the_check_names_what_differs),
       TEST(a_place_in_the_queue_counts_while_a_trial_waits),
       TEST(the_check_misses_heads_and_events),
+      TEST(the_heads_are_a_cache),
+      TEST(what_is_no_cache_is_not_repaired),
+      TEST(the_heads_of_many_trials_are_repaired),
       TEST(rows_that_cannot_be_read_are_named),
       TEST(a_log_that_does_not_fit_is_corrupt),
       TEST(studies_without_a_name_are_corrupt),

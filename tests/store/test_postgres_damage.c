@@ -192,6 +192,27 @@ static void damage_is_named(void **state) {
   assert_int_equal(cl_store_check(f->store, f->study, NULL), 0);
 }
 
+static void heads_are_written_again(void **state) {
+  struct kit_postgres *f = need(state);
+  static const char *const damages[] = {"DELETE FROM heads",
+                                        "UPDATE heads SET state = state + 1, source = 1, until = 7, last = 0",
+                                        "UPDATE studies SET version = 99, counted = 9, budget = 1"};
+  struct cl_err e = {0};
+  kit_postgres_do(f, "CREATE TABLE heads_were AS SELECT * FROM heads");
+  for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+    kit_postgres_do(f, damages[i]);
+    assert_says(cl_store_check(f->store, f->study, &e), CLADE_ECORRUPT, &e, "differ from its log");
+    if (cl_store_repair(f->store, f->study, &e) < 0) fail_msg("%s: %s", damages[i], e.text);
+    assert_int_equal(cl_store_check(f->store, f->study, &e), 0);
+    kit_postgres_do(
+        f, "DO $$ BEGIN IF EXISTS (SELECT * FROM heads EXCEPT SELECT * FROM heads_were) OR EXISTS (SELECT * "
+           "FROM heads_were EXCEPT SELECT * FROM heads) THEN RAISE EXCEPTION 'other heads'; END IF; END $$");
+  }
+  kit_postgres_do(f, "DROP TABLE heads_were");
+  assert_says(append_note(f->store, f->study, &e), 0, &e, "");
+  assert_int_equal(cl_store_check(f->store, f->study, &e), 0);
+}
+
 /* A server that has lost what was on its disk, or another one in its place. */
 static void a_log_that_is_shorter_than_it_was_is_corrupt(void **state) {
   struct kit_postgres *f = need(state);
@@ -500,6 +521,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {TEST(each_refusal_of_the_server_has_a_remedy),
                                      TEST(a_refusal_that_passes_is_tried_again),
                                      TEST(damage_is_named),
+                                     TEST(heads_are_written_again),
                                      TEST(a_log_that_is_shorter_than_it_was_is_corrupt),
                                      TEST(a_study_that_is_gone_is_not_found),
                                      TEST(users_without_rights_are_told_which),
