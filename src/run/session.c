@@ -20,7 +20,14 @@
 #include "schedule/scheduler.h"
 #include "worker/worker.h"
 
-enum { TICK_MS = 100, FILES_LEAST = 45, NAP_MS = 10, SILENCE_MS = 1000, PATIENCE_MS = 600000 };
+enum {
+  TICK_MS = 100,
+  FILES_LEAST = 45,
+  NAP_MS = 10,
+  SILENCE_MS = 1000,
+  PATIENCE_MS = 600000,
+  COMMITS_MAX = 100
+};
 
 struct session {
   const struct cl_session_options *options;
@@ -432,13 +439,15 @@ static int commit(struct session *s, struct cl_err *e) {
   return cl_log_commit_with(s->log, s->engine != NULL ? answer : NULL, s, e);
 }
 
-/* Until nothing more is put: what was committed may call for the next decision or claim at once. */
-static int turn(struct session *s, struct cl_err *e) {
-  for (bool more = true; more;) {
+/* Until nothing more is put: what was committed may call for the next decision or claim at once. But trainers
+ * are heard in between, whatever comes: *ret_more then. */
+static int turn(struct session *s, bool *ret_more, struct cl_err *e) {
+  *ret_more = true;
+  for (int i = 0; i < COMMITS_MAX && *ret_more; i++) {
     assert_session_state(s);
     CL_TRY(idly(s, open_turn, e));
     CL_TRY(cl_worker_turn(s->worker, e));
-    more = cl_log_has_put(s->log);
+    *ret_more = cl_log_has_put(s->log);
     CL_TRY(idly(s, commit, e));
     note_answer(s);
   }
@@ -462,10 +471,13 @@ static void wait_for_work(struct session *s) {
 }
 
 static int run_loop(struct session *s, struct cl_err *e) {
-  for (;;) {
-    CL_TRY(turn(s, e));
+  for (bool more = false;;) {
+    CL_TRY(turn(s, &more, e));
     if (is_over(s)) return 0;
-    wait_for_work(s);
+    if (more)
+      (void)uv_run(&s->loop, UV_RUN_NOWAIT);
+    else
+      wait_for_work(s);
   }
 }
 

@@ -66,5 +66,6 @@ int cl_worker_check_source(struct cl_worker *w, const struct cl_trial *t, bool *
     return 0;
   }
   if (exploited) CL_TRY(put_void(w, t, n, e));
+  if (n->pins > exploited) return 0; /* others are to begin from it, and find it gone: the last one says so */
   return cl_snapshot_put_gone(w, t->number, n, e);
 }

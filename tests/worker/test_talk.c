@@ -495,6 +495,42 @@ static void a_state_that_is_gone_is_not_given_to_a_process(void **state) {
   end(&w, &c);
 }
 
+/* Two are to begin from it. One of them trains, and finds out at its next report. */
+static void a_state_that_is_gone_is_deleted_once_nobody_is_to_begin_from_it(void **state) {
+  (void)state;
+  struct world w;
+  struct client first, second;
+  scene_begin(&w, 2, CL_NO_STEP, "");
+  (void)client_hello(&w, &first, 1, 1, "save load");
+  (void)client_hello(&w, &second, 2, 1, "save load");
+  int64_t snapshot = save_first(&w, &first);
+  assert_string_equal(scene_report(&w, &second, 1, 1, 0.75), scene_go);
+  int64_t change = scene_exploit(&w, 2, snapshot, "sgd", CL_NO_STEP);
+  char *path = cl_attempt_path(w.s, 0, 0, cl_study_snapshot(w.s, snapshot)->path);
+  assert_int_equal(cl_dir_remove(path, NULL), 0);
+  cl_free(path);
+  client_close(&first);
+  world_touch(&w, 1, 1, "end", "75");
+  WORLD_UNTIL(&w, world_state(&w, 1) == CL_PREEMPTED);
+  (void)scene_retry(&w, 1);
+  for (int i = 0; i < 5; i++) world_round(&w);
+  assert_int_equal(world_state(&w, 1), CL_WAITING);
+  assert_null(strstr(cl_text_get(&w.said), "is gone"));
+  client_send(&second, "{\"type\":\"report\",\"ordinal\":2,\"step\":2,\"metrics\":{\"loss\":0.75}}");
+  assert_true(client_is_silent(&w, &second));
+  (void)scene_void(&w, 2, change);
+  (void)scene_answer(&w, 2, CL_NO_STEP);
+  WORLD_UNTIL(&w, world_has(&w, 1, 2, "env")); /* from the beginning */
+  assert_int_equal(world_count(&w, 1, CL_EVENT_DELETED), 1);
+  assert_has(cl_text_get(&w.said), "is gone");
+  assert_has(client_hear(&w, &second), "{\"type\":\"go\"");
+  client_close(&second);
+  world_touch(&w, 1, 2, "end", "0");
+  world_touch(&w, 2, 1, "end", "0");
+  WORLD_UNTIL(&w, world_is_idle(&w));
+  scene_end(&w);
+}
+
 static void a_failed_load_waits_over_a_reconnection(void **state) {
   (void)state;
   struct world w;
@@ -1524,6 +1560,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(a_failed_load_waits_to_be_decided_again),
       cmocka_unit_test(after_a_failed_load_another_state_is_loaded),
       cmocka_unit_test(a_state_that_is_gone_is_not_given_to_a_process),
+      cmocka_unit_test(a_state_that_is_gone_is_deleted_once_nobody_is_to_begin_from_it),
       cmocka_unit_test(a_failed_load_waits_over_a_reconnection),
       cmocka_unit_test(a_trainer_that_cannot_load_begins_again_from_the_snapshot),
       cmocka_unit_test(a_value_that_needs_a_new_process_gets_one),
