@@ -4,10 +4,12 @@ directory of clade.py."""
 import contextlib
 import glob
 import os
+import random
 import re
 import shutil
 import signal
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -256,6 +258,49 @@ def test_what_scores_something_else_is_not_the_state_that_was_ranked(directory):
     assert 'scored something else' in said and '5 complete' in said, said
     assert [e for e in log if e['event'] == 'deleted' and e['why'] == 'missing']
     check_loads(directory, log, 5)
+
+
+def children():
+    """Of this process: engines."""
+    with open(f'/proc/self/task/{os.getpid()}/children', encoding='ascii') as file:
+        return [int(pid) for pid in file.read().split()]
+
+
+@contextlib.contextmanager
+def halts(directory, rng):
+    """Meanwhile trainers, twins and engines stand still at instants by chance, as on a machine that is too busy for them."""
+    over = threading.Event()
+
+    def halt():
+        while not over.is_set():
+            halted = []
+            for pid in rng.sample(found := processes(directory) + children(), min(len(found), 3)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    halted.append(pid)
+            time.sleep(rng.choice((0.002, 0.01, 0.03, 0.08)))
+            for pid in halted:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+            time.sleep(rng.choice((0, 0.005, 0.02)))
+
+    thread = threading.Thread(target=halt)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_who_stands_still_at_any_instant_hinders_nobody_for_long(directory):
+    rng = random.Random(2385)
+    for i in range(int(os.environ.get('CLADE_THOROUGH', 0)) * 95 + 5):
+        own = os.path.join(directory, str(i))
+        os.makedirs(own)
+        with halts(own, rng):
+            log, _ = interrupt_and_resume(own, rng.choice(('dice', 'dice', 'fork')))
+        check_loads(own, log, 5)
 
 
 def test_processes_end_when_the_study_is_interrupted(directory):
