@@ -47,7 +47,6 @@ static int look_at_namesake(void *ctx, const struct cl_event *ev) {
   return 1; /* the first event is enough */
 }
 
-/* The name is taken: say which of the ways on fits. */
 /* What a command needs to find the store: " --store X", or nothing. Gives; null without memory. */
 static char *store_option(const struct cl_plan *p) {
   char *usual = cl_store_choose(NULL, NULL, p->here), *shown = cl_store_show(p->store);
@@ -62,6 +61,7 @@ static char *store_option(const struct cl_plan *p) {
   return ret;
 }
 
+/* The name is taken: say which of the ways on fits. */
 static int explain_taken(struct cl_store *store, const struct cl_plan *p, const char *name,
                          struct cl_err *e) {
   int64_t id = 0;

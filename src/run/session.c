@@ -26,7 +26,7 @@ enum {
   NAP_MS = 10,
   SILENCE_MS = 1000,
   PATIENCE_MS = 600000,
-  COMMITS_MAX = 100
+  COMMITS_MAX = 100 /* in a row, without hearing trainers */
 };
 
 struct session {
@@ -473,7 +473,7 @@ static void wait_for_work(struct session *s) {
 static int run_loop(struct session *s, struct cl_err *e) {
   for (bool more = false;;) {
     CL_TRY(turn(s, &more, e));
-    if (is_over(s)) return 0;
+    if (!more && is_over(s)) return 0;
     if (more)
       (void)uv_run(&s->loop, UV_RUN_NOWAIT);
     else

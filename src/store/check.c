@@ -98,6 +98,11 @@ static int read_on(struct cl_store *s, int64_t study, struct replay *r, struct c
   return cl_store_read(s, study, &what, replay_one, r, e);
 }
 
+static int no_event(const struct cl_store *s, int64_t study, int64_t position, struct cl_err *e) {
+  return CL_FAIL(e, CLADE_ECORRUPT, "event %lld of study number %lld is missing in %s", (long long)position,
+                 (long long)study, s->address);
+}
+
 static int compare(struct cl_store *s, int64_t study, struct replay *r, struct cl_err *e) {
   struct cl_study_head head;
   /* Others may append meanwhile: read on until the heads are those of the position that was replayed. */
@@ -108,9 +113,7 @@ static int compare(struct cl_store *s, int64_t study, struct replay *r, struct c
     r->difference[0] = '\0';
     CL_TRY(read_on(s, study, r, e));
     stuck = r->head.position > before ? 0 : stuck + 1;
-    if (stuck > STUCK_MAX)
-      return CL_FAIL(e, CLADE_ECORRUPT, "event %lld of study number %lld is missing in %s",
-                     (long long)before + 1, (long long)study, s->address);
+    if (stuck > STUCK_MAX) return no_event(s, study, before + 1, e);
     s->visiting = true;
     int status = s->ops->heads(s->state, study, &head, compare_one, r, e);
     s->visiting = false;
@@ -173,39 +176,34 @@ static int write_heads(struct cl_store *s, int64_t study, const struct replay *r
 static int repair_from(struct cl_store *s, int64_t study, struct replay *r, int64_t from,
                        struct cl_heads *heads, struct cl_err *e) {
   int status = CLADE_ESTALE, mends = 0;
+  int64_t before = r->head.position;
   for (int i = 0; i < OVERTAKEN_MAX && status == CLADE_ESTALE; i++) {
+    if (i == 1) before = r->head.position; /* from here on it is what others have added */
     CL_TRY(read_on(s, study, r, e));
     CL_TRY(list_heads(r, from, heads, e));
     do status = write_heads(s, study, r, heads, e);
     while (cl_store_mend(s, &status, &mends, e));
   }
-  return status != CLADE_ESTALE
-             ? status
-             : CL_FAIL(e, CLADE_EBUSY,
-                       "study number %lld in %s is written to without a pause: stop its engines "
-                       "(`clade stop`), and repair it then",
-                       (long long)study, s->address);
+  if (status != CLADE_ESTALE) return status;
+  if (r->head.position == before) return no_event(s, study, before + 1, e);
+  return CL_FAIL(
+      e, CLADE_EBUSY,
+      "study number %lld in %s is written to without a pause: stop its engines (`clade stop`), and "
+      "repair it then",
+      (long long)study, s->address);
 }
 
-static int repair(struct cl_store *s, int64_t study, struct replay *r, struct cl_err *e) {
-  struct cl_heads heads = {0};
-  int64_t from = 1;
-  int status = 0;
-  s->study = 0; /* the heads that are kept may be wrong */
-  for (; status == 0 && (from == 1 || (size_t)from < r->n); from += WRITTEN_AT_A_TIME)
-    status = repair_from(s, study, r, from, &heads, e);
-  cl_heads_done(&heads);
-  return status;
-}
-
+/* Even where nothing differs: a look at all would take as long. */
 int cl_store_repair(struct cl_store *s, int64_t study, struct cl_err *e) {
   struct replay r = {.e = e};
-  CL_TRY(cl_store_check_writable(s, e));
-  int status = compare(s, study, &r, e);
-  if (status == CLADE_ECORRUPT && r.difference[0] != '\0') { /* else it is the log */
-    status = repair(s, study, &r, e);
-    if (status == 0) status = compare(s, study, &r, e);
-  }
+  struct cl_heads heads = {0};
+  int64_t from = 1;
+  int status = cl_store_check_writable(s, e);
+  s->study = 0; /* the heads that are kept may be wrong */
+  for (; status == 0 && (from == 1 || (size_t)from < r.n); from += WRITTEN_AT_A_TIME)
+    status = repair_from(s, study, &r, from, &heads, e);
+  if (status == 0) status = compare(s, study, &r, e);
+  cl_heads_done(&heads);
   destroy_replay(&r);
   return status;
 }

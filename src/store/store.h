@@ -163,9 +163,9 @@ bool cl_store_watch_drain(struct cl_store *s); /* false: there is surely nothing
 /* Compare the mutable tables with a replay of the log. 0, or CLADE_ECORRUPT naming the first difference. */
 int cl_store_check(struct cl_store *s, int64_t study, struct cl_err *e);
 
-/* Where they differ, write the mutable tables again as a replay of the log gives them, ten thousand trials a
- * commit; others may go on appending meanwhile. CLADE_ECORRUPT: the log itself is damaged; CLADE_EBUSY:
- * others have appended before each of a hundred tries; CLADE_EINVAL: opened for reading only. */
+/* Write the mutable tables again as a replay of the log gives them, ten thousand trials a commit; others may
+ * go on appending meanwhile. CLADE_ECORRUPT: the log itself is damaged; CLADE_EBUSY: others have appended
+ * before each of a hundred tries; CLADE_EINVAL: opened for reading only. */
 int cl_store_repair(struct cl_store *s, int64_t study, struct cl_err *e);
 
 #endif
