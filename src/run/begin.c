@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "run/history.h"
 #include "run/provenance.h"
+#include "spec/words.h"
 
 static int make_uuid(char ret[37], struct cl_err *e) {
   unsigned char b[16];
@@ -51,8 +52,10 @@ static int look_at_namesake(void *ctx, const struct cl_event *ev) {
 static char *store_option(const struct cl_plan *p) {
   char *usual = cl_store_choose(NULL, NULL, p->here), *shown = cl_store_show(p->store);
   struct cl_text option = {0};
-  if (usual != NULL && shown != NULL && strcmp(usual, p->store) != 0)
-    cl_text_format(&option, " --store %s", shown);
+  if (usual != NULL && shown != NULL && strcmp(usual, p->store) != 0) {
+    cl_text_add(&option, " --store ");
+    cl_word_quote(&option, shown);
+  }
   option.failed = option.failed || usual == NULL || shown == NULL;
   char *ret = option.failed ? NULL : cl_copy_text(cl_text_get(&option));
   cl_text_done(&option);

@@ -117,6 +117,9 @@ def test_a_name_that_is_taken_has_status_2_and_three_ways_on(directory):
     result = run(directory, '-n', '2', '--name', 'taken', '--store', 'other.db')
     there = os.path.join(os.path.realpath(directory), 'other.db')
     expect(result, 2, stderr=f'clade delete taken --store {there}`')
+    expect(run(directory, '-n', '2', '--name', 'taken', '--store', 'an other.db'), 0)
+    result = run(directory, '-n', '2', '--name', 'taken', '--store', 'an other.db')
+    expect(result, 2, stderr=f"clade delete taken --store '{there.replace('other.db', 'an other.db')}'`")
 
 
 def test_what_is_kept_beside_the_log_is_written_again(directory):
