@@ -473,11 +473,12 @@ static void wait_for_work(struct session *s) {
 static int run_loop(struct session *s, struct cl_err *e) {
   for (bool more = false;;) {
     CL_TRY(turn(s, &more, e));
-    if (!more && is_over(s)) return 0;
-    if (more)
+    if (more) {
       (void)uv_run(&s->loop, UV_RUN_NOWAIT);
-    else
-      wait_for_work(s);
+      continue;
+    }
+    if (is_over(s)) return 0;
+    wait_for_work(s);
   }
 }
 

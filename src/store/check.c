@@ -193,7 +193,7 @@ static int repair_from(struct cl_store *s, int64_t study, struct replay *r, int6
       (long long)study, s->address);
 }
 
-/* Even where nothing differs: a look at all would take as long. */
+/* Written even where nothing differs: a look first would go on for as long as others append. */
 int cl_store_repair(struct cl_store *s, int64_t study, struct cl_err *e) {
   struct replay r = {.e = e};
   struct cl_heads heads = {0};
