@@ -23,6 +23,7 @@ void cl_trainer_regions_done(struct cl_trainer_regions *r) {
   cl_free(r->memory);
   cl_free(r->loaded);
   cl_free((void *)r->missing);
+  cl_free(r->pieces);
   *r = (struct cl_trainer_regions){0};
 }
 
@@ -32,7 +33,8 @@ static int make_room(struct cl_trainer_regions *r, struct cl_err *e) {
   bool bad = cl_grow(&r->items, &r->cap_items, r->n + 1, sizeof *r->items) < 0 ||
              cl_grow(&r->memory, &r->cap_memory, r->n + 1, sizeof *r->memory) < 0 ||
              cl_grow(&r->loaded, &r->cap_loaded, r->n + 1, sizeof *r->loaded) < 0 ||
-             cl_grow(&r->missing, &r->cap_missing, r->n + 1, sizeof *r->missing) < 0;
+             cl_grow(&r->missing, &r->cap_missing, r->n + 1, sizeof *r->missing) < 0 ||
+             cl_grow(&r->pieces, &r->cap_pieces, r->n + 1, sizeof *r->pieces) < 0;
   return bad ? CL_FAIL_NOMEM(e) : 0;
 }
 
@@ -105,8 +107,7 @@ static struct cl_trainer_mapping *oldest_mapping(struct cl_trainer_regions *r) {
   return oldest;
 }
 
-/* The buffer of descriptor fd, mapped with all its pages at once: one fault for each would cost more than the
- * copy. */
+/* The buffer of descriptor fd. */
 static int map_file(struct cl_trainer_regions *r, int fd, const char *path, bool writable,
                     struct cl_trainer_mapping **ret, struct cl_err *e) {
   struct stat info;
@@ -117,8 +118,8 @@ static int map_file(struct cl_trainer_regions *r, int fd, const char *path, bool
   if (m == NULL) {
     m = oldest_mapping(r);
     unmap(m);
-    void *address = mmap(NULL, (size_t)info.st_size, writable ? PROT_READ | PROT_WRITE : PROT_READ,
-                         MAP_SHARED | MAP_POPULATE, fd, 0);
+    void *address =
+        mmap(NULL, (size_t)info.st_size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED) return fail_buffer(path, e);
     *m = (struct cl_trainer_mapping){.address = address,
                                      .size = (size_t)info.st_size,
@@ -140,6 +141,14 @@ static int map_buffer(struct cl_trainer_regions *r, const char *path, bool writa
   return status;
 }
 
+/* n of r->pieces, to or from the mapping. */
+static void copy_pieces(const struct cl_trainer_regions *r, size_t n, struct cl_trainer_mapping *m,
+                        bool put) {
+  enum cl_trainer_new new_side = put ? CL_TRAINER_NEW_TO : CL_TRAINER_NEW_FROM;
+  cl_trainer_copy(r->pieces, n, m->met ? CL_TRAINER_NEW_NONE : new_side);
+  m->met = true;
+}
+
 int cl_trainer_regions_put(struct cl_trainer_regions *r, const char *path, struct cl_err *e) {
   struct cl_trainer_mapping *m = NULL;
   struct cl_text text = {0};
@@ -152,7 +161,9 @@ int cl_trainer_regions_put(struct cl_trainer_regions *r, const char *path, struc
   if (status == 0) {
     m->address[0] = '\0'; /* no state while it is being written */
     for (size_t i = 0; i < r->n; i++)
-      memcpy(m->address + r->items[i].offset, r->memory[i], (size_t)r->items[i].bytes);
+      r->pieces[i] = (struct cl_trainer_piece){
+          .to = m->address + r->items[i].offset, .from = r->memory[i], .n = (size_t)r->items[i].bytes};
+    copy_pieces(r, r->n, m, true);
     memcpy(m->address + 1, text.bytes + 1, text.length); /* with the zero byte at its end */
     m->address[0] = text.bytes[0];
   }
@@ -163,13 +174,17 @@ int cl_trainer_regions_put(struct cl_trainer_regions *r, const char *path, struc
 static int take_buffer(struct cl_trainer_regions *r, const char *path, struct cl_err *e) {
   struct cl_trainer_mapping *m = NULL;
   struct cl_regions state = {0};
+  size_t n = 0;
   CL_TRY(map_buffer(r, path, false, &m, e));
   CL_TRY(cl_regions_read(m->address, m->size, true, (int64_t)m->size, &state, e));
   for (size_t i = 0; i < r->n; i++) {
     const struct cl_region *from = cl_trainer_regions_match(r, i, &state);
-    if (from != NULL) memcpy(r->memory[i], m->address + from->offset, (size_t)from->bytes);
     r->loaded[i] = from != NULL;
+    if (from != NULL)
+      r->pieces[n++] = (struct cl_trainer_piece){
+          .to = r->memory[i], .from = m->address + from->offset, .n = (size_t)from->bytes};
   }
+  copy_pieces(r, n, m, false);
   cl_regions_done(&state);
   return 0;
 }

@@ -5,23 +5,25 @@
 
 #include <sys/types.h>
 
+#include "trainer/copy.h"
 #include "wire/regions.h"
 
 enum { CL_TRAINER_MAPPINGS = 4 };
 
 struct cl_trainer_regions {
-  struct cl_region *items; /* names are copies */
-  void **memory;           /* of the program (keeps) */
-  bool *loaded;            /* by the last load */
-  const char **missing;    /* names of those that were not; borrow from items */
-  size_t n, n_missing, cap_items, cap_memory, cap_loaded, cap_missing;
+  struct cl_region *items;         /* names are copies */
+  void **memory;                   /* of the program (keeps) */
+  bool *loaded;                    /* by the last load */
+  const char **missing;            /* names of those that were not; borrow from items */
+  struct cl_trainer_piece *pieces; /* room for one of each */
+  size_t n, n_missing, cap_items, cap_memory, cap_loaded, cap_missing, cap_pieces;
   int64_t bytes;              /* of a buffer that holds all */
   struct cl_trainer_mapping { /* buffers stay mapped, the one not used for longest goes first */
     char *address;
     size_t size;
     dev_t device;
     ino_t inode;
-    bool writable;
+    bool writable, met; /* met: was copied to or from */
     uint64_t used;
   } mappings[CL_TRAINER_MAPPINGS];
   uint64_t uses;
@@ -38,8 +40,9 @@ int cl_trainer_regions_add(struct cl_trainer_regions *r, const char *name, void 
 bool cl_trainer_regions_loaded(const struct cl_trainer_regions *r, const char *name);
 void cl_trainer_regions_forget(struct cl_trainer_regions *r); /* no load has happened */
 
-/* Copy all regions into the buffer at `path`, which has at least r->bytes. At memory speed; the first time a
- * buffer is met it is mapped (a quarter of a copy). CLADE_EIO, CLADE_EINVAL: it is smaller. */
+/* Copy all regions into the buffer at `path`, which has at least r->bytes. At memory speed
+ * (copy.h); a buffer that is met for the first time takes two to three times as long. CLADE_EIO,
+ * CLADE_EINVAL: it is smaller. */
 int cl_trainer_regions_put(struct cl_trainer_regions *r, const char *path, struct cl_err *e);
 
 /* Copy what the buffer or directory at `path` holds under the same names and in the same sizes into the

@@ -17,19 +17,31 @@
 #include "base/alloc.h"
 #include "base/text.h"
 
+enum { LOOKS_FOR_THREADS = 20 };
+
 /* --- what is in the way ------------------------------------------------------------------------------ */
 
 static int fail_proc(const char *path, struct cl_err *e) {
   return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot read %s: %s", path, strerror(errno));
 }
 
-static int check_threads(struct cl_err *e) {
+static int count_threads(int *ret, struct cl_err *e) {
   DIR *dir = opendir("/proc/self/task");
-  int n = 0;
+  *ret = 0;
   if (dir == NULL) return fail_proc("/proc/self/task", e);
-  for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) n += entry->d_name[0] != '.';
+  for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) *ret += entry->d_name[0] != '.';
   (void)closedir(dir);
-  if (n <= 1) return 0;
+  return 0;
+}
+
+/* A thread that was joined just now is listed for a moment longer. */
+static int check_threads(struct cl_err *e) {
+  int n = 0;
+  for (int look = 0; look < LOOKS_FOR_THREADS; look++) {
+    if (look > 0) (void)usleep(1000);
+    CL_TRY(count_threads(&n, e));
+    if (n <= 1) return 0;
+  }
   return CL_FAIL(
       e, CLADE_EUNSUPPORTED,
       "this process cannot be forked: it has %d threads, and a fork copies only one; run it with one "

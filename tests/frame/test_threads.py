@@ -6,11 +6,11 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap
 
-# What tests/worker/test_threads.c, tests/store/test_sqlite.c and test_ahead.c show to the thread sanitizer; and base/thread,
-# which starts the store's.
+# What tests/worker/test_threads.c, tests/store/test_sqlite.c and test_ahead.c, and tests/trainer/test_copy.c show to the
+# thread sanitizer; and base/thread, which starts the store's and the trainer's.
 KNOWN = {'src/worker/publish.c', 'src/worker/leftover.c', 'src/worker/removal.c', 'src/worker/buffers_make.c',
          'src/worker/buffers_copy.c', 'src/store/sqlite_checkpoint.c', 'src/store/sqlite_ahead.c', 'src/base/thread.c',
-         'src/base/thread.h'}
+         'src/base/thread.h', 'trainer/copy.c'}
 THREADS = re.compile(r'\b(pthread_create|cl_thread_start|thrd_create|uv_thread_create|uv_queue_work|clone)\s*\(')
 
 
