@@ -162,7 +162,10 @@ int cl_sqlite_end_write(struct cl_sqlite *s, bool commit, struct cl_err *e) {
   cl_sqlite_wal_drop(s);
   s->writing = false;
   if (status == 0 && commit) cl_sqlite_note_commit(s);
-  if (s->wal_frames > 0) cl_sqlite_wal_open(s);
+  if (s->wal_frames > 0) {
+    cl_sqlite_wal_open(s);
+    cl_sqlite_known_open(s);
+  }
   bool over = status < 0 || cl_sqlite_checkpoint_locked(s);
   cl_sqlite_unlock(s);
   if (!over) cl_sqlite_checkpoint_beside(s);

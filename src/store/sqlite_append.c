@@ -10,7 +10,7 @@ static int64_t first_place(int64_t study) {
 
 static int begin(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
   int64_t n_names = 0;
-  CL_TRY(cl_sqlite_look(s, study, ret, &n_names, e));
+  CL_TRY(cl_sqlite_look_newest(s, study, ret, &n_names, e));
   return cl_sqlite_study(s, study, n_names, &s->open, e);
 }
 
@@ -106,9 +106,9 @@ int cl_sqlite_commit(void *state, int64_t study, const struct cl_study_head *hea
                      const struct cl_heads *changed, struct cl_err *e) {
   struct cl_sqlite *s = state;
   assert(s->open != NULL && s->open->id == study);
-  (void)study;
   int status = write_heads(s, head, changed, e);
   if (status == 0) status = cl_sqlite_end_write(s, true, e);
+  if (status == 0) cl_sqlite_know_commit(s, study, head, s->open->n_names);
   if (status < 0) {
     if (s->writing) (void)cl_sqlite_end_write(s, false, NULL);
     if (s->views_changed) cl_sqlite_forget(s, s->open->id);

@@ -38,8 +38,7 @@ int cl_sqlite_look(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret
 
 int cl_sqlite_head(void *state, int64_t study, struct cl_study_head *ret, struct cl_err *e) {
   int64_t n_names = 0;
-  CL_TRY(cl_sqlite_check_place(state, e));
-  return cl_sqlite_look(state, study, ret, &n_names, e);
+  return cl_sqlite_look_newest(state, study, ret, &n_names, e);
 }
 
 int cl_sqlite_put_study(struct cl_sqlite *s, int64_t study, const struct cl_study_head *head, int64_t n_names,

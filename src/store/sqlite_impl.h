@@ -13,7 +13,8 @@
  * `more` as JSON. Values: bool x'00' x'01', null x'', inactive NULL, NaN of a metric 'nan'.
  *
  * Locks: writers take byte 1 of <path>.lock, queueing on byte 0, and only then BEGIN IMMEDIATE, so SQLite's
- * own lock is nearly always free. Every read is a transaction of its own.
+ * own lock is nearly always free. Every read is a transaction of its own, but for
+ * the looks whether anything is new (sqlite_known.c).
  */
 #ifndef CL_SQLITE_IMPL_H
 #define CL_SQLITE_IMPL_H
@@ -108,6 +109,19 @@ struct cl_sqlite_study {
   struct cl_sqlite_study *next;
 };
 
+/* The header of the log's index as it was at some moment: no two states of a store have the same. */
+enum { CL_SQLITE_STAMP_WORDS = 12 };
+struct cl_sqlite_stamp {
+  uint32_t words[CL_SQLITE_STAMP_WORDS];
+};
+
+struct cl_sqlite_known {
+  int64_t study; /* 0 = none */
+  struct cl_study_head head;
+  int64_t n_names;
+  struct cl_sqlite_stamp stamp; /* as long as it is this one */
+};
+
 struct cl_sqlite {
   sqlite3 *db;
   char *path, *lock_path; /* as SQLite has resolved it: two names of one file share the lock */
@@ -126,6 +140,9 @@ struct cl_sqlite {
   int wal_frames_asked;                        /* when a checkpoint was asked for last */
   struct cl_sqlite_wal *wal;                   /* null: SQLite writes its log by itself */
   bool wal_tried;                              /* to change that */
+  const volatile uint32_t *index;              /* of the log, SQLite's memory; null: not to be had */
+  bool index_tried;                            /* to have it */
+  struct cl_sqlite_known known;                /* of the study used last */
   struct cl_sqlite_checkpointer *checkpointer; /* null: none was needed so far */
   bool foreign;                                /* another one has committed since the watcher last drained */
   unsigned version;                            /* SQLite's, of the data, after this handle's last commit */
@@ -170,6 +187,18 @@ void cl_sqlite_checkpointer_destroy(struct cl_sqlite_checkpointer *c); /* waits 
 void cl_sqlite_wal_open(struct cl_sqlite *s);
 void cl_sqlite_wal_drop(struct cl_sqlite *s); /* a transaction was rolled back: forget what it has written */
 void cl_sqlite_wal_destroy(struct cl_sqlite_wal *w); /* when the database is closed; null is allowed */
+
+/* sqlite_known.c */
+/* From now on; once the handle has committed. */
+void cl_sqlite_known_open(struct cl_sqlite *s);
+/* As cl_sqlite_look, of the newest state: outside of transactions, or at the begin of one that writes.
+ * Without a call of the system when nobody has committed since. Outside of them CLADE_EIO as
+ * cl_sqlite_check_place. */
+int cl_sqlite_look_newest(struct cl_sqlite *s, int64_t study, struct cl_study_head *ret, int64_t *ret_names,
+                          struct cl_err *e);
+/* After a commit that was begun with a look. */
+void cl_sqlite_know_commit(struct cl_sqlite *s, int64_t study, const struct cl_study_head *head,
+                           int64_t n_names);
 
 /* sqlite_schema.c */
 int cl_sqlite_open_schema(struct cl_sqlite *s, struct cl_err *e);
