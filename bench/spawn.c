@@ -18,7 +18,9 @@
  * Everything is made below $TMPDIR (default /tmp) and removed at the very end. ext4 without a journal (as in
  * many virtual machines) looks at every inode that was deleted nearby in the last minutes before it gives out
  * one, 50 ns each: run it twice in a row and `files` can be several times slower in the second run, up to
- * 0.25 ms for a file. The directories of trials are spread over the disk (cl_dir_spread), so a study is not.
+ * 0.25 ms for a file. A study's directory has a place of its own on the disk, and when making files takes
+ * long there, those of trials have, too (cl_dir_spread), so a study is not slower in its second run, or less
+ * so.
  *
  * The keeper and what it starts are a session of their own: where the scheduler groups sessions (autogroup),
  * they compete as such with whatever else runs, at the priority that this program's session was given.

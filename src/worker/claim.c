@@ -51,7 +51,7 @@ static int link_file(const char *target, const char *name, struct cl_err *e) {
   return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot link '%s' to '%s': %s", name, target, strerror(errno));
 }
 
-enum { SOCKET_LINE = 200 };
+enum { SOCKET_LINE = 200, SLOW_MAKING_US = 200 };
 
 int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e) {
   char line[SOCKET_LINE];
@@ -286,6 +286,18 @@ static int is_free(void *ctx, struct cl_err *e) {
   return now.version == cl_attempt_trial(a)->head.version ? 0 : CLADE_BUSY;
 }
 
+/* Where many files were deleted lately a new one can take a file system a hundred times as long
+ * (cl_dir_spread). Then the trials that follow get places of their own, which costs less, though not nothing.
+ */
+static void note_making(struct cl_worker *w, int64_t us) {
+  w->making_us += ((double)us - w->making_us) / 8;
+  if (w->spread || w->making_us < SLOW_MAKING_US) return;
+  char *directory = cl_attempt_path(w->study, 0, 0, NULL);
+  if (directory != NULL) cl_dir_spread(directory);
+  cl_free(directory);
+  w->spread = true;
+}
+
 static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e) {
   struct cl_attempt *a = NULL;
   struct cl_err cause = {0};
@@ -297,7 +309,9 @@ static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e
   CL_TRY(cl_attempts_add(w, t->number, t->head.attempt + 1, &a, e));
   cl_trial_values(w->study, t, w->values);
   a->fixed = owner.fixed = cl_attempt_fixed(cl_study_space(w->study), w->values);
+  int64_t before_us = cl_clock_thread_us();
   int status = cl_attempt_open(w->study, a->trial, a->number, &owner, is_free, a, &a->lock, a->token, &cause);
+  note_making(w, cl_clock_thread_us() - before_us);
   if (status == 0) status = prepare(a, &cause);
   if (status != 0) return give_up(a, status, &cause, e);
   return put_start(a, told_start, e);

@@ -309,15 +309,21 @@ static int try_number(struct cl_worker *w, int number, struct cl_err *e) {
   return status;
 }
 
-static int join(struct cl_worker *w, struct cl_err *e) {
+static int make_directory(const struct cl_worker *w, struct cl_err *e) {
+  const char *all = cl_study_directory(w->study);
+  CL_TRY(cl_dir_create(all, e));
+  cl_dir_spread(all); /* studies have nothing to do with each other */
   char *directory = cl_attempt_path(w->study, 0, 0, NULL);
   int status = directory == NULL ? CL_FAIL_NOMEM(e) : cl_dir_create(directory, e);
-  if (status == 0) cl_dir_spread(directory); /* trials have nothing to do with each other */
   cl_free(directory);
-  CL_TRY(status);
+  return status;
+}
+
+static int join(struct cl_worker *w, struct cl_err *e) {
+  CL_TRY(make_directory(w, e));
   for (int offset = 1, tries = 0; tries < 1000; tries++) {
     int before = cl_study_workers(w->study);
-    status = try_number(w, before + offset, e);
+    int status = try_number(w, before + offset, e);
     if (status <= 0) return status;
     CL_TRY(cl_log_follow(w->log, NULL, e));
     if (cl_study_workers(w->study) == before)

@@ -209,6 +209,8 @@ struct cl_worker {
   struct cl_remake *remakes;
   bool twins_stirred; /* some may not be needed any more */
   bool said_full;     /* that the disk budget is used up */
+  double making_us;   /* processor time of making a trial's directories, a running mean … */
+  bool spread;        /* … that was long, so they are spread over the disk */
   struct cl_err failure;
 };
 
