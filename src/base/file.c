@@ -215,7 +215,7 @@ const char *cl_path_network(const char *path) {
   char *copy = cl_copy_text(path);
   if (copy == NULL) return NULL;
   const char *name = NULL;
-  struct statfs fs;
+  struct statfs fs = {0};
   char *at = copy;
   while (statfs(at, &fs) < 0 && errno == ENOENT) {
     char *up = dirname(at);
