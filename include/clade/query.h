@@ -29,8 +29,9 @@ extern "C" {
 
 struct clade_store;
 
-/* Open for looking. CLADE_ENOTFOUND (no such file), CLADE_EUNSUPPORTED (a network file system…: the sentence
- * has the remedy), CLADE_ENEWER. Gives; free with clade_store_close. */
+/* Open for looking. CLADE_ENOTFOUND (no such file), CLADE_EINVAL (an unknown kind of store),
+ * CLADE_EUNSUPPORTED (a network file system…: the sentence has the remedy), CLADE_ENEWER. Gives; free with
+ * clade_store_close. */
 CLADE_API int clade_store_open(const char *address, struct clade_store **ret, struct cl_err *e);
 CLADE_API void clade_store_close(struct clade_store *store); /* null is allowed */
 CLADE_API const char *clade_store_address(const struct clade_store *store);

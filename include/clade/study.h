@@ -123,17 +123,17 @@ struct clade_study_options {
 
 /* Create a study. Gives *ret; free with clade_study_close. CLADE_EEXISTS: the name is taken (the sentence
  * says what to do); CLADE_ESPEC: the spec, with file:line:column, or the space; CLADE_ENOTFOUND: no such spec
- * file, or study of the history; CLADE_EUNSUPPORTED: a store on a network file system, of an unknown kind, or
- * a spec that asks for a schedule or target this version does not have; CLADE_EINVAL: none or several of
- * spec_file, spec and space, trials out of range, both again and reuse, minimize and maximize. Cost: reads
- * the spec and runs git for the provenance, some 20 ms. */
+ * file, or study of the history; CLADE_EUNSUPPORTED: a store on a network file system, or a spec
+ * that asks for a schedule or target this version does not have; CLADE_EINVAL: a store of an unknown kind,
+ * none or several of spec_file, spec and space, trials out of range, both again and reuse, minimize and
+ * maximize. Cost: reads the spec and runs git for the provenance, some 20 ms. */
 CLADE_API int clade_study_create(const struct clade_study_options *options, struct clade_study **ret,
                                  struct cl_err *e);
 
 /* Open one that exists: its name, in any case. `store` as above. A study with a program may be opened as
  * well: what is asked for here is trained here, its engines train the others. CLADE_ENOTFOUND: no such store
- * or study (the nearest is named); CLADE_EUNSUPPORTED. Gives *ret; free with clade_study_close. Cost
- * O(trials). */
+ * or study (the nearest is named); CLADE_EUNSUPPORTED; CLADE_EINVAL: a store of an unknown kind. Gives *ret;
+ * free with clade_study_close. Cost O(trials). */
 CLADE_API int clade_study_open(const char *store, const char *name, struct clade_study **ret,
                                struct cl_err *e);
 

@@ -63,14 +63,21 @@ static void take_objective(struct evaluation *v, int objective) {
   }
 }
 
-/* Another metric: its last value, as the listing shows it. */
-static int take_metric(struct evaluation *v, struct cl_reader *r, const char *metric, struct cl_err *e) {
-  struct cl_table table = {0};
+static int read_metric(struct cl_reader *r, const char *metric, int64_t limit, struct cl_table *ret,
+                       struct cl_err *e) {
   struct cl_text column = {0};
   cl_text_format(&column, "metrics.%s", metric);
   const char *columns[] = {"trial", cl_text_get(&column)};
-  struct cl_list_options o = {.n_columns = 2, .columns = columns, .limit = CL_LIMIT_ALL};
-  int status = column.failed ? CL_FAIL_NOMEM(e) : cl_trials_read(r, &o, &table, e);
+  struct cl_list_options o = {.n_columns = 2, .columns = columns, .limit = limit};
+  int status = column.failed ? CL_FAIL_NOMEM(e) : cl_trials_read(r, &o, ret, e);
+  cl_text_done(&column);
+  return status;
+}
+
+/* Another metric: its last value, as the listing shows it. */
+static int take_metric(struct evaluation *v, struct cl_reader *r, const char *metric, struct cl_err *e) {
+  struct cl_table table = {0};
+  int status = read_metric(r, metric, CL_LIMIT_ALL, &table, e);
   for (size_t i = 0; status >= 0 && i < table.n_rows; i++) {
     const struct cl_value *cells = table.cells + i * table.n_columns;
     const struct cl_trial *t = cl_study_trial(v->study, cells[0].as.integer);
@@ -78,7 +85,6 @@ static int take_metric(struct evaluation *v, struct cl_reader *r, const char *me
     if (is_run(t) && number) add_run(v, t, cl_value_number(cells[1]));
   }
   cl_table_done(&table);
-  cl_text_done(&column);
   return status;
 }
 
@@ -155,9 +161,22 @@ static void sieve_done(struct sieve *v) {
   cl_free(v->values);
 }
 
+/* The goal of a metric that nobody has reported need not be asked for: that there is none is said first. */
+static int fail_goal(struct cl_reader *r, const struct cl_study *s, const char *metric, struct cl_err *e) {
+  struct cl_table table = {0};
+  int status = r == NULL ? 0 : read_metric(r, metric, 1, &table, e);
+  cl_table_done(&table);
+  CL_TRY(status);
+  return CL_FAIL(
+      e, CLADE_EINVAL,
+      "'%.100s' is not what '%s' optimises (%s), so it is not known whether small or large is good: say "
+      "minimize or maximize",
+      metric, cl_study_name(s), cl_study_settings(s)->objectives[0].name);
+}
+
 /* Which value, and what is better? *ret_index: of the objective, -1 for another metric. */
-static int choose_metric(const struct cl_study *s, const struct cl_eval_options *o, struct cl_objective *ret,
-                         int *ret_index, struct cl_err *e) {
+static int choose_metric(struct cl_reader *r, const struct cl_study *s, const struct cl_eval_options *o,
+                         struct cl_objective *ret, int *ret_index, struct cl_err *e) {
   const struct cl_settings *settings = cl_study_settings(s);
   *ret_index = o->metric == NULL ? 0 : -1;
   for (int i = 0; i < settings->n_objectives && *ret_index < 0; i++)
@@ -166,11 +185,7 @@ static int choose_metric(const struct cl_study *s, const struct cl_eval_options 
   if (o->goal != NULL)
     ret->goal = *o->goal;
   else if (*ret_index < 0)
-    return CL_FAIL(
-        e, CLADE_EINVAL,
-        "'%.100s' is not what '%s' optimises (%s), so it is not known whether small or large is good: say "
-        "minimize or maximize",
-        o->metric, cl_study_name(s), settings->objectives[0].name);
+    return fail_goal(r, s, o->metric, e);
   return 0;
 }
 
@@ -369,7 +384,7 @@ static int read_eval(struct cl_reader *r, const struct cl_study *study, const st
   struct sieve sieve = {.reader = r, .study = study, .o = o};
   struct cl_eval found = {.noise_sd = NAN, .p_best = NAN, .p_near = NAN, .near = NAN};
   int objective = 0;
-  CL_TRY(choose_metric(study, o, &found.objective, &objective, e));
+  CL_TRY(choose_metric(r, study, o, &found.objective, &objective, e));
   assert(found.objective.name != NULL);
   if (objective < 0 && r == NULL)
     return CL_FAIL(e, CLADE_EUNSUPPORTED, "'%.100s' is no objective, and is read from a store only",

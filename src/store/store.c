@@ -85,7 +85,7 @@ int cl_store_open(const char *address, const struct cl_store_options *options, s
     return cl_store_open_ops(kinds[2], address, options, ret, e);
   if (strstr(address, "://") != NULL)
     return CL_FAIL(
-        e, CLADE_EUNSUPPORTED,
+        e, CLADE_EINVAL,
         "'%s' is no address of a store: use PATH, sqlite:///PATH or postgresql://USER@HOST/DATABASE",
         address);
   return cl_store_open_ops(kinds[1], address, options, ret, e);

@@ -39,9 +39,9 @@ struct cl_store_options {
 };
 
 /* Open. `address` borrows. Gives *ret; close with cl_store_close.
- * CLADE_ENOTFOUND (no such file), CLADE_EUNSUPPORTED (network file system, unknown kind of address: the
- * sentence has the remedy), CLADE_ENEWER (schema of a newer clade), CLADE_ECORRUPT (not a store), CLADE_EIO,
- * CLADE_ENOMEM. */
+ * CLADE_ENOTFOUND (no such file), CLADE_EINVAL (unknown kind of address), CLADE_EUNSUPPORTED (network file
+ * system: the sentence has the remedy), CLADE_ENEWER (schema of a newer clade), CLADE_ECORRUPT (not a store),
+ * CLADE_EIO, CLADE_ENOMEM. */
 int cl_store_open(const char *address, const struct cl_store_options *options, struct cl_store **ret,
                   struct cl_err *e);
 void cl_store_close(struct cl_store *s);                /* null is allowed */

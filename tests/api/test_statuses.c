@@ -188,8 +188,8 @@ static void stores_and_studies_that_cannot_be_opened(void **state) {
   struct clade_reader *reader = NULL;
   struct clade_trial_info *info = NULL;
   kit_expect(clade_store_open("/nowhere/clade.db", &store, &e), CLADE_ENOTFOUND);
-  kit_expect(clade_store_open("mysql://here/clade", &store, &e), CLADE_EUNSUPPORTED);
-  kit_expect(clade_study_open("mysql://here/clade", "s", &study, &e), CLADE_EUNSUPPORTED);
+  kit_expect(clade_store_open("mysql://here/clade", &store, &e), CLADE_EINVAL);
+  kit_expect(clade_study_open("mysql://here/clade", "s", &study, &e), CLADE_EINVAL);
   kit_expect(clade_reader_open(f->store, "s/1-", &reader, &e), CLADE_EINVAL);
   kit_expect(clade_trial_read(f->reader, 17, &info, &e), CLADE_ENOTFOUND);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <sys/vfs.h>
 
 #include "base/file.h"
 #include "clade/command.h"
@@ -38,7 +39,7 @@ static int tear_down(void **state) {
 
 /* Functions that the linker puts in place of others (meson.build). */
 
-static bool undeletable, unversioned, uninstalled;
+static bool undeletable, unversioned, uninstalled, mounted;
 static const char *rival; /* the store in which somebody else decides first */
 
 int __real_unlinkat(int at, const char *name, int flags);
@@ -52,6 +53,15 @@ int __real_glob64(const char *pattern, int flags, int (*on_error)(const char *, 
 int __wrap_glob64(const char *pattern, int flags, int (*on_error)(const char *, int), glob64_t *ret);
 int __wrap_glob64(const char *pattern, int flags, int (*on_error)(const char *, int), glob64_t *ret) {
   return uninstalled ? GLOB_NOMATCH : __real_glob64(pattern, flags, on_error, ret);
+}
+
+/* Every file system is one of a network. */
+int __real_statfs64(const char *path, struct statfs64 *ret);
+int __wrap_statfs64(const char *path, struct statfs64 *ret);
+int __wrap_statfs64(const char *path, struct statfs64 *ret) {
+  int status = __real_statfs64(path, ret);
+  if (mounted) ret->f_type = 0x6969;
+  return status;
 }
 
 /* A study that has always changed when it is looked at again. */
@@ -92,6 +102,24 @@ int __wrap_cl_store_read(struct cl_store *s, int64_t study, const struct cl_read
     decide_first();
   }
   return status;
+}
+
+static void a_store_on_a_network_file_system_is_refused(void **state) {
+  const struct fixture *f = *state;
+  struct clade_store *store = NULL;
+  struct clade_study *study = NULL;
+  struct clade_space *space = clade_space_create();
+  clade_space_add_float(space, "lr", 0.1, 1, "log");
+  const struct clade_study_options o = {
+      .store = f->place.store, .name = "t", .space = space, .maximize = "acc"};
+  mounted = true;
+  kit_expect(clade_study_create(&o, &study, &e), CLADE_EUNSUPPORTED);
+  kit_expect(clade_store_open(f->place.store, &store, &e), CLADE_EUNSUPPORTED);
+  kit_expect(clade_study_open(f->place.store, "s", &study, &e), CLADE_EUNSUPPORTED);
+  mounted = false;
+  assert_int_equal(clade_store_open(f->place.store, &store, NULL), 0);
+  clade_store_close(store);
+  clade_space_destroy(space);
 }
 
 static void a_study_that_is_written_to_all_the_time_is_not_repaired(void **state) {
@@ -288,6 +316,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test_setup_teardown(a_study_that_changes_all_the_time_is_a_conflict, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_study_that_is_written_to_all_the_time_is_not_repaired, set_up,
                                       tear_down),
+      cmocka_unit_test_setup_teardown(a_store_on_a_network_file_system_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_removed_says_so, set_up, tear_down),
       cmocka_unit_test_setup_teardown(without_postgresql_no_server_is_started, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_line_without_end_is_too_long_for_an_event, set_up, tear_down),

@@ -522,7 +522,7 @@ static void options_that_do_not_go_together_are_refused(void **state) {
       .store = "memory:", .spec_file = "/tmp/is not there.yaml", .minimize = "y"};
   assert_int_equal(create_status(&o, "is not there"), CLADE_ENOTFOUND);
   o = (struct clade_study_options){.store = "gopher://x", .spec = KIT_SPEC, .minimize = "y", .name = "s"};
-  assert_int_equal(create_status(&o, "gopher"), CLADE_EUNSUPPORTED);
+  assert_int_equal(create_status(&o, "gopher"), CLADE_EINVAL);
   clade_space_destroy(space);
 }
 
