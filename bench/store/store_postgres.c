@@ -343,6 +343,7 @@ int main(int argc, char **argv) {
   cl_store_close(b.store);                   /* a connection must not cross a fork */
   bench_decisions(s, &b, 1, n, 1, dir, server.pid);
   bench_decisions(s, &b, engines, n, 1, dir, server.pid);
+  bench_decisions(s, &b, engines, 2 * n, 2, dir, server.pid);
   bench_decisions(s, &b, 1, 8 * n, TOGETHER_MAX, dir, server.pid);
   bench_decisions(s, &b, engines, 4 * n, TOGETHER_MAX, dir, server.pid);
   bench_follow(s, &b, writers, events);

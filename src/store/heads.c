@@ -49,11 +49,8 @@ int cl_heads_add(struct cl_heads *h, int64_t trial, const struct cl_head *head, 
   assert(cl_heads_find(h, trial) == NULL && h->n < UINT32_MAX);
   if (cl_grow(&h->entries, &h->cap, h->n + 1, sizeof *h->entries) < 0) return CL_FAIL_NOMEM(e);
   if (2 * (h->n + 1) > h->n_slots) CL_TRY(widen(h, e));
-  h->entries[h->n] = (struct cl_heads_entry){.trial = trial, .source = -1};
-  if (head != NULL) {
-    h->entries[h->n].head = *head;
-    h->entries[h->n].source = head->source;
-  }
+  h->entries[h->n] = (struct cl_heads_entry){.trial = trial};
+  if (head != NULL) h->entries[h->n].head = h->entries[h->n].stored = *head;
   h->slots[slot_of(h, trial)] = (uint32_t)h->n + 1;
   *ret = &h->entries[h->n++];
   return 0;
@@ -73,7 +70,7 @@ void cl_heads_settle(struct cl_heads *h) {
   for (size_t i = 0; i < h->n_changed; i++) {
     struct cl_heads_entry *entry = &h->entries[h->changed[i]];
     entry->changed = false;
-    entry->source = entry->head.source;
+    entry->stored = entry->head;
   }
   h->n_changed = 0;
 }

@@ -7,10 +7,10 @@
 struct cl_heads_entry {
   int64_t trial;
   struct cl_head head;
-  int64_t last;     /* position of the last event on the trial that was added; 0 = none by this handle */
-  int64_t source;   /* as the store has it; -1 = the store has no head of this trial */
-  bool changed;     /* since cl_heads_settle */
-  uint64_t refused; /* number of the last commit that refused an event on it */
+  int64_t last;          /* position of the last event on the trial that was added; 0 = none by this handle */
+  struct cl_head stored; /* as the store has it; proposed 0 = the store has no head of this trial */
+  bool changed;          /* since cl_heads_settle */
+  uint64_t refused;      /* number of the last commit that refused an event on it */
 };
 
 struct cl_heads {

@@ -206,7 +206,21 @@ int cl_postgres_trial_head(void *state, int64_t study, int64_t trial, struct cl_
 }
 
 /* Columns of a trial's head, in the order of CL_POSTGRES_TRIAL_HEAD. */
-enum { HEAD_STEP = 6, HEAD_UNTIL = 8, HEAD_COLUMNS = 18, HEADS_AT_A_TIME = 512 };
+enum {
+  HEAD_TRIAL = 0,
+  HEAD_VERSION = 1,
+  HEAD_REPORTS = 5,
+  HEAD_STEP = 6,
+  HEAD_FURTHEST = 7,
+  HEAD_UNTIL = 8,
+  HEAD_LAST = 17,
+  HEAD_COLUMNS = 18,
+  HEADS_AT_A_TIME = 512
+};
+
+static bool is_step(int column) {
+  return column >= HEAD_STEP && column <= HEAD_UNTIL;
+}
 
 static int64_t head_number(const struct cl_heads_entry *entry, int column) {
   const struct cl_head *head = &entry->head;
@@ -246,73 +260,79 @@ static void list_head(const struct cl_head *head, int64_t ret[HEAD_LISTED]) {
   memcpy(ret, listed, sizeof listed);
 }
 
-static bool has_moved(const struct cl_head *before, const struct cl_head *after) {
-  int64_t a[HEAD_LISTED], b[HEAD_LISTED];
-  list_head(before, a);
-  list_head(after, b);
-  return before->proposed > 0 && memcmp(a, b, sizeof a) == 0;
-}
-
 /* Values that were changed and reports, of which there are most, change little of a head. */
-static int move_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
-                     struct cl_err *e) {
-  const struct cl_head *head = &entry->head;
-  cl_postgres_put_int(s, study);
-  cl_postgres_put_int(s, entry->trial);
-  cl_postgres_put_int(s, head->version);
-  cl_postgres_put_int(s, head->reports);
-  cl_postgres_put_real(s, head->step);
-  cl_postgres_put_real(s, head->furthest);
-  cl_postgres_put_int(s, entry->last);
-  return cl_postgres_send_known(s, PG_HEAD_MOVE, false, e);
+static bool has_moved(const struct cl_heads_entry *entry) {
+  int64_t a[HEAD_LISTED], b[HEAD_LISTED];
+  list_head(&entry->stored, a);
+  list_head(&entry->head, b);
+  return entry->stored.proposed > 0 && memcmp(a, b, sizeof a) == 0;
 }
 
-static int put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry,
+/* The columns of a statement: all, or those of HEAD_MOVE. */
+static int list_columns(bool moved, int ret[HEAD_COLUMNS]) {
+  static const int moving[] = {HEAD_TRIAL, HEAD_VERSION, HEAD_REPORTS, HEAD_STEP, HEAD_FURTHEST, HEAD_LAST};
+  int n = moved ? (int)(sizeof moving / sizeof *moving) : HEAD_COLUMNS;
+  for (int i = 0; i < n; i++) ret[i] = moved ? moving[i] : i;
+  return n;
+}
+
+static int put_head(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *entry, bool moved,
                     struct cl_err *e) {
-  struct cl_head before;
+  int columns[HEAD_COLUMNS], n = list_columns(moved, columns);
   assert(entry->last > 0);
-  if (find_fetched(s, entry->trial, &before) && has_moved(&before, &entry->head))
-    return move_head(s, study, entry, e);
   cl_postgres_put_int(s, study);
-  for (int i = 0; i < HEAD_COLUMNS; i++)
-    if (i >= HEAD_STEP && i <= HEAD_UNTIL)
-      cl_postgres_put_real(s, head_step(&entry->head, i));
+  for (int i = 0; i < n; i++)
+    if (is_step(columns[i]))
+      cl_postgres_put_real(s, head_step(&entry->head, columns[i]));
     else
-      cl_postgres_put_int(s, head_number(entry, i));
-  return cl_postgres_send_known(s, PG_HEAD_PUT, false, e);
+      cl_postgres_put_int(s, head_number(entry, columns[i]));
+  return cl_postgres_send_known(s, moved ? PG_HEAD_MOVE : PG_HEAD_PUT, false, e);
+}
+
+static void put_column(struct cl_postgres *s, const struct cl_heads_entry *const *entries, size_t n,
+                       int column) {
+  int64_t numbers[HEADS_AT_A_TIME];
+  double steps[HEADS_AT_A_TIME];
+  for (size_t k = 0; k < n; k++)
+    if (is_step(column))
+      steps[k] = head_step(&entries[k]->head, column);
+    else
+      numbers[k] = head_number(entries[k], column);
+  if (is_step(column))
+    cl_postgres_put_reals(s, steps, n);
+  else
+    cl_postgres_put_ints(s, numbers, n);
 }
 
 /* A statement for all, with an array for each column. */
-static int put_heads(struct cl_postgres *s, int64_t study, const struct cl_heads *changed, size_t from,
-                     size_t n, struct cl_err *e) {
-  int64_t numbers[HEADS_AT_A_TIME];
-  double steps[HEADS_AT_A_TIME];
-  assert(n > 0 && n <= HEADS_AT_A_TIME && from + n <= changed->n_changed);
+static int put_heads(struct cl_postgres *s, int64_t study, const struct cl_heads_entry *const *entries,
+                     size_t n, bool moved, struct cl_err *e) {
+  int columns[HEAD_COLUMNS], n_columns = list_columns(moved, columns);
+  assert(n <= HEADS_AT_A_TIME);
+  if (n == 0) return 0;
+  if (n == 1) return put_head(s, study, entries[0], moved, e);
   cl_postgres_put_int(s, study);
-  for (int i = 0; i < HEAD_COLUMNS; i++) {
-    bool is_step = i >= HEAD_STEP && i <= HEAD_UNTIL;
-    for (size_t k = 0; k < n; k++) {
-      const struct cl_heads_entry *entry = &changed->entries[changed->changed[from + k]];
-      if (is_step)
-        steps[k] = head_step(&entry->head, i);
-      else
-        numbers[k] = head_number(entry, i);
-    }
-    if (is_step)
-      cl_postgres_put_reals(s, steps, n);
-    else
-      cl_postgres_put_ints(s, numbers, n);
+  for (int i = 0; i < n_columns; i++) put_column(s, entries, n, columns[i]);
+  return cl_postgres_send_known(s, moved ? PG_HEADS_MOVE : PG_HEADS_PUT, false, e);
+}
+
+static int write_those(struct cl_postgres *s, const struct cl_heads *changed, bool moved, struct cl_err *e) {
+  const struct cl_heads_entry *batch[HEADS_AT_A_TIME];
+  size_t n = 0;
+  for (size_t i = 0; i < changed->n_changed; i++) {
+    const struct cl_heads_entry *entry = &changed->entries[changed->changed[i]];
+    if (has_moved(entry) != moved) continue;
+    batch[n++] = entry;
+    if (n < HEADS_AT_A_TIME) continue;
+    CL_TRY(put_heads(s, s->open->id, batch, n, moved, e));
+    n = 0;
   }
-  return cl_postgres_send_known(s, PG_HEADS_PUT, false, e);
+  return put_heads(s, s->open->id, batch, n, moved, e);
 }
 
 int cl_postgres_write_heads(struct cl_postgres *s, const struct cl_heads *changed, struct cl_err *e) {
-  int64_t study = s->open->id;
-  size_t n = changed->n_changed;
-  if (n == 1) return put_head(s, study, &changed->entries[changed->changed[0]], e);
-  for (size_t from = 0; from < n; from += HEADS_AT_A_TIME)
-    CL_TRY(put_heads(s, study, changed, from, n - from < HEADS_AT_A_TIME ? n - from : HEADS_AT_A_TIME, e));
-  return 0;
+  CL_TRY(write_those(s, changed, true, e));
+  return write_those(s, changed, false, e);
 }
 
 int cl_postgres_pins(void *state, int64_t study, int64_t snapshot, int (*visit)(void *ctx, int64_t trial),

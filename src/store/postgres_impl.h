@@ -157,6 +157,11 @@ struct cl_postgres_param {
               "$11, $12, $13, $14, $15, $16, $17, $18, $19)" CL_POSTGRES_HEAD_UPDATE) \
   X(HEAD_MOVE, "UPDATE heads SET version = $3, reports = $4, step = $5, furthest = $6, last = $7 " \
                "WHERE study = $1 AND trial = $2") \
+  X(HEADS_MOVE, \
+    "UPDATE heads SET version = moved.version, reports = moved.reports, step = moved.step, " \
+    "furthest = moved.furthest, last = moved.last FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], " \
+    "$5::float8[], $6::float8[], $7::bigint[]) AS moved (trial, version, reports, step, furthest, last) " \
+    "WHERE heads.study = $1 AND heads.trial = moved.trial") \
   X(HEADS_PUT, \
     "INSERT INTO heads (study, " CL_POSTGRES_TRIAL_HEAD ") SELECT $1, * FROM unnest($2::bigint[], " \
     "$3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::float8[], $9::float8[], " \

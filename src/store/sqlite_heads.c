@@ -135,8 +135,9 @@ int cl_sqlite_put_head(struct cl_sqlite *s, int64_t study, const struct cl_heads
                        struct cl_err *e) {
   const struct cl_head *head = &entry->head;
   sqlite3_stmt *row = NULL;
-  bool moved = head->source == entry->source;                      /* the index on sources stays as it is */
-  int64_t waiting = head->state == CL_WAITING ? head->waiting : 0; /* which nobody looks at then */
+  const struct cl_head *stored = &entry->stored;
+  bool moved = stored->proposed > 0 && head->source == stored->source; /* the index on sources stays */
+  int64_t waiting = head->state == CL_WAITING ? head->waiting : 0;     /* which nobody looks at then */
   assert(entry->last > 0);
   CL_TRY(cl_sqlite_get(s, moved ? SQL_HEAD_MOVE : SQL_HEAD_PUT, &row, e));
   const int64_t before[] = {

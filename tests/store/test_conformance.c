@@ -3,6 +3,7 @@
 #include "store/kit.h"
 
 #include "base/alloc.h"
+#include "base/rng.h"
 #include "store/private_server.h"
 
 struct fixture {
@@ -547,6 +548,40 @@ static void results_are_judged_one_by_one(void **state) {
   assert_int_equal(events[1].seen, 2);
   assert_int_equal(events[5].seen, 3);
   assert_int_equal(check(f->b, f->study), 0);
+}
+
+/* Heads that change a little and heads that change much, one and many of them, by two engines in turn. */
+static void heads_are_stored_as_they_were_made(void **state) {
+  enum { TRIALS = 8, COMMITS = 41 };
+  struct fixture *f = *state;
+  struct cl_metric m = {0, "acc", 0.5};
+  int64_t reports[TRIALS + 1] = {0};
+  const double objectives[] = {0.5, 1};
+  struct cl_rng rng = cl_rng_stream(17, 1, 0, 0);
+  for (int64_t trial = 1; trial <= TRIALS; trial++) {
+    int64_t version = kit_appended(f->a, f->study, kit_proposed(trial, NULL, 0));
+    kit_appended(f->b, f->study, kit_started(trial, 1, version));
+  }
+  for (int commit = 1; commit <= COMMITS; commit++) {
+    struct cl_event events[TRIALS];
+    struct cl_append results[TRIALS];
+    int n = 0, last = commit % 4 == 0 ? 1 : TRIALS;
+    for (int64_t trial = 1; trial <= last; trial++) {
+      uint64_t what = cl_rng_below(&rng, 4);
+      if (commit == COMMITS && trial % 2 == 0)
+        events[n++] = kit_ended(trial, 1, 0, objectives, 2);
+      else if (what < 2 || commit == COMMITS)
+        events[n++] = kit_reported(trial, 1, ++reports[trial], (double)commit, &m, 1);
+      else if (what == 2)
+        events[n++] = kit_saved(trial, 1, commit + 0.5);
+    }
+    assert_int_equal(cl_store_append(commit % 3 == 0 ? f->b : f->a, f->study, events, n, results, NULL), 0);
+    for (int i = 0; i < n; i++) assert_int_equal(results[i].status, 0);
+    assert_int_equal(check(f->a, f->study), 0);
+  }
+  assert_int_equal(check(f->b, f->study), 0);
+  kit_follow(&f->k);
+  assert_all_agree(f);
 }
 
 static void what_follows_a_refused_decision_is_refused(void **state) {
@@ -1228,6 +1263,7 @@ int main(int argc, char **argv) {
       TEST(settings_that_no_replica_could_take_are_not_appended, false),
       TEST(times_and_writers_come_back, true),
       TEST(results_are_judged_one_by_one, true),
+      TEST(heads_are_stored_as_they_were_made, true),
       TEST(what_follows_a_refused_decision_is_refused, true),
       TEST(an_event_that_is_not_legal_refuses_the_whole_commit, true),
       TEST(many_metrics_have_a_limit, true),
