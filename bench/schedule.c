@@ -312,6 +312,7 @@ static const struct method methods[] = {
     {"pbt, ready by time", "{\"method\": \"pbt\", \"ready\": {\"every\": \"1500ms\"}}", .steps = 8},
     {"pb2", "{\"method\": \"pb2\"}", .members = 60},
     {"pb2_mix", "{\"method\": \"pb2_mix\"}", .members = 60},
+    {"fire_pbt", "{\"method\": \"fire_pbt\", \"interval\": 1, \"max_evaluation\": 6}"},
     {"ipbt, before a restart", "{\"method\": \"ipbt\", \"end\": 4}"},
 };
 

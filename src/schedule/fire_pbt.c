@@ -27,7 +27,7 @@
 #include "schedule/methods.h"
 #include "schedule/ruling.h"
 
-enum { POINTS_MAX = 200, REFERENCES_MAX = 64, NOBODY = -1 };
+enum { POINTS_MAX = 200, REFERENCES_MAX = 64, MOVES_MAX = 32, NOBODY = -1 };
 
 #define CERTAIN 0.01 /* p below it: a lead is no chance */
 
@@ -44,16 +44,29 @@ struct fire_member {
   double fitness;
   int parent, child; /* evaluators: whose state and whose values; NOBODY: free */
   uint32_t parent_life, child_life;
-  uint32_t life;  /* takeovers so far: a member that has another state is another one */
-  int32_t waited; /* second: rung at which it was last evaluated, or took over */
-  int32_t ruled;  /* rung of its last ruling: the curve has its score there */
-  bool taken;     /* scratch of find_parent */
+  uint32_t life;        /* takeovers so far: a member that has another state is another one */
+  int32_t waited;       /* second: rung at which it was last evaluated, or took over */
+  int32_t ruled;        /* rung of its last ruling: the curve has its score there */
+  int watchers;         /* first: evaluators that train with its values */
+  bool taken;           /* scratch of find_parent */
+  bool gives;           /* its state at the rung that is being judged can be taken over … */
+  uint64_t gives_as_of; /* … as of this s->table */
 };
 
 /* A member in the order of what its part is ranked by. */
 struct ranked {
   double value;
   size_t member;
+};
+
+/* The ranked members of a part, best first. Kept from ruling to ruling, of which each changes few. */
+struct part {
+  size_t from, n;
+  struct ranked *order;
+  size_t ranked, cap_order;
+  uint64_t as_of; /* s->table of the first part, s->seen of the second, when it was put in order */
+  double *values; /* by member: with which it stands in `order`; NaN: it does not */
+  size_t cap_values;
 };
 
 /* Whose evaluation others are measured against. */
@@ -71,9 +84,21 @@ struct fire {
   int age_max; /* of an evaluation, in intervals */
   struct fire_member *items;
   size_t n, cap;
-  double *room; /* what a part is ranked by, by member */
-  struct ranked *order;
-  size_t cap_room, cap_order;
+  double *room; /* what its part is ranked by, by member; NaN: not ranked */
+  size_t cap_room;
+  struct part parts[2]; /* first, second */
+  struct ranked *able;  /* scratch of pick */
+  size_t cap_able;
+  /* The table of the rung that is being judged: counts what may have changed who can give, and the scores. */
+  uint64_t table, revision;
+  int32_t rung;
+  bool stirred;            /* something but a report or a ruling was heard since */
+  uint64_t first_table;    /* the one by which the first part was ranked */
+  uint64_t versions, seen; /* of evaluations, and one more than those by which the second part was ranked */
+  uint64_t lives, settled; /* rulings of the first part, and when `child` was found … */
+  uint64_t child_table;    /* … in this table */
+  size_t child;
+  const struct cl_evaluation *child_values; /* of `child` */
   struct reference references[REFERENCES_MAX];
   size_t n_references;
 };
@@ -159,8 +184,10 @@ static int end_evaluation(struct fire *s, struct fire_member *a, int32_t rung, s
   if (parent != NULL && parent->life == a->parent_life) {
     CL_TRY(copy_curve(&parent->evaluation, &a->curve, e));
     parent->version++;
+    s->versions++;
     parent->waited = rung;
   }
+  if (a->child != NOBODY) s->items[a->child].watchers--;
   a->parent = a->child = NOBODY;
   return 0;
 }
@@ -173,6 +200,7 @@ static int begin_evaluation(struct fire *s, struct fire_member *a, const struct 
   a->child = child;
   a->parent_life = s->items[donor].life;
   a->child_life = s->items[child].life;
+  s->items[child].watchers++;
   return 0;
 }
 
@@ -184,6 +212,7 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   assert(member < s->n);
   int32_t rung = (int32_t)cl_args_number(args, "rung");
   a->ruled = rung;
+  s->lives += role == FIRST;
   CL_TRY(add_point(&a->curve, sign * cl_args_number(args, "own"), e));
   bool goes_on = ev->kind != CL_EVENT_EXPLOITED && json_object_get(args, "parent") != NULL;
   if (role == EVALUATOR && !goes_on) CL_TRY(end_evaluation(s, a, rung, e));
@@ -192,6 +221,7 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   a->waited = rung;
   a->evaluation.n = a->evaluation.n_smooth = 0;
   a->version++;
+  s->versions++;
   CL_TRY(begin_curve(&a->curve, sign * cl_args_number(args, "score"), e));
   if (role != EVALUATOR || ev->u.exploited.with == 0) return 0;
   return begin_evaluation(s, a, ev,
@@ -204,6 +234,7 @@ static int fire_apply(void *st, const struct cl_event *ev, struct cl_err *e) {
   CL_TRY(reach(s, e));
   int member = cl_members_find(&s->rulings.members, ev->subject);
   bool rules = ev->kind == CL_EVENT_CONTINUED || ev->kind == CL_EVENT_EXPLOITED || ev->kind == CL_EVENT_SET;
+  if (!rules && ev->kind != CL_EVENT_REPORTED) s->stirred = true;
   if (member < 0 || !rules || !cl_members_is_ruling(ev) || ev->args == NULL) return 0;
   json_t *args = json_loads(ev->args, 0, NULL);
   int status = json_is_object(args) ? hear_ruling(s, (size_t)member, ev, args, e) : 0;
@@ -217,6 +248,25 @@ static bool gives(const struct fire *s, const struct cl_evaluation *v) {
   if (v == NULL || !isfinite(v->score)) return false;
   const struct cl_snapshot *state = cl_study_snapshot(s->rulings.env->study, v->snapshot);
   return state != NULL && state->usable;
+}
+
+/* The rung that is judged from now on; what was found out about its table holds as long as it does. */
+static void look_at_table(struct fire *s, int32_t rung) {
+  uint64_t revision = cl_population_revision(&s->rulings.members.population, rung);
+  if (s->table > 0 && rung == s->rung && revision == s->revision && !s->stirred) return;
+  s->table++;
+  s->rung = rung;
+  s->revision = revision;
+  s->stirred = false;
+}
+
+static bool gives_now(struct fire *s, size_t member) {
+  struct fire_member *a = &s->items[member];
+  assert(s->table > 0);
+  if (a->gives_as_of != s->table)
+    a->gives = gives(s, cl_population_of(&s->rulings.members.population, s->rung, member));
+  a->gives_as_of = s->table;
+  return a->gives;
 }
 
 /* For a member whose state is gone: the best of its own part, else of all, in the furthest table that has
@@ -245,65 +295,106 @@ static int compare_ranked(const void *a, const void *b) {
   return (x->member > y->member) - (x->member < y->member);
 }
 
-/* Those that are ranked (s->room; NaN: not) within from … from + n - 1 into s->order, best first. */
-static int sort_part(struct fire *s, size_t from, size_t n, struct cl_err *e) {
-  size_t ranked = 0;
-  if (cl_grow(&s->order, &s->cap_order, n + 1, sizeof *s->order) < 0) return CL_FAIL_NOMEM(e);
-  for (size_t i = from; i < from + n; i++)
-    if (!isnan(s->room[i])) s->order[ranked++] = (struct ranked){s->room[i], i};
-  assert(ranked <= n);
-  qsort(s->order, ranked, sizeof *s->order, compare_ranked);
+/* How many of the part stand before this one, whether or not it is among them. */
+static size_t place_of(const struct part *p, const struct ranked *v) {
+  size_t lo = 0, hi = p->ranked;
+  while (lo < hi) {
+    size_t middle = lo + (hi - lo) / 2;
+    if (compare_ranked(&p->order[middle], v) < 0)
+      lo = middle + 1;
+    else
+      hi = middle;
+  }
+  return lo;
+}
+
+static void move_ranked(struct part *p, size_t member, double value) {
+  const struct ranked before = {p->values[member - p->from], member}, after = {value, member};
+  if (!isnan(before.value)) {
+    size_t at = place_of(p, &before);
+    assert(at < p->ranked && p->order[at].member == member);
+    memmove(&p->order[at], &p->order[at + 1], (--p->ranked - at) * sizeof *p->order);
+  }
+  if (!isnan(value)) {
+    size_t at = place_of(p, &after);
+    memmove(&p->order[at + 1], &p->order[at], (p->ranked++ - at) * sizeof *p->order);
+    p->order[at] = after;
+  }
+  p->values[member - p->from] = value;
+}
+
+static void sort_all(struct part *p, const double *room) {
+  p->ranked = 0;
+  for (size_t i = 0; i < p->n; i++) {
+    p->values[i] = room[p->from + i];
+    if (!isnan(p->values[i])) p->order[p->ranked++] = (struct ranked){p->values[i], p->from + i};
+  }
+  qsort(p->order, p->ranked, sizeof *p->order, compare_ranked);
+}
+
+static bool differs(double a, double b) {
+  return a != b && !(isnan(a) && isnan(b));
+}
+
+/* The order by s->room. Cost O(members of the part), and a sort when many of them have changed. */
+static int sort_part(const struct fire *s, struct part *p, struct cl_err *e) {
+  size_t changed = 0;
+  bool begins = p->cap_values == 0;
+  if (cl_grow(&p->order, &p->cap_order, p->n + 1, sizeof *p->order) < 0 ||
+      cl_grow(&p->values, &p->cap_values, p->n + 1, sizeof *p->values) < 0)
+    return CL_FAIL_NOMEM(e);
+  for (size_t i = 0; i < p->n && !begins; i++) changed += differs(p->values[i], s->room[p->from + i]);
+  if (begins || changed > MOVES_MAX) sort_all(p, s->room);
+  for (size_t i = 0; i < p->n && changed > 0 && changed <= MOVES_MAX; i++)
+    if (differs(p->values[i], s->room[p->from + i])) move_ranked(p, p->from + i, s->room[p->from + i]);
+  assert(p->ranked <= p->n);
   return 0;
 }
 
 /* One of the `cut` best that can give, uniformly; null: none. */
-static const struct cl_evaluation *pick(struct fire *s, size_t member, int32_t rung, size_t cut,
+static const struct cl_evaluation *pick(struct fire *s, const struct part *p, size_t member, size_t cut,
                                         struct cl_exploit_view *view, size_t *ret_donor) {
-  const struct cl_population *p = &s->rulings.members.population;
   struct cl_rng r = cl_ruling_stream(&s->rulings, CL_RNG_EXPLOIT, member);
   size_t able = 0;
   for (size_t i = 0; i < cut; i++) {
-    const struct ranked *v = &s->order[i];
-    if (v->value > s->room[member] && gives(s, cl_population_of(p, rung, v->member))) s->order[able++] = *v;
+    const struct ranked *v = &p->order[i];
+    if (v->value > s->room[member] && gives_now(s, v->member)) s->able[able++] = *v;
   }
   if (able == 0) return NULL;
   view->draw = cl_rng_uniform(&r);
-  *ret_donor = s->order[(size_t)(view->draw * (double)able)].member;
-  return cl_population_of(p, rung, *ret_donor);
+  *ret_donor = s->able[(size_t)(view->draw * (double)able)].member;
+  return cl_population_of(&s->rulings.members.population, s->rung, *ret_donor);
 }
 
-/* Truncation by s->room (NaN: not ranked) within from … from + n - 1: *ret is null, or the state of one of
- * the best. */
-static int truncate(struct fire *s, size_t member, int32_t rung, size_t from, size_t n,
-                    struct cl_exploit_view *view, size_t *ret_donor, const struct cl_evaluation **ret,
-                    struct cl_err *e) {
-  const double *values = s->room;
-  size_t ranked = 0, above = 0;
-  assert(member >= from && member < from + n);
+/* Truncation by s->room within the member's part: *ret is null, or the state of one of the best. */
+static int truncate(struct fire *s, size_t member, struct cl_exploit_view *view, size_t *ret_donor,
+                    const struct cl_evaluation **ret, struct cl_err *e) {
+  struct part *p = &s->parts[role_of(s, member) == SECOND];
+  const struct ranked own = {s->room[member], member};
+  assert(member >= p->from && member < p->from + p->n);
   *ret = NULL;
-  if (isnan(values[member])) return 0;
-  for (size_t i = from; i < from + n; i++) {
-    if (isnan(values[i])) continue;
-    ranked++;
-    above += values[i] > values[member] || (i < member && values[i] == values[member]);
-  }
-  size_t cut = (size_t)ceil(s->quantile * (double)ranked - 1e-9);
-  if (cut > ranked / 2) cut = ranked / 2;
-  view->rung = rung;
+  if (isnan(own.value)) return 0;
+  uint64_t as_of = role_of(s, member) == FIRST ? s->table : s->seen;
+  if (p->as_of != as_of) CL_TRY(sort_part(s, p, e));
+  p->as_of = as_of;
+  if (cl_grow(&s->able, &s->cap_able, p->n + 1, sizeof *s->able) < 0) return CL_FAIL_NOMEM(e);
+  size_t cut = (size_t)ceil(s->quantile * (double)p->ranked - 1e-9), above = place_of(p, &own);
+  if (cut > p->ranked / 2) cut = p->ranked / 2;
+  view->rung = s->rung;
   view->rank = above + 1;
-  view->of = ranked;
-  if (above + cut < ranked) return 0;
-  CL_TRY(sort_part(s, from, n, e));
-  *ret = pick(s, member, rung, cut, view, ret_donor);
+  view->of = p->ranked;
+  if (above + cut < p->ranked) return 0;
+  *ret = pick(s, p, member, cut, view, ret_donor);
   return 0;
 }
 
-static int rank_first(struct fire *s, int32_t rung) {
+static void rank_first(struct fire *s) {
+  if (s->first_table == s->table) return;
+  s->first_table = s->table;
   for (size_t i = 0; i < s->n_first; i++) {
-    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
+    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, s->rung, i);
     s->room[i] = v == NULL ? NAN : v->score;
   }
-  return 0;
 }
 
 /* The first ones that have been evaluated. True: they are the same as before. */
@@ -337,6 +428,7 @@ static double measure(const struct fire *s, size_t member) {
 /* Fitness of those that have been evaluated. */
 static int rank_second(struct fire *s, struct cl_err *e) {
   size_t to = s->n_first + s->n_second;
+  if (s->seen == s->versions + 1) return 0;
   bool same = find_references(s);
   for (size_t i = s->n_first; i < to; i++) CL_TRY(smooth(s, &s->items[i].evaluation, e));
   for (size_t i = s->n_first; i < to; i++) {
@@ -348,6 +440,7 @@ static int rank_second(struct fire *s, struct cl_err *e) {
     a->fitness_of = a->version;
     s->room[i] = a->fitness;
   }
+  s->seen = s->versions + 1;
   return 0;
 }
 
@@ -383,10 +476,10 @@ static int judge_evaluation(struct fire *s, size_t evaluator, int32_t rung, enum
 static int find_success(struct fire *s, size_t member, int32_t rung, size_t *ret_donor,
                         const struct cl_evaluation **ret, struct cl_err *e) {
   *ret = NULL;
-  for (size_t i = s->n_first + s->n_second; i < s->n; i++) {
-    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
+  for (size_t i = s->n_first + s->n_second; i < s->n && s->items[member].watchers > 0; i++) {
     enum outcome outcome;
-    if (s->items[i].child != (int)member || s->items[i].ruled >= rung || !gives(s, v)) continue;
+    if (s->items[i].child != (int)member || s->items[i].ruled >= rung || !gives_now(s, i)) continue;
+    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
     CL_TRY(judge_evaluation(s, i, rung, &outcome, e));
     if (outcome != SUCCEEDS || (*ret != NULL && v->score <= (*ret)->score)) continue;
     *ret = v;
@@ -396,20 +489,24 @@ static int find_success(struct fire *s, size_t member, int32_t rung, size_t *ret
 }
 
 /* The best of the first part that has not just taken over a state; if all have, the best. */
-static const struct cl_evaluation *find_child(const struct fire *s, int32_t rung, size_t *ret_child) {
+static const struct cl_evaluation *find_child(struct fire *s, size_t *ret_child) {
   const struct cl_evaluation *best = NULL;
-  bool best_settled = false;
-  for (size_t i = 0; i < s->n_first && i < s->n; i++) {
-    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
+  bool best_settled = false, known = s->child_table == s->table && s->settled == s->lives;
+  for (size_t i = 0; i < s->n_first && i < s->n && !known; i++) {
+    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, s->rung, i);
     const struct fire_member *a = &s->items[i];
-    bool settled = a->curve.n + (a->ruled < rung) >= 2;
+    bool settled = a->curve.n + (a->ruled < s->rung) >= 2;
     if (v == NULL || !isfinite(v->score) || (best_settled && !settled)) continue;
     if (best != NULL && settled == best_settled && v->score <= best->score) continue;
     best = v;
     best_settled = settled;
-    *ret_child = i;
+    s->child = i;
   }
-  return best;
+  if (!known) s->child_values = best;
+  s->child_table = s->table;
+  s->settled = s->lives;
+  *ret_child = s->child;
+  return s->child_values;
 }
 
 /* Who is being evaluated, by another evaluator than this one. */
@@ -420,17 +517,16 @@ static void mark_taken(struct fire *s, size_t evaluator) {
 }
 
 /* The member of the second part that has waited longest, and is not being evaluated. */
-static const struct cl_evaluation *find_parent(struct fire *s, size_t evaluator, int32_t rung, size_t *ret) {
-  const struct cl_evaluation *found = NULL;
+static const struct cl_evaluation *find_parent(struct fire *s, size_t evaluator, size_t *ret) {
+  bool found = false;
   mark_taken(s, evaluator);
   for (size_t i = s->n_first; i < s->n_first + s->n_second && i < s->n; i++) {
-    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, rung, i);
-    if (s->items[i].taken || !gives(s, v) || (found != NULL && s->items[i].waited >= s->items[*ret].waited))
+    if (s->items[i].taken || (found && s->items[i].waited >= s->items[*ret].waited) || !gives_now(s, i))
       continue;
-    found = v;
+    found = true;
     *ret = i;
   }
-  return found;
+  return found ? cl_population_of(&s->rulings.members.population, s->rung, *ret) : NULL;
 }
 
 /* Rulings. */
@@ -495,10 +591,12 @@ static int judge_part(struct fire *s, size_t member, const struct cl_evaluation 
     CL_TRY(find_success(s, member, rung, &take.donor, &take.state, e));
     if (take.state != NULL) return take_state(s, "success", member, own, NULL, &take, ret, e);
   }
-  CL_TRY(first ? rank_first(s, rung) : rank_second(s, e));
-  size_t from = first ? 0 : s->n_first, n = first ? s->n_first : s->n_second;
+  if (first)
+    rank_first(s);
+  else
+    CL_TRY(rank_second(s, e));
   if (isfinite(own->score))
-    CL_TRY(truncate(s, member, rung, from, n, &view, &take.donor, &take.state, e));
+    CL_TRY(truncate(s, member, &view, &take.donor, &take.state, e));
   else
     take.state = rescue(s, member, rung, &take.donor);
   if (take.state == NULL) return keep(s, first ? "score" : "fitness", member, own, &view, ret, e);
@@ -513,8 +611,8 @@ static int judge_evaluator(struct fire *s, size_t member, const struct cl_evalua
   enum outcome outcome = STOPS;
   if (isfinite(own->score)) CL_TRY(judge_evaluation(s, member, rung, &outcome, e));
   if (outcome != STOPS) return keep(s, "evaluates", member, own, NULL, ret, e);
-  take.state = find_parent(s, member, rung, &take.donor);
-  const struct cl_evaluation *values = find_child(s, rung, &child);
+  take.state = find_parent(s, member, &take.donor);
+  const struct cl_evaluation *values = find_child(s, &child);
   if (take.state != NULL && values != NULL) {
     take.with = s->rulings.members.items[child].trial;
     return take_state(s, "evaluate", member, own, values, &take, ret, e);
@@ -530,6 +628,7 @@ static int judge_fire(struct cl_rulings *r, size_t member, const struct cl_evalu
   struct fire *s = (struct fire *)r;
   assert(s->n == r->members.n);
   if (cl_grow(&s->room, &s->cap_room, s->n + 1, sizeof *s->room) < 0) return CL_FAIL_NOMEM(e);
+  look_at_table(s, r->members.items[member].asks);
   return role_of(s, member) == EVALUATOR ? judge_evaluator(s, member, own, ret, e)
                                          : judge_part(s, member, own, ret, e);
 }
@@ -570,6 +669,8 @@ static int fire_init(void *st, const struct cl_schedule_env *env, struct cl_err 
   s->n_first = (n - evaluators + 1) / 2;
   s->n_second = n - evaluators - s->n_first;
   assert(s->n_first >= 2 && s->n_second >= 2);
+  s->parts[0] = (struct part){.from = 0, .n = s->n_first};
+  s->parts[1] = (struct part){.from = s->n_first, .n = s->n_second};
   s->quantile = cl_options_number(o, "quantile");
   s->age_max = (int)cl_options_number(o, "max_evaluation");
   s->explore.rule = CL_EXPLORE_BOTH;
@@ -586,7 +687,11 @@ static void fire_done(void *st) {
   }
   cl_free(s->items);
   cl_free(s->room);
-  cl_free(s->order);
+  cl_free(s->able);
+  for (int i = 0; i < 2; i++) {
+    cl_free(s->parts[i].order);
+    cl_free(s->parts[i].values);
+  }
   cl_explore_done(&s->explore);
   cl_rulings_done(&s->rulings);
 }
