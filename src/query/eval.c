@@ -63,12 +63,12 @@ static void take_objective(struct evaluation *v, int objective) {
   }
 }
 
-static int read_metric(struct cl_reader *r, const char *metric, int64_t limit, struct cl_table *ret,
+static int read_metric(struct cl_reader *r, const char *metric, enum cl_limit limit, struct cl_table *ret,
                        struct cl_err *e) {
   struct cl_text column = {0};
   cl_text_format(&column, "metrics.%s", metric);
   const char *columns[] = {"trial", cl_text_get(&column)};
-  struct cl_list_options o = {.n_columns = 2, .columns = columns, .limit = limit};
+  struct cl_list_options o = {.n_columns = 2, .columns = columns, .limit = limit, .n = 1};
   int status = column.failed ? CL_FAIL_NOMEM(e) : cl_trials_read(r, &o, ret, e);
   cl_text_done(&column);
   return status;
@@ -164,7 +164,7 @@ static void sieve_done(struct sieve *v) {
 /* The goal of a metric that nobody has reported need not be asked for: that there is none is said first. */
 static int fail_goal(struct cl_reader *r, const struct cl_study *s, const char *metric, struct cl_err *e) {
   struct cl_table table = {0};
-  int status = r == NULL ? 0 : read_metric(r, metric, 1, &table, e);
+  int status = r == NULL ? 0 : read_metric(r, metric, CL_LIMIT_FIRST, &table, e);
   cl_table_done(&table);
   CL_TRY(status);
   return CL_FAIL(
