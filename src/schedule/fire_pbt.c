@@ -42,14 +42,15 @@ struct fire_member {
   uint32_t version;        /* … which is the version-th one */
   uint32_t fitness_of;     /* the version that this is the fitness of */
   double fitness;
-  int parent, child; /* evaluators: whose state and whose values; NOBODY: free */
-  uint32_t parent_life, child_life;
+  int parent, child;    /* evaluators: whose state and whose values; NOBODY: free */
+  uint32_t parent_life; /* of that state's */
   uint32_t life;        /* takeovers so far: a member that has another state is another one */
   int32_t waited;       /* second: rung at which it was last evaluated, or took over */
   int32_t ruled;        /* rung of its last ruling: the curve has its score there */
   int watchers;         /* first: evaluators that train with its values */
-  bool taken;           /* scratch of find_parent */
-  bool gives;           /* its state at the rung that is being judged can be taken over … */
+  int takers; /* second: evaluators of the state that it has now, with values that their child has */
+  bool takes; /* evaluators: is one of these: it trains that state, with these values */
+  bool gives; /* its state at the rung that is being judged can be taken over … */
   uint64_t gives_as_of; /* … as of this s->table */
 };
 
@@ -99,6 +100,9 @@ struct fire {
   uint64_t child_table;    /* … in this table */
   size_t child;
   const struct cl_evaluation *child_values; /* of `child` */
+  struct curve curve;                       /* of member curve_of - 1 of the first part, at this rung … */
+  size_t curve_of;
+  uint64_t curve_lives, curve_table; /* … as of these */
   struct reference references[REFERENCES_MAX];
   size_t n_references;
 };
@@ -172,9 +176,17 @@ static int reach(struct fire *s, struct cl_err *e) {
   return 0;
 }
 
-static bool is_evaluating(const struct fire *s, const struct fire_member *a) {
-  return a->parent != NOBODY && s->items[a->parent].life == a->parent_life &&
-         s->items[a->child].life == a->child_life;
+static void stop_taking(struct fire *s, struct fire_member *a) {
+  if (a->takes) s->items[a->parent].takers--;
+  a->takes = false;
+}
+
+/* It has another state: whoever evaluates the one it had, or with its values, does so in vain. */
+static void begin_life(struct fire *s, struct fire_member *a) {
+  int member = (int)(a - s->items);
+  a->life++;
+  for (size_t k = s->n_first + s->n_second; k < s->n && a->takers + a->watchers > 0; k++)
+    if (s->items[k].parent == member || s->items[k].child == member) stop_taking(s, &s->items[k]);
 }
 
 /* What the evaluator has found out about its state, if that member still has it. */
@@ -187,6 +199,7 @@ static int end_evaluation(struct fire *s, struct fire_member *a, int32_t rung, s
     s->versions++;
     parent->waited = rung;
   }
+  stop_taking(s, a);
   if (a->child != NOBODY) s->items[a->child].watchers--;
   a->parent = a->child = NOBODY;
   return 0;
@@ -199,8 +212,9 @@ static int begin_evaluation(struct fire *s, struct fire_member *a, const struct 
   a->parent = donor;
   a->child = child;
   a->parent_life = s->items[donor].life;
-  a->child_life = s->items[child].life;
   s->items[child].watchers++;
+  s->items[donor].takers++;
+  a->takes = true;
   return 0;
 }
 
@@ -217,7 +231,7 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   bool goes_on = ev->kind != CL_EVENT_EXPLOITED && json_object_get(args, "parent") != NULL;
   if (role == EVALUATOR && !goes_on) CL_TRY(end_evaluation(s, a, rung, e));
   if (ev->kind != CL_EVENT_EXPLOITED) return 0;
-  a->life++;
+  begin_life(s, a);
   a->waited = rung;
   a->evaluation.n = a->evaluation.n_smooth = 0;
   a->version++;
@@ -448,26 +462,39 @@ static int rank_second(struct fire *s, struct cl_err *e) {
 
 enum outcome { GOES_ON, STOPS, SUCCEEDS };
 
+/* Many evaluators have one child: its curve is smoothed once for all of them. */
+static int child_curve(struct fire *s, size_t child, const struct curve **ret, struct cl_err *e) {
+  bool known = s->curve_of == child + 1 && s->curve_lives == s->lives && s->curve_table == s->table;
+  *ret = &s->curve;
+  if (known) return 0;
+  s->curve_of = 0;
+  CL_TRY(curve_now(s, child, s->rung, &s->curve, e));
+  s->curve_of = child + 1;
+  s->curve_lives = s->lives;
+  s->curve_table = s->table;
+  return 0;
+}
+
 /* Of an evaluator against its child, as both stand at this rung. */
 static int judge_evaluation(struct fire *s, size_t evaluator, int32_t rung, enum outcome *ret,
                             struct cl_err *e) {
   const struct fire_member *a = &s->items[evaluator];
   assert(role_of(s, evaluator) == EVALUATOR);
-  struct curve own = {0}, child = {0};
+  struct curve own = {0};
+  const struct curve *child = NULL;
   *ret = STOPS;
-  if (!is_evaluating(s, a)) return 0;
+  if (!a->takes) return 0;
   int status = curve_now(s, evaluator, rung, &own, e);
-  if (status == 0) status = curve_now(s, (size_t)a->child, rung, &child, e);
+  if (status == 0) status = child_curve(s, (size_t)a->child, &child, e);
   if (status == 0) {
     size_t from_own, from_child,
-        n = cl_curve_overlap(own.smooth, own.n, child.smooth, child.n, &from_own, &from_child);
-    double age = (double)own.n - 1, p = cl_curve_test(own.smooth, own.n, child.smooth, child.n);
+        n = cl_curve_overlap(own.smooth, own.n, child->smooth, child->n, &from_own, &from_child);
+    double age = (double)own.n - 1, p = cl_curve_test(own.smooth, own.n, child->smooth, child->n);
     bool hopeless = n == 0 ? age >= s->age_max : p > CERTAIN + fmax(0, 1 - age / s->age_max);
-    bool leads = cl_curve_lead(own.smooth, own.n, child.smooth, child.n) > 0 && p < CERTAIN;
+    bool leads = cl_curve_lead(own.smooth, own.n, child->smooth, child->n) > 0 && p < CERTAIN;
     *ret = leads ? SUCCEEDS : hopeless ? STOPS : GOES_ON;
   }
   free_curve(&own);
-  free_curve(&child);
   return status;
 }
 
@@ -509,20 +536,13 @@ static const struct cl_evaluation *find_child(struct fire *s, size_t *ret_child)
   return s->child_values;
 }
 
-/* Who is being evaluated, by another evaluator than this one. */
-static void mark_taken(struct fire *s, size_t evaluator) {
-  for (size_t i = s->n_first; i < s->n_first + s->n_second && i < s->n; i++) s->items[i].taken = false;
-  for (size_t k = s->n_first + s->n_second; k < s->n; k++)
-    if (k != evaluator && is_evaluating(s, &s->items[k])) s->items[s->items[k].parent].taken = true;
-}
-
-/* The member of the second part that has waited longest, and is not being evaluated. */
+/* The member of the second part that has waited longest, and is not being evaluated by another one. */
 static const struct cl_evaluation *find_parent(struct fire *s, size_t evaluator, size_t *ret) {
+  const struct fire_member *own = &s->items[evaluator];
   bool found = false;
-  mark_taken(s, evaluator);
   for (size_t i = s->n_first; i < s->n_first + s->n_second && i < s->n; i++) {
-    if (s->items[i].taken || (found && s->items[i].waited >= s->items[*ret].waited) || !gives_now(s, i))
-      continue;
+    bool taken = s->items[i].takers > (own->takes && own->parent == (int)i);
+    if (taken || (found && s->items[i].waited >= s->items[*ret].waited) || !gives_now(s, i)) continue;
     found = true;
     *ret = i;
   }
@@ -688,6 +708,7 @@ static void fire_done(void *st) {
   cl_free(s->items);
   cl_free(s->room);
   cl_free(s->able);
+  free_curve(&s->curve);
   for (int i = 0; i < 2; i++) {
     cl_free(s->parts[i].order);
     cl_free(s->parts[i].values);
