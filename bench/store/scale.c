@@ -10,6 +10,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,15 +43,15 @@ static struct run run_once(const char *const *words, const char *store) {
   struct rusage usage;
   int status = 0;
   (void)fflush(stdout);
-  double start = bench_seconds();
-  pid_t pid = fork();
-  if (pid == 0) {
-    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0) _exit(127);
-    (void)execv(program, (char *const *)argv);
-    _exit(127);
-  }
-  if (pid < 0 || wait4(pid, &status, 0, &usage) < 0) exit(1);
+  posix_spawn_file_actions_t silent;
+  pid_t pid = 0;
+  bool ready = posix_spawn_file_actions_init(&silent) == 0 &&
+               posix_spawn_file_actions_addopen(&silent, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0;
+  double start = bench_seconds(); /* a fork would take the longer the more memory this program has */
+  if (!ready || posix_spawn(&pid, program, &silent, NULL, (char *const *)argv, environ) != 0 ||
+      wait4(pid, &status, 0, &usage) < 0)
+    exit(1);
+  (void)posix_spawn_file_actions_destroy(&silent);
   struct run r = {.seconds = bench_seconds() - start, .resident_kib = usage.ru_maxrss};
   r.cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                   1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
