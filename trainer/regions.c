@@ -180,9 +180,10 @@ static int take_buffer(struct cl_trainer_regions *r, const char *path, struct cl
   for (size_t i = 0; i < r->n; i++) {
     const struct cl_region *from = cl_trainer_regions_match(r, i, &state);
     r->loaded[i] = from != NULL;
-    if (from != NULL)
-      r->pieces[n++] = (struct cl_trainer_piece){
-          .to = r->memory[i], .from = m->address + from->offset, .n = (size_t)from->bytes};
+    if (from == NULL) continue;
+    r->pieces[n] = (struct cl_trainer_piece){
+        .to = r->memory[i], .from = m->address + from->offset, .n = (size_t)from->bytes};
+    n++;
   }
   copy_pieces(r, n, m, false);
   cl_regions_done(&state);

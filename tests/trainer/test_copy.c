@@ -131,16 +131,21 @@ static void one_processor_and_little_are_for_the_caller_alone(void **state) {
   assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+static bool has_threads(void) {
+  struct cl_err e = {0};
+  return cl_trainer_twin_check(-1, &e) < 0 && strstr(e.text, "threads") != NULL;
+}
+
 /* The system lists a thread for a moment after it was joined. */
 static void a_process_can_be_forked_right_after(void **state) {
   (void)state;
+  if (has_threads()) skip(); /* the thread sanitizer has one of its own */
   for (int i = 0; i < 50; i++) {
     static char from[20 << 20], to[20 << 20];
     struct cl_trainer_piece piece = {.to = to, .from = from, .n = sizeof from};
-    struct cl_err e = {0};
     n_allowed = 4;
     cl_trainer_copy(&piece, 1, CL_TRAINER_NEW_NONE);
-    if (cl_trainer_twin_check(-1, &e) < 0) assert_null(strstr(e.text, "threads"));
+    assert_false(has_threads());
   }
 }
 
