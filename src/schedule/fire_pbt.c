@@ -65,7 +65,7 @@ struct part {
   size_t from, n;
   struct ranked *order;
   size_t ranked, cap_order;
-  uint64_t as_of; /* s->table of the first part, s->seen of the second, when it was put in order */
+  bool in_order;  /* by s->room as it is */
   double *values; /* by member: with which it stands in `order`; NaN: it does not */
   size_t cap_values;
 };
@@ -90,19 +90,15 @@ struct fire {
   struct part parts[2]; /* first, second */
   struct ranked *able;  /* scratch of pick */
   size_t cap_able;
-  /* The table of the rung that is being judged: counts what may have changed who can give, and the scores. */
-  uint64_t table, revision;
+  /* What was found out about the table of the rung that is being judged: as long as it is the same. */
+  uint64_t table, revision; /* table: counts what may have changed the scores, and who can give */
   int32_t rung;
-  bool stirred;            /* something but a report or a ruling was heard since */
-  uint64_t first_table;    /* the one by which the first part was ranked */
-  uint64_t versions, seen; /* of evaluations, and one more than those by which the second part was ranked */
-  uint64_t lives, settled; /* rulings of the first part, and when `child` was found … */
-  uint64_t child_table;    /* … in this table */
-  size_t child;
-  const struct cl_evaluation *child_values; /* of `child` */
-  struct curve curve;                       /* of member curve_of - 1 of the first part, at this rung … */
-  size_t curve_of;
-  uint64_t curve_lives, curve_table; /* … as of these */
+  bool stirred;       /* something but a report or a ruling was heard since */
+  bool ranked_first;  /* s->room holds the first part's scores */
+  bool ranked_second; /* and the second's fitness, which no table changes */
+  int child;          /* of new evaluations; NOBODY: not looked for */
+  int curve_of;       /* member of the first part … (NOBODY: none) */
+  struct curve curve; /* … and its curve, at this rung */
   struct reference references[REFERENCES_MAX];
   size_t n_references;
 };
@@ -196,7 +192,7 @@ static int end_evaluation(struct fire *s, struct fire_member *a, int32_t rung, s
   if (parent != NULL && parent->life == a->parent_life) {
     CL_TRY(copy_curve(&parent->evaluation, &a->curve, e));
     parent->version++;
-    s->versions++;
+    s->ranked_second = false;
     parent->waited = rung;
   }
   stop_taking(s, a);
@@ -226,7 +222,7 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   assert(member < s->n);
   int32_t rung = (int32_t)cl_args_number(args, "rung");
   a->ruled = rung;
-  s->lives += role == FIRST;
+  if (role == FIRST) s->child = s->curve_of = NOBODY;
   CL_TRY(add_point(&a->curve, sign * cl_args_number(args, "own"), e));
   bool goes_on = ev->kind != CL_EVENT_EXPLOITED && json_object_get(args, "parent") != NULL;
   if (role == EVALUATOR && !goes_on) CL_TRY(end_evaluation(s, a, rung, e));
@@ -235,7 +231,7 @@ static int hear_ruling(struct fire *s, size_t member, const struct cl_event *ev,
   a->waited = rung;
   a->evaluation.n = a->evaluation.n_smooth = 0;
   a->version++;
-  s->versions++;
+  s->ranked_second = false;
   CL_TRY(begin_curve(&a->curve, sign * cl_args_number(args, "score"), e));
   if (role != EVALUATOR || ev->u.exploited.with == 0) return 0;
   return begin_evaluation(s, a, ev,
@@ -271,7 +267,8 @@ static void look_at_table(struct fire *s, int32_t rung) {
   s->table++;
   s->rung = rung;
   s->revision = revision;
-  s->stirred = false;
+  s->stirred = s->ranked_first = false;
+  s->child = s->curve_of = NOBODY;
 }
 
 static bool gives_now(struct fire *s, size_t member) {
@@ -362,6 +359,7 @@ static int sort_part(const struct fire *s, struct part *p, struct cl_err *e) {
   for (size_t i = 0; i < p->n && changed > 0 && changed <= MOVES_MAX; i++)
     if (differs(p->values[i], s->room[p->from + i])) move_ranked(p, p->from + i, s->room[p->from + i]);
   assert(p->ranked <= p->n);
+  p->in_order = true;
   return 0;
 }
 
@@ -388,9 +386,7 @@ static int truncate(struct fire *s, size_t member, struct cl_exploit_view *view,
   assert(member >= p->from && member < p->from + p->n);
   *ret = NULL;
   if (isnan(own.value)) return 0;
-  uint64_t as_of = role_of(s, member) == FIRST ? s->table : s->seen;
-  if (p->as_of != as_of) CL_TRY(sort_part(s, p, e));
-  p->as_of = as_of;
+  if (!p->in_order) CL_TRY(sort_part(s, p, e));
   if (cl_grow(&s->able, &s->cap_able, p->n + 1, sizeof *s->able) < 0) return CL_FAIL_NOMEM(e);
   size_t cut = (size_t)ceil(s->quantile * (double)p->ranked - 1e-9), above = place_of(p, &own);
   if (cut > p->ranked / 2) cut = p->ranked / 2;
@@ -403,8 +399,9 @@ static int truncate(struct fire *s, size_t member, struct cl_exploit_view *view,
 }
 
 static void rank_first(struct fire *s) {
-  if (s->first_table == s->table) return;
-  s->first_table = s->table;
+  if (s->ranked_first) return;
+  s->ranked_first = true;
+  s->parts[0].in_order = false;
   for (size_t i = 0; i < s->n_first; i++) {
     const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, s->rung, i);
     s->room[i] = v == NULL ? NAN : v->score;
@@ -442,7 +439,7 @@ static double measure(const struct fire *s, size_t member) {
 /* Fitness of those that have been evaluated. */
 static int rank_second(struct fire *s, struct cl_err *e) {
   size_t to = s->n_first + s->n_second;
-  if (s->seen == s->versions + 1) return 0;
+  if (s->ranked_second) return 0;
   bool same = find_references(s);
   for (size_t i = s->n_first; i < to; i++) CL_TRY(smooth(s, &s->items[i].evaluation, e));
   for (size_t i = s->n_first; i < to; i++) {
@@ -454,7 +451,8 @@ static int rank_second(struct fire *s, struct cl_err *e) {
     a->fitness_of = a->version;
     s->room[i] = a->fitness;
   }
-  s->seen = s->versions + 1;
+  s->ranked_second = true;
+  s->parts[1].in_order = false;
   return 0;
 }
 
@@ -464,14 +462,11 @@ enum outcome { GOES_ON, STOPS, SUCCEEDS };
 
 /* Many evaluators have one child: its curve is smoothed once for all of them. */
 static int child_curve(struct fire *s, size_t child, const struct curve **ret, struct cl_err *e) {
-  bool known = s->curve_of == child + 1 && s->curve_lives == s->lives && s->curve_table == s->table;
   *ret = &s->curve;
-  if (known) return 0;
-  s->curve_of = 0;
+  if (s->curve_of == (int)child) return 0;
+  s->curve_of = NOBODY;
   CL_TRY(curve_now(s, child, s->rung, &s->curve, e));
-  s->curve_of = child + 1;
-  s->curve_lives = s->lives;
-  s->curve_table = s->table;
+  s->curve_of = (int)child;
   return 0;
 }
 
@@ -517,23 +512,22 @@ static int find_success(struct fire *s, size_t member, int32_t rung, size_t *ret
 
 /* The best of the first part that has not just taken over a state; if all have, the best. */
 static const struct cl_evaluation *find_child(struct fire *s, size_t *ret_child) {
+  const struct cl_population *p = &s->rulings.members.population;
   const struct cl_evaluation *best = NULL;
-  bool best_settled = false, known = s->child_table == s->table && s->settled == s->lives;
+  bool best_settled = false, known = s->child != NOBODY;
   for (size_t i = 0; i < s->n_first && i < s->n && !known; i++) {
-    const struct cl_evaluation *v = cl_population_of(&s->rulings.members.population, s->rung, i);
+    const struct cl_evaluation *v = cl_population_of(p, s->rung, i);
     const struct fire_member *a = &s->items[i];
     bool settled = a->curve.n + (a->ruled < s->rung) >= 2;
     if (v == NULL || !isfinite(v->score) || (best_settled && !settled)) continue;
     if (best != NULL && settled == best_settled && v->score <= best->score) continue;
     best = v;
     best_settled = settled;
-    s->child = i;
+    s->child = (int)i;
   }
-  if (!known) s->child_values = best;
-  s->child_table = s->table;
-  s->settled = s->lives;
-  *ret_child = s->child;
-  return s->child_values;
+  if (s->child == NOBODY) return NULL;
+  *ret_child = (size_t)s->child;
+  return cl_population_of(p, s->rung, *ret_child);
 }
 
 /* The member of the second part that has waited longest, and is not being evaluated by another one. */
