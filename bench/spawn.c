@@ -19,8 +19,7 @@
  * many virtual machines) looks at every inode that was deleted nearby in the last minutes before it gives out
  * one, 50 ns each: run it twice in a row and `files` can be several times slower in the second run, up to
  * 0.25 ms for a file. A study's directory has a place of its own on the disk, and when making files takes
- * long there, those of trials have, too (cl_dir_spread), so a study is not slower in its second run, or less
- * so.
+ * long there, its trials move on to another (cl_dir_spread), so they can be faster than `files`.
  *
  * The keeper and what it starts are a session of their own: where the scheduler groups sessions (autogroup),
  * they compete as such with whatever else runs, at the priority that this program's session was given.

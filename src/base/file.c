@@ -141,13 +141,13 @@ int cl_dir_remove(const char *path, struct cl_err *e) {
   return 0;
 }
 
-void cl_dir_spread(const char *path) {
+void cl_dir_spread(const char *path, bool spread) {
   struct statfs fs;
   int flags = 0, fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
   if (fstatfs(fd, &fs) == 0 && fs.f_type == EXT4_SUPER_MAGIC && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 &&
-      !(flags & FS_TOPDIR_FL)) {
-    flags |= FS_TOPDIR_FL;
+      !(flags & FS_TOPDIR_FL) == spread) {
+    flags ^= FS_TOPDIR_FL;
     (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
   }
   (void)close(fd);

@@ -26,9 +26,10 @@ int cl_dir_create(const char *path, struct cl_err *e);
 int cl_dir_remove(const char *path, struct cl_err *e);
 int cl_dir_sync(const char *path, struct cl_err *e); /* CLADE_EIO */
 /* A hint: what its subdirectories hold does not belong together. ext4 then gives each a place of its own on
- * the disk, and a new file is not looked for among all that were deleted nearby. Nothing on other file
- * systems, or when it may not be said. */
-void cl_dir_spread(const char *path);
+ * the disk, and a new file is not looked for among all that were deleted nearby. Finding it takes 0.1 µs for
+ * each 128 MiB of the disk; with `spread` taken back, the next ones come to lie beside the last. Nothing on
+ * other file systems, or when it may not be said. */
+void cl_dir_spread(const char *path, bool spread);
 /* A copy of a directory with all that is in it: files with their modes, symbolic links as links. `to` must
  * not exist (CLADE_EEXISTS); nothing of it is left on failure. Not synced. CLADE_EIO, CLADE_ELIMIT (nested
  * deeper than 32), CLADE_ENOMEM. */

@@ -51,7 +51,7 @@ static int link_file(const char *target, const char *name, struct cl_err *e) {
   return CL_FAIL_CAUSE(e, CLADE_EIO, errno, "cannot link '%s' to '%s': %s", name, target, strerror(errno));
 }
 
-enum { SOCKET_LINE = 200, SLOW_MAKING_US = 200 };
+enum { SOCKET_LINE = 200, SLOW_MAKING_US = 150 };
 
 int cl_worker_write_socket(struct cl_worker *w, int64_t trial, struct cl_err *e) {
   char line[SOCKET_LINE];
@@ -287,15 +287,16 @@ static int is_free(void *ctx, struct cl_err *e) {
 }
 
 /* Where many files were deleted lately a new one can take a file system a hundred times as long
- * (cl_dir_spread). Then the trials that follow get places of their own, which costs less, though not nothing.
+ * (cl_dir_spread). Then the next trial is made in another place, and those that follow come to lie beside it.
  */
 static void note_making(struct cl_worker *w, int64_t us) {
-  w->making_us += ((double)us - w->making_us) / 8;
-  if (w->spread || w->making_us < SLOW_MAKING_US) return;
+  w->making_us = w->spread ? 0 : w->making_us + ((double)us - w->making_us) / 8;
+  bool slow = w->making_us >= SLOW_MAKING_US;
+  if (slow == w->spread) return;
   char *directory = cl_attempt_path(w->study, 0, 0, NULL);
-  if (directory != NULL) cl_dir_spread(directory);
+  if (directory != NULL) cl_dir_spread(directory, slow);
   cl_free(directory);
-  w->spread = true;
+  w->spread = slow;
 }
 
 static int claim(struct cl_worker *w, const struct cl_trial *t, struct cl_err *e) {

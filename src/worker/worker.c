@@ -312,9 +312,10 @@ static int try_number(struct cl_worker *w, int number, struct cl_err *e) {
 static int make_directory(const struct cl_worker *w, struct cl_err *e) {
   const char *all = cl_study_directory(w->study);
   CL_TRY(cl_dir_create(all, e));
-  cl_dir_spread(all); /* studies have nothing to do with each other */
+  cl_dir_spread(all, true); /* studies have nothing to do with each other */
   char *directory = cl_attempt_path(w->study, 0, 0, NULL);
   int status = directory == NULL ? CL_FAIL_NOMEM(e) : cl_dir_create(directory, e);
+  if (status == 0) cl_dir_spread(directory, false); /* another worker was killed while it sought a place */
   cl_free(directory);
   return status;
 }

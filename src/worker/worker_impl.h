@@ -210,7 +210,7 @@ struct cl_worker {
   bool twins_stirred; /* some may not be needed any more */
   bool said_full;     /* that the disk budget is used up */
   double making_us;   /* processor time of making a trial's directories, a running mean … */
-  bool spread;        /* … that was long, so they are spread over the disk */
+  bool spread;        /* … that was long, so the next trial has a place of its own on the disk */
   struct cl_err failure;
 };
 

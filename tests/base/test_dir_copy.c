@@ -158,18 +158,20 @@ static void what_is_unrelated_is_spread_over_the_disk(void **state) {
   struct place p = begin();
   struct statfs fs;
   assert_int_equal(statfs(p.directory, &fs), 0);
-  cl_dir_spread(at(&p, 0, "absent"));
+  cl_dir_spread(at(&p, 0, "absent"), true);
   assert_int_equal(access(at(&p, 0, "absent"), F_OK), -1);
   write_text(&p, "file", "2.385");
-  cl_dir_spread(at(&p, 0, "file"));
+  cl_dir_spread(at(&p, 0, "file"), true);
   assert_text(&p, "file", "2.385");
-  cl_dir_spread(at(&p, 0, "from"));
+  cl_dir_spread(at(&p, 0, "from"), true);
   if (fs.f_type == EXT4_SUPER_MAGIC) {
     int before = flags_of(at(&p, 0, "from/deep"));
     assert_int_equal(flags_of(at(&p, 0, "from")), before | FS_TOPDIR_FL);
     assert_false(before & FS_TOPDIR_FL); /* it is said of one directory, and not of those in it */
-    cl_dir_spread(at(&p, 0, "from"));
+    cl_dir_spread(at(&p, 0, "from"), true);
     assert_int_equal(flags_of(at(&p, 0, "from")), before | FS_TOPDIR_FL);
+    for (int i = 0; i < 2; i++) cl_dir_spread(at(&p, 0, "from"), false);
+    assert_int_equal(flags_of(at(&p, 0, "from")), before);
   }
   assert_int_equal(cl_dir_remove(p.directory, NULL), 0);
 }
