@@ -22,8 +22,8 @@
 
 enum { TRAINERS = 16 };
 
-/* The trainer: raw, so that it costs as little as can be. It waits in poll, as libclade-trainer does: one that
- * sleeps in recv is woken in vain when its report is taken. */
+/* The trainer: raw, so that it costs as little as can be. It waits in poll, as libclade-trainer does: one
+ * that sleeps in recv is woken in vain when its report is taken. */
 
 static void send_line(int fd, const char *line, size_t n) {
   if (send(fd, line, n, MSG_NOSIGNAL) != (ssize_t)n) exit(1);
@@ -146,7 +146,8 @@ int main(int argc, char **argv) {
     return train(getenv("CLADE_SOCKET"), getenv("CLADE_TOKEN"), (int)strtol(argv[2], NULL, 10));
   int n = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 10000;
   if (n < 1) return 2;
-  double before = by_peer(n), recorded = by_worker(n, false), library = by_worker(n, true), after = by_peer(n);
+  double before = by_peer(n), recorded = by_worker(n, false), library = by_worker(n, true),
+         after = by_peer(n);
   double peer = (before + after) / 2;
   printf("%d trainers, %d reports each, answered per second (sync: normal)\n", TRAINERS, n);
   show("only answered", peer, peer);
