@@ -1,5 +1,6 @@
-/* PostgreSQL on loopback: durable decisions per second of one engine and of several on one study, reports in
- * batches, and a follower of many writers; beside what the server itself gives in the same run.
+/* PostgreSQL on loopback: durable decisions per second of one engine and of several on one study, trials
+ * asked for and told by one program and by many, reports in batches, and a follower of many writers; beside
+ * what the server itself gives in the same run.
  *
  *   store_postgres [--dir DIR] [--n DECISIONS] [--engines N] [--writers N] [--events N]
  *
@@ -20,6 +21,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "bench.h"
+#include "clade/study.h"
 #include "store/server.h"
 
 struct shared {
@@ -246,6 +248,41 @@ static void bench_decisions(struct shared *s, const struct bench *b, int engines
                us_per_commit * (end.engines - begin.engines), us_per_commit * (end.server - begin.server));
 }
 
+/* Asking: programs that ask one study for trials and tell what came of them, without a pause. */
+
+static void ask_and_tell(struct shared *s, int index, void *ctx) {
+  const struct deciding *d = ctx;
+  struct clade_study *study = NULL;
+  struct cl_err e = {0};
+  (void)index;
+  bench_check(clade_study_open(d->address, "asked", &study, &e), &e);
+  wait_for_go(s);
+  for (long i = 0; i < d->n; i++) {
+    struct clade_trial *trial = NULL;
+    bench_check(clade_study_ask(study, &trial, &e), &e);
+    bench_check(clade_trial_tell(trial, clade_trial_float(trial, "x"), &e), &e);
+  }
+  clade_study_close(study);
+}
+
+static void create_asked(const char *address) {
+  struct clade_study *study = NULL;
+  struct clade_space *space = clade_space_create();
+  struct cl_err e = {0};
+  clade_space_add_float(space, "x", 0.001, 1, "log");
+  const struct clade_study_options o = {.store = address, .name = "asked", .space = space, .minimize = "y"};
+  bench_check(clade_study_create(&o, &study, &e), &e);
+  clade_study_close(study);
+  clade_space_destroy(space);
+}
+
+static void bench_asking(struct shared *s, const struct bench *b, int programs, long n) {
+  struct deciding d = {b->path, 0, n / programs, 0, 0};
+  double rate = (double)(d.n * programs) / run_processes(s, programs, ask_and_tell, &d);
+  (void)printf("{\"bench\": \"ask_tell\", \"store\": \"postgresql\", \"programs\": %d, \"per_s\": %.0f}\n",
+               programs, rate);
+}
+
 /* Following. */
 
 enum { NOTES_AT_A_TIME = 20 };
@@ -346,6 +383,10 @@ int main(int argc, char **argv) {
   bench_decisions(s, &b, engines, 2 * n, 2, dir, server.pid);
   bench_decisions(s, &b, 1, 8 * n, TOGETHER_MAX, dir, server.pid);
   bench_decisions(s, &b, engines, 4 * n, TOGETHER_MAX, dir, server.pid);
+  create_asked(b.path);
+  bench_asking(s, &b, 1, n);
+  bench_asking(s, &b, engines, n);
+  bench_asking(s, &b, 2 * engines, n);
   bench_follow(s, &b, writers, events);
   bench_check(cl_store_open(b.path, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &b.store, &e), &e);
   bench_write_reports(&b, 20 * n, 100);

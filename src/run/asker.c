@@ -5,8 +5,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "engine/decide.h"
 #include "search/searcher.h"
+
+/* After a conflict so many asks queue first. A queue that stands still for so long is left alone for some
+ * time. */
+enum { CROWDED_ASKS = 16, QUEUE_MS = 5000, LEFT_ALONE_US = 60000000 };
 
 struct cl_asker {
   struct cl_log *log;
@@ -14,6 +19,9 @@ struct cl_asker {
   struct cl_searcher *searcher;
   struct cl_attention attention;
   bool exhausted; /* the searcher has no point left */
+  int crowded;    /* asks that are to queue: others ask as well */
+  bool queued;
+  int64_t queue_after_us; /* not before */
   size_t cap_values, cap_args, cap_metrics;
   struct cl_assigned
       *values; /* of a proposal: the searcher's own are gone when it is told of foreign events */
@@ -164,8 +172,25 @@ static int ask_new(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e) {
   return CLADE_EMPTY;
 }
 
-int cl_asker_ask(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e) {
+/* Without the queue it goes on as well, with more conflicts. */
+static void join_queue(struct cl_asker *a) {
+  struct cl_err e = {0};
+  if (a->queued || a->crowded == 0 || cl_clock_monotonic_us() < a->queue_after_us) return;
+  int status = cl_store_queue(cl_log_store(a->log), cl_log_id(a->log), QUEUE_MS, &e);
+  a->queued = status == 0;
+  if (status == CLADE_EUNSUPPORTED) a->queue_after_us = INT64_MAX;
+  if (status == CLADE_EBUSY) a->queue_after_us = cl_clock_monotonic_us() + LEFT_ALONE_US;
+}
+
+static void leave_queue(struct cl_asker *a) {
+  if (a->queued) cl_store_leave(cl_log_store(a->log), cl_log_id(a->log));
+  if (a->crowded > 0) a->crowded--;
+  a->queued = false;
+}
+
+static int ask(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e) {
   for (;;) {
+    join_queue(a);
     CL_TRY(catch_up(a, e));
     if (cl_study_settings(a->study)->paused != NULL) return CLADE_BUSY; /* a person has paused all of it */
     int64_t number = find_waiting(a);
@@ -173,11 +198,18 @@ int cl_asker_ask(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e) {
     int status = waits ? start_waiting(a, number, e) : ask_new(a, &number, e);
     bool again = status == CLADE_ECONFLICT || status == CLADE_REPEATED ||
                  (status == CLADE_EREFUSED && waits); /* the study was finished in between */
+    if (status == CLADE_ECONFLICT) a->crowded = CROWDED_ASKS;
     if (again) continue;
     assert(status != 0 || (number >= 1 && cl_study_trial(a->study, number) != NULL));
     if (status == 0) *ret_trial = number;
     return status;
   }
+}
+
+int cl_asker_ask(struct cl_asker *a, int64_t *ret_trial, struct cl_err *e) {
+  int status = ask(a, ret_trial, e);
+  leave_queue(a);
+  return status;
 }
 
 /* Taking. */

@@ -25,6 +25,9 @@
  * Others are woken by a transaction of its own behind the flush, because those that notify wait for each
  * other. Nobody waits for its answer: it is owed, and read together with the next ones.
  *
+ * Who is about to append what only one can, as the next trial, may queue before (postgres_queue.c): what is
+ * decided in vain takes the lock, too, and costs the others their time.
+ *
  * A lost connection is CLADE_ECLOSED; the generic half then calls `mend`, which connects again, with pauses
  * that grow, for as long as the options say. All that was remembered of the server is forgotten by then.
  */
@@ -167,6 +170,9 @@ struct cl_postgres_param {
     "$3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::float8[], $9::float8[], " \
     "$10::float8[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], " \
     "$16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])" CL_POSTGRES_HEAD_UPDATE) \
+  X(QUEUE_WAIT, "SELECT set_config('lock_timeout', $1, true)") \
+  X(QUEUE, "SELECT pg_advisory_lock($1)") \
+  X(LEAVE, "SELECT pg_advisory_unlock($1)") \
   X(PINS, "SELECT trial FROM heads WHERE study = $1 AND source = $2 AND source > 0") \
   X(NAMES, "SELECT kind, id, name, type FROM names WHERE study = $1 ORDER BY kind <> 'hyperparameter', id") \
   X(NAME_ADD, "INSERT INTO names (study, kind, id, name, type) VALUES ($1, $2, $3, $4, $5)") \
@@ -216,7 +222,7 @@ struct cl_postgres {
   /* What was sent and not yet collected: for each statement or mark, in order. */
   uint8_t *sent;
   size_t n_sent, cap_sent;
-  size_t n_owed;      /* of those, from the first on: a wake's, of which nobody needs to know how it went */
+  size_t n_owed;      /* of those, from the first on: what nobody waits for or needs to know how it went */
   bool prepared;      /* something was prepared by one of them */
   PGresult **results; /* of the statements that were to be kept, in order */
   size_t n_results, cap_results;
@@ -246,6 +252,8 @@ struct cl_postgres {
   int64_t durable_study, durable;  /* events up to there are known to be flushed */
   int64_t pending, pending_lsn;    /* events up to `pending` are flushed once the server has flushed so far */
   int64_t shown_study, shown_head; /* what the callers have been shown */
+  int64_t known_study, known_head; /* events up to there are in the log … */
+  int64_t known_names;             /* … and need no more names than these */
   int watch_fd, wake_fd;  /* an epoll of the socket and of wake_fd, an eventfd; -1 = nobody watches */
   struct cl_text scratch; /* SQL and JSON under construction; whoever begins clears it */
 };
@@ -276,6 +284,8 @@ int cl_postgres_send(struct cl_postgres *s, struct cl_postgres_statement *statem
                      bool keep, struct cl_err *e);
 int cl_postgres_send_known(struct cl_postgres *s, enum cl_postgres_known which, bool keep, struct cl_err *e);
 int cl_postgres_send_once(struct cl_postgres *s, const char *sql, bool keep, struct cl_err *e);
+/* With its mark. Nobody waits for the answer; who does not collect what was sent before owes it all. */
+int cl_postgres_send_unawaited(struct cl_postgres *s, enum cl_postgres_known which, struct cl_err *e);
 int cl_postgres_send_scratch(struct cl_postgres *s, struct cl_err *e); /* the SQL there; clears it */
 /* The SQL in a text that is ended with it; `statement` null: sent once. */
 int cl_postgres_send_text(struct cl_postgres *s, struct cl_postgres_statement *statement, struct cl_text *sql,
@@ -418,9 +428,16 @@ bool cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl
 /* Row 0 of kept result `result` is one of LOOK: its head is durable afterwards. Collects. */
 int cl_postgres_settle(struct cl_postgres *s, int64_t study, size_t result, struct cl_study_head *ret,
                        int64_t *ret_names, struct cl_err *e);
+/* Is all up to `position` there, on disk, and known by its names, so that it can be read without a look? */
+bool cl_postgres_knows(const struct cl_postgres *s, int64_t study, int64_t position);
+void cl_postgres_know(struct cl_postgres *s, int64_t study, int64_t position, int64_t n_names);
 /* The log up to here is on disk once this has been collected. */
 int cl_postgres_send_flush(struct cl_postgres *s, struct cl_err *e);
 int cl_postgres_no_study(const struct cl_postgres *s, int64_t study, struct cl_err *e);
+
+/* postgres_queue.c */
+int cl_postgres_queue(void *state, int64_t study, int wait_ms, struct cl_err *e);
+void cl_postgres_leave(void *state, int64_t study);
 
 /* postgres_watch.c */
 int cl_postgres_watch(void *state, int *ret_fd, struct cl_err *e);

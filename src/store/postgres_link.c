@@ -20,7 +20,7 @@ enum {
   OID_INT8_ARRAY = 1016,
   OID_FLOAT8_ARRAY = 1022
 };
-enum { SENT_DROPPED, SENT_KEPT, SENT_MARK, SENT_WAKE, SENT_WAKE_MARK };
+enum { SENT_DROPPED, SENT_KEPT, SENT_MARK, SENT_UNAWAITED, SENT_UNAWAITED_MARK };
 enum { FIRST_PAUSE_MS = 20, LAST_PAUSE_MS = 1000, STARTING_MS = 10000, CONNECT_MS = 10000 };
 enum {
   PROMPT_MS = 100,
@@ -133,7 +133,7 @@ int cl_postgres_lose(struct cl_postgres *s, const char *why, struct cl_err *e) {
   s->generation++;
   s->n_sent = s->n_owed = s->n_params = 0;
   s->writing = s->heads_fetched = s->guessed = s->prepared = false;
-  s->durable_study = s->pending = s->last_study = 0;
+  s->durable_study = s->pending = s->last_study = s->known_study = 0;
   s->n_later = 0;
   s->open = NULL;
   cl_postgres_forget(s);
@@ -553,8 +553,8 @@ static int collect_statement(struct cl_postgres *s, bool keep, struct cl_err *e)
 static int collect_one(struct cl_postgres *s, uint8_t what, struct cl_err *e) {
   switch (what) {
   case SENT_MARK: return collect_mark(s, e);
-  case SENT_WAKE: (void)collect_statement(s, false, NULL); return 0;
-  case SENT_WAKE_MARK: (void)collect_mark(s, NULL); return 0;
+  case SENT_UNAWAITED: (void)collect_statement(s, false, NULL); return 0;
+  case SENT_UNAWAITED_MARK: (void)collect_mark(s, NULL); return 0;
   default: return collect_statement(s, what == SENT_KEPT, e);
   }
 }
@@ -624,15 +624,19 @@ int cl_postgres_take_owed(struct cl_postgres *s, struct cl_err *e) {
   return s->conn == NULL ? lose_now(s, e) : 0;
 }
 
+int cl_postgres_send_unawaited(struct cl_postgres *s, enum cl_postgres_known which, struct cl_err *e) {
+  CL_TRY(cl_postgres_send_known(s, which, false, e));
+  s->sent[s->n_sent - 1] = SENT_UNAWAITED;
+  CL_TRY(cl_postgres_mark(s, e));
+  s->sent[s->n_sent - 1] = SENT_UNAWAITED_MARK;
+  return 0;
+}
+
 static int send_wake(struct cl_postgres *s, int64_t study, struct cl_err *e) {
   char number[24];
   (void)snprintf(number, sizeof number, "%lld", (long long)study);
   cl_postgres_put_text(s, number);
-  CL_TRY(cl_postgres_send_known(s, PG_NOTIFY, false, e));
-  s->sent[s->n_sent - 1] = SENT_WAKE;
-  CL_TRY(cl_postgres_mark(s, e));
-  s->sent[s->n_sent - 1] = SENT_WAKE_MARK;
-  return 0;
+  return cl_postgres_send_unawaited(s, PG_NOTIFY, e);
 }
 
 /* Without memory behind the mark, what it has ended may have got through: like a connection that was lost. */

@@ -286,6 +286,19 @@ static int send_look(struct reader *r, bool skips, struct cl_err *e) {
   return cl_postgres_collect(s, e);
 }
 
+/* Followers have looked already. */
+static bool needs_look(const struct reader *r) {
+  bool plain = !is_filtered(r) && !r->what->skip_known_reports && r->what->until > 0;
+  return !plain || !cl_postgres_knows(r->s, r->id, r->what->until);
+}
+
+static int prepare_known(struct reader *r, struct cl_err *e) {
+  CL_TRY(cl_postgres_study(r->s, r->id, r->s->known_names, &r->study, e));
+  r->until = r->what->until;
+  choose_walks(r);
+  return 0;
+}
+
 static int prepare_read(struct reader *r, struct cl_err *e) {
   struct cl_postgres *s = r->s;
   struct cl_study_head head;
@@ -317,7 +330,7 @@ int cl_postgres_read(void *state, int64_t study, const struct cl_read *what, cl_
                      struct cl_err *e) {
   struct cl_postgres *s = state;
   struct reader r = {.s = s, .what = what, .id = study, .after = what->after, .visit = visit, .ctx = ctx};
-  int status = prepare_read(&r, e);
+  int status = needs_look(&r) ? prepare_read(&r, e) : prepare_known(&r, e);
   r.row.s = s;
   r.row.study = r.study;
   while (status == 0 && r.until > r.after) {

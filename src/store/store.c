@@ -18,7 +18,7 @@ static void check_ops(const struct cl_store_ops *ops) {
          ops->metrics);
   assert(ops->begin && ops->add_study && ops->name_metric && ops->add && ops->commit && ops->rollback);
   assert(ops->find && ops->count_reports && ops->read && ops->read_reports && ops->lease && ops->remove);
-  assert((ops->watch == NULL) == (ops->drain == NULL));
+  assert((ops->watch == NULL) == (ops->drain == NULL) && (ops->queue == NULL) == (ops->leave == NULL));
   (void)ops;
 }
 
@@ -308,6 +308,18 @@ int cl_store_delete(struct cl_store *s, int64_t study, struct cl_err *e) {
   do status = s->ops->remove(s->state, study, e);
   while (cl_store_mend(s, &status, &mends, e));
   return mends > 0 && status == CLADE_ENOTFOUND ? 0 : status; /* the first time it had got through */
+}
+
+int cl_store_queue(struct cl_store *s, int64_t study, int wait_ms, struct cl_err *e) {
+  assert(wait_ms > 0);
+  CL_TRY(cl_store_check_writable(s, e));
+  if (s->ops->queue == NULL) return CL_FAIL(e, CLADE_EUNSUPPORTED, "%s has no queues", s->address);
+  return s->ops->queue(s->state, study, wait_ms, e);
+}
+
+void cl_store_leave(struct cl_store *s, int64_t study) {
+  assert(s->ops->leave != NULL);
+  s->ops->leave(s->state, study);
 }
 
 static int use_lease(struct cl_store *s, int64_t study, int (*change)(void *ctx, struct cl_lease *row),

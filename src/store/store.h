@@ -107,6 +107,14 @@ struct cl_store_more {
 int cl_store_append_more(struct cl_store *s, int64_t study, struct cl_event *events, int n,
                          struct cl_append *results, const struct cl_store_more *more, struct cl_err *e);
 
+/* Wait for one's turn among those who are about to append what only one of them can, as the next trial: a
+ * courtesy, which keeps them from making each other's proposals void again and again. Who does not queue may
+ * come first all the same. 0: it is one's turn until cl_store_leave, the loss of the connection, or the end
+ * of the process. CLADE_EBUSY after wait_ms (1…): whoever has it stands still. CLADE_EUNSUPPORTED: a store
+ * where conflicts cost so little that it has no queue. CLADE_ECLOSED, CLADE_ENOMEM, CLADE_EIO. */
+int cl_store_queue(struct cl_store *s, int64_t study, int wait_ms, struct cl_err *e);
+void cl_store_leave(struct cl_store *s, int64_t study); /* costs no round trip */
+
 struct cl_read {
   int64_t after, until;       /* positions in (after, until]; until 0 = to the head at the time of the call */
   int64_t trial_lo, trial_hi; /* only events with these subjects, and the study's own; 0,0 = all trials */

@@ -89,6 +89,9 @@ struct cl_store_ops {
    * non-zero, which is returned. A null `change` only reads, without the lock. */
   int (*lease)(void *state, int64_t study, int (*change)(void *ctx, struct cl_lease *row), void *ctx,
                struct cl_lease *ret, struct cl_err *e);
+  /* Optional, both or none: as cl_store_queue and cl_store_leave; CLADE_EBUSY after wait_ms. */
+  int (*queue)(void *state, int64_t study, int wait_ms, struct cl_err *e);
+  void (*leave)(void *state, int64_t study);
   int (*remove)(void *state, int64_t study, struct cl_err *e); /* CLADE_EBUSY when its lease is held */
 
   int (*watch)(void *state, int *ret_fd, struct cl_err *e); /* null: no descriptor */

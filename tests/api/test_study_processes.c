@@ -3,9 +3,11 @@
 
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "clade/query.h"
 #include "store/private_server.h"
+#include "store/store.h"
 
 enum { PROCESSES = 4, TRIALS = 400 };
 
@@ -61,25 +63,54 @@ static void look_at_the_log(const char *store) {
   clade_store_close(s);
 }
 
-static void four_processes_ask_for_exactly_all_trials(void **state) {
-  (void)state;
-  struct kit_place place;
+static void ask_in_processes(const struct kit_place *place, int *ret_total) {
   pid_t pids[PROCESSES];
-  int ends[2], total = 0;
-  make_place(&place);
+  int ends[2];
   assert_int_equal(pipe(ends), 0);
-  for (int i = 0; i < PROCESSES; i++) pids[i] = begin(place.store, ends[1]);
+  for (int i = 0; i < PROCESSES; i++) pids[i] = begin(place->store, ends[1]);
   for (int i = 0; i < PROCESSES; i++) {
     int status = 0, asked = 0;
     assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     assert_int_equal(read(ends[0], &asked, sizeof asked), sizeof asked);
-    total += asked;
+    *ret_total += asked;
   }
   (void)close(ends[0]);
   (void)close(ends[1]);
+}
+
+static void four_processes_ask_for_exactly_all_trials(void **state) {
+  (void)state;
+  struct kit_place place;
+  int total = 0;
+  make_place(&place);
+  ask_in_processes(&place, &total);
   assert_int_equal(total, TRIALS);
   look_at_the_log(place.store);
+  kit_remove(&place);
+}
+
+/* Of several who ask at once, those that came too late queue; one that has the turn and does nothing with it
+ * holds them up once; where there is no queue, nobody is. */
+static void a_queue_that_stands_still_is_left_alone(void **state) {
+  (void)state;
+  struct kit_place place;
+  struct cl_store *s = NULL;
+  struct cl_err e = {0};
+  struct timespec begin, end;
+  int total = 0;
+  make_place(&place);
+  clade_study_close(kit_create(&(struct clade_study_options){.store = place.store, .trials = TRIALS}));
+  if (cl_store_open(place.store, &(struct cl_store_options){.mode = CL_STORE_WRITE}, &s, &e) < 0)
+    fail_msg("%s", e.text);
+  assert_int_equal(cl_store_queue(s, 1, 1000, &e), on_server ? 0 : CLADE_EUNSUPPORTED);
+  (void)clock_gettime(CLOCK_MONOTONIC, &begin);
+  ask_in_processes(&place, &total);
+  (void)clock_gettime(CLOCK_MONOTONIC, &end);
+  assert_int_equal(total, TRIALS);
+  if (on_server) assert_true(end.tv_sec - begin.tv_sec >= 4); /* they have waited for 5 s */
+  look_at_the_log(place.store);
+  cl_store_close(s);
   kit_remove(&place);
 }
 
@@ -125,6 +156,7 @@ int main(int argc, char **argv) {
   }
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(four_processes_ask_for_exactly_all_trials),
+      cmocka_unit_test(a_queue_that_stands_still_is_left_alone),
       cmocka_unit_test(a_killed_process_leaves_a_trial_that_can_be_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,25 @@ static void nothing_acknowledged_is_lost_when_connections_are_cut(void **state) 
   run_disturbed(need(state), cut, 60);
 }
 
+/* What has been looked at is read without another look. */
+static void a_study_that_goes_before_it_is_read_is_not_found(void **state) {
+  struct kit_postgres *f = need(state);
+  struct cl_study_head head;
+  struct cl_err e = {0};
+  struct kit_events seen = {0};
+  kit_finish_trial(f->store, f->study, 0.25);
+  f->other = kit_open(KIT_POSTGRES, &f->place);
+  assert_int_equal(cl_store_head(f->other, f->study, &head, &e), 0);
+  kit_read(f->other, f->study, &(struct cl_read){.until = head.position}, &seen);
+  assert_int_equal(seen.n, head.position);
+  kit_events_done(&seen);
+  assert_int_equal(cl_store_delete(f->store, f->study, &e), 0);
+  assert_int_equal(
+      cl_store_read(f->other, f->study, &(struct cl_read){.until = head.position}, kit_collect, &seen, &e),
+      CLADE_ENOTFOUND);
+  kit_events_done(&seen);
+}
+
 /* Writers and a follower. */
 
 enum { WRITERS = 16, NOTES = 640, AT_A_TIME = 8 };
@@ -533,6 +552,7 @@ int main(void) {
                                       tear_down),
       cmocka_unit_test_setup_teardown(nothing_acknowledged_is_lost_when_connections_are_cut, set_up,
                                       tear_down),
+      cmocka_unit_test_setup_teardown(a_study_that_goes_before_it_is_read_is_not_found, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_follower_misses_nothing_of_sixteen_writers, set_up, tear_down),
       cmocka_unit_test_setup_teardown(views_show_values_and_their_changes, set_up, tear_down),
       cmocka_unit_test_setup_teardown(views_have_hostile_names, set_up, tear_down),
