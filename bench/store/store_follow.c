@@ -35,10 +35,12 @@ static void take(void *ctx, const struct cl_event *ev) {
   f->lags_us[f->n++] = at == 0 ? 0 : (double)(cl_clock_monotonic_us() - at);
 }
 
-static void wait_for_wake(struct cl_log *log, int fd) {
+static bool wait_for_wake(struct cl_log *log, int fd, long us) {
   struct pollfd p = {.fd = fd, .events = POLLIN};
-  (void)poll(&p, 1, 1000);
-  cl_store_watch_drain(cl_log_store(log));
+  const struct timespec wait = {us / 1000000, us % 1000000 * 1000};
+  bool woken = ppoll(&p, 1, &wait, NULL) > 0;
+  if (woken) cl_store_watch_drain(cl_log_store(log));
+  return woken;
 }
 
 static void follow(const char *path, int64_t study, struct shared *shared, long n) {
@@ -53,16 +55,12 @@ static void follow(const char *path, int64_t study, struct shared *shared, long 
   bench_check(cl_log_listen(log, take, &f, &e), &e);
   bench_check(cl_store_watch(store, &fd, &e), &e);
   __atomic_store_n(&shared->position_at[0], 1, __ATOMIC_RELEASE);
-  while (f.n < n) {
+  const long waits_us[] = {1000000, 200, 2000}; /* the wake can come before the commit is visible */
+  for (int at = 0; f.n < n;) {
     int64_t got = 0;
-    wait_for_wake(log, fd);
+    bool woken = wait_for_wake(log, fd, waits_us[at]);
     bench_check(cl_log_follow(log, &got, &e), &e);
-    /* The wake can come before the commit is visible. */
-    const int again_us[] = {200, 2000};
-    for (int i = 0; i < 2 && got == 0; i++) {
-      (void)usleep((useconds_t)again_us[i]);
-      bench_check(cl_log_follow(log, &got, &e), &e);
-    }
+    at = got > 0 ? 0 : woken ? 1 : (at + 1) % 3;
   }
   qsort(f.lags_us, (size_t)f.n, sizeof *f.lags_us, by_size);
   (void)printf(
