@@ -314,7 +314,10 @@ int cl_store_queue(struct cl_store *s, int64_t study, int wait_ms, struct cl_err
   assert(wait_ms > 0);
   CL_TRY(cl_store_check_writable(s, e));
   if (s->ops->queue == NULL) return CL_FAIL(e, CLADE_EUNSUPPORTED, "%s has no queues", s->address);
-  return s->ops->queue(s->state, study, wait_ms, e);
+  int status, mends = 0;
+  do status = s->ops->queue(s->state, study, wait_ms, e);
+  while (cl_store_mend(s, &status, &mends, e));
+  return status;
 }
 
 void cl_store_leave(struct cl_store *s, int64_t study) {

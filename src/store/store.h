@@ -111,7 +111,8 @@ int cl_store_append_more(struct cl_store *s, int64_t study, struct cl_event *eve
  * courtesy, which keeps them from making each other's proposals void again and again. Who does not queue may
  * come first all the same. 0: it is one's turn until cl_store_leave, the loss of the connection, or the end
  * of the process. CLADE_EBUSY after wait_ms (1…): whoever has it stands still. CLADE_EUNSUPPORTED: a store
- * where conflicts cost so little that it has no queue. CLADE_ECLOSED, CLADE_ENOMEM, CLADE_EIO. */
+ * where conflicts cost so little that it has no queue. CLADE_EIO, CLADE_ENOMEM, CLADE_EINVAL as when
+ * appending. */
 int cl_store_queue(struct cl_store *s, int64_t study, int wait_ms, struct cl_err *e);
 void cl_store_leave(struct cl_store *s, int64_t study); /* costs no round trip */
 

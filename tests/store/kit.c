@@ -432,6 +432,14 @@ static int hold_lease(struct cl_store *s, int64_t study, struct cl_err *e) {
   return status;
 }
 
+/* Where there is a queue. */
+static int have_turn(struct cl_store *s, int64_t study, struct cl_err *e) {
+  struct cl_err why = {0};
+  int status = cl_store_queue(s, study, 1000, &why);
+  if (status == 0) cl_store_leave(s, study);
+  return status == 0 || status == CLADE_EUNSUPPORTED ? 0 : CL_FAIL(e, status, "%s", why.text);
+}
+
 static int look_around(struct cl_store *s, int64_t study, struct cl_err *e) {
   static const struct cl_read some = {.trial_lo = 1, .trial_hi = 2}, few = {.skip_known_reports = true},
                               notes = {.only_notes = true};
@@ -455,6 +463,7 @@ int kit_live_in(struct cl_store *s, const char *name, struct cl_err *e) {
   if (status == 0) status = cl_log_open(s, study, NULL, &log, e);
   if (status == 0) status = cl_store_head(s, study, &head, e);
   if (status == 0) status = append_trial(s, study, head.trials + 1, e);
+  if (status == 0) status = have_turn(s, study, e);
   if (status == 0) status = append_trial(s, study, head.trials + 2, e);
   if (status == 0) status = cl_log_follow(log, NULL, e);
   struct cl_event note = kit_event(CL_EVENT_NOTE, 0);
