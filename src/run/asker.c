@@ -178,7 +178,6 @@ static void join_queue(struct cl_asker *a) {
   if (a->queued || a->crowded == 0 || cl_clock_monotonic_us() < a->queue_after_us) return;
   int status = cl_store_queue(cl_log_store(a->log), cl_log_id(a->log), QUEUE_MS, &e);
   a->queued = status == 0;
-  if (status == CLADE_EUNSUPPORTED) a->queue_after_us = INT64_MAX;
   if (status == CLADE_EBUSY) a->queue_after_us = cl_clock_monotonic_us() + LEFT_ALONE_US;
 }
 

@@ -432,12 +432,10 @@ static int hold_lease(struct cl_store *s, int64_t study, struct cl_err *e) {
   return status;
 }
 
-/* Where there is a queue. */
 static int have_turn(struct cl_store *s, int64_t study, struct cl_err *e) {
-  struct cl_err why = {0};
-  int status = cl_store_queue(s, study, 1000, &why);
+  int status = cl_store_queue(s, study, 1000, e);
   if (status == 0) cl_store_leave(s, study);
-  return status == 0 || status == CLADE_EUNSUPPORTED ? 0 : CL_FAIL(e, status, "%s", why.text);
+  return status;
 }
 
 static int look_around(struct cl_store *s, int64_t study, struct cl_err *e) {
