@@ -36,6 +36,10 @@ static void take_heads(struct cl_postgres *s, const PGresult *rows) {
 
 static int send_heads_of(struct cl_postgres *s, int64_t study, struct cl_err *e) {
   cl_postgres_put_int(s, study);
+  if (s->n_hints == 1) { /* costs the server less than a list of one */
+    cl_postgres_put_int(s, s->hints[0]);
+    return cl_postgres_send_known(s, PG_HEAD, true, e);
+  }
   cl_postgres_put_ints(s, s->hints, s->n_hints);
   return cl_postgres_send_known(s, PG_HEADS_OF, true, e);
 }
