@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 
 void cl_questions_done(struct cl_questions *q) {
   cl_ready_done(&q->ready);
@@ -29,22 +30,9 @@ int cl_questions_reach(struct cl_questions *q, size_t n, struct cl_err *e) {
 
 /* Marks. */
 
-static size_t find_place(const struct cl_questions *q, int64_t snapshot) {
-  size_t lo = 0, hi = q->n_marks;
-  while (lo < hi) {
-    size_t middle = lo + (hi - lo) / 2;
-    if (q->marks[middle].snapshot < snapshot)
-      lo = middle + 1;
-    else
-      hi = middle;
-  }
-  return lo;
-}
-
 /* Also of a snapshot that was deleted, while the mark is there. */
 static struct cl_mark *find_any_mark(struct cl_questions *q, int64_t snapshot) {
-  size_t at = find_place(q, snapshot);
-  return at < q->n_marks && q->marks[at].snapshot == snapshot ? &q->marks[at] : NULL;
+  return (struct cl_mark *)cl_sorted_find(q->marks, q->n_marks, sizeof *q->marks, snapshot);
 }
 
 static struct cl_mark *find_mark(struct cl_questions *q, int64_t snapshot) {
