@@ -10,6 +10,7 @@ static void put_key(struct cl_postgres *s, int64_t study) {
   cl_postgres_put_int(s, INT64_C(0x636c6164) << 32 | study);
 }
 
+/* The lock outlasts the transaction, the waiting time does not. */
 int cl_postgres_queue(void *state, int64_t study, int wait_ms, struct cl_err *e) {
   struct cl_postgres *s = state;
   char wait[16];
@@ -20,8 +21,7 @@ int cl_postgres_queue(void *state, int64_t study, int wait_ms, struct cl_err *e)
   CL_TRY(cl_postgres_send_known(s, PG_QUEUE_WAIT, false, e));
   put_key(s, study);
   CL_TRY(cl_postgres_send_known(s, PG_QUEUE, false, e));
-  CL_TRY(
-      cl_postgres_send_known(s, PG_COMMIT, false, e)); /* the lock outlasts it, the waiting time does not */
+  CL_TRY(cl_postgres_send_known(s, PG_COMMIT, false, e));
   return cl_postgres_collect(s, e);
 }
 
