@@ -1,7 +1,7 @@
 /* The command line on big stores, each figure beside its limit: a study of a million finished trials, a study
  * whose trials have a hundred reports each, and a store of many studies.
  *
- *   scale CLADE [--dir DIR] [--n TRIALS] [--reports TRIALS] [--studies STUDIES]
+ *   scale CLADE [--dir DIR] [--n TRIALS] [--reports TRIALS] [--studies STUDIES]     0: none; studies: 10…
  *   scale CLADE --trainer FILE    what the trial of the first part runs: times `clade report` into FILE
  *
  * CLADE is the program. A part whose number is 0 is left out; --reports 1000000 needs 5 GB of disk and some
@@ -235,7 +235,7 @@ int main(int argc, char **argv) {
   long studies = bench_number(argc, argv, "--studies", 1000);
   if (n > 0) bench_trials(dir, self, n);
   if (n > 0) bench_hundred_thousand(dir, n / 10);
-  if (studies > 0) bench_studies(dir, studies);
+  if (studies >= 10) bench_studies(dir, studies);
   if (reports > 0) bench_reports(dir, reports);
   return 0;
 }
