@@ -127,6 +127,9 @@ struct cl_postgres_param {
   "flags = excluded.flags, tries = excluded.tries, failures = excluded.failures, role = excluded.role, " \
   "source = excluded.source, last = excluded.last"
 
+/* Of one study of one store: a database may hold several, in schemas of their own. */
+#define CL_POSTGRES_QUEUE "hashtext('clade ' || current_schema()), $1::integer"
+
 /* Statements that do not depend on a study. X(name, SQL) */
 #define CL_POSTGRES_MAP(X) \
   X(BEGIN, "BEGIN") \
@@ -171,8 +174,8 @@ struct cl_postgres_param {
     "$10::float8[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], " \
     "$16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])" CL_POSTGRES_HEAD_UPDATE) \
   X(QUEUE_WAIT, "SELECT set_config('lock_timeout', $1, true)") \
-  X(QUEUE, "SELECT pg_advisory_lock($1)") \
-  X(LEAVE, "SELECT pg_advisory_unlock($1)") \
+  X(QUEUE, "SELECT pg_advisory_lock(" CL_POSTGRES_QUEUE ")") \
+  X(LEAVE, "SELECT pg_advisory_unlock(" CL_POSTGRES_QUEUE ")") \
   X(PINS, "SELECT trial FROM heads WHERE study = $1 AND source = $2 AND source > 0") \
   X(NAMES, "SELECT kind, id, name, type FROM names WHERE study = $1 ORDER BY kind <> 'hyperparameter', id") \
   X(NAME_ADD, "INSERT INTO names (study, kind, id, name, type) VALUES ($1, $2, $3, $4, $5)") \

@@ -4,22 +4,16 @@
 
 #include "store/postgres_impl.h"
 
-/* "clad", and the study. */
-static void put_key(struct cl_postgres *s, int64_t study) {
-  assert(study > 0 && study <= INT32_MAX);
-  cl_postgres_put_int(s, INT64_C(0x636c6164) << 32 | study);
-}
-
 /* The lock outlasts the transaction, the waiting time does not. */
 int cl_postgres_queue(void *state, int64_t study, int wait_ms, struct cl_err *e) {
   struct cl_postgres *s = state;
   char wait[16];
-  assert(!s->writing && wait_ms > 0);
+  assert(!s->writing && study > 0 && wait_ms > 0);
   (void)snprintf(wait, sizeof wait, "%d", wait_ms);
   CL_TRY(cl_postgres_send_known(s, PG_BEGIN, false, e));
   cl_postgres_put_text(s, wait);
   CL_TRY(cl_postgres_send_known(s, PG_QUEUE_WAIT, false, e));
-  put_key(s, study);
+  cl_postgres_put_int(s, study);
   CL_TRY(cl_postgres_send_known(s, PG_QUEUE, false, e));
   CL_TRY(cl_postgres_send_known(s, PG_COMMIT, false, e));
   return cl_postgres_collect(s, e);
@@ -29,7 +23,7 @@ void cl_postgres_leave(void *state, int64_t study) {
   struct cl_postgres *s = state;
   if (s->conn == NULL) return; /* and with it the lock */
   assert(s->n_sent == s->n_owed);
-  put_key(s, study);
+  cl_postgres_put_int(s, study);
   if (cl_postgres_send_unawaited(s, PG_LEAVE, NULL) == 0)
     s->n_owed = s->n_sent;
   else

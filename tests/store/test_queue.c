@@ -43,6 +43,21 @@ static void one_at_a_time_has_the_turn(void **state) {
   assert_int_equal(queue(p->store, p->study, 10000), 0);
 }
 
+/* Schemas of one database are stores of their own. */
+static void each_store_has_its_own_queues(void **state) {
+  struct kit_postgres *p = need(state);
+  struct kit_place place;
+  kit_place_init(&place);
+  struct cl_store *s = kit_open(KIT_POSTGRES, &place);
+  const int64_t study = kit_create(s, "queue", 10);
+  assert_int_equal(study, p->study);
+  assert_int_equal(queue(p->store, study, 1000), 0);
+  assert_int_equal(queue(s, study, 1000), 0);
+  assert_int_equal(queue(p->other, study, 20), CLADE_EBUSY);
+  cl_store_close(s);
+  kit_place_done(&place);
+}
+
 static void a_turn_ends_with_the_connection(void **state) {
   struct kit_postgres *p = need(state);
   assert_int_equal(queue(p->other, p->study, 1000), 0);
@@ -86,6 +101,7 @@ static void in_other_stores_it_is_always_ones_turn(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(one_at_a_time_has_the_turn, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(each_store_has_its_own_queues, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_turn_ends_with_the_connection, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_lost_connection_is_made_again, set_up, tear_down),
       cmocka_unit_test(in_other_stores_it_is_always_ones_turn)};
