@@ -57,6 +57,17 @@ void kit_postgres_need(const struct kit_postgres *p) {
   if (p->store == NULL) skip();
 }
 
+int kit_postgres_tear_down(void **state) {
+  kit_postgres_done(*state);
+  free(*state);
+  return 0;
+}
+
+struct kit_postgres *kit_postgres_given(void **state) {
+  kit_postgres_need(*state);
+  return *state;
+}
+
 char *kit_postgres_ask(const struct kit_postgres *p, const char *sql) {
   struct cl_text t = {0};
   PGresult *r = private_server_sql(p->place.postgres, sql);

@@ -46,6 +46,9 @@ struct kit_postgres {
 void kit_postgres_init(struct kit_postgres *p, const char *settings, const char *study, int64_t trials);
 void kit_postgres_done(struct kit_postgres *p);
 void kit_postgres_need(const struct kit_postgres *p); /* skips the test without a server */
+/* For tests whose fixture is nothing but such a store: the teardown, and the store, as kit_postgres_need. */
+int kit_postgres_tear_down(void **state);
+struct kit_postgres *kit_postgres_given(void **state);
 /* The rows of an answer: columns with a blank between them, a newline behind each row. The caller frees it.
  */
 char *kit_postgres_ask(const struct kit_postgres *p, const char *sql);

@@ -23,17 +23,6 @@ static int set_up(void **state) {
   return 0;
 }
 
-static int tear_down(void **state) {
-  kit_postgres_done(*state);
-  free(*state);
-  return 0;
-}
-
-static struct kit_postgres *need(void **state) {
-  kit_postgres_need(*state);
-  return *state;
-}
-
 /* An engine in a process of its own, as short as one can be: it proposes the next trial with its start,
  * reports, and ends it; what was acknowledged is written down, an event a line. */
 
@@ -206,7 +195,7 @@ static void restart(struct kit_postgres *f, int time) {
 }
 
 static void nothing_acknowledged_is_lost_when_the_server_restarts(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   int64_t before = 0, after = 0;
   PGresult *r = private_server_sql(f->place.postgres, "SELECT epoch FROM clade");
   assert_true(cl_text_to_int(PQgetvalue(r, 0, 0), &before));
@@ -226,12 +215,12 @@ static void cut(struct kit_postgres *f, int time) {
 }
 
 static void nothing_acknowledged_is_lost_when_connections_are_cut(void **state) {
-  run_disturbed(need(state), cut, 60);
+  run_disturbed(kit_postgres_given(state), cut, 60);
 }
 
 /* What has been looked at is read without another look. */
 static void a_study_that_goes_before_it_is_read_is_not_found(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_study_head head;
   struct cl_err e = {0};
   struct kit_events seen = {0};
@@ -274,7 +263,7 @@ static void write_notes(const struct kit_postgres *f, int number) {
 }
 
 static void a_follower_misses_nothing_of_sixteen_writers(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct kit_session k;
   int64_t next[WRITERS + 1] = {0};
   int fd = -1, status;
@@ -314,7 +303,7 @@ static void assert_answer(const struct kit_postgres *f, const char *sql, const c
 }
 
 static void views_show_values_and_their_changes(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   const struct cl_assigned values[] = {
       {1, cl_value_real(0.25)}, {2, cl_value_text("adam")}, {3, cl_value_int(7)}};
   const struct cl_assigned change[] = {{1, cl_value_real(0.5)}, {2, {.kind = CL_NULL}}};
@@ -339,7 +328,7 @@ static void views_show_values_and_their_changes(void **state) {
 }
 
 static void views_have_hostile_names(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const char *const names[] = {"'; DROP TABLE heads; --",
                                       "12",
                                       "12_trial",
@@ -364,7 +353,7 @@ static void views_have_hostile_names(void **state) {
 }
 
 static void a_view_of_somebody_else_stays(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   kit_postgres_do(f, "CREATE VIEW mine AS SELECT trial, acc FROM trials_digits");
   int64_t version = kit_appended(f->store, f->study, kit_proposed(1, NULL, 0));
   kit_appended(f->store, f->study, kit_started(1, 1, version));
@@ -386,7 +375,7 @@ static void assert_refused(const char *address, int code, const char *part) {
 }
 
 static void addresses_that_do_not_work_say_why(void **state) {
-  const struct kit_postgres *f = need(state);
+  const struct kit_postgres *f = kit_postgres_given(state);
   char address[300];
   const char *host = strchr(f->place.postgres, '@');
   assert_non_null(host);
@@ -412,7 +401,7 @@ static void addresses_that_do_not_work_say_why(void **state) {
 }
 
 static void an_address_is_shown_without_its_password(void **state) {
-  const struct kit_postgres *f = need(state);
+  const struct kit_postgres *f = kit_postgres_given(state);
   assert_null(strstr(cl_store_address(f->store), "search_path=secret"));
   assert_non_null(strstr(cl_store_address(f->store), "clade:***@127.0.0.1"));
 }
@@ -478,7 +467,7 @@ static void fill_mixture(struct cl_store *s, int64_t study) {
 }
 
 static void a_study_moves_between_all_stores_without_loss(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_store *sqlite = kit_open(KIT_SQLITE, &f->place), *memory = kit_open(KIT_MEMORY, &f->place);
   struct cl_text first, second, third;
   struct cl_err e = {0};
@@ -549,17 +538,22 @@ static void a_file_that_is_no_study_is_refused_by_its_line(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(nothing_acknowledged_is_lost_when_the_server_restarts, set_up,
-                                      tear_down),
+                                      kit_postgres_tear_down),
       cmocka_unit_test_setup_teardown(nothing_acknowledged_is_lost_when_connections_are_cut, set_up,
-                                      tear_down),
-      cmocka_unit_test_setup_teardown(a_study_that_goes_before_it_is_read_is_not_found, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_follower_misses_nothing_of_sixteen_writers, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(views_show_values_and_their_changes, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(views_have_hostile_names, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_view_of_somebody_else_stays, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(addresses_that_do_not_work_say_why, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(an_address_is_shown_without_its_password, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_study_moves_between_all_stores_without_loss, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_file_that_is_no_study_is_refused_by_its_line, set_up, tear_down)};
+                                      kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(a_study_that_goes_before_it_is_read_is_not_found, set_up,
+                                      kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(a_follower_misses_nothing_of_sixteen_writers, set_up,
+                                      kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(views_show_values_and_their_changes, set_up, kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(views_have_hostile_names, set_up, kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(a_view_of_somebody_else_stays, set_up, kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(addresses_that_do_not_work_say_why, set_up, kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(an_address_is_shown_without_its_password, set_up,
+                                      kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(a_study_moves_between_all_stores_without_loss, set_up,
+                                      kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(a_file_that_is_no_study_is_refused_by_its_line, set_up,
+                                      kit_postgres_tear_down)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

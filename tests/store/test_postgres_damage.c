@@ -21,17 +21,6 @@ static int set_up(void **state) {
   return 0;
 }
 
-static int tear_down(void **state) {
-  kit_postgres_done(*state);
-  free(*state);
-  return 0;
-}
-
-static struct kit_postgres *need(void **state) {
-  kit_postgres_need(*state);
-  return *state;
-}
-
 static void assert_says(int status, int code, const struct cl_err *e, const char *words) {
   if (status != code || (code < 0 && strstr(e->text, words) == NULL))
     fail_msg("status %d, not %d with '%s': %s", status, code, words, e->text);
@@ -70,7 +59,7 @@ static int open_as(const char *address, enum cl_store_mode mode, struct cl_store
 /* What the server says to a statement, said by a trigger. */
 
 static void each_refusal_of_the_server_has_a_remedy(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const struct {
     const char *sqlstate;
     int status;
@@ -108,7 +97,7 @@ static void each_refusal_of_the_server_has_a_remedy(void **state) {
 
 /* A failure that is over in a moment is gone through without a word: deadlocks, a server that ends. */
 static void a_refusal_that_passes_is_tried_again(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const char *const sqlstates[] = {"40001", "40P01", "57P01", "08006", "25P03"};
   kit_postgres_do(f, "CREATE SEQUENCE turns");
   for (size_t i = 0; i < sizeof sqlstates / sizeof *sqlstates; i++) {
@@ -145,7 +134,7 @@ static int ask(const struct kit_postgres *f, struct cl_store *s, enum asked what
 }
 
 static void damage_is_named(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const struct {
     const char *damage, *repair;
     enum asked what;
@@ -193,7 +182,7 @@ static void damage_is_named(void **state) {
 }
 
 static void heads_are_written_again(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const char *const damages[] = {"DELETE FROM heads",
                                         "UPDATE heads SET state = state + 1, source = 1, until = 7, last = 0",
                                         "UPDATE studies SET version = 99, counted = 9, budget = 1"};
@@ -215,7 +204,7 @@ static void heads_are_written_again(void **state) {
 
 /* A server that has lost what was on its disk, or another one in its place. */
 static void a_log_that_is_shorter_than_it_was_is_corrupt(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_err e = {0};
   (void)head_of(f->store, f->study);
   kit_postgres_do(f, "UPDATE studies SET head = head - 1");
@@ -225,7 +214,7 @@ static void a_log_that_is_shorter_than_it_was_is_corrupt(void **state) {
 }
 
 static void a_study_that_is_gone_is_not_found(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const struct cl_lease none = {0};
   struct cl_err e = {0};
   struct cl_lease lease = none;
@@ -258,7 +247,7 @@ static void change_user(const struct kit_postgres *f, char *ret, size_t size) {
 }
 
 static void users_without_rights_are_told_which(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const struct {
     const char *before; /* SCHEMA is the store's */
     enum cl_store_mode mode;
@@ -297,7 +286,7 @@ static void users_without_rights_are_told_which(void **state) {
 }
 
 static void a_database_of_another_encoding_is_refused(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_store *s = NULL;
   struct cl_err e = {0};
   char address[300];
@@ -310,7 +299,7 @@ static void a_database_of_another_encoding_is_refused(void **state) {
 
 /* Whoever turned synchronous commits off gets them for what is acknowledged all the same. */
 static void durability_is_the_servers_but_never_less_than_the_disk(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const struct {
     const char *setting, *words;
   } cases[] = {{"off", "on"}, {"local", "on"}, {"on", "on"}, {"remote_write", "remote_write"}};
@@ -346,7 +335,7 @@ static char *settings_of(int n, bool update) {
 }
 
 static void a_study_has_as_many_hyperparameters_as_a_table_columns(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_err e = {0};
   int64_t study = 0;
   struct cl_event created = kit_created("wide", 5), updated = kit_event(CL_EVENT_UPDATED, 0);
@@ -372,7 +361,7 @@ static void a_study_has_as_many_hyperparameters_as_a_table_columns(void **state)
 
 /* Names that begin alike share no views; and numbers of studies are never given twice. */
 static void studies_have_views_and_numbers_of_their_own(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_err e = {0};
   int64_t study = 0;
   enum { ALIKE = 12 };
@@ -393,7 +382,7 @@ static void studies_have_views_and_numbers_of_their_own(void **state) {
 
 /* A study's lock that another program holds. */
 static void a_lock_that_is_held_is_waited_for_and_named(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   const struct cl_store_options options = {.mode = CL_STORE_WRITE, .lock_timeout_ms = 30};
   struct cl_store *s = NULL;
   struct cl_err e = {0};
@@ -453,7 +442,7 @@ static bool is_told(struct cl_store *s, int fd) {
 }
 
 static void a_watch_that_cannot_be_made_is_an_error(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   static const char *const calls[] = {"epoll_create1", "eventfd", "epoll_ctl"};
   struct cl_err e = {0};
   int fd = -1;
@@ -472,7 +461,7 @@ static void a_watch_that_cannot_be_made_is_an_error(void **state) {
 /* One's own commits, and those of other studies, wake nobody; somebody else's do, and what is not a number
  * may be about anything. */
 static void only_news_of_the_study_wake(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_err e = {0};
   int fd = -1;
   f->other = kit_open(KIT_POSTGRES, &f->place);
@@ -497,7 +486,7 @@ static void only_news_of_the_study_wake(void **state) {
 
 /* A watcher whose connection was cut is woken, connects again, and hears of what is appended from then on. */
 static void a_watch_outlives_its_connection(void **state) {
-  struct kit_postgres *f = need(state);
+  struct kit_postgres *f = kit_postgres_given(state);
   struct cl_err e = {0};
   int fd = -1;
   (void)head_of(f->store, f->study);
@@ -517,7 +506,7 @@ static void a_watch_outlives_its_connection(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, kit_postgres_tear_down)
   const struct CMUnitTest tests[] = {TEST(each_refusal_of_the_server_has_a_remedy),
                                      TEST(a_refusal_that_passes_is_tried_again),
                                      TEST(damage_is_named),

@@ -9,17 +9,6 @@ static int set_up(void **state) {
   return 0;
 }
 
-static int tear_down(void **state) {
-  kit_postgres_done(*state);
-  free(*state);
-  return 0;
-}
-
-static struct kit_postgres *need(void **state) {
-  kit_postgres_need(*state);
-  return *state;
-}
-
 static int queue(struct cl_store *s, int64_t study, int wait_ms) {
   struct cl_err e = {0};
   int status = cl_store_queue(s, study, wait_ms, &e);
@@ -28,7 +17,7 @@ static int queue(struct cl_store *s, int64_t study, int wait_ms) {
 }
 
 static void one_at_a_time_has_the_turn(void **state) {
-  struct kit_postgres *p = need(state);
+  struct kit_postgres *p = kit_postgres_given(state);
   assert_int_equal(queue(p->store, p->study, 1000), 0);
   for (int i = 0; i < 2; i++) {
     assert_int_equal(queue(p->other, p->study, 20), CLADE_EBUSY);
@@ -45,7 +34,7 @@ static void one_at_a_time_has_the_turn(void **state) {
 
 /* Schemas of one database are stores of their own. */
 static void each_store_has_its_own_queues(void **state) {
-  struct kit_postgres *p = need(state);
+  struct kit_postgres *p = kit_postgres_given(state);
   struct kit_place place;
   kit_place_init(&place);
   struct cl_store *s = kit_open(KIT_POSTGRES, &place);
@@ -59,7 +48,7 @@ static void each_store_has_its_own_queues(void **state) {
 }
 
 static void a_turn_ends_with_the_connection(void **state) {
-  struct kit_postgres *p = need(state);
+  struct kit_postgres *p = kit_postgres_given(state);
   assert_int_equal(queue(p->other, p->study, 1000), 0);
   cl_store_close(p->other);
   p->other = kit_open(KIT_POSTGRES, &p->place);
@@ -73,7 +62,7 @@ static void a_turn_ends_with_the_connection(void **state) {
 }
 
 static void a_lost_connection_is_made_again(void **state) {
-  struct kit_postgres *p = need(state);
+  struct kit_postgres *p = kit_postgres_given(state);
   kit_finish_trial(p->store, p->study, 0.25);
   kit_postgres_do(p,
                   "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clade' "
@@ -100,10 +89,10 @@ static void in_other_stores_it_is_always_ones_turn(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown(one_at_a_time_has_the_turn, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(each_store_has_its_own_queues, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_turn_ends_with_the_connection, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(a_lost_connection_is_made_again, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(one_at_a_time_has_the_turn, set_up, kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(each_store_has_its_own_queues, set_up, kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(a_turn_ends_with_the_connection, set_up, kit_postgres_tear_down),
+      cmocka_unit_test_setup_teardown(a_lost_connection_is_made_again, set_up, kit_postgres_tear_down),
       cmocka_unit_test(in_other_stores_it_is_always_ones_turn)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
