@@ -180,15 +180,14 @@ int cl_postgres_commit(void *state, int64_t study, const struct cl_study_head *h
     cl_postgres_rollback(s);
     return status;
   }
-  const int64_t n_names = s->open->n_names;
-  cl_postgres_note_commit(s, study, n_names, head);
+  cl_postgres_note_commit(s, study, s->open->n_names, head);
   s->writing = s->heads_fetched = s->names_changed = false;
   s->n_hints = 0;
-  s->open = NULL;
   if (s->durable_study != study) s->pending = 0;
   s->durable_study = study;
   s->durable = head->position;
-  cl_postgres_know(s, study, head->position, n_names);
+  s->durable_names = s->open->n_names;
+  s->open = NULL;
   return 0;
 }
 

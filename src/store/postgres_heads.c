@@ -66,18 +66,6 @@ static int check_shown(struct cl_postgres *s, int64_t study, int64_t position, s
   return 0;
 }
 
-void cl_postgres_know(struct cl_postgres *s, int64_t study, int64_t position, int64_t n_names) {
-  assert(study > 0 && position > 0);
-  s->known_study = study;
-  s->known_head = position;
-  s->known_names = n_names;
-}
-
-bool cl_postgres_knows(const struct cl_postgres *s, int64_t study, int64_t position) {
-  bool durable = s->durable_study == study && position <= s->durable;
-  return s->conn != NULL && durable && s->known_study == study && position <= s->known_head;
-}
-
 int cl_postgres_settle(struct cl_postgres *s, int64_t study, size_t result, struct cl_study_head *ret,
                        int64_t *ret_names, struct cl_err *e) {
   assert(result < s->n_results);
@@ -88,7 +76,7 @@ int cl_postgres_settle(struct cl_postgres *s, int64_t study, size_t result, stru
   int64_t inserted = cl_postgres_int(s, r, 0, LOOK_INSERTED),
           flushed = cl_postgres_int(s, r, 0, LOOK_FLUSHED);
   CL_TRY(check_shown(s, study, ret->position, e));
-  cl_postgres_know(s, study, ret->position, *ret_names);
+  s->durable_names = *ret_names;
   return make_durable(s, study, ret->position, inserted, flushed, e);
 }
 

@@ -252,11 +252,10 @@ struct cl_postgres {
   bool guessed;                  /* this commit has begun without the lock */
   const struct cl_event **later; /* its rows, not sent yet */
   size_t n_later, cap_later;
-  int64_t durable_study, durable;  /* events up to there are known to be flushed */
+  int64_t durable_study, durable;  /* events up to there are known to be flushed … */
+  int64_t durable_names;           /* … and need no more names than these */
   int64_t pending, pending_lsn;    /* events up to `pending` are flushed once the server has flushed so far */
   int64_t shown_study, shown_head; /* what the callers have been shown */
-  int64_t known_study, known_head; /* events up to there are in the log … */
-  int64_t known_names;             /* … and need no more names than these */
   int watch_fd, wake_fd;  /* an epoll of the socket and of wake_fd, an eventfd; -1 = nobody watches */
   struct cl_text scratch; /* SQL and JSON under construction; whoever begins clears it */
 };
@@ -431,9 +430,6 @@ bool cl_postgres_put_study(struct cl_postgres *s, int64_t study, const struct cl
 /* Row 0 of kept result `result` is one of LOOK: its head is durable afterwards. Collects. */
 int cl_postgres_settle(struct cl_postgres *s, int64_t study, size_t result, struct cl_study_head *ret,
                        int64_t *ret_names, struct cl_err *e);
-/* Is all up to `position` there, on disk, and known by its names, so that it can be read without a look? */
-bool cl_postgres_knows(const struct cl_postgres *s, int64_t study, int64_t position);
-void cl_postgres_know(struct cl_postgres *s, int64_t study, int64_t position, int64_t n_names);
 /* The log up to here is on disk once this has been collected. */
 int cl_postgres_send_flush(struct cl_postgres *s, struct cl_err *e);
 int cl_postgres_no_study(const struct cl_postgres *s, int64_t study, struct cl_err *e);

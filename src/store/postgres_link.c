@@ -133,7 +133,7 @@ int cl_postgres_lose(struct cl_postgres *s, const char *why, struct cl_err *e) {
   s->generation++;
   s->n_sent = s->n_owed = s->n_params = 0;
   s->writing = s->heads_fetched = s->guessed = s->prepared = false;
-  s->durable_study = s->pending = s->last_study = s->known_study = 0;
+  s->durable_study = s->pending = s->last_study = 0;
   s->n_later = 0;
   s->open = NULL;
   cl_postgres_forget(s);

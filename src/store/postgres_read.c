@@ -286,14 +286,14 @@ static int send_look(struct reader *r, bool skips, struct cl_err *e) {
   return cl_postgres_collect(s, e);
 }
 
-/* Followers have looked already. */
+/* Followers have looked already: all that they ask for is there, and on disk. */
 static bool needs_look(const struct reader *r) {
   bool plain = !is_filtered(r) && !r->what->skip_known_reports && r->what->until > 0;
-  return !plain || !cl_postgres_knows(r->s, r->id, r->what->until);
+  return !plain || r->s->durable_study != r->id || r->what->until > r->s->durable;
 }
 
 static int prepare_known(struct reader *r, struct cl_err *e) {
-  CL_TRY(cl_postgres_study(r->s, r->id, r->s->known_names, &r->study, e));
+  CL_TRY(cl_postgres_study(r->s, r->id, r->s->durable_names, &r->study, e));
   r->until = r->what->until;
   choose_walks(r);
   return 0;

@@ -111,8 +111,7 @@ int cl_store_append_more(struct cl_store *s, int64_t study, struct cl_event *eve
  * courtesy, which keeps them from making each other's proposals void again and again. Who does not queue may
  * come first all the same, and a store where conflicts cost little has no queue: it is always one's turn.
  * 0: until cl_store_leave, the loss of the connection, or the end of the process. CLADE_EBUSY after wait_ms
- * (1…): whoever has the turn stands still. CLADE_EIO, CLADE_ENOMEM, CLADE_EINVAL as when
- * appending. */
+ * (1…): whoever has the turn stands still. CLADE_EIO, CLADE_ENOMEM, CLADE_EINVAL as when appending. */
 int cl_store_queue(struct cl_store *s, int64_t study, int wait_ms, struct cl_err *e);
 void cl_store_leave(struct cl_store *s, int64_t study); /* costs no round trip */
 
