@@ -84,6 +84,11 @@ void kit_postgres_do(const struct kit_postgres *p, const char *sql) {
   PQclear(private_server_sql(p->place.postgres, sql));
 }
 
+void kit_postgres_cut(const struct kit_postgres *p) {
+  kit_postgres_do(p,
+                  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clade'");
+}
+
 unsigned long kit_stride(unsigned long usual) {
   return getenv("CLADE_THOROUGH") == NULL ? usual : 1;
 }

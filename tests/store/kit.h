@@ -53,6 +53,7 @@ struct kit_postgres *kit_postgres_given(void **state);
  */
 char *kit_postgres_ask(const struct kit_postgres *p, const char *sql);
 void kit_postgres_do(const struct kit_postgres *p, const char *sql);
+void kit_postgres_cut(const struct kit_postgres *p); /* all connections of stores */
 
 /* Of all places where something can fail every so-manyth; with CLADE_THOROUGH=1 each (minutes). */
 unsigned long kit_stride(unsigned long usual);

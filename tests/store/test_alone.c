@@ -195,11 +195,26 @@ static void a_study_that_is_gone_is_not_written_to(void **state) {
   assert_non_null(strstr(e.text, "no study number"));
 }
 
+/* A second look would show what was appended after the first. */
+static void what_was_looked_at_is_read_without_another_look(void **state) {
+  struct fixture *f = need(state);
+  const int64_t head = head_of(f);
+  struct kit_events seen = {0};
+  f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, f->version));
+  kit_read(f->p.other, f->p.study, &(struct cl_read){.until = head}, &seen);
+  assert_int_equal(seen.n, head);
+  kit_events_done(&seen);
+  assert_int_equal(inside(f->p.other)->shown_head, head);
+  kit_read(f->p.other, f->p.study, &(struct cl_read){.until = f->version}, &seen); /* not known yet */
+  assert_int_equal(seen.n, f->version);
+  kit_events_done(&seen);
+  assert_int_equal(inside(f->p.other)->shown_head, f->version);
+}
+
 /* A connection that is cut, and a handle that fails, know nothing any more. */
 static void a_cut_connection_forgets_the_guess(void **state) {
   struct fixture *f = need(state);
-  kit_postgres_do(&f->p, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                         "application_name = 'clade'");
+  kit_postgres_cut(&f->p);
   f->version = kit_appended(f->p.store, f->p.study, set_of(f->trial, f->version));
   assert_false(will_guess(f));
   be_alone(f);
@@ -230,11 +245,16 @@ static void many_heads_are_written_at_once(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-  const struct CMUnitTest tests[] = {
-      TEST(a_commit_alone_is_seen_by_others),           TEST(a_wrong_guess_is_put_right),
-      TEST(many_events_of_a_wrong_guess_are_put_right), TEST(a_refusal_does_not_rest_on_a_guess),
-      TEST(a_newer_head_that_was_shown_is_no_guess),    TEST(reports_of_a_guess_are_found_and_named),
-      TEST(settings_that_change_take_the_lock),         TEST(a_study_that_is_gone_is_not_written_to),
-      TEST(a_cut_connection_forgets_the_guess),         TEST(many_heads_are_written_at_once)};
+  const struct CMUnitTest tests[] = {TEST(a_commit_alone_is_seen_by_others),
+                                     TEST(a_wrong_guess_is_put_right),
+                                     TEST(many_events_of_a_wrong_guess_are_put_right),
+                                     TEST(a_refusal_does_not_rest_on_a_guess),
+                                     TEST(a_newer_head_that_was_shown_is_no_guess),
+                                     TEST(reports_of_a_guess_are_found_and_named),
+                                     TEST(settings_that_change_take_the_lock),
+                                     TEST(a_study_that_is_gone_is_not_written_to),
+                                     TEST(what_was_looked_at_is_read_without_another_look),
+                                     TEST(a_cut_connection_forgets_the_guess),
+                                     TEST(many_heads_are_written_at_once)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

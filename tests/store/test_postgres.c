@@ -218,7 +218,7 @@ static void nothing_acknowledged_is_lost_when_connections_are_cut(void **state) 
   run_disturbed(kit_postgres_given(state), cut, 60);
 }
 
-/* What has been looked at is read without another look. */
+/* Also where it was looked at before, and is read without another look. */
 static void a_study_that_goes_before_it_is_read_is_not_found(void **state) {
   struct kit_postgres *f = kit_postgres_given(state);
   struct cl_study_head head;

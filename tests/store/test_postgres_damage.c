@@ -491,8 +491,7 @@ static void a_watch_outlives_its_connection(void **state) {
   int fd = -1;
   (void)head_of(f->store, f->study);
   assert_int_equal(cl_store_watch(f->store, &fd, &e), 0);
-  kit_postgres_do(f,
-                  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clade'");
+  kit_postgres_cut(f);
   assert_true(is_told(f->store, fd));          /* the server's farewell comes before the end of its socket */
   assert_true(cl_store_watch_drain(f->store)); /* there is no connection: whoever asks is told to look */
   int64_t seen = 0;

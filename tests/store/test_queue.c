@@ -53,9 +53,7 @@ static void a_turn_ends_with_the_connection(void **state) {
   cl_store_close(p->other);
   p->other = kit_open(KIT_POSTGRES, &p->place);
   assert_int_equal(queue(p->store, p->study, 10000), 0);
-  kit_postgres_do(p,
-                  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clade' "
-                  "AND pid <> pg_backend_pid()");
+  kit_postgres_cut(p);
   cl_store_leave(p->store, p->study); /* of nothing */
   for (int i = 0; i < 2; i++) kit_finish_trial(i == 0 ? p->store : p->other, p->study, 0.25);
   assert_int_equal(queue(p->other, p->study, 10000), 0);
@@ -64,9 +62,7 @@ static void a_turn_ends_with_the_connection(void **state) {
 static void a_lost_connection_is_made_again(void **state) {
   struct kit_postgres *p = kit_postgres_given(state);
   kit_finish_trial(p->store, p->study, 0.25);
-  kit_postgres_do(p,
-                  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clade' "
-                  "AND pid <> pg_backend_pid()");
+  kit_postgres_cut(p);
   assert_int_equal(cl_store_queue(p->store, p->study, 1000, NULL), 0);
   assert_int_equal(queue(p->other, p->study, 20), CLADE_EBUSY);
   kit_finish_trial(p->store, p->study, 0.5);
